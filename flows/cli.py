@@ -1,0 +1,71 @@
+"""The ``lenet`` command."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from flows.commands.demo import demo_command
+from flows.commands.ingest import ingest_app, list_datasets_command
+from flows.commands.questions import audit_command, check_command, sql_command
+from flows.commands.score import score_command, serve_command
+from flows.commands.train import list_architectures, list_models, models_app, train_command
+
+app = typer.Typer(
+    name="lenet",
+    help="Digits on paper to rows an auditor trusts: ingest, train LeNet-5, score in bulk, ask in SQL.",
+    epilog="Start with: lenet demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+JOBS, THINGS, QUESTIONS = "Jobs", "What there is", "Questions"
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"lenet-pipeline {version('lenet-pipeline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    is_asked: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version")
+    ] = False,
+) -> None:
+    """Digits on paper to rows an auditor trusts: ingest, train LeNet-5, score in bulk, ask in SQL."""
+
+
+app.command("demo", rich_help_panel=JOBS, epilog="Example: lenet demo --home ./lenet-demo")(demo_command)
+app.add_typer(ingest_app, name="ingest", rich_help_panel=JOBS)
+app.command(
+    "train", rich_help_panel=JOBS, epilog="Example: lenet train mnist/train --test mnist/test --epochs 5"
+)(train_command)
+app.command("score", rich_help_panel=JOBS, epilog="Example: lenet score mnist/test --model digits/3")(
+    score_command
+)
+app.command(
+    "serve", rich_help_panel=JOBS, epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api lenet serve"
+)(serve_command)
+app.command("datasets", rich_help_panel=THINGS, epilog="Example: lenet datasets --format json")(
+    list_datasets_command
+)
+app.command("architectures", rich_help_panel=THINGS, epilog="Example: lenet architectures")(list_architectures)
+models_app.callback(invoke_without_command=True)(list_models)
+app.add_typer(models_app, name="models", rich_help_panel=THINGS)
+app.command(
+    "audit", rich_help_panel=QUESTIONS, epilog="Example: lenet audit low_confidence --param below=0.8"
+)(audit_command)
+app.command("check", rich_help_panel=QUESTIONS, epilog="Example: lenet check")(check_command)
+app.command(
+    "sql", rich_help_panel=QUESTIONS, epilog='Example: lenet sql "select count(*) from predictions"'
+)(sql_command)
+
+
+def main() -> None:
+    """Run ``lenet``."""
+    app()

@@ -1,0 +1,101 @@
+"""What every command shares: its home, its actor, one clear line for an error, and an exit code."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.files import describe_os_error
+from lenet_pipeline.settings import read_settings
+
+EXIT_INTERRUPTED = 130
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        envvar="LENET_HOME",
+        help="Folder of everything this pipeline owns (default: your user data folder)",
+        rich_help_panel="Common options",
+    ),
+]
+ActorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--actor",
+        envvar="LENET_ACTOR",
+        help="Who does this, for the audit trail (default: your user name)",
+        rich_help_panel="Common options",
+    ),
+]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error", rich_help_panel="Common options")
+]
+
+
+Function = Callable[..., None]
+
+
+def command(function: Function | None = None, *, default_home: Path | None = None) -> Any:
+    """Give a command ``--home``, ``--actor`` and ``--debug``, and its function ``settings`` made from them.
+
+    An error becomes one line on standard error and an exit code; ``--debug`` shows its traceback.
+    """
+    if function is None:
+        return functools.partial(command, default_home=default_home)
+
+    @functools.wraps(function)
+    def run(*, home: Path | None, actor: str | None, debug: bool, **values: Any) -> None:
+        # Prefect's own lines say nothing to whoever runs one command; its server keeps them all.
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "DEBUG" if debug else "CRITICAL")
+        try:
+            function(settings=read_settings(home or default_home, actor), **values)
+        except KeyboardInterrupt:
+            _say("interrupted; what is finished is kept, and the same command again goes on from there")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except typer.Exit:
+            raise
+        except Exception as exc:
+            if debug:
+                traceback.print_exc()
+            _say(_one_line(exc))
+            raise typer.Exit(exc.exit_code if isinstance(exc, PipelineError) else 1) from None
+
+    run.__signature__ = inspect.Signature(_parameters(function))  # type: ignore[attr-defined]
+    run.__annotations__ = {name: item.annotation for name, item in inspect.signature(run).parameters.items()}
+    return run
+
+
+def _parameters(function: Function) -> list[inspect.Parameter]:
+    """Return a command's own parameters, without ``settings``, and those that all commands share."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = inspect.signature(function, eval_str=True).parameters
+    return [
+        *(parameter.replace(kind=keyword) for name, parameter in own.items() if name != "settings"),
+        inspect.Parameter("home", keyword, default=None, annotation=HomeOption),
+        inspect.Parameter("actor", keyword, default=None, annotation=ActorOption),
+        inspect.Parameter("debug", keyword, default=False, annotation=DebugOption),
+    ]
+
+
+def _say(message: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, PipelineError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {describe_os_error(error)}"
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"unexpected {type(error).__name__}: {first}; run again with --debug to see where"

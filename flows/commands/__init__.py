@@ -1,0 +1,1 @@
+"""The commands of ``lenet``: each parses its arguments, calls a flow or a query, and prints."""

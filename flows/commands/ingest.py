@@ -1,0 +1,114 @@
+"""``lenet ingest`` and ``lenet datasets``: digits into the lake, and what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command import command
+from flows.output import Format, FormatOption, OutputOption, console, print_records
+from lenet_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.ingest import Ingested, Source
+
+ingest_app = typer.Typer(no_args_is_help=True, help="Put digits into the lake; what is there already is skipped.")
+
+NameOption = Annotated[
+    str | None, typer.Option("--name", metavar="NAME/SPLIT", help="Dataset that takes all the digits")
+]
+
+
+@ingest_app.command("optdigits", epilog="Example: lenet ingest optdigits")
+@command
+def ingest_optdigits(
+    settings: Settings, name: NameOption = None, output_format: FormatOption = Format.TABLE
+) -> None:
+    """The 1,797 UCI handwritten digits that ship inside scikit-learn: no network needed."""
+    _run(settings, "optdigits", None, name, output_format)
+
+
+@ingest_app.command("mnist", epilog="Example: lenet ingest mnist --root ~/data/mnist")
+@command
+def ingest_mnist(
+    settings: Settings,
+    root: Annotated[
+        Path | None, typer.Option("--root", help="Folder that has the four IDX files, gzipped or not")
+    ] = None,
+    name: NameOption = None,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """The 70,000 handwritten digits of MNIST, downloaded with their checksums or read from a folder."""
+    _run(settings, "mnist", root, name, output_format)
+
+
+@ingest_app.command("images", epilog="Example: lenet ingest images scans/ --name inbox/2026-11")
+@command
+def ingest_images(
+    settings: Settings,
+    path: Annotated[Path, typer.Argument(help="Folder tree, CSV of path,label, or one image")],
+    name: NameOption = None,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Images of one digit each: PNG, JPEG, TIFF or BMP, ink darker or brighter than the paper.
+
+    A parent folder named 0 to 9 is the label. An image that cannot be read is recorded as a reject
+    and the rest goes on.
+    """
+    _run(settings, "images", path, name, output_format)
+
+
+@command
+def list_datasets_command(
+    settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
+) -> None:
+    """List the datasets of the lake."""
+    from lenet_pipeline.lake import list_datasets
+
+    records = [
+        {
+            "dataset": manifest.dataset,
+            "digits": manifest.rows,
+            "shards": len(manifest.shards),
+            "megabytes": round(sum(shard.size_bytes for shard in manifest.shards) / 1e6, 1),
+            "version": manifest.version,
+            "fingerprint": manifest.fingerprint[:12],
+            "created_at": manifest.created_at[:19].replace("T", " "),
+            "actor": manifest.actor,
+        }
+        for manifest in list_datasets(settings.lake)
+    ]
+    if not records and output_format is Format.TABLE:
+        console.print("no dataset yet; make one with `lenet ingest optdigits`")
+        return
+    print_records(records, output_format, output)
+
+
+def print_ingested(outcome: Sequence[Ingested]) -> None:
+    """Print what an ingest did to each dataset."""
+    for item in outcome:
+        parts = [f"{item.added:,} digits added"]
+        if item.skipped:
+            parts.append(f"{item.skipped:,} were there already")
+        if item.rejects:
+            parts.append(f"{item.rejects:,} rejected (`lenet audit rejects`)")
+        if item.unrecognised:
+            parts.append(f"{item.unrecognised:,} other files are no images")
+        console.print(f"[bold]{item.dataset}[/]: {', '.join(parts)}; {item.rows:,} in all", highlight=False)
+
+
+def _run(
+    settings: Settings, source: Source, path: Path | None, name: str | None, output_format: Format
+) -> None:
+    from flows.ingest import ingest
+    from flows.prefect_server import start_prefect_server
+
+    start_prefect_server(settings.home)
+    outcome = ingest(source, path, name, settings.home, settings.actor)
+    if output_format is Format.TABLE:
+        print_ingested(outcome)
+    else:
+        print_records([vars(item) for item in outcome], output_format)

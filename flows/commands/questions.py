@@ -1,0 +1,121 @@
+"""``lenet audit``, ``lenet check`` and ``lenet sql``: questions that change nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command import command
+from flows.output import Format, FormatOption, OutputOption, console, print_records, print_rows
+from lenet_pipeline.errors import CheckFailed, UnknownNameError
+from lenet_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from lenet_pipeline.warehouse import CheckResult, Query
+
+
+@command
+def audit_command(
+    settings: Settings,
+    name: Annotated[str | None, typer.Argument(help="The query; without one, all are listed")] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter of the query")
+    ] = None,
+    output_format: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """Ask a named question of the predictions; without a name, list the questions."""
+    from lenet_pipeline.warehouse import list_audits, run_audit
+
+    if name is None:
+        _list_audits(list_audits(), output_format)
+        return
+    rows = run_audit(settings.database, settings.database_wait_s, name, _parse(parameters or []))
+    question = next((query.question for query in list_audits() if query.name == name), "")
+    print_rows(rows, output_format, output, title=question)
+
+
+@command
+def check_command(
+    settings: Settings, output_format: FormatOption = Format.TABLE
+) -> None:
+    """Run every check; exit with 3 when one finds something wrong."""
+    from flows.check import check_home
+
+    results = check_home(settings)
+    if output_format is Format.TABLE:
+        _print_checks(results)
+    else:
+        print_records(
+            [
+                {"check": item.query.name, "is_passed": not len(item.violations), "violations": len(item.violations)}
+                for item in results
+            ],
+            output_format,
+        )
+    failed = [item.query.name for item in results if len(item.violations)]
+    if failed:
+        raise CheckFailed(f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}")
+
+
+@command
+def sql_command(
+    settings: Settings,
+    statement: Annotated[str, typer.Argument(metavar='"SELECT ..."', help="One statement that reads")],
+    output_format: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """Ask in SQL. It can neither write nor reach any file but the database."""
+    from lenet_pipeline.warehouse import run_select
+
+    print_rows(run_select(settings.database, settings.database_wait_s, statement), output_format, output)
+
+
+def _list_audits(queries: list[Query], output_format: Format) -> None:
+    if output_format is not Format.TABLE:
+        print_records(
+            [
+                {
+                    "audit": query.name,
+                    "question": query.question,
+                    "grain": query.grain,
+                    "parameters": ", ".join(parameter.name for parameter in query.parameters),
+                }
+                for query in queries
+            ],
+            output_format,
+        )
+        return
+    for query in queries:
+        console.print(f"[bold]{query.name}[/]  {query.question}", highlight=False)
+        for parameter in query.parameters:
+            console.print(f"    --param {parameter.name}=…  {_explain(parameter)}", style="dim", highlight=False)
+    console.print("\nRun one with `lenet audit NAME`.", highlight=False)
+
+
+def _explain(parameter: object) -> str:
+    default = getattr(parameter, "default", None)
+    description = getattr(parameter, "description", "")
+    return f"{description} [{'required' if default is None else 'default: ' + default}]".replace("[", "\\[")
+
+
+def _print_checks(results: list[CheckResult]) -> None:
+    for item in results:
+        count = len(item.violations)
+        mark = f"[bold red]{count:,} wrong[/]" if count else "[green]passed[/]"
+        console.print(f"{mark}  {item.query.name}", highlight=False)
+    for item in results:
+        if len(item.violations):
+            console.print()
+            print_rows(item.violations, Format.TABLE, title=f"{item.query.name}: {item.query.question}")
+
+
+def _parse(parameters: list[str]) -> dict[str, str]:
+    parsed = {}
+    for parameter in parameters:
+        key, equals, value = parameter.partition("=")
+        if not equals:
+            raise UnknownNameError("parameter", parameter, [], "Write it as --param key=value")
+        parsed[key] = value
+    return parsed

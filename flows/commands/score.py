@@ -1,0 +1,58 @@
+"""``lenet score`` and ``lenet serve``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command import command
+from flows.output import Format, FormatOption, console, print_records
+from lenet_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.score import ScoringReport
+
+
+@command
+def score_command(
+    settings: Settings,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Dataset to score, NAME/SPLIT")],
+    model: Annotated[str, typer.Option(help="digits@champion, or a version such as digits/3")] = "digits@champion",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass")] = 512,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Score every digit of a dataset once; a run that was cut off goes on where it stopped."""
+    from flows.prefect_server import start_prefect_server
+    from flows.score import score
+
+    start_prefect_server(settings.home)
+    report = score(dataset, model, device, batch_size, settings.home, settings.actor)
+    if output_format is Format.TABLE:
+        print_report(report)
+    else:
+        print_records([{**vars(report), "scoring_run_id": str(report.scoring_run_id)}], output_format)
+
+
+def print_report(report: ScoringReport) -> None:
+    """Print what a scoring run did."""
+    if not report.digits_scored:
+        console.print(
+            f"{report.dataset} is scored already with {report.model}: {report.digits:,} digits, nothing to do"
+        )
+    else:
+        kept = report.digits - report.digits_scored
+        console.print(
+            f"{report.dataset} scored with {report.model} on {report.device}: {report.digits_scored:,} digits "
+            f"in {report.seconds:.1f} s" + (f"; {kept:,} were scored before" if kept else "")
+        )
+    console.print(f"  scoring run {report.scoring_run_id}")
+
+
+@command
+def serve_command(settings: Settings) -> None:
+    """Serve the scheduled jobs to the Prefect server that PREFECT_API_URL names, until Ctrl-C."""
+    from flows.deployments import serve_deployments
+
+    serve_deployments(settings)

@@ -1,0 +1,57 @@
+"""The demonstration: the three jobs, one after the other, on digits that ship inside scikit-learn."""
+
+from __future__ import annotations
+
+from flows.commands.ingest import print_ingested
+from flows.commands.score import print_report as print_scoring
+from flows.commands.train import print_report as print_training
+from flows.ingest import ingest
+from flows.models import open_registry
+from flows.output import Format, console, print_rows
+from flows.prefect_server import start_prefect_server
+from flows.retrain import retrain
+from flows.score import score
+from lenet_pipeline.registry import find_champion
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.warehouse import run_audit
+
+TRAINING, TEST = "optdigits/train", "optdigits/test"
+# 1,300 digits make ten batches: so many passes are as many steps as a few over MNIST, in seconds.
+EPOCHS = 80
+
+
+def run_demo(settings: Settings) -> None:
+    """Ingest, train, score and ask, in the settings' home; skip what an earlier run did."""
+    home, actor = settings.home, settings.actor
+    console.print(f"Everything goes into {home}\n", soft_wrap=True, highlight=False)
+    start_prefect_server(home)
+    _announce(1, "ingest", "1,797 handwritten digits that ship inside scikit-learn, into Parquet")
+    print_ingested(ingest("optdigits", home=home, actor=actor))
+    _announce(2, "train", "LeNet-5 as published in 1998, registered in MLflow, through the gate")
+    champion = find_champion(open_registry(settings))
+    if champion:
+        console.print(f"skipped: {champion.reference} is champion already")
+    else:
+        print_training(retrain([TRAINING], [TEST], epochs=EPOCHS, home=home, actor=actor))
+    _announce(3, "score", "every test digit, with its confidence, into DuckDB")
+    print_scoring(score(TEST, home=home, actor=actor))
+    _announce(4, "audit", "what an auditor asks first")
+    summary = run_audit(settings.database, settings.database_wait_s, "summary", {})
+    print_rows(summary, Format.TABLE)
+    _suggest(settings)
+
+
+def _announce(number: int, verb: str, what: str) -> None:
+    console.print(f"\n[bold]{number}. {verb}[/]: {what}", highlight=False)
+
+
+def _suggest(settings: Settings) -> None:
+    home = f" --home {settings.home.name}"
+    console.print("[bold]Try next[/]")
+    for suggestion, what in (
+        (f"lenet audit low_confidence{home}", "the digits it was least sure of"),
+        (f"lenet models{home}", "versions, promotions and why"),
+        (f'lenet sql "select label, count(*) from predictions group by all"{home}', "your own question"),
+    ):
+        console.print(f"  {suggestion}", highlight=False, soft_wrap=True)
+        console.print(f"      {what}", style="dim", highlight=False)

@@ -1,0 +1,57 @@
+"""The scheduled jobs: retrain weekly, score nightly, check daily; cron lines come from the settings."""
+
+from __future__ import annotations
+
+import prefect
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
+from prefect.settings import PREFECT_API_URL
+
+from flows.check import check
+from flows.retrain import retrain
+from flows.score import score, score_all
+from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.settings import Settings
+
+
+def build_deployments(settings: Settings) -> list[RunnerDeployment]:
+    """Build the deployments of a home; ``score`` by itself has no schedule and is there to be triggered."""
+    shared = {"home": str(settings.home), "actor": settings.actor}
+    deployments = [
+        retrain.to_deployment(
+            "weekly",
+            parameters={"datasets": [], **shared},
+            schedules=[Cron(settings.retrain_cron, timezone="UTC")],
+            description="Train on every dataset whose split is `train`; promote through the gate.",
+        ),
+        score_all.to_deployment(
+            "nightly",
+            parameters=shared,
+            schedules=[Cron(settings.score_cron, timezone="UTC")],
+            description="Score every dataset with the champion; what is scored already is kept.",
+        ),
+        score.to_deployment(
+            "on-demand", parameters=shared, description="Score one dataset with one model version."
+        ),
+        check.to_deployment(
+            "daily",
+            parameters=shared,
+            schedules=[Cron(settings.check_cron, timezone="UTC")],
+            description="Run every check of the warehouse; the run fails when one finds something.",
+        ),
+    ]
+    return [deployment for deployment in deployments if isinstance(deployment, RunnerDeployment)]
+
+
+def serve_deployments(settings: Settings) -> None:
+    """Serve the deployments to the Prefect server that is configured, until interrupted.
+
+    Raises:
+        PipelineError: no server is configured.
+    """
+    if not PREFECT_API_URL.value():
+        raise PipelineError(
+            "`lenet serve` needs a Prefect server: run `prefect server start` in another terminal, then "
+            "set PREFECT_API_URL=http://127.0.0.1:4200/api here"
+        )
+    prefect.serve(*build_deployments(settings))

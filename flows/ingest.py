@@ -1,0 +1,207 @@
+"""The ingest flow: digits from MNIST, from scikit-learn or from image files into the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prefect import flow, runtime, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.progress import progress_bar
+from lenet_pipeline.errors import IngestError
+from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.fingerprints import fingerprint_parts
+from lenet_pipeline.lake import append_digits, find_manifest, validate_dataset
+from lenet_pipeline.schema import REJECTS, derive_uuid
+from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.sources.batch import Reject
+from lenet_pipeline.sources.folder import ListedImage, list_images, read_images
+from lenet_pipeline.sources.mnist import download_mnist, read_mnist
+from lenet_pipeline.sources.optdigits import read_optdigits
+from lenet_pipeline.warehouse import load_rejects
+
+Source = Literal["optdigits", "mnist", "images"]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What one ingest did to one dataset; ``unrecognised`` files are no images by name nor content."""
+
+    dataset: str
+    rows: int
+    added: int
+    skipped: int
+    rejects: int = 0
+    unrecognised: int = 0
+
+
+@flow(name="ingest", flow_run_name="ingest-{source}", validate_parameters=True)
+def ingest(
+    source: Source,
+    path: Path | None = None,
+    name: str | None = None,
+    home: Path | None = None,
+    actor: str | None = None,
+) -> list[Ingested]:
+    """Put digits that the lake does not have yet into it; what cannot be read becomes a reject.
+
+    Args:
+        source: where the digits come from.
+        path: MNIST's folder (downloaded where None), or the images' folder, CSV or file.
+        name: the dataset ``name/split`` that takes all digits, where not the source's own.
+        home: the pipeline's home, where not the settings'.
+        actor: who does it, where not the settings'.
+
+    Raises:
+        IngestError: the source could not be read, or too much of it was rejected.
+        LakeError: the lake refused.
+    """
+    settings = read_settings(home, actor)
+    if name is not None:
+        validate_dataset(name)
+    if source == "images":
+        if path is None:
+            raise IngestError("ingesting images needs a path: a folder, a CSV of path,label, or one file")
+        outcome = _ingest_images(path, name or default_dataset(path), settings)
+    else:
+        outcome = store_known_digits(source, path, name, settings)
+    create_table_artifact(table=[vars(row) for row in outcome], key="ingest", description="Digits ingested")
+    return outcome
+
+
+@task(task_run_name="store-{source}", cache_policy=NO_CACHE)
+def store_known_digits(
+    source: Source, path: Path | None, name: str | None, settings: Settings
+) -> list[Ingested]:
+    """Read a published set of digits and append each of its splits to its dataset."""
+    if source == "mnist":
+        splits = read_mnist(path or download_mnist(settings.downloads))
+    else:
+        splits = read_optdigits()
+    return [
+        _store(settings, name or f"{source}/{split}", digits, f"Storing {split}")
+        for split, digits in splits.items()
+    ]
+
+
+@task(task_run_name="store-images-{number}", cache_policy=NO_CACHE)
+def store_images(number: int, listed: Sequence[ListedImage], dataset: str, settings: Settings) -> Ingested:
+    """Read one shard's worth of image files, append the digits and record the rejects."""
+    with progress_bar(f"Reading images, part {number}", len(listed)) as advance:
+        batch = read_images(
+            listed, max_pixels=settings.image_max_pixels, max_bytes=settings.image_max_bytes, advance=advance
+        )
+    record_rejects(dataset, batch.rejects, settings)
+    if len(batch.digits):
+        stored = _store(settings, dataset, batch.digits, "Storing")
+    else:
+        before = find_manifest(settings.lake, dataset)
+        stored = Ingested(dataset, before.rows if before else 0, added=0, skipped=0)
+    return Ingested(
+        dataset, stored.rows, stored.added, stored.skipped, len(batch.rejects), batch.unrecognised
+    )
+
+
+def record_rejects(dataset: str, rejects: Sequence[Reject], settings: Settings) -> None:
+    """Stage rejects under ``rejects/`` and load them; one that is known already is not doubled."""
+    if not rejects:
+        return
+    table = _rejects_table(dataset, rejects, settings.actor)
+    name = fingerprint_parts(str(identifier) for identifier in table["reject_id"].to_pylist())
+    path = settings.rejects / f"{name[:32]}.parquet"
+    try:
+        with written_whole(path) as temporary:
+            pq.write_table(table, temporary)
+    except OSError as exc:
+        raise IngestError(f"cannot write rejects {path}: {describe_os_error(exc)}") from exc
+    load_rejects(settings.database, settings.database_wait_s, table)
+
+
+def default_dataset(path: Path) -> str:
+    """Name the dataset that images go to where nobody named one: after their folder or file."""
+    stem = path.resolve().stem.lower()
+    clean = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in stem).strip("-")
+    return f"{clean or 'images'}/all"
+
+
+def _ingest_images(path: Path, dataset: str, settings: Settings) -> list[Ingested]:
+    validate_dataset(dataset)
+    parts = [
+        store_images(number, part, dataset, settings)
+        for number, part in enumerate(_parts(list_images(path), settings.shard_rows), start=1)
+    ]
+    total = Ingested(
+        dataset,
+        rows=parts[-1].rows,
+        added=sum(part.added for part in parts),
+        skipped=sum(part.skipped for part in parts),
+        rejects=sum(part.rejects for part in parts),
+        unrecognised=sum(part.unrecognised for part in parts),
+    )
+    _refuse_too_many_rejects(total, path, settings)
+    return [total]
+
+
+def _refuse_too_many_rejects(total: Ingested, path: Path, settings: Settings) -> None:
+    tried = total.added + total.skipped + total.rejects
+    if not tried:
+        raise IngestError(f"{path} holds no image: {total.unrecognised} files are none by name nor content")
+    share = 100 * total.rejects / tried
+    if share > settings.reject_limit_pct:
+        raise IngestError(
+            f"{total.rejects} of {tried} images in {path} were rejected ({share:.0f} %, the limit is "
+            f"{settings.reject_limit_pct:g} %); the other {total.added + total.skipped} are kept. "
+            "See `lenet audit rejects`; LENET_REJECT_LIMIT_PCT raises the limit"
+        )
+
+
+def _store(settings: Settings, dataset: str, digits: pa.Table, description: str) -> Ingested:
+    """Append digits to a dataset with a progress bar."""
+
+    def watched() -> Iterator[pa.Table]:
+        with progress_bar(description, len(digits)) as advance:
+            for start in range(0, len(digits), settings.shard_rows):
+                part = digits.slice(start, settings.shard_rows)
+                yield part
+                advance(len(part))
+
+    append = append_digits(
+        settings.lake, dataset, watched(), shard_rows=settings.shard_rows, actor=settings.actor
+    )
+    return Ingested(dataset, append.manifest.rows, append.added, append.skipped)
+
+
+def _parts(listed: Sequence[ListedImage], size: int) -> Iterator[Sequence[ListedImage]]:
+    for start in range(0, len(listed), size):
+        yield listed[start : start + size]
+
+
+def _rejects_table(dataset: str, rejects: Sequence[Reject], actor: str) -> pa.Table:
+    now, flow_run_id = datetime.now(UTC), runtime.flow_run.id
+    return pa.Table.from_pylist(
+        [
+            {
+                "reject_id": derive_uuid(
+                    "reject", dataset, reject.source, reject.source_sha256, reject.page, reject.kind
+                ).bytes,
+                "dataset": dataset,
+                "source": reject.source,
+                "source_sha256": reject.source_sha256,
+                "page": reject.page,
+                "kind": reject.kind,
+                "reason": reject.reason,
+                "rejected_at": now,
+                "actor": actor,
+                "flow_run_id": flow_run_id,
+            }
+            for reject in rejects
+        ],
+        schema=REJECTS,
+    )

@@ -1,0 +1,42 @@
+"""A home's model registry, and what the audit trail keeps of its versions."""
+
+from __future__ import annotations
+
+from prefect import runtime
+
+from lenet_pipeline.promotion import Ledger
+from lenet_pipeline.registry import Registry, ResolvedModel
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.warehouse import ModelVersionRecord, record_model_version
+
+
+def open_registry(settings: Settings) -> Registry:
+    """Name the registry of a home."""
+    return Registry(settings.mlflow_database, settings.mlflow_artifacts, settings.model_name)
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """Name the ledger of promotions of a home, with whoever writes in it."""
+    return Ledger(settings.database, settings.database_wait_s, settings.actor, runtime.flow_run.id)
+
+
+def record_version(settings: Settings, resolved: ResolvedModel) -> None:
+    """Record a model version in the warehouse; once is enough, and again changes nothing."""
+    version = resolved.version
+    record = ModelVersionRecord(
+        model_name=version.name,
+        model_version=version.version,
+        architecture=version.architecture,
+        recipe=version.recipe,
+        training_run_id=version.training_run_id,
+        weights_sha256=resolved.weights_sha256,
+        preprocessing_fingerprint=resolved.model.preprocessing.fingerprint,
+        training_fingerprint=version.training_fingerprint,
+        temperature=resolved.model.temperature,
+        code_revision=version.code_revision,
+        test_accuracy=version.metrics.get("test_accuracy"),
+        registered_at=version.registered_at,
+        actor=version.actor,
+        flow_run_id=runtime.flow_run.id,
+    )
+    record_model_version(settings.database, settings.database_wait_s, record)

@@ -1,0 +1,170 @@
+"""How rows reach a person or a program: a table in 80 columns, JSON, CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.files import describe_os_error, written_whole
+
+_MOST_TABLE_ROWS = 50
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print the rows")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write to this file instead of the terminal")
+]
+
+console = Console()
+
+
+def print_rows(rows: pa.Table, output_format: Format, output: Path | None = None, title: str = "") -> None:
+    """Print a table of rows, or write it to a file.
+
+    Raises:
+        PipelineError: Parquet was asked for at a terminal, or the file cannot be written.
+    """
+    if output is not None:
+        _write_file(rows, output_format, output)
+    elif output_format is Format.TABLE:
+        _print_table(rows, title)
+    elif output_format is Format.PARQUET:
+        if sys.stdout.isatty():
+            raise PipelineError("Parquet is not for a terminal; add --output FILE, or pipe it")
+        pq.write_table(rows, pa.PythonFile(sys.stdout.buffer, mode="w"))
+    else:
+        _write_text(rows, output_format, sys.stdout)
+
+
+def print_records(
+    records: Sequence[Mapping[str, Any]], output_format: Format, output: Path | None = None, title: str = ""
+) -> None:
+    """Print plain records, all with the same keys, as rows."""
+    print_rows(pa.Table.from_pylist([dict(record) for record in records]), output_format, output, title)
+
+
+def plain_text(value: Any) -> str:
+    """Show one value as a person reads it: counts grouped, times to the second, probabilities to 4 places."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return str(value) if abs(value) < 10_000 else f"{value:,}"
+        case float():
+            return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:,.0f}"
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%S")
+        case list():
+            return " ".join(plain_text(item) for item in value)
+        case _:
+            return str(value)
+
+
+def _print_table(rows: pa.Table, title: str) -> None:
+    if not len(rows):
+        console.print(f"{title + ': ' if title else ''}no rows")
+        return
+    shown = rows.slice(0, _MOST_TABLE_ROWS).to_pylist()
+    numeric = {field.name for field in rows.schema if _is_number(field.type)}
+    widest = {
+        name: max(len(name), *(len(plain_text(row[name])) for row in shown)) for name in rows.column_names
+    }
+    if sum(widest.values()) + 2 * len(widest) > console.width and len(widest) > 2:
+        _print_stacked(shown, title)
+    else:
+        table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for name in rows.column_names:
+            table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
+        for row in shown:
+            table.add_row(*(escape(plain_text(row[name])) for name in rows.column_names))
+        console.print(table)
+    if len(rows) > len(shown):
+        console.print(f"… {len(rows) - len(shown):,} more rows; --format csv has them all", style="dim")
+
+
+def _print_stacked(shown: Sequence[Mapping[str, Any]], title: str) -> None:
+    """Print each row as a small table of its own, where side by side would not fit."""
+    if title:
+        console.print(title, style="italic")
+    for row in shown:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in row.items():
+            table.add_row(name, escape(plain_text(value)))
+        console.print(table)
+        console.print()
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _write_file(rows: pa.Table, output_format: Format, output: Path) -> None:
+    try:
+        with written_whole(output) as temporary:
+            if output_format is Format.PARQUET:
+                pq.write_table(rows, temporary)
+            else:
+                text_format = Format.CSV if output_format is Format.TABLE else output_format
+                with temporary.open("w", encoding="utf-8", newline="") as stream:
+                    _write_text(rows, text_format, stream)
+    except OSError as exc:
+        raise PipelineError(f"cannot write {output}: {describe_os_error(exc)}") from exc
+    console.print(f"{len(rows):,} rows written to {output}")
+
+
+def _write_text(rows: pa.Table, output_format: Format, stream: Any) -> None:
+    records = [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist()]
+    if output_format is Format.JSON:
+        json.dump(records, stream, indent=1, ensure_ascii=False)
+        stream.write("\n")
+        return
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(rows.column_names)
+    for record in records:
+        cells = (json.dumps(value) if isinstance(value, list | dict) else value for value in record.values())
+        writer.writerow(["" if cell is None else cell for cell in cells])
+
+
+def _plain(value: Any) -> Any:
+    """Turn a value into one that JSON has."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case bytes():
+            return value.hex()
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case _:
+            return value

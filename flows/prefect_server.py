@@ -1,0 +1,123 @@
+"""A temporary Prefect server, so that no command needs one running; it ends with the command.
+
+Prefect can start such a server by itself, but that one outlives a command that is killed, keeps its
+database outside the home, and prints to the terminal.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.files import describe_os_error
+
+_START_TIMEOUT_S = 90.0
+
+_for_this_process = ExitStack()
+
+
+def start_prefect_server(home: Path) -> None:
+    """Use the Prefect server that is configured; where none is, run one on loopback for this process.
+
+    Its database is ``prefect.db`` under the home. It is stopped when the process exits, after Prefect
+    has sent it the last events: stopped any earlier, Prefect would wait for it minutes long.
+
+    Raises:
+        PipelineError: the server did not start.
+    """
+    if PREFECT_API_URL.value():
+        return
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = (home / ".prefect.lock").open("w")
+    except OSError as exc:
+        raise PipelineError(f"cannot write to {home}: {describe_os_error(exc)}") from exc
+    with lock:
+        # Two first starts at once would both create the database's tables.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process, url = _start(home)
+        atexit.register(_stop, process)
+        _wait_until_healthy(process, url)
+    os.environ["PREFECT_API_URL"] = url
+    _for_this_process.enter_context(temporary_settings({PREFECT_API_URL: url}))
+
+
+def _start(home: Path) -> tuple[subprocess.Popen[bytes], str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+        "PREFECT_SERVER_UI_ENABLED": "false",
+        "PREFECT__SERVER_EPHEMERAL": "1",
+        "PREFECT__SERVER_FINAL": "1",
+    }
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", "flows.prefect_server", str(port), str(os.getpid())],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C stops the command, which then stops its server in order
+    )
+    return process, f"http://127.0.0.1:{port}/api"
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{url}/health", timeout=5).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise PipelineError(
+        "the temporary Prefect server did not start; run `prefect server start` in another terminal, "
+        "set PREFECT_API_URL to its address and try again"
+    )
+
+
+def _end_with(parent: int) -> None:
+    """End this process at once when the command that started it is gone, however it went."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+def main() -> None:
+    """Run the server: arguments are the port and the process to live as long as."""
+    import uvicorn
+
+    port, parent = int(sys.argv[1]), int(sys.argv[2])
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    uvicorn.run(
+        "prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=port, log_level="error"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""The score flow: every shard of a dataset through one model version, once, into the warehouse."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from prefect import flow, runtime, task
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import PositiveInt
+
+from flows.ingest import record_rejects
+from flows.models import open_registry, record_version
+from flows.progress import progress_bar
+from lenet_pipeline.engine import DEFAULT_BATCH_SIZE, PRECISION, Engine
+from lenet_pipeline.errors import PipelineError, ScoringError, ShardError
+from lenet_pipeline.lake import Manifest, Shard, list_datasets, read_manifest, shard_path
+from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
+from lenet_pipeline.scoring import ScoredShard, ScoringKey, score_shard
+from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.sources.batch import Reject
+from lenet_pipeline.warehouse import (
+    PlannedShard,
+    ScoringRunRecord,
+    ShardScoreRecord,
+    finish_scoring_run,
+    load_shard_score,
+    start_scoring_run,
+)
+
+
+@dataclass(frozen=True)
+class ScoringReport:
+    """What a scoring run did: its shards and digits, and how many of them were scored just now."""
+
+    scoring_run_id: UUID
+    dataset: str
+    model: str
+    device: str
+    shards: int
+    digits: int
+    digits_scored: int
+    shards_rejected: int
+    seconds: float
+
+    @property
+    def is_complete(self) -> bool:
+        return self.shards_rejected == 0
+
+
+@flow(name="score", flow_run_name="score-{dataset}-with-{model}", validate_parameters=True)
+def score(
+    dataset: str,
+    model: str = "digits@champion",
+    device: str = "auto",
+    batch_size: PositiveInt = DEFAULT_BATCH_SIZE,
+    home: Path | None = None,
+    actor: str | None = None,
+) -> ScoringReport:
+    """Score every digit of a dataset once with one model version; what is scored already is kept.
+
+    The alias is resolved and the manifest read once, at the start: the run keeps both to its end.
+
+    Args:
+        dataset: ``name/split``.
+        model: ``digits@champion`` or ``digits/3``.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        batch_size: images in one forward pass.
+        home: the pipeline's home, where not the settings'.
+        actor: who does it, where not the settings'.
+
+    Raises:
+        ScoringError: a shard could not be scored; the others are, and running again goes on.
+        UnknownNameError: there is no such dataset, model, alias or version.
+    """
+    started = time.perf_counter()
+    settings = read_settings(home, actor)
+    manifest = read_manifest(settings.lake, dataset)
+    registry = open_registry(settings)
+    resolved = read_version(registry, resolve_version(registry, model))
+    key = _scoring_key(resolved)
+    missing = _start_run(key, manifest, resolved, settings)
+    engine = Engine(resolved.model, device, batch_size)
+    rejected = 0
+    with _scoring_progress(manifest, missing) as advance:
+        for shard in missing:
+            try:
+                score_one_shard(key, engine, dataset, shard, settings, advance)
+            except ShardError as exc:
+                rejected += 1
+                advance(shard.rows)
+                reject = Reject(str(shard_path(settings.lake, dataset, shard)), "bad_shard", str(exc), shard.fingerprint)
+                record_rejects(dataset, [reject], settings)
+    run_id = key.scoring_run_id(manifest)
+    if not rejected:
+        finish_scoring_run(settings.database, settings.database_wait_s, run_id, datetime.now(UTC))
+    report = ScoringReport(
+        scoring_run_id=run_id,
+        dataset=dataset,
+        model=resolved.version.reference,
+        device=str(engine.device),
+        shards=len(manifest.shards),
+        digits=manifest.rows,
+        digits_scored=sum(shard.rows for shard in missing),
+        shards_rejected=rejected,
+        seconds=time.perf_counter() - started,
+    )
+    create_markdown_artifact(_describe(report), key="score", description=f"Scoring run of {dataset}")
+    if rejected:
+        raise ScoringError(
+            f"{rejected} of {len(manifest.shards)} shards of {dataset} could not be scored and are recorded "
+            "as rejects (`lenet audit rejects`); the others are. Restore them, then run the same command again"
+        )
+    return report
+
+
+# A retry can help where a disk or a database was busy; a shard that is not what its manifest says
+# will not become so.
+@task(
+    task_run_name="score-shard-{shard.file}",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=lambda _task, _run, state: _is_worth_retrying(state),
+)
+def score_one_shard(
+    key: ScoringKey,
+    engine: Engine,
+    dataset: str,
+    shard: Shard,
+    settings: Settings,
+    advance: Callable[[int], None],
+) -> ScoredShard:
+    """Score one shard to staged Parquet, then load it into the warehouse in one transaction."""
+    shard_score_id = key.shard_score_id(shard)
+    staged = settings.predictions / f"{shard_score_id}.parquet"
+    scored = score_shard(engine, settings.lake, dataset, shard, staged, advance)
+    record = ShardScoreRecord(
+        shard_score_id=shard_score_id,
+        shard_fingerprint=shard.fingerprint,
+        model_name=key.model_name,
+        model_version=key.model_version,
+        preprocessing_fingerprint=key.preprocessing_fingerprint,
+        precision=key.precision,
+        rows=scored.rows,
+        device=str(engine.device),
+        seconds=scored.seconds,
+        scored_at=datetime.now(UTC),
+        actor=settings.actor,
+        flow_run_id=runtime.flow_run.id,
+    )
+    digits = shard_path(settings.lake, dataset, shard)
+    load_shard_score(settings.database, settings.database_wait_s, record, staged, digits, dataset)
+    return scored
+
+
+@flow(name="score-all", flow_run_name="score-all-with-{model}", validate_parameters=True)
+def score_all(
+    model: str = "digits@champion", home: Path | None = None, actor: str | None = None
+) -> list[ScoringReport]:
+    """Score every dataset of the lake; what is scored already costs next to nothing.
+
+    Raises:
+        ScoringError: some dataset could not be scored; the others are.
+    """
+    settings = read_settings(home, actor)
+    reports, failures = [], []
+    for manifest in list_datasets(settings.lake):
+        try:
+            reports.append(score(manifest.dataset, model, home=settings.home, actor=settings.actor))
+        except PipelineError as exc:
+            failures.append(str(exc))
+    if failures:
+        raise ScoringError("; ".join(failures))
+    return reports
+
+
+def _scoring_key(resolved: ResolvedModel) -> ScoringKey:
+    version = resolved.version
+    return ScoringKey(version.name, version.version, resolved.model.preprocessing.fingerprint, PRECISION)
+
+
+def _start_run(
+    key: ScoringKey, manifest: Manifest, resolved: ResolvedModel, settings: Settings
+) -> list[Shard]:
+    """Record the run and the shard scores it consists of; return the shards not scored yet."""
+    record_version(settings, resolved)
+    run = ScoringRunRecord(
+        scoring_run_id=key.scoring_run_id(manifest),
+        dataset=manifest.dataset,
+        manifest_version=manifest.version,
+        manifest_fingerprint=manifest.fingerprint,
+        model_name=key.model_name,
+        model_version=key.model_version,
+        preprocessing_fingerprint=key.preprocessing_fingerprint,
+        precision=key.precision,
+        started_at=datetime.now(UTC),
+        actor=settings.actor,
+        flow_run_id=runtime.flow_run.id,
+        shards=tuple(
+            PlannedShard(key.shard_score_id(shard), shard.fingerprint, shard.rows) for shard in manifest.shards
+        ),
+    )
+    scored = start_scoring_run(settings.database, settings.database_wait_s, run)
+    return [shard for shard in manifest.shards if key.shard_score_id(shard) not in scored]
+
+
+@contextlib.contextmanager
+def _scoring_progress(manifest: Manifest, missing: list[Shard]) -> Iterator[Callable[[int], None]]:
+    """Show progress in digits at the terminal and as a Prefect artifact, updated once a percent."""
+    if not missing:
+        yield lambda _: None
+        return
+    total = sum(shard.rows for shard in missing)
+    artifact = create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {manifest.dataset}")
+    done, shown = 0, 0
+    with progress_bar(f"Scoring {manifest.dataset}", total) as advance_bar:
+
+        def advance(count: int) -> None:
+            nonlocal done, shown
+            advance_bar(count)
+            done += count
+            percent = 100 * done // total
+            if percent > shown:
+                shown = percent
+                update_progress_artifact(artifact, float(percent))
+
+        yield advance
+
+
+def _is_worth_retrying(state: object) -> bool:
+    failure = getattr(state, "data", None)
+    exception = getattr(failure, "exception", failure)
+    return not isinstance(exception, ShardError)
+
+
+def _describe(report: ScoringReport) -> str:
+    rows = {
+        "scoring run": report.scoring_run_id,
+        "dataset": report.dataset,
+        "model version": report.model,
+        "digits": f"{report.digits:,}",
+        "scored just now": f"{report.digits_scored:,}",
+        "shards rejected": report.shards_rejected,
+        "device": report.device,
+        "seconds": f"{report.seconds:.1f}",
+    }
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join(["| | |", "|---|---|", *lines])

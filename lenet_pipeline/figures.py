@@ -1,0 +1,65 @@
+"""Figures that a training run leaves: learning curves, confusion matrix, worst mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lenet_pipeline.engine import Images, Scores
+from lenet_pipeline.training import Epoch
+
+_TRAINING, _VALIDATION = "#4477aa", "#cc6677"  # told apart by colour-blind readers too
+
+
+def draw_learning_curves(epochs: Sequence[Epoch]) -> Figure:
+    """Draw loss and validation error by epoch."""
+    numbers = [epoch.number for epoch in epochs]
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    loss, error = figure.subplots(1, 2)
+    loss.plot(numbers, [epoch.training_loss for epoch in epochs], color=_TRAINING, label="training")
+    loss.plot(numbers, [epoch.validation_loss for epoch in epochs], color=_VALIDATION, label="validation")
+    loss.set(xlabel="epoch", ylabel="loss (nats)", yscale="log")
+    loss.legend(frameon=False)
+    wrong = [100 * (1 - epoch.validation_accuracy) for epoch in epochs]
+    error.plot(numbers, wrong, color=_VALIDATION, marker=".")
+    error.set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, None))
+    for axes in (loss, error):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def draw_confusion(confusion: npt.NDArray[np.int64], title: str) -> Figure:
+    """Draw a confusion matrix int64 (10, 10), truth by prediction; shades show the errors alone."""
+    figure = Figure(figsize=(5.2, 5.2), layout="constrained")
+    axes = figure.subplots()
+    errors = confusion * ~np.eye(10, dtype=bool)
+    axes.imshow(errors, cmap="Reds", vmin=0, vmax=max(1, errors.max()) * 1.6)
+    for truth, row in enumerate(confusion):
+        for predicted, count in enumerate(row):
+            if count:
+                axes.text(predicted, truth, str(count), ha="center", va="center", fontsize=8)
+    axes.set(xlabel="predicted", ylabel="truth", title=title, xticks=range(10), yticks=range(10))
+    return figure
+
+
+def draw_worst_mistakes(
+    images: Images, labels: npt.NDArray[np.uint8], scores: Scores, title: str, most: int = 30
+) -> Figure:
+    """Draw the mistakes the model was surest of, each with its truth, prediction and confidence."""
+    wrong = np.flatnonzero(scores.labels != labels)
+    surest = wrong[np.argsort(-scores.confidences[wrong], kind="stable")][:most]
+    rows = max(1, -(-len(surest) // 10))
+    figure = Figure(figsize=(10, 1.4 * rows + 0.5), layout="constrained")
+    figure.suptitle(f"{title}: {len(wrong)} mistakes" + (f", the {most} surest" if len(wrong) > most else ""))
+    for place in figure.subplots(rows, 10, squeeze=False).flat:
+        place.axis("off")
+    for place, index in zip(figure.axes, surest, strict=False):
+        place.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
+        confidence = scores.confidences[index]
+        place.set_title(f"{labels[index]} read as {scores.labels[index]}\n{confidence:.0%} sure", fontsize=8)
+    return figure

@@ -1,0 +1,283 @@
+"""The lake: datasets of digits as immutable Parquet shards under a versioned manifest.
+
+``lake/NAME/SPLIT/`` holds ``shard-<fingerprint>.parquet`` files and ``manifest-<version>.json`` files.
+A manifest is the commit mark: a shard that none lists does not exist. It is written last, and only if
+nobody wrote that version meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lenet_pipeline.errors import LakeError, ManifestConflictError, ShardError, UnknownNameError
+from lenet_pipeline.files import describe_os_error, write_new, written_whole
+from lenet_pipeline.fingerprints import fingerprint_digits, fingerprint_parts, one_array
+from lenet_pipeline.schema import DIGITS
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*/[a-z0-9][a-z0-9_.-]*")
+_MANIFEST = re.compile(r"manifest-(\d{6})\.json")
+_ROW_GROUP_ROWS = 16_384  # 13 MB of images: large enough to stream, small enough to read ahead
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One immutable Parquet file of digits; ``fingerprint`` covers its content."""
+
+    file: str
+    fingerprint: str
+    rows: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One committed version of a dataset: its shards in order, and who committed it when (UTC)."""
+
+    dataset: str
+    version: int
+    fingerprint: str
+    rows: int
+    created_at: str
+    actor: str
+    shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True)
+class Append:
+    """What an append did: the dataset as it is now, and the digits added and already there."""
+
+    manifest: Manifest
+    added: int
+    skipped: int
+
+
+def validate_dataset(dataset: str) -> str:
+    """Return ``dataset`` if it is a ``name/split`` of lower-case letters, digits, '_', '-' and '.'.
+
+    Raises:
+        LakeError: it is not; names become folders, so nothing else is let through.
+    """
+    if not _NAME.fullmatch(dataset) or ".." in dataset:
+        raise LakeError(
+            f"{dataset!r} is not a dataset name; write NAME/SPLIT in lower-case letters, digits, "
+            "'_', '-' and '.', such as mnist/train"
+        )
+    return dataset
+
+
+def list_datasets(lake: Path) -> list[Manifest]:
+    """Return the newest manifest of every dataset, by name."""
+    folders = sorted({path.parent for path in lake.glob("*/*/manifest-*.json")})
+    return [read_manifest(lake, folder.relative_to(lake).as_posix()) for folder in folders]
+
+
+def find_manifest(lake: Path, dataset: str) -> Manifest | None:
+    """Return the newest manifest of a dataset, or None where the lake has no such dataset."""
+    folder = lake / validate_dataset(dataset)
+    versions = sorted(path for path in folder.glob("manifest-*.json") if _MANIFEST.fullmatch(path.name))
+    return _parse_manifest(versions[-1]) if versions else None
+
+
+def read_manifest(lake: Path, dataset: str) -> Manifest:
+    """Return the newest manifest of a dataset.
+
+    Raises:
+        UnknownNameError: the lake has no such dataset.
+        LakeError: the manifest cannot be read.
+    """
+    manifest = find_manifest(lake, dataset)
+    if manifest is None:
+        known = {path.parent.relative_to(lake).as_posix() for path in lake.glob("*/*/manifest-*.json")}
+        raise UnknownNameError("dataset", dataset, known, "Make one with `lenet ingest`")
+    return manifest
+
+
+def shard_path(lake: Path, dataset: str, shard: Shard) -> Path:
+    """Return where a shard of a dataset lies."""
+    return lake / dataset / shard.file
+
+
+def append_digits(
+    lake: Path, dataset: str, batches: Iterable[pa.Table], *, shard_rows: int, actor: str
+) -> Append:
+    """Write digits that the dataset does not have yet as new shards and commit them as one version.
+
+    Args:
+        lake: the lake's folder.
+        dataset: ``name/split``.
+        batches: tables of schema ``DIGITS``, of any size; at most one shard of them is held in memory.
+        shard_rows: most rows in one shard.
+        actor: who does it.
+
+    Raises:
+        LakeError: the disk refused, or the name is malformed.
+        ManifestConflictError: another writer committed meanwhile; nothing of it is lost, and running
+            the same command again adds what is still missing.
+    """
+    before = find_manifest(lake, dataset)
+    known = _digit_ids(lake, before)
+    counts = {"skipped": 0}
+
+    def fresh() -> Iterator[pa.Table]:
+        nonlocal known
+        for batch in batches:
+            new, ids = _without_known(batch, known)
+            known = pa.concat_arrays([known, ids])
+            counts["skipped"] += len(batch) - len(new)
+            yield new
+
+    shards = [write_shard(lake, dataset, rows) for rows in _regroup(fresh(), shard_rows)]
+    return Append(
+        manifest=commit_shards(lake, dataset, before, shards, actor=actor),
+        added=sum(shard.rows for shard in shards),
+        skipped=counts["skipped"],
+    )
+
+
+def write_shard(lake: Path, dataset: str, digits: pa.Table) -> Shard:
+    """Write one shard, whole or not at all; it exists once a manifest lists it.
+
+    Raises:
+        LakeError: the disk refused.
+    """
+    fingerprint = fingerprint_digits(digits)
+    path = lake / validate_dataset(dataset) / f"shard-{fingerprint[:32]}.parquet"
+    try:
+        with written_whole(path) as temporary:
+            pq.write_table(
+                digits, temporary, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS
+            )
+        return Shard(path.name, fingerprint, len(digits), path.stat().st_size)
+    except OSError as exc:
+        raise LakeError(f"cannot write shard {path}: {describe_os_error(exc)}") from exc
+
+
+def commit_shards(
+    lake: Path, dataset: str, before: Manifest | None, new: list[Shard], *, actor: str
+) -> Manifest:
+    """Commit the manifest that follows ``before`` with new shards; with none, return ``before``.
+
+    Raises:
+        ManifestConflictError: that version was committed by another writer meanwhile.
+        LakeError: there is nothing to commit at all, or the disk refused.
+    """
+    if not new:
+        if before is None:
+            raise LakeError(f"nothing to put into {dataset}: no digit could be read")
+        return before
+    shards = (before.shards if before else ()) + tuple(new)
+    manifest = Manifest(
+        dataset=dataset,
+        version=before.version + 1 if before else 1,
+        fingerprint=fingerprint_parts(shard.fingerprint for shard in shards),
+        rows=sum(shard.rows for shard in shards),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        actor=actor,
+        shards=shards,
+    )
+    path = lake / dataset / f"manifest-{manifest.version:06}.json"
+    try:
+        written = write_new(path, json.dumps(asdict(manifest), indent=1).encode())
+    except OSError as exc:
+        raise LakeError(f"cannot write manifest {path}: {describe_os_error(exc)}") from exc
+    if not written:
+        raise ManifestConflictError(
+            f"another writer committed version {manifest.version} of {dataset} meanwhile; "
+            "run the same command again to add what is still missing"
+        )
+    return manifest
+
+
+def read_shard(lake: Path, dataset: str, shard: Shard) -> pa.Table:
+    """Read one shard and prove that it is what its manifest says.
+
+    Returns:
+        A table of schema ``DIGITS`` with ``shard.rows`` rows.
+
+    Raises:
+        ShardError: the file is missing, truncated, or has another schema or fingerprint.
+    """
+    path = shard_path(lake, dataset, shard)
+    remedy = "restore the file from a backup, or delete the dataset's folder and ingest it again"
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except FileNotFoundError as exc:
+        raise ShardError(f"shard {path} is missing; {remedy}") from exc
+    except (pa.ArrowInvalid, OSError) as exc:
+        reason = str(exc).splitlines()[0]
+        raise ShardError(f"shard {path} is truncated or not Parquet ({reason}); {remedy}") from exc
+    if not table.schema.equals(DIGITS):
+        raise ShardError(f"shard {path} has another schema than a digit's: {_difference(table.schema)}; {remedy}")
+    found = fingerprint_digits(table)
+    if found != shard.fingerprint:
+        raise ShardError(
+            f"shard {path} was changed after it was written: its fingerprint is {found[:12]} and the "
+            f"manifest says {shard.fingerprint[:12]}; {remedy}"
+        )
+    return table
+
+
+def _parse_manifest(path: Path) -> Manifest:
+    try:
+        record = json.loads(path.read_text())
+        shards = tuple(Shard(**shard) for shard in record.pop("shards"))
+        return Manifest(**record, shards=shards)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise LakeError(f"cannot read manifest {path} ({exc}); restore it from a backup") from exc
+
+
+def _digit_ids(lake: Path, manifest: Manifest | None) -> pa.Array:
+    """Return the digit_ids a dataset has, as one fixed-size binary array."""
+    ids = [pa.array([], pa.binary(16))]
+    for shard in manifest.shards if manifest else ():
+        path = shard_path(lake, manifest.dataset, shard) if manifest else lake
+        try:
+            column = pq.read_table(path, columns=["digit_id"], partitioning=None)["digit_id"]
+        except (pa.ArrowInvalid, OSError, KeyError) as exc:
+            raise ShardError(f"shard {path} cannot be read: {str(exc).splitlines()[0]}") from exc
+        ids += [chunk.storage for chunk in column.chunks]
+    return pa.concat_arrays(ids)
+
+
+def _without_known(batch: pa.Table, known: pa.Array) -> tuple[pa.Table, pa.Array]:
+    """Return the rows whose digit_id is neither known nor earlier in the batch, and their ids."""
+    ids = one_array(batch["digit_id"]).storage
+    first = pa.table({"id": ids, "row": range(len(ids))}).group_by("id").aggregate([("row", "min")])["row_min"]
+    is_first = pc.is_in(pa.array(range(len(ids))), value_set=first.combine_chunks())
+    keep = pc.and_(is_first, pc.invert(pc.is_in(ids, value_set=known)))
+    return batch.filter(keep), ids.filter(keep)
+
+
+def _regroup(batches: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Regroup tables of any size into tables of exactly ``rows``, the last one shorter."""
+    held: list[pa.Table] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += len(batch)
+        while count >= rows:
+            table = pa.concat_tables(held)
+            yield table.slice(0, rows).combine_chunks()
+            held, count = [table.slice(rows)], count - rows
+    if count:
+        yield pa.concat_tables(held).combine_chunks()
+
+
+def _difference(schema: pa.Schema) -> str:
+    """Name the first column in which a schema differs from that of a digit."""
+    for field in DIGITS:
+        index = schema.get_field_index(field.name)
+        if index < 0:
+            return f"column {field.name} is missing"
+        if schema.field(index) != field:
+            return f"column {field.name} is {schema.field(index).type}, expected {field.type}"
+    return f"unexpected columns {sorted(set(schema.names) - set(DIGITS.names))}"

@@ -1,0 +1,30 @@
+"""The registry: the one place that imports MLflow. Training runs, model versions and aliases."""
+
+from lenet_pipeline.registry.runs import TrainingRun, training_run
+from lenet_pipeline.registry.store import Registry
+from lenet_pipeline.registry.versions import (
+    CHALLENGER,
+    CHAMPION,
+    ModelVersion,
+    ResolvedModel,
+    find_champion,
+    list_versions,
+    move_alias,
+    read_version,
+    resolve_version,
+)
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "ModelVersion",
+    "Registry",
+    "ResolvedModel",
+    "TrainingRun",
+    "find_champion",
+    "list_versions",
+    "move_alias",
+    "read_version",
+    "resolve_version",
+    "training_run",
+]

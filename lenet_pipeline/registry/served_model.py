@@ -1,0 +1,36 @@
+"""The model as MLflow serves it: code, not a pickle. MLflow runs this file to load a version.
+
+Takes uint8 images of shape (n, 28, 28), ink bright on dark, and returns one row an image: label and
+calibrated confidence.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+
+from lenet_pipeline.engine import Engine
+from lenet_pipeline.model_files import read_model
+
+
+class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow ships no types
+    """Label and confidence of each image."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the engine from the version's two files."""
+        self.engine = Engine(read_model(Path(context.artifacts["model"])))
+
+    # No type hint on model_input: MLflow would take it for a schema and ignore the version's signature.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        """Score uint8 (n, 28, 28) images; return a frame of columns ``label`` and ``confidence``."""
+        scores = self.engine.score(np.asarray(model_input, np.uint8))
+        return pd.DataFrame(
+            {"label": scores.labels.astype(np.int64), "confidence": scores.confidences.astype(np.float64)}
+        )
+
+
+mlflow.models.set_model(ServedModel())

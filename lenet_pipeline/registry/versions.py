@@ -1,0 +1,142 @@
+"""Model versions and aliases: list them, resolve a reference, read a version, move an alias."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import mlflow
+
+from lenet_pipeline.engine import TrainedModel
+from lenet_pipeline.errors import RegistryError, UnknownNameError
+from lenet_pipeline.model_files import read_model, weights_sha256
+from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+_REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9_-]*)(?:@(?P<alias>[a-z][a-z0-9_-]*)|/(?P<version>\d+))")
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version: what it is, where it came from, and what points at it now."""
+
+    name: str
+    version: int
+    architecture: str
+    recipe: str
+    training_run_id: str
+    registered_at: datetime
+    actor: str
+    training_fingerprint: str
+    code_revision: str
+    aliases: tuple[str, ...]
+    metrics: dict[str, float]
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}/{self.version}"
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A version and all that scoring needs of it."""
+
+    version: ModelVersion
+    model: TrainedModel
+    weights_sha256: str
+
+
+def list_versions(registry: Registry) -> list[ModelVersion]:
+    """Return every registered version, oldest first; none where nothing was ever registered."""
+    if not registry.database.exists():
+        return []
+    client = registry.client()
+    try:
+        found = client.search_model_versions(f"name = '{registry.model_name}'")
+        # A search leaves the aliases out; each version read by itself has them.
+        whole = [client.get_model_version(version.name, version.version) for version in found]
+        versions = [_describe(client, version) for version in whole]
+    except REGISTRY_FAILURES as exc:
+        raise RegistryError(f"cannot list the versions of {registry.model_name}: {first_line(exc)}") from exc
+    return sorted(versions, key=lambda version: version.version)
+
+
+def resolve_version(registry: Registry, reference: str) -> ModelVersion:
+    """Return the version that ``digits@champion`` or ``digits/3`` names now.
+
+    Raises:
+        RegistryError: the reference is malformed.
+        UnknownNameError: there is no such model, alias or version.
+    """
+    parts = _REFERENCE.fullmatch(reference)
+    if parts is None:
+        raise RegistryError(f"{reference!r} names no model version; write digits@champion or digits/3")
+    if parts["name"] != registry.model_name:
+        raise UnknownNameError("model", parts["name"], [registry.model_name])
+    versions = list_versions(registry)
+    if not versions:
+        raise RegistryError(f"no version of {registry.model_name} yet; make one with `lenet train DATASET`")
+    for version in versions:
+        if parts["alias"] in version.aliases or str(version.version) == parts["version"]:
+            return version
+    if parts["alias"]:
+        known = {alias for version in versions for alias in version.aliases}
+        raise UnknownNameError("alias", parts["alias"], known, "Set it with `lenet models promote VERSION`")
+    known = {str(version.version) for version in versions}
+    raise UnknownNameError(f"version of {registry.model_name}", parts["version"], known)
+
+
+def find_champion(registry: Registry) -> ModelVersion | None:
+    """Return the version that the alias ``champion`` points at, or None where it points nowhere."""
+    return next((version for version in list_versions(registry) if CHAMPION in version.aliases), None)
+
+
+def read_version(registry: Registry, version: ModelVersion) -> ResolvedModel:
+    """Read a version's weights, preprocessing and temperature from its artifacts.
+
+    Raises:
+        RegistryError: its artifacts are missing or not what they should be.
+    """
+    client = registry.client()
+    try:
+        uri = client.get_model_version_download_uri(version.name, str(version.version))
+        folder = Path(mlflow.artifacts.download_artifacts(uri, tracking_uri=registry.uri))
+    except REGISTRY_FAILURES as exc:
+        raise RegistryError(f"cannot read the artifacts of {version.reference}: {first_line(exc)}") from exc
+    files = folder / "artifacts" / "model"
+    model = read_model(files)
+    return ResolvedModel(version, model, weights_sha256(files))
+
+
+def move_alias(registry: Registry, alias: str, version: int) -> None:
+    """Point an alias at a version.
+
+    Raises:
+        RegistryError: MLflow refused.
+    """
+    client = registry.client()
+    try:
+        client.set_registered_model_alias(registry.model_name, alias, str(version))
+    except REGISTRY_FAILURES as exc:
+        raise RegistryError(f"cannot move {alias} to version {version}: {first_line(exc)}") from exc
+
+
+def _describe(client: mlflow.MlflowClient, version: mlflow.entities.model_registry.ModelVersion) -> ModelVersion:
+    tags = version.tags
+    return ModelVersion(
+        name=version.name,
+        version=int(version.version),
+        architecture=tags.get("architecture", "unknown"),
+        recipe=tags.get("recipe", "unknown"),
+        training_run_id=version.run_id,
+        registered_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+        actor=tags.get("actor", "unknown"),
+        training_fingerprint=tags.get("training_fingerprint", "unknown"),
+        code_revision=tags.get("code_revision", "unknown"),
+        aliases=tuple(version.aliases),
+        metrics=dict(client.get_run(version.run_id).data.metrics) if version.run_id else {},
+    )

@@ -1,0 +1,77 @@
+"""Arrow schemas of what the pipeline stores as Parquet, and the identifiers in it."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+import pyarrow as pa
+
+IMAGE_SIDE = 28
+IMAGE_BYTES = IMAGE_SIDE * IMAGE_SIDE
+
+_BOX = pa.struct([(name, pa.int32()) for name in ("x", "y", "width", "height")])
+
+DIGITS = pa.schema(
+    [
+        pa.field("digit_id", pa.uuid(), nullable=False),
+        # Fixed-size binary reads five times faster than the fixed-shape-tensor extension type, and
+        # DuckDB sees it as a BLOB. uint8, row-major 28x28, ink bright on dark, as MNIST.
+        pa.field("image", pa.binary(IMAGE_BYTES), nullable=False),
+        pa.field("label", pa.uint8()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("source_sha256", pa.string(), nullable=False),
+        pa.field("page", pa.int32(), nullable=False),
+        pa.field("field", pa.string()),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("box", _BOX),
+        pa.field("source_box", _BOX),
+        pa.field("polarity", pa.string(), nullable=False),
+        pa.field("template", pa.string()),
+    ]
+)
+
+PREDICTIONS = pa.schema(
+    [
+        pa.field("digit_id", pa.uuid(), nullable=False),
+        pa.field("label", pa.uint8(), nullable=False),
+        pa.field("confidence", pa.float32(), nullable=False),
+        pa.field("probabilities", pa.list_(pa.float32(), 10), nullable=False),
+        pa.field("not_a_digit", pa.float32()),
+        pa.field("truth", pa.uint8()),
+    ]
+)
+
+REJECTS = pa.schema(
+    [
+        pa.field("reject_id", pa.uuid(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("source_sha256", pa.string()),
+        pa.field("page", pa.int32()),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("rejected_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+        pa.field("flow_run_id", pa.string()),
+    ]
+)
+
+BRIGHT_ON_DARK = "bright_on_dark"
+DARK_ON_BRIGHT = "dark_on_bright"
+
+
+def derive_uuid(*parts: object) -> uuid.UUID:
+    """Derive a stable version 8 UUID (RFC 9562, section 5.8) from the sha256 of the parts, in order."""
+    content = "\x1f".join("" if part is None else str(part) for part in parts)
+    return uuid.UUID(bytes=uuid_bytes(hashlib.sha256(content.encode()).digest()))
+
+
+def uuid_bytes(digest: bytes) -> bytes:
+    """Cut a digest to 16 bytes with the version (8) and variant bits of RFC 9562 set."""
+    return digest[:6] + bytes([digest[6] & 0x0F | 0x80, digest[7], digest[8] & 0x3F | 0x80]) + digest[9:16]
+
+
+def derive_digit_id(source_sha256: str, page: int, field: str | None, position: int) -> uuid.UUID:
+    """Derive a digit's identifier from where it is on paper: the same scan twice is the same digit."""
+    return derive_uuid(source_sha256, page, field, position)

@@ -1,0 +1,110 @@
+"""Scoring: a verified shard of digits in, a shard of predictions on disk out.
+
+A shard's score is named by what it was computed from, so the same work always has the same name and is
+done once, ever.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lenet_pipeline.digits import images_array
+from lenet_pipeline.engine import Engine, Scores
+from lenet_pipeline.errors import ScoringError
+from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.lake import Manifest, Shard, read_shard
+from lenet_pipeline.schema import PREDICTIONS, derive_uuid
+
+_ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
+
+
+@dataclass(frozen=True)
+class ScoringKey:
+    """What decides a prediction besides the digit itself."""
+
+    model_name: str
+    model_version: int
+    preprocessing_fingerprint: str
+    precision: str
+
+    def shard_score_id(self, shard: Shard) -> uuid.UUID:
+        """Name the score of one shard."""
+        return self._derive("shard-score", shard.fingerprint)
+
+    def scoring_run_id(self, manifest: Manifest) -> uuid.UUID:
+        """Name the scoring run of one committed dataset version."""
+        return self._derive("scoring-run", manifest.dataset, manifest.fingerprint)
+
+    def _derive(self, *parts: str) -> uuid.UUID:
+        return derive_uuid(
+            *parts, self.model_name, self.model_version, self.preprocessing_fingerprint, self.precision
+        )
+
+
+@dataclass(frozen=True)
+class ScoredShard:
+    """A shard of predictions on disk and how long scoring took; 0 seconds where it lay there already."""
+
+    path: Path
+    rows: int
+    seconds: float
+
+
+def score_shard(
+    engine: Engine,
+    lake: Path,
+    dataset: str,
+    shard: Shard,
+    destination: Path,
+    advance: Callable[[int], None] = lambda _: None,
+) -> ScoredShard:
+    """Score one shard into ``destination``, whole or not at all; keep what is there already.
+
+    Raises:
+        ShardError: the shard is not what its manifest says.
+        ScoringError: the predictions could not be written.
+    """
+    if destination.exists():  # written whole, and named by its content's origin: nothing to redo
+        advance(shard.rows)
+        return ScoredShard(destination, shard.rows, 0.0)
+    started = time.perf_counter()
+    digits = read_shard(lake, dataset, shard)
+    predictions = predictions_table(digits, engine.score(images_array(digits), advance))
+    try:
+        with written_whole(destination) as temporary:
+            pq.write_table(
+                predictions,
+                temporary,
+                compression="zstd",
+                compression_level=1,
+                row_group_size=_ROW_GROUP_ROWS,
+            )
+    except OSError as exc:
+        raise ScoringError(f"cannot write predictions {destination}: {describe_os_error(exc)}") from exc
+    return ScoredShard(destination, shard.rows, time.perf_counter() - started)
+
+
+def predictions_table(digits: pa.Table, scores: Scores) -> pa.Table:
+    """Put scores beside their digits' ids and truths, as schema ``PREDICTIONS``."""
+    rows = len(digits)
+    not_a_digit = pa.nulls(rows, pa.float32()) if scores.not_a_digit is None else scores.not_a_digit
+    flat = pa.array(scores.probabilities.reshape(-1))
+    return pa.Table.from_arrays(
+        [
+            digits["digit_id"],
+            pa.array(scores.labels),
+            pa.array(scores.confidences),
+            pa.FixedSizeListArray.from_arrays(flat, type=PREDICTIONS.field("probabilities").type),
+            pa.array(not_a_digit) if isinstance(not_a_digit, np.ndarray) else not_a_digit,
+            digits["label"],
+        ],
+        schema=PREDICTIONS,
+    )

@@ -1,0 +1,79 @@
+"""Training sets: the labelled digits of datasets, split by a hash of each digit's identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lenet_pipeline.digits import digit_ids_array, images_array
+from lenet_pipeline.errors import TrainingError
+from lenet_pipeline.lake import Manifest, read_shard
+from lenet_pipeline.splits import training_splits
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint8]
+
+SPLITS = ("train", "validation", "gate")
+
+
+@dataclass(frozen=True)
+class LabelledDigits:
+    """Images uint8 (n, 28, 28), row-major, ink bright on dark, and their labels uint8 (n,) 0 to 9."""
+
+    images: Images
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> LabelledDigits:
+        """Return the digits that a mask of shape (n,) chooses, in their order."""
+        return LabelledDigits(self.images[chosen], self.labels[chosen])
+
+
+def read_labelled(lake: Path, manifests: Sequence[Manifest]) -> LabelledDigits:
+    """Read the labelled digits of datasets, in order.
+
+    Raises:
+        TrainingError: none has a label.
+        ShardError: a shard is not what its manifest says.
+    """
+    return _labelled(_read(lake, manifests), manifests)
+
+
+def read_splits(lake: Path, manifests: Sequence[Manifest]) -> dict[str, LabelledDigits]:
+    """Read datasets and draw their labelled digits into ``train``, ``validation`` and ``gate``.
+
+    A digit that several datasets hold is taken once, so that no split sees it twice.
+
+    Raises:
+        TrainingError: none has a label.
+        ShardError: a shard is not what its manifest says.
+    """
+    table = _read(lake, manifests)
+    digits, ids = _labelled(table, manifests), digit_ids_array(table)
+    _, first = np.unique(ids, axis=0, return_index=True)
+    is_first = np.zeros(len(ids), bool)
+    is_first[first] = True
+    drawn = training_splits(ids)
+    return {split: digits.where((drawn == split) & is_first) for split in SPLITS}
+
+
+def _read(lake: Path, manifests: Sequence[Manifest]) -> pa.Table:
+    """Read the rows of datasets that have a label."""
+    tables = [read_shard(lake, manifest.dataset, shard) for manifest in manifests for shard in manifest.shards]
+    table = pa.concat_tables(tables)
+    return table.filter(pc.is_valid(table["label"])).combine_chunks()
+
+
+def _labelled(table: pa.Table, manifests: Sequence[Manifest]) -> LabelledDigits:
+    if not len(table):
+        names = ", ".join(manifest.dataset for manifest in manifests)
+        raise TrainingError(f"no digit of {names} has a label; ingest labelled digits")
+    return LabelledDigits(images_array(table), table["label"].to_numpy())
