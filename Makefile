@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test test-all check fix bench clean lock
+.PHONY: setup demo test check fix bench clean lock
 
 setup: $(INSTALLED)
 
@@ -19,11 +19,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup
 	@$(BIN)/lenet demo
 
+# Options are handed on: make test PYTEST_OPTIONS="-k lake", or "-m ''" to run the slow tests too.
 test: setup
-	$(BIN)/python -m pytest
-
-test-all: setup
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -54,16 +54,18 @@ app.command(
 app.command("datasets", rich_help_panel=THINGS, epilog="Example: lenet datasets --format json")(
     list_datasets_command
 )
-app.command("architectures", rich_help_panel=THINGS, epilog="Example: lenet architectures")(list_architectures)
+app.command("architectures", rich_help_panel=THINGS, epilog="Example: lenet architectures")(
+    list_architectures
+)
 models_app.callback(invoke_without_command=True)(list_models)
-app.add_typer(models_app, name="models", rich_help_panel=THINGS)
+app.add_typer(models_app, name="models", rich_help_panel=THINGS, epilog="Example: lenet models --format json")
 app.command(
     "audit", rich_help_panel=QUESTIONS, epilog="Example: lenet audit low_confidence --param below=0.8"
 )(audit_command)
 app.command("check", rich_help_panel=QUESTIONS, epilog="Example: lenet check")(check_command)
-app.command(
-    "sql", rich_help_panel=QUESTIONS, epilog='Example: lenet sql "select count(*) from predictions"'
-)(sql_command)
+app.command("sql", rich_help_panel=QUESTIONS, epilog='Example: lenet sql "select count(*) from predictions"')(
+    sql_command
+)
 
 
 def main() -> None:

@@ -46,14 +46,20 @@ DebugOption = Annotated[
 Function = Callable[..., None]
 
 
-def command(function: Function | None = None, *, default_home: Path | None = None) -> Any:
+def command(function: Function) -> Function:
     """Give a command ``--home``, ``--actor`` and ``--debug``, and its function ``settings`` made from them.
 
     An error becomes one line on standard error and an exit code; ``--debug`` shows its traceback.
     """
-    if function is None:
-        return functools.partial(command, default_home=default_home)
+    return _with_common_options(function, default_home=None)
 
+
+def command_in(default_home: Path) -> Callable[[Function], Function]:
+    """Do what ``command`` does for one whose home, where nobody names one, is ``default_home``."""
+    return functools.partial(_with_common_options, default_home=default_home)
+
+
+def _with_common_options(function: Function, default_home: Path | None) -> Function:
     @functools.wraps(function)
     def run(*, home: Path | None, actor: str | None, debug: bool, **values: Any) -> None:
         # Prefect's own lines say nothing to whoever runs one command; its server keeps them all.
@@ -65,7 +71,7 @@ def command(function: Function | None = None, *, default_home: Path | None = Non
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except typer.Exit:
             raise
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - no traceback reaches a user unless --debug asks
             if debug:
                 traceback.print_exc()
             _say(_one_line(exc))

@@ -51,7 +51,7 @@ def _suggest(settings: Settings) -> None:
     for suggestion, what in (
         (f"lenet audit low_confidence{home}", "the digits it was least sure of"),
         (f"lenet models{home}", "versions, promotions and why"),
-        (f'lenet sql "select label, count(*) from predictions group by all"{home}', "your own question"),
+        ('lenet sql "from predictions select label, count(*) group by all"' + home, "your own question"),
     ):
         console.print(f"  {suggestion}", highlight=False, soft_wrap=True)
         console.print(f"      {what}", style="dim", highlight=False)

@@ -81,10 +81,8 @@ def store_known_digits(
     source: Source, path: Path | None, name: str | None, settings: Settings
 ) -> list[Ingested]:
     """Read a published set of digits and append each of its splits to its dataset."""
-    if source == "mnist":
-        splits = read_mnist(path or download_mnist(settings.downloads))
-    else:
-        splits = read_optdigits()
+    is_mnist = source == "mnist"
+    splits = read_mnist(path or download_mnist(settings.downloads)) if is_mnist else read_optdigits()
     return [
         _store(settings, name or f"{source}/{split}", digits, f"Storing {split}")
         for split, digits in splits.items()

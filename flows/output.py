@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -23,6 +24,9 @@ from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.files import describe_os_error, written_whole
 
 _MOST_TABLE_ROWS = 50
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SHORT_UUID = 13  # characters: as good as unique, and every query takes a beginning
+_FOLDED_TEXT = 12  # characters under which a text column is not folded further
 
 
 class Format(StrEnum):
@@ -80,6 +84,8 @@ def plain_text(value: Any) -> str:
             return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:,.0f}"
         case datetime():
             return value.strftime("%Y-%m-%d %H:%M:%S")
+        case str() if _UUID.fullmatch(value):
+            return value[:_SHORT_UUID]
         case list():
             return " ".join(plain_text(item) for item in value)
         case _:
@@ -91,33 +97,57 @@ def _print_table(rows: pa.Table, title: str) -> None:
         console.print(f"{title + ': ' if title else ''}no rows")
         return
     shown = rows.slice(0, _MOST_TABLE_ROWS).to_pylist()
-    numeric = {field.name for field in rows.schema if _is_number(field.type)}
-    widest = {
-        name: max(len(name), *(len(plain_text(row[name])) for row in shown)) for name in rows.column_names
+    texts = {
+        name: [plain_text(row[name]) for row in shown]
+        for name in rows.column_names
+        if _has_value(shown, name)
     }
-    if sum(widest.values()) + 2 * len(widest) > console.width and len(widest) > 2:
-        _print_stacked(shown, title)
+    if _least_width(texts) > console.width and len(texts) > 2:
+        _print_stacked(texts, title)
     else:
-        table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-        for name in rows.column_names:
-            table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
-        for row in shown:
-            table.add_row(*(escape(plain_text(row[name])) for name in rows.column_names))
-        console.print(table)
+        _print_side_by_side(texts, {field.name for field in rows.schema if _is_number(field.type)}, title)
     if len(rows) > len(shown):
         console.print(f"… {len(rows) - len(shown):,} more rows; --format csv has them all", style="dim")
 
 
-def _print_stacked(shown: Sequence[Mapping[str, Any]], title: str) -> None:
+def _has_value(shown: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Tell whether any row has a value there: an empty column only takes room from the others."""
+    return any(row[name] is not None for row in shown)
+
+
+def _least_width(texts: Mapping[str, Sequence[str]]) -> int:
+    """Return the fewest characters in which columns can stand side by side, long texts folded."""
+    widths = [
+        max(len(name), *(min(len(text), max(_FOLDED_TEXT, _longest_word(text))) for text in column))
+        for name, column in texts.items()
+    ]
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _longest_word(text: str) -> int:
+    return max((len(word) for word in text.split()), default=0)
+
+
+def _print_side_by_side(texts: Mapping[str, Sequence[str]], numeric: set[str], title: str) -> None:
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in texts:
+        is_number = name in numeric
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+    for row in zip(*texts.values(), strict=True):
+        table.add_row(*(escape(text) for text in row))
+    console.print(table)
+
+
+def _print_stacked(texts: Mapping[str, Sequence[str]], title: str) -> None:
     """Print each row as a small table of its own, where side by side would not fit."""
     if title:
         console.print(title, style="italic")
-    for row in shown:
+    for row in zip(*texts.values(), strict=True):
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
-        for name, value in row.items():
-            table.add_row(name, escape(plain_text(value)))
+        for name, text in zip(texts, row, strict=True):
+            table.add_row(name, escape(text))
         console.print(table)
         console.print()
 

@@ -107,7 +107,9 @@ def retrain(
     settings = read_settings(home, actor)
     find_architecture(architecture)
     chosen = find_recipe(recipe)
-    names = datasets or [item.dataset for item in list_datasets(settings.lake) if item.dataset.endswith("/train")]
+    names = datasets or [
+        item.dataset for item in list_datasets(settings.lake) if item.dataset.endswith("/train")
+    ]
     if not names:
         raise TrainingError("no dataset to train on; ingest one, for example with `lenet ingest optdigits`")
     for dataset in [*names, *(tests or [])]:
@@ -268,7 +270,10 @@ def _parameters(job: TrainingJob, sizes: tuple[int, int, int]) -> dict[str, obje
 
 
 def _describe(report: RetrainingReport) -> str:
-    lines = [f"| {test.dataset} | {test.correct:,} of {test.digits:,} | {test.accuracy:.2%} |" for test in report.tests]
+    lines = [
+        f"| {test.dataset} | {test.correct:,} of {test.digits:,} | {test.accuracy:.2%} |"
+        for test in report.tests
+    ]
     gate = report.decision
     return "\n".join(
         [

@@ -95,8 +95,8 @@ def score(
             except ShardError as exc:
                 rejected += 1
                 advance(shard.rows)
-                reject = Reject(str(shard_path(settings.lake, dataset, shard)), "bad_shard", str(exc), shard.fingerprint)
-                record_rejects(dataset, [reject], settings)
+                path = str(shard_path(settings.lake, dataset, shard))
+                record_rejects(dataset, [Reject(path, "bad_shard", str(exc), shard.fingerprint)], settings)
     run_id = key.scoring_run_id(manifest)
     if not rejected:
         finish_scoring_run(settings.database, settings.database_wait_s, run_id, datetime.now(UTC))
@@ -115,7 +115,8 @@ def score(
     if rejected:
         raise ScoringError(
             f"{rejected} of {len(manifest.shards)} shards of {dataset} could not be scored and are recorded "
-            "as rejects (`lenet audit rejects`); the others are. Restore them, then run the same command again"
+            "as rejects (`lenet audit rejects`); the others are scored. Restore them, then run the same "
+            "command again"
         )
     return report
 
@@ -204,7 +205,8 @@ def _start_run(
         actor=settings.actor,
         flow_run_id=runtime.flow_run.id,
         shards=tuple(
-            PlannedShard(key.shard_score_id(shard), shard.fingerprint, shard.rows) for shard in manifest.shards
+            PlannedShard(key.shard_score_id(shard), shard.fingerprint, shard.rows)
+            for shard in manifest.shards
         ),
     )
     scored = start_scoring_run(settings.database, settings.database_wait_s, run)
@@ -218,7 +220,9 @@ def _scoring_progress(manifest: Manifest, missing: list[Shard]) -> Iterator[Call
         yield lambda _: None
         return
     total = sum(shard.rows for shard in missing)
-    artifact = create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {manifest.dataset}")
+    artifact = create_progress_artifact(
+        0.0, key="scoring-progress", description=f"Scoring {manifest.dataset}"
+    )
     done, shown = 0, 0
     with progress_bar(f"Scoring {manifest.dataset}", total) as advance_bar:
 
@@ -229,7 +233,7 @@ def _scoring_progress(manifest: Manifest, missing: list[Shard]) -> Iterator[Call
             percent = 100 * done // total
             if percent > shown:
                 shown = percent
-                update_progress_artifact(artifact, float(percent))
+                update_progress_artifact(artifact, float(percent))  # type: ignore[arg-type]  # no coroutine here
 
         yield advance
 

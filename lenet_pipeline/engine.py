@@ -73,7 +73,8 @@ class Scores:
     @property
     def labels(self) -> npt.NDArray[np.uint8]:
         """The predicted classes, uint8 (n,); the lowest of equal probabilities."""
-        return self.probabilities.argmax(axis=1).astype(np.uint8)
+        labels: npt.NDArray[np.uint8] = self.probabilities.argmax(axis=1).astype(np.uint8)
+        return labels
 
     @property
     def confidences(self) -> Floats:
@@ -96,9 +97,12 @@ class Engine:
             batch_size: images in one forward pass.
 
         Raises:
-            ScoringError: the device is not there, or the weights do not fit the architecture.
+            ScoringError: the device is not there, the weights do not fit the architecture, or a batch
+                would hold no image.
             UnknownNameError: no architecture has the model's name.
         """
+        if batch_size < 1:
+            raise ScoringError(f"a batch of {batch_size} images scores nothing; choose 1 or more")
         self.device = choose_device(device)
         self.batch_size = batch_size
         self._preprocessing = model.preprocessing

@@ -77,7 +77,7 @@ class UnknownNameError(PipelineError):
         super().__init__(f"{message}. {hint}" if hint else message)
 
 
-class CheckFailed(PipelineError):
+class CheckFailed(PipelineError):  # noqa: N818 - a finding, not a fault
     """At least one check returned rows."""
 
     exit_code = 3

@@ -35,7 +35,7 @@ def fingerprint_record(record: object) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _canonical_buffers(column: pa.Array) -> Iterator[memoryview]:
+def _canonical_buffers(column: pa.Array) -> Iterator[bytes | memoryview]:
     """Yield the null mask and the values of a column, the same bytes however Arrow laid them out."""
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.storage
@@ -49,7 +49,7 @@ def _canonical_buffers(column: pa.Array) -> Iterator[memoryview]:
     elif pa.types.is_fixed_size_binary(column.type):
         yield fixed_size_bytes(column)
     else:
-        yield memoryview(np.ascontiguousarray(column.fill_null(0).to_numpy(zero_copy_only=False)))
+        yield np.ascontiguousarray(column.fill_null(0).to_numpy(zero_copy_only=False)).tobytes()
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

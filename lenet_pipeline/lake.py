@@ -147,8 +147,10 @@ def write_shard(lake: Path, dataset: str, digits: pa.Table) -> Shard:
     """Write one shard, whole or not at all; it exists once a manifest lists it.
 
     Raises:
-        LakeError: the disk refused.
+        LakeError: the table is not of schema ``DIGITS``, or the disk refused.
     """
+    if not digits.schema.equals(DIGITS):
+        raise LakeError(f"cannot write digits into {dataset}: {_difference(digits.schema)}")
     fingerprint = fingerprint_digits(digits)
     path = lake / validate_dataset(dataset) / f"shard-{fingerprint[:32]}.parquet"
     try:
@@ -210,13 +212,16 @@ def read_shard(lake: Path, dataset: str, shard: Shard) -> pa.Table:
     remedy = "restore the file from a backup, or delete the dataset's folder and ingest it again"
     try:
         table = pq.read_table(path, partitioning=None)
+        table.validate(full=True)  # Arrow reads text that is not UTF-8 without a word
     except FileNotFoundError as exc:
         raise ShardError(f"shard {path} is missing; {remedy}") from exc
-    except (pa.ArrowInvalid, OSError) as exc:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as exc:
         reason = str(exc).splitlines()[0]
         raise ShardError(f"shard {path} is truncated or not Parquet ({reason}); {remedy}") from exc
     if not table.schema.equals(DIGITS):
-        raise ShardError(f"shard {path} has another schema than a digit's: {_difference(table.schema)}; {remedy}")
+        raise ShardError(
+            f"shard {path} has another schema than a digit's: {_difference(table.schema)}; {remedy}"
+        )
     found = fingerprint_digits(table)
     if found != shard.fingerprint:
         raise ShardError(
@@ -230,6 +235,8 @@ def _parse_manifest(path: Path) -> Manifest:
     try:
         record = json.loads(path.read_text())
         shards = tuple(Shard(**shard) for shard in record.pop("shards"))
+        if record["fingerprint"] != fingerprint_parts(shard.fingerprint for shard in shards):
+            raise ValueError("its fingerprint is not that of the shards it lists")
         return Manifest(**record, shards=shards)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise LakeError(f"cannot read manifest {path} ({exc}); restore it from a backup") from exc
@@ -242,16 +249,19 @@ def _digit_ids(lake: Path, manifest: Manifest | None) -> pa.Array:
         path = shard_path(lake, manifest.dataset, shard) if manifest else lake
         try:
             column = pq.read_table(path, columns=["digit_id"], partitioning=None)["digit_id"]
-        except (pa.ArrowInvalid, OSError, KeyError) as exc:
-            raise ShardError(f"shard {path} cannot be read: {str(exc).splitlines()[0]}") from exc
-        ids += [chunk.storage for chunk in column.chunks]
+            ids += [chunk.storage.cast(pa.binary(16)) for chunk in column.chunks]
+        except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, AttributeError) as exc:
+            reason = str(exc).splitlines()[0]
+            raise ShardError(f"shard {path} cannot be read ({reason}); restore it from a backup") from exc
     return pa.concat_arrays(ids)
 
 
 def _without_known(batch: pa.Table, known: pa.Array) -> tuple[pa.Table, pa.Array]:
     """Return the rows whose digit_id is neither known nor earlier in the batch, and their ids."""
     ids = one_array(batch["digit_id"]).storage
-    first = pa.table({"id": ids, "row": range(len(ids))}).group_by("id").aggregate([("row", "min")])["row_min"]
+    first = (
+        pa.table({"id": ids, "row": range(len(ids))}).group_by("id").aggregate([("row", "min")])["row_min"]
+    )
     is_first = pc.is_in(pa.array(range(len(ids))), value_set=first.combine_chunks())
     keep = pc.and_(is_first, pc.invert(pc.is_in(ids, value_set=known)))
     return batch.filter(keep), ids.filter(keep)
@@ -279,5 +289,9 @@ def _difference(schema: pa.Schema) -> str:
         if index < 0:
             return f"column {field.name} is missing"
         if schema.field(index) != field:
-            return f"column {field.name} is {schema.field(index).type}, expected {field.type}"
-    return f"unexpected columns {sorted(set(schema.names) - set(DIGITS.names))}"
+            found, expected = (
+                f"{each.type}{'' if each.nullable else ' not null'}" for each in (schema.field(index), field)
+            )
+            return f"column {field.name} is {found}, expected {expected}"
+    others = sorted(set(schema.names) - set(DIGITS.names))
+    return f"unexpected columns {', '.join(others)}" if others else "its columns are in another order"

@@ -69,7 +69,12 @@ def record_challenger(ledger: Ledger, version: ModelVersion) -> PromotionRecord:
 
 
 def judge_challenger(
-    ledger: Ledger, registry: Registry, challenger: ModelVersion, gate: LabelledDigits, alpha: float, device: str
+    ledger: Ledger,
+    registry: Registry,
+    challenger: ModelVersion,
+    gate: LabelledDigits,
+    alpha: float,
+    device: str,
 ) -> PromotionRecord:
     """Promote a challenger if it is better than the champion on the gate's digits beyond noise.
 

@@ -18,7 +18,16 @@ def code_revision() -> str:
     checkout = Path(__file__).parent.parent
     if not (checkout / ".git").exists():
         return release
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty=.dirty", "--abbrev=12", "--exclude=*"]
+    command = [
+        "git",
+        "-C",
+        str(checkout),
+        "describe",
+        "--always",
+        "--dirty=.dirty",
+        "--abbrev=12",
+        "--exclude=*",
+    ]
     try:
         described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
     except (OSError, subprocess.SubprocessError):  # no git here, or not our repository: the release is known

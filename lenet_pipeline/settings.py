@@ -24,7 +24,7 @@ def system_user() -> str:
 class Settings(BaseSettings):
     """Where a pipeline lives, who runs it, and the limits it keeps."""
 
-    model_config = SettingsConfigDict(env_prefix="LENET_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="LENET_", env_ignore_empty=True, frozen=True, extra="forbid")
 
     home: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("lenet-pipeline"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from lenet_pipeline.evaluation import mean_log_loss
 from lenet_pipeline.lenet5 import DigitNetwork, build_network
 from lenet_pipeline.recipes import Recipe, distort, initialise
 from lenet_pipeline.training_sets import LabelledDigits
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -76,57 +77,81 @@ def train_network(
             f"{len(training)} digits to train on and {len(validation)} to validate with are too few; "
             f"ingest more: at least {recipe.batch_size} to train on are needed"
         )
-    place = choose_device(device)
-    preprocessing = Preprocessing()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = build_network(architecture)
-        initialise(network, recipe.initial_weights)
-    network.to(place)
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = _optimizer(network, recipe)
     passes = epochs or recipe.epochs
-    scheduler = _scheduler(optimizer, recipe, passes * (len(training) // recipe.batch_size))
-
-    def model(temperature: float = 1.0) -> TrainedModel:
-        return TrainedModel(architecture, network_weights(network), preprocessing, temperature)
-
+    learner = _Learner(
+        architecture, recipe, seed, device, steps=passes * (len(training) // recipe.batch_size)
+    )
     history: list[Epoch] = []
-    best: tuple[tuple[float, float], int, TrainedModel] | None = None
+    best: tuple[tuple[float, float], TrainedModel] | None = None
+    best_epoch = 0
     for number in range(1, passes + 1):
-        started, total = time.perf_counter(), 0.0
-        learning_rate = optimizer.param_groups[0]["lr"]
-        network.train()
-        for images, labels in _batches(training, recipe.batch_size, generator):
-            batch = preprocessing.apply(images.to(place))
-            if recipe.distortion:
-                batch = distort(batch, recipe.distortion, preprocessing.paper, generator)
-            loss = network.loss(network(batch), labels.to(place))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            scheduler.step()
-            total += loss.item() * len(labels)
-            advance(len(labels))
-        seconds = time.perf_counter() - started
-        if not np.isfinite(total):
+        started, learning_rate = time.perf_counter(), learner.learning_rate
+        loss, seen = learner.learn(training, advance)
+        if not np.isfinite(loss):
             raise TrainingError(f"the loss is no longer a number in epoch {number}; lower the learning rate")
-        seen = len(training) // recipe.batch_size * recipe.batch_size
-        loss_there, accuracy = _validate(model(), validation, device)
-        history.append(Epoch(number, learning_rate, total / seen, loss_there, accuracy, seen / seconds))
+        speed = seen / (time.perf_counter() - started)
+        validation_loss, accuracy = _validate(learner.model(), validation, device)
+        history.append(Epoch(number, learning_rate, loss, validation_loss, accuracy, speed))
         report(history[-1])
-        merit = (accuracy, -loss_there)
+        merit = (accuracy, -validation_loss)
         if best is None or merit > best[0]:
-            best = (merit, number, model())
+            best, best_epoch = (merit, learner.model()), number
     if best is None:
         raise TrainingError("a training job needs at least one epoch")
-    _, best_epoch, kept = best
+    kept = best[1]
     temperature = fit_temperature(Engine(kept, device).raw_scores(validation.images), validation.labels)
-    calibrated = TrainedModel(kept.architecture, kept.weights, kept.preprocessing, temperature)
-    return TrainingResult(calibrated, tuple(history), best_epoch)
+    return TrainingResult(replace(kept, temperature=temperature), tuple(history), best_epoch)
 
 
-def _batches(digits: LabelledDigits, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+class _Learner:
+    """A network that is being trained: its weights, its optimizer and its random draws."""
+
+    def __init__(self, architecture: str, recipe: Recipe, seed: int, device: str, steps: int) -> None:
+        self._architecture, self._recipe = architecture, recipe
+        self._device = choose_device(device)
+        self._preprocessing = Preprocessing()
+        self._generator = torch.Generator().manual_seed(seed)
+        with torch.random.fork_rng(devices=[]):  # a caller's own random numbers stay theirs
+            torch.manual_seed(seed)
+            network = build_network(architecture)
+            initialise(network, recipe.initial_weights)
+        self._network = network.to(self._device)
+        self._optimizer = _optimizer(self._network, recipe)
+        self._scheduler = _scheduler(self._optimizer, recipe, steps)
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def learn(self, training: LabelledDigits, advance: Callable[[int], None]) -> tuple[float, int]:
+        """Pass over the digits once; return the mean loss and the number of digits seen."""
+        self._network.train()
+        total, seen = 0.0, 0
+        for images, labels in _batches(training, self._recipe.batch_size, self._generator):
+            total += self._step(images.to(self._device), labels.to(self._device)) * len(labels)
+            seen += len(labels)
+            advance(len(labels))
+        return total / seen, seen
+
+    def model(self) -> TrainedModel:
+        """Copy what was learned so far."""
+        return TrainedModel(self._architecture, network_weights(self._network), self._preprocessing)
+
+    def _step(self, images: Tensor, labels: Tensor) -> float:
+        batch = self._preprocessing.apply(images)
+        if self._recipe.distortion:
+            batch = distort(batch, self._recipe.distortion, self._preprocessing.paper, self._generator)
+        loss = self._network.loss(self._network(batch), labels)
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self._optimizer.step()
+        self._scheduler.step()
+        return loss.item()
+
+
+def _batches(
+    digits: LabelledDigits, size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (images uint8 (size, 28, 28), labels int64 (size,)) in a new order; a short rest waits."""
     order = torch.randperm(len(digits), generator=generator)
     images, labels = torch.from_numpy(digits.images), torch.from_numpy(digits.labels).long()
@@ -152,4 +177,6 @@ def _scheduler(
 ) -> torch.optim.lr_scheduler.LRScheduler:
     if recipe.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    return torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps, pct_start=0.2)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.learning_rate, total_steps=steps, pct_start=0.2
+    )

@@ -67,7 +67,9 @@ def read_splits(lake: Path, manifests: Sequence[Manifest]) -> dict[str, Labelled
 
 def _read(lake: Path, manifests: Sequence[Manifest]) -> pa.Table:
     """Read the rows of datasets that have a label."""
-    tables = [read_shard(lake, manifest.dataset, shard) for manifest in manifests for shard in manifest.shards]
+    tables = [
+        read_shard(lake, manifest.dataset, shard) for manifest in manifests for shard in manifest.shards
+    ]
     table = pa.concat_tables(tables)
     return table.filter(pc.is_valid(table["label"])).combine_chunks()
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.command import command
+from flows.command import command_in
 from lenet_pipeline.settings import Settings
 
 
-@command(default_home=Path("lenet-demo"))
+@command_in(Path("lenet-demo"))
 def demo_command(settings: Settings) -> None:
     """The whole job on embedded digits: ingest, train, register, gate, score, audit.
 

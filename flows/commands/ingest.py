@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,9 @@ from lenet_pipeline.settings import Settings
 if TYPE_CHECKING:
     from flows.ingest import Ingested, Source
 
-ingest_app = typer.Typer(no_args_is_help=True, help="Put digits into the lake; what is there already is skipped.")
+ingest_app = typer.Typer(
+    no_args_is_help=True, help="Put digits into the lake; what is there already is skipped."
+)
 
 NameOption = Annotated[
     str | None, typer.Option("--name", metavar="NAME/SPLIT", help="Dataset that takes all the digits")
@@ -74,9 +77,8 @@ def list_datasets_command(
             "digits": manifest.rows,
             "shards": len(manifest.shards),
             "megabytes": round(sum(shard.size_bytes for shard in manifest.shards) / 1e6, 1),
-            "version": manifest.version,
             "fingerprint": manifest.fingerprint[:12],
-            "created_at": manifest.created_at[:19].replace("T", " "),
+            "created_at": datetime.fromisoformat(manifest.created_at),
             "actor": manifest.actor,
         }
         for manifest in list_datasets(settings.lake)

@@ -37,9 +37,7 @@ def audit_command(
 
 
 @command
-def check_command(
-    settings: Settings, output_format: FormatOption = Format.TABLE
-) -> None:
+def check_command(settings: Settings, output_format: FormatOption = Format.TABLE) -> None:
     """Run every check; exit with 3 when one finds something wrong."""
     from flows.check import check_home
 
@@ -49,7 +47,11 @@ def check_command(
     else:
         print_records(
             [
-                {"check": item.query.name, "is_passed": not len(item.violations), "violations": len(item.violations)}
+                {
+                    "check": item.query.name,
+                    "is_passed": not len(item.violations),
+                    "violations": len(item.violations),
+                }
                 for item in results
             ],
             output_format,
@@ -90,7 +92,9 @@ def _list_audits(queries: list[Query], output_format: Format) -> None:
     for query in queries:
         console.print(f"[bold]{query.name}[/]  {query.question}", highlight=False)
         for parameter in query.parameters:
-            console.print(f"    --param {parameter.name}=…  {_explain(parameter)}", style="dim", highlight=False)
+            console.print(
+                f"    --param {parameter.name}=…  {_explain(parameter)}", style="dim", highlight=False
+            )
     console.print("\nRun one with `lenet audit NAME`.", highlight=False)
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def score_command(
     settings: Settings,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Dataset to score, NAME/SPLIT")],
-    model: Annotated[str, typer.Option(help="digits@champion, or a version such as digits/3")] = "digits@champion",
+    model: Annotated[
+        str, typer.Option(help="digits@champion, or a version such as digits/3")
+    ] = "digits@champion",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass")] = 512,
     output_format: FormatOption = Format.TABLE,
@@ -44,8 +46,9 @@ def print_report(report: ScoringReport) -> None:
     else:
         kept = report.digits - report.digits_scored
         console.print(
-            f"{report.dataset} scored with {report.model} on {report.device}: {report.digits_scored:,} digits "
-            f"in {report.seconds:.1f} s" + (f"; {kept:,} were scored before" if kept else "")
+            f"{report.dataset} scored with {report.model} on {report.device}: "
+            f"{report.digits_scored:,} digits in {report.seconds:.1f} s"
+            + (f"; {kept:,} were scored before" if kept else "")
         )
     console.print(f"  scoring run {report.scoring_run_id}")
 

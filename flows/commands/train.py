@@ -26,7 +26,9 @@ def train_command(
     ] = None,
     architecture: Annotated[str, typer.Option(help="See `lenet architectures`")] = "lenet5",
     recipe: Annotated[str, typer.Option(help="modern, keras-adam or keras-sgd")] = "modern",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the digits (default: the recipe's)")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the digits (default: the recipe's)")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of initial weights, order and distortions")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     output_format: FormatOption = Format.TABLE,
@@ -83,7 +85,7 @@ def list_models(
             "recipe": version.recipe,
             "test_accuracy": version.metrics.get("test_accuracy"),
             "validation_accuracy": version.metrics.get("validation_accuracy"),
-            "registered_at": version.registered_at.strftime("%Y-%m-%d %H:%M"),
+            "registered_at": version.registered_at,
         }
         for version in versions
     ]
@@ -91,8 +93,18 @@ def list_models(
     if output_format is Format.TABLE and output is None:
         console.print()
         promotions = run_audit(settings.database, settings.database_wait_s, "promotions", {})
-        shown = ["recorded_at", "action", "model_version", "champion_before", "champion_after", "actor", "reason"]
-        print_rows(promotions.select([name for name in shown if name in promotions.column_names]), output_format)
+        shown = [
+            "recorded_at",
+            "action",
+            "model_version",
+            "champion_before",
+            "champion_after",
+            "actor",
+            "reason",
+        ]
+        print_rows(
+            promotions.select([name for name in shown if name in promotions.column_names]), output_format
+        )
 
 
 @models_app.command("promote", epilog='Example: lenet models promote 3 --reason "checked by hand"')
@@ -138,7 +150,12 @@ def training_record(report: RetrainingReport) -> dict[str, object]:
         "images_per_second": report.images_per_second,
         "validation_accuracy": report.validation_accuracy,
         "tests": [
-            {"dataset": test.dataset, "digits": test.digits, "correct": test.correct, "accuracy": test.accuracy}
+            {
+                "dataset": test.dataset,
+                "digits": test.digits,
+                "correct": test.correct,
+                "accuracy": test.accuracy,
+            }
             for test in report.tests
         ],
         "decision": report.decision.action,

@@ -18,6 +18,7 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 
 from lenet_pipeline.engine import Images, TrainedModel
 from lenet_pipeline.errors import RegistryError
+from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.model_files import write_model
 from lenet_pipeline.registry.store import EXPERIMENT, REGISTRY_FAILURES, Registry, first_line
 from lenet_pipeline.registry.versions import CHALLENGER, ModelVersion, resolve_version
@@ -40,10 +41,15 @@ class TrainingRun:
     run_id: str
 
     def log_dataset(self, dataset: str, fingerprint: str, context: str) -> None:
-        """Log a dataset input: its name, what it was used for, and the fingerprint of its content."""
+        """Log a dataset input: its name, what it was used for, and the fingerprint of its content.
+
+        ``context`` is ``train``, ``validation``, ``gate`` or ``test``. MLflow knows an input by name and
+        digest alone, so the digest covers the context: the splits of one dataset are several inputs.
+        """
         source = CodeDatasetSource(tags={"dataset": dataset, "fingerprint": fingerprint})
+        digest = fingerprint_parts([fingerprint, context])[:_DIGEST_LENGTH]
         mlflow.log_input(
-            MetaDataset(source, name=dataset, digest=fingerprint[:_DIGEST_LENGTH]),
+            MetaDataset(source, name=dataset, digest=digest),  # type: ignore[abstract]  # its own docs do so
             context=context,
             tags={"fingerprint": fingerprint},
         )
@@ -96,10 +102,10 @@ def training_run(
     Raises:
         RegistryError: MLflow refused something that the block logged.
     """
-    client = registry.client()
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    registry.client()
     try:
-        with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=name, tags=dict(tags)) as run:
+        mlflow.set_experiment(EXPERIMENT)
+        with mlflow.start_run(run_name=name, tags=dict(tags)) as run:
             mlflow.log_params(dict(parameters))
             yield TrainingRun(registry, run.info.run_id)
     except REGISTRY_FAILURES as exc:

@@ -12,20 +12,21 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.pyfunc.model import PythonModel
 
 from lenet_pipeline.engine import Engine
 from lenet_pipeline.model_files import read_model
 
 
-class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow ships no types
+class ServedModel(PythonModel):
     """Label and confidence of each image."""
 
     def load_context(self, context: Any) -> None:
         """Load the engine from the version's two files."""
         self.engine = Engine(read_model(Path(context.artifacts["model"])))
 
-    # No type hint on model_input: MLflow would take it for a schema and ignore the version's signature.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    # MLflow reads the hint of model_input, and knows no more of arrays than the bare class.
+    def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
         """Score uint8 (n, 28, 28) images; return a frame of columns ``label`` and ``confidence``."""
         scores = self.engine.score(np.asarray(model_input, np.uint8))
         return pd.DataFrame(

@@ -125,14 +125,16 @@ def move_alias(registry: Registry, alias: str, version: int) -> None:
         raise RegistryError(f"cannot move {alias} to version {version}: {first_line(exc)}") from exc
 
 
-def _describe(client: mlflow.MlflowClient, version: mlflow.entities.model_registry.ModelVersion) -> ModelVersion:
+def _describe(
+    client: mlflow.MlflowClient, version: mlflow.entities.model_registry.ModelVersion
+) -> ModelVersion:
     tags = version.tags
     return ModelVersion(
         name=version.name,
         version=int(version.version),
         architecture=tags.get("architecture", "unknown"),
         recipe=tags.get("recipe", "unknown"),
-        training_run_id=version.run_id,
+        training_run_id=version.run_id or "unknown",
         registered_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         actor=tags.get("actor", "unknown"),
         training_fingerprint=tags.get("training_fingerprint", "unknown"),

@@ -1,0 +1,215 @@
+"""Writes to the database: each function opens it, writes one short transaction, and closes it."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import duckdb
+import pyarrow as pa
+
+from lenet_pipeline.errors import WarehouseError
+from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.records import (
+    GateEvidence,
+    ModelVersionRecord,
+    PlannedShard,
+    PromotionRecord,
+    ScoringRunRecord,
+    ShardScoreRecord,
+)
+from lenet_pipeline.warehouse.statements import read_statement
+
+_NO_GATE = {field.name: None for field in fields(GateEvidence)}
+_RUN_IDENTITY = (
+    "dataset",
+    "manifest_fingerprint",
+    "model_name",
+    "model_version",
+    "preprocessing_fingerprint",
+    "precision",
+)
+
+
+def record_model_version(database: Path, wait_s: float, record: ModelVersionRecord) -> None:
+    """Record a model version; once recorded it stays as it is.
+
+    Raises:
+        WarehouseError: the version is recorded with other weights.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    identity = {"model_name": record.model_name, "model_version": record.model_version}
+    with writing(database, wait_s) as connection:
+        _run(connection, "insert_model_version", asdict(record))
+        ((recorded,),) = _run(connection, "find_model_weights", identity)
+        if recorded != record.weights_sha256:
+            raise WarehouseError(
+                f"{record.model_name}/{record.model_version} is recorded in {database} with weights "
+                f"{recorded[:12]}, and these are {record.weights_sha256[:12]}: the registry was replaced; "
+                "restore it from a backup, or choose another folder with --home"
+            )
+
+
+def record_promotion(database: Path, wait_s: float, record: PromotionRecord) -> None:
+    """Record a promotion event; the same event again changes nothing.
+
+    Raises:
+        WarehouseError: the database refused.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    values = asdict(record)
+    gate = values.pop("gate") or _NO_GATE
+    with writing(database, wait_s) as connection:
+        _run(connection, "insert_promotion", values | gate)
+
+
+def start_scoring_run(database: Path, wait_s: float, run: ScoringRunRecord) -> set[UUID]:
+    """Record a run and the shard scores it consists of; a run that is there keeps its first start.
+
+    Returns:
+        The shard scores of the run that the ledger has already.
+
+    Raises:
+        WarehouseError: the same id is recorded for another dataset, model version or precision.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    values = asdict(run)
+    del values["shards"]
+    identity = {"scoring_run_id": run.scoring_run_id}
+    with writing(database, wait_s) as connection:
+        _run(connection, "insert_scoring_run", values)
+        (recorded,) = _run(connection, "find_scoring_run", identity)
+        for name, found in zip(_RUN_IDENTITY, recorded, strict=True):
+            if found != values[name]:
+                raise WarehouseError(
+                    f"scoring run {run.scoring_run_id} is recorded with {name} {found}, and this one has "
+                    f"{values[name]}: an id must name one run only"
+                )
+        connection.register("planned_shards", _planned_table(run.shards))
+        _run(connection, "insert_planned_shards", identity)
+        connection.unregister("planned_shards")
+        return {score for score, is_scored in _run(connection, "list_run_shards", identity) if is_scored}
+
+
+def finish_scoring_run(database: Path, wait_s: float, scoring_run_id: UUID, finished_at: datetime) -> None:
+    """Mark a run as finished; one that is finished keeps its first time.
+
+    Raises:
+        WarehouseError: no such run was started, or the ledger lacks shards of it.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    identity = {"scoring_run_id": scoring_run_id}
+    with writing(database, wait_s) as connection:
+        if not _run(connection, "find_scoring_run", identity):
+            raise WarehouseError(f"no scoring run {scoring_run_id} was started in {database}")
+        shards = _run(connection, "list_run_shards", identity)
+        missing = sum(not is_scored for _, is_scored in shards)
+        if missing:
+            raise WarehouseError(
+                f"scoring run {scoring_run_id} is not finished: {missing} of its {len(shards)} shards are "
+                "not scored; run the same command again to score them"
+            )
+        _run(connection, "finish_scoring_run", identity | {"finished_at": finished_at})
+
+
+def load_shard_score(
+    database: Path, wait_s: float, record: ShardScoreRecord, predictions: Path, digits: Path, dataset: str
+) -> bool:
+    """Load one shard's predictions and its ledger row together, in one transaction.
+
+    Args:
+        database: the database file.
+        wait_s: how long to wait for it, seconds.
+        record: the ledger row; its ``rows`` is what the files must hold.
+        predictions: staged Parquet of schema ``PREDICTIONS``.
+        digits: the shard's Parquet, of schema ``DIGITS``; where its digits are on paper is loaded with
+            the first model version that scores it.
+        dataset: the dataset that was being scored.
+
+    Returns:
+        False, with nothing changed, when the ledger has this shard score.
+
+    Raises:
+        WarehouseError: a file is missing, malformed or of another number of rows; nothing was changed.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    with writing(database, wait_s) as connection:
+        identity = {"shard_score_id": record.shard_score_id, "shard_fingerprint": record.shard_fingerprint}
+        ((is_scored, has_digits),) = _run(connection, "find_shard_score", identity)
+        if is_scored:
+            return False
+        staged = {"shard_score_id": record.shard_score_id}
+        _load_file(connection, "insert_predictions", predictions, staged, record, dataset)
+        if not has_digits:
+            placed = {"shard_fingerprint": record.shard_fingerprint}
+            _load_file(connection, "insert_digits", digits, placed, record, dataset)
+        _run(connection, "insert_shard_score", asdict(record) | {"dataset": dataset})
+        return True
+
+
+def load_rejects(database: Path, wait_s: float, rejects: pa.Table) -> int:
+    """Load rejects, a table of schema ``REJECTS``; those that are there already stay as they are.
+
+    Returns:
+        How many were new.
+
+    Raises:
+        WarehouseError: the table has another schema, or the database refused.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    with writing(database, wait_s) as connection:
+        connection.register("new_rejects", rejects)
+        ((inserted,),) = _run(connection, "insert_rejects", {})
+        connection.unregister("new_rejects")
+        return int(inserted)
+
+
+def _load_file(
+    connection: duckdb.DuckDBPyConnection,
+    statement: str,
+    path: Path,
+    values: Mapping[str, object],
+    record: ShardScoreRecord,
+    dataset: str,
+) -> None:
+    """Insert the rows of one Parquet file, and refuse it unless they are as many as the ledger row says."""
+    where = f"shard {record.shard_fingerprint[:12]} of {dataset}"
+    remedy = "nothing was loaded; run the same command again to score the shard anew"
+    if not path.is_file():
+        raise WarehouseError(f"cannot load {where}: {path} is missing; {remedy}")
+    # DuckDB reads a path as a pattern: shard[1].parquet would be taken for shard1.parquet.
+    pattern = glob.escape(str(path))
+    try:
+        ((inserted,),) = _run(connection, statement, {**values, "path": pattern})
+    except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError) as exc:
+        reason = str(exc).splitlines()[0]
+        raise WarehouseError(
+            f"cannot load {where}: {path} is not what it should be ({reason}); {remedy}"
+        ) from exc
+    if inserted != record.rows:
+        raise WarehouseError(
+            f"cannot load {where}: {path} holds {inserted} rows, expected {record.rows}; {remedy}"
+        )
+
+
+def _planned_table(shards: tuple[PlannedShard, ...]) -> pa.Table:
+    return pa.table(
+        {
+            "shard_position": pa.array(range(len(shards)), pa.int32()),
+            "shard_score_id": pa.array([shard.shard_score_id.bytes for shard in shards], pa.uuid()),
+            "shard_fingerprint": pa.array([shard.shard_fingerprint for shard in shards], pa.string()),
+            "rows": pa.array([shard.rows for shard in shards], pa.int64()),
+        }
+    )
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]
+) -> list[tuple[Any, ...]]:
+    """Run one statement of ``sql/load`` with named values, and return all its rows."""
+    return connection.execute(read_statement(f"load/{statement}.sql"), dict(values) or None).fetchall()

@@ -1,0 +1,108 @@
+"""The database's schema: numbered, append-only migrations, each applied once, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from lenet_pipeline.errors import WarehouseError
+from lenet_pipeline.files import describe_os_error
+from lenet_pipeline.warehouse.connection import opened, transaction
+from lenet_pipeline.warehouse.statements import read_statement, sql_directory
+
+_UPGRADE = "upgrade lenet-pipeline, or choose another folder with --home"
+
+
+def migrate(database: Path, wait_s: float) -> None:
+    """Create the database, or bring it to the newest schema; do nothing where it has that already.
+
+    Raises:
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        WarehouseError: it cannot be written, is newer than this release, or is not the pipeline's.
+    """
+    with _migrated(database, wait_s):
+        pass
+
+
+@contextmanager
+def writing(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database, bring it to the newest schema, and hold one transaction around the block.
+
+    Raises:
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        WarehouseError: it cannot be written; the transaction changed nothing.
+    """
+    with _migrated(database, wait_s) as connection, transaction(connection):
+        yield connection
+
+
+@contextmanager
+def reading(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database so that nothing can be changed and no other file be reached.
+
+    Raises:
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        WarehouseError: there is none yet, it cannot be read, or it has another schema than this release.
+    """
+    try:
+        is_there = database.exists()
+    except OSError as exc:
+        raise WarehouseError(f"cannot read the database {database}: {describe_os_error(exc)}") from exc
+    if not is_there:
+        raise WarehouseError(f"no database yet at {database}; run `lenet score` first")
+    with opened(database, wait_s, read_only=True) as connection:
+        found, newest = _schema_version(connection, database), _migrations()[-1][0]
+        if found < newest:
+            raise WarehouseError(
+                f"{database} has schema version {found}, and this release reads {newest}; "
+                "a command that writes, such as `lenet score`, brings it up to date"
+            )
+        yield connection
+
+
+@contextmanager
+def _migrated(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise WarehouseError(f"cannot create {database.parent}: {describe_os_error(exc)}") from exc
+    with opened(database, wait_s, read_only=False) as connection:
+        reached = _schema_version(connection, database)
+        for version, name in _migrations():
+            if version > reached:
+                with transaction(connection):
+                    connection.execute(read_statement(f"schema/{name}")).fetchall()
+                    connection.execute(
+                        read_statement("load/insert_migration.sql"), {"version": version, "name": name}
+                    ).fetchall()
+        yield connection
+
+
+def _migrations() -> list[tuple[int, str]]:
+    """Return number and file name of every migration, in order."""
+    names = sorted(path.name for path in (sql_directory() / "schema").glob("[0-9][0-9][0-9]_*.sql"))
+    if not names:
+        raise WarehouseError(f"no migrations under {sql_directory()}; install lenet-pipeline again")
+    return [(int(name[:3]), name) for name in names]
+
+
+def _schema_version(connection: duckdb.DuckDBPyConnection, database: Path) -> int:
+    """Return the number of the last migration applied, 0 in an empty database."""
+    tables = {name for (name,) in connection.execute(read_statement("load/list_tables.sql")).fetchall()}
+    if not tables:
+        return 0
+    if "schema_migrations" not in tables:
+        raise WarehouseError(
+            f"{database} is a DuckDB database of something else: it has the table {min(tables)} and no "
+            "schema_migrations; choose another folder with --home"
+        )
+    ((version,),) = connection.execute(read_statement("load/find_schema_version.sql")).fetchall()
+    newest = _migrations()[-1][0]
+    if version > newest:
+        raise WarehouseError(
+            f"{database} has schema version {version}, and this release knows {newest}; {_UPGRADE}"
+        )
+    return int(version)

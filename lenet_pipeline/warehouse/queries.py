@@ -1,0 +1,185 @@
+"""Questions to the database: audits, checks and a person's own select, none of which can change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from lenet_pipeline.errors import UnknownNameError, WarehouseError
+from lenet_pipeline.warehouse.connection import first_line
+from lenet_pipeline.warehouse.migrations import reading
+from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord, RegistryAlias
+from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks, read_statement
+
+_RUN = "run"  # the one parameter that names something: it is looked up before the query is asked
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A check and the rows that break it: none, when all is well."""
+
+    query: Query
+    violations: pa.Table
+
+
+def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str, str]) -> pa.Table:
+    """Ask one audit; parameters are given as text.
+
+    Returns:
+        The columns that the audit's header names; ids as text, times in UTC.
+
+    Raises:
+        UnknownNameError: there is no such audit, or it takes no such parameter.
+        WarehouseError: a parameter is missing or malformed, or the database cannot be read.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    query = _find("audit", name, list_audits())
+    values = _bind(query, parameters)
+    with reading(database, wait_s) as connection:
+        if _RUN in values:
+            values[_RUN] = _find_run(connection, database, values[_RUN])
+        try:
+            return _ask(connection, query.path.read_text(encoding="utf-8"), values)
+        except duckdb.Error as exc:
+            raise WarehouseError(_describe_audit_error(query, values, exc)) from exc
+
+
+def run_checks(
+    database: Path, wait_s: float, aliases: Sequence[RegistryAlias], names: Sequence[str] | None = None
+) -> list[CheckResult]:
+    """Run the checks, all of them or those named.
+
+    Args:
+        database: the database file.
+        wait_s: how long to wait for it, seconds.
+        aliases: the aliases as the model registry has them now.
+        names: the checks to run.
+
+    Raises:
+        UnknownNameError: there is no check of one of the names.
+        WarehouseError: the database cannot be read.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    checks = list_checks()
+    if names is not None:
+        checks = [_find("check", name, checks) for name in names]
+    with reading(database, wait_s) as connection:
+        connection.execute(read_statement("load/create_registry_aliases.sql")).fetchall()
+        for alias in aliases:
+            connection.execute(read_statement("load/insert_registry_alias.sql"), asdict(alias)).fetchall()
+        return [
+            CheckResult(check, _ask(connection, check.path.read_text(encoding="utf-8"), {}))
+            for check in checks
+        ]
+
+
+def run_select(database: Path, wait_s: float, statement: str) -> pa.Table:
+    """Answer a person's own select; it can change nothing and reach no file but the database.
+
+    Raises:
+        WarehouseError: it is not one select statement, DuckDB refused it, or the database cannot be read.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        try:
+            _require_one_query(connection, statement)
+            return _ask(connection, statement, {})
+        except duckdb.Error as exc:
+            raise WarehouseError(f"the statement was refused: {first_line(str(exc))}") from exc
+
+
+def list_promotions(database: Path, wait_s: float) -> list[PromotionRecord]:
+    """Return every promotion event, in the order they were recorded.
+
+    Raises:
+        WarehouseError: there is no database yet, or it cannot be read.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        rows = _ask(connection, read_statement("load/list_promotions.sql"), {}).to_pylist()
+    return [_promotion(row) for row in rows]
+
+
+def _require_one_query(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Raise a WarehouseError unless the text is one statement and that only asks."""
+    statements = connection.extract_statements(statement)
+    if len(statements) != 1:
+        found = f"found {len(statements)}" if statements else "found none"
+        raise WarehouseError(f"expected one statement, {found}; run them one by one")
+    try:
+        is_query = statements[0].type == duckdb.StatementType.SELECT
+    except ValueError:  # a kind of statement that DuckDB's Python package has no name for yet
+        is_query = False
+    if not is_query:
+        raise WarehouseError(
+            "only a query can be asked here: begin with select, with, from, values, describe, show or "
+            "summarize; the database is never changed this way"
+        )
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]) -> pa.Table:
+    return connection.sql(statement, params=dict(values) or None).to_arrow_table()
+
+
+def _find(kind: str, name: str, queries: Sequence[Query]) -> Query:
+    for query in queries:
+        if query.name == name:
+            return query
+    raise UnknownNameError(kind, name, [query.name for query in queries])
+
+
+def _bind(query: Query, given: Mapping[str, str]) -> dict[str, str]:
+    """Return a value for each parameter of an audit: what was given, else its default."""
+    known = [parameter.name for parameter in query.parameters]
+    for name in given:
+        if name not in known:
+            raise UnknownNameError(f"parameter of {query.name}", name, known)
+    values = {}
+    for parameter in query.parameters:
+        value = given.get(parameter.name, parameter.default)
+        if value is None:
+            raise WarehouseError(
+                f"{query.name} needs the parameter {parameter.name}: {parameter.description}; "
+                f"give it with --param {parameter.name}=..."
+            )
+        values[parameter.name] = value
+    return values
+
+
+def _find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) -> str:
+    """Return the id of the run that is meant by 'latest', by an id or by the beginning of one."""
+    found = connection.execute(read_statement("load/find_runs.sql"), {"run": run}).fetchall()
+    if run == "latest":
+        if not found:
+            raise WarehouseError(f"{database} has no scoring run yet; run `lenet score` first")
+    elif len(found) != 1:
+        runs = f"{len(found)} scoring runs begin" if found else "no scoring run begins"
+        raise WarehouseError(f"{runs} with {run!r}; `lenet audit runs` lists them")
+    return str(found[0][0])
+
+
+def _describe_audit_error(query: Query, values: Mapping[str, str], error: duckdb.Error) -> str:
+    """Name the parameter that DuckDB could not convert, or else what it refused."""
+    message = str(error)
+    if isinstance(error, duckdb.ConversionException):
+        for parameter in query.parameters:
+            if f"'{values[parameter.name]}'" in message:
+                return _malformed(query, parameter, values[parameter.name])
+    given = ", ".join(f"{name}={value}" for name, value in values.items())
+    return f"{query.name} with {given or 'no parameters'} was refused: {message.splitlines()[0]}"
+
+
+def _malformed(query: Query, parameter: Parameter, value: str) -> str:
+    return f"the parameter {parameter.name} of {query.name} is {value!r}, and takes: {parameter.description}"
+
+
+def _promotion(row: dict[str, object]) -> PromotionRecord:
+    evidence = {field.name: row.pop(field.name) for field in fields(GateEvidence)}
+    gate = None if evidence["gate_digits"] is None else GateEvidence(**evidence)  # type: ignore[arg-type]
+    row["recorded_at"] = row["recorded_at"].astimezone(UTC)  # type: ignore[attr-defined]
+    return PromotionRecord(**row, gate=gate)  # type: ignore[arg-type]

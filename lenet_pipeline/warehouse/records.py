@@ -1,0 +1,119 @@
+"""What the warehouse stores, as values. Times are timezone-aware, in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class ModelVersionRecord:
+    """One registered model version and where its weights came from; ``test_accuracy`` is 0 to 1."""
+
+    model_name: str
+    model_version: int
+    architecture: str
+    recipe: str
+    training_run_id: str
+    weights_sha256: str
+    preprocessing_fingerprint: str
+    training_fingerprint: str
+    temperature: float
+    code_revision: str
+    test_accuracy: float | None
+    registered_at: datetime
+    actor: str
+    flow_run_id: str | None
+
+
+@dataclass(frozen=True)
+class GateEvidence:
+    """What the promotion gate saw, in digits of the gate split, and what it made of it.
+
+    ``p_value`` is McNemar's exact one; ``smallest_difference`` is the smallest net difference that these
+    disagreements could have shown at the gate's level.
+    """
+
+    gate_digits: int
+    champion_right: int
+    challenger_right: int
+    champion_only_right: int
+    challenger_only_right: int
+    p_value: float
+    smallest_difference: int
+
+
+@dataclass(frozen=True)
+class PromotionRecord:
+    """One event that moved an alias, or was refused to.
+
+    ``action`` is register, promote, refuse or rollback; ``alias`` is challenger or champion. Of a refusal
+    the alias is champion, the model version the refused candidate, and the former one the champion that
+    stays.
+    """
+
+    model_name: str
+    action: str
+    alias: str
+    model_version: int
+    former_version: int | None
+    reason: str
+    recorded_at: datetime
+    actor: str
+    flow_run_id: str | None
+    gate: GateEvidence | None
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """One shard score that a scoring run consists of, scored or not yet."""
+
+    shard_score_id: UUID
+    shard_fingerprint: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class ScoringRunRecord:
+    """One dataset's manifest to be read by one model version, shard by shard in order."""
+
+    scoring_run_id: UUID
+    dataset: str
+    manifest_version: int
+    manifest_fingerprint: str
+    model_name: str
+    model_version: int
+    preprocessing_fingerprint: str
+    precision: str
+    started_at: datetime
+    actor: str
+    flow_run_id: str | None
+    shards: tuple[PlannedShard, ...]
+
+
+@dataclass(frozen=True)
+class ShardScoreRecord:
+    """One shard that one model version has read: a row of the ledger."""
+
+    shard_score_id: UUID
+    shard_fingerprint: str
+    model_name: str
+    model_version: int
+    preprocessing_fingerprint: str
+    precision: str
+    rows: int
+    device: str
+    seconds: float
+    scored_at: datetime
+    actor: str
+    flow_run_id: str | None
+
+
+@dataclass(frozen=True)
+class RegistryAlias:
+    """Where the model registry has an alias now."""
+
+    model_name: str
+    alias: str
+    model_version: int

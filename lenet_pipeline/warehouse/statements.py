@@ -1,0 +1,95 @@
+"""The SQL that ships with the package: where it lies, and what a query's header says of it."""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from lenet_pipeline.errors import WarehouseError
+
+_HEADER_LINE = re.compile(
+    r"-- (?P<kind>question|grain|param (?P<param>\w+)|column (?P<column>\w+)): (?P<text>.+)"
+)
+_DEFAULT = re.compile(r"(?P<description>.*) \(default: (?P<default>.*)\)")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named value that a query takes, as text; without a default it must be given."""
+
+    name: str
+    description: str
+    default: str | None
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query and what its header says: the question, what one row is, parameters, and columns in order."""
+
+    name: str
+    question: str
+    grain: str
+    parameters: tuple[Parameter, ...]
+    columns: dict[str, str]
+    path: Path
+
+
+def sql_directory() -> Path:
+    """Return the folder of the project's SQL: inside the installed package, else beside it in a checkout."""
+    installed = Path(str(importlib.resources.files("lenet_pipeline"))) / "sql"
+    return installed if installed.is_dir() else installed.parent.parent / "sql"
+
+
+@cache
+def read_statement(path: str) -> str:
+    """Return the text of one file under the SQL folder, such as ``load/insert_digits.sql``."""
+    return (sql_directory() / path).read_text(encoding="utf-8")
+
+
+def list_audits() -> list[Query]:
+    """Return the audits, by name."""
+    return _list_queries("audit")
+
+
+def list_checks() -> list[Query]:
+    """Return the checks, by name."""
+    return _list_queries("checks")
+
+
+def _list_queries(folder: str) -> list[Query]:
+    return [read_query(path) for path in sorted((sql_directory() / folder).glob("*.sql"))]
+
+
+def read_query(path: Path) -> Query:
+    """Read a query's header: the comment lines at the top of its file.
+
+    Raises:
+        WarehouseError: a header line is malformed, or the question or the grain is missing.
+    """
+    single: dict[str, str] = {}
+    parameters: list[Parameter] = []
+    columns: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.startswith("--"):
+            break
+        found = _HEADER_LINE.fullmatch(line)
+        if found is None:
+            raise WarehouseError(f"{path}, line {number}: not a header line: {line}")
+        if found["param"]:
+            parameters.append(_parse_parameter(found["param"], found["text"]))
+        elif found["column"]:
+            columns[found["column"]] = found["text"]
+        else:
+            single[found["kind"]] = found["text"]
+    missing = {"question", "grain"} - set(single)
+    if missing:
+        raise WarehouseError(f"{path}: the header does not say the {' and the '.join(sorted(missing))}")
+    return Query(path.stem, single["question"], single["grain"], tuple(parameters), columns, path)
+
+
+def _parse_parameter(name: str, text: str) -> Parameter:
+    found = _DEFAULT.fullmatch(text)
+    return Parameter(name, found["description"], found["default"]) if found else Parameter(name, text, None)

@@ -1,0 +1,46 @@
+-- question: Which sources does one run read worst?
+-- grain: One row per source with digits of known truth, worst first.
+-- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param limit: most rows to list (default: 100)
+-- column source: file or data set
+-- column digits: its digits of known truth
+-- column digits_right: of those, digits read right
+-- column accuracy_pct: share of them read right
+-- column mean_confidence: mean calibrated probability of the labels, 0 to 1
+with
+
+run_shards as (
+    select shard_score_id, shard_fingerprint
+    from scoring_run_shards
+    where scoring_run_id = cast($run as uuid)
+),
+
+run_predictions as (
+    select
+        run_shards.shard_fingerprint,
+        predictions.digit_id,
+        predictions.label = predictions.truth as is_right,
+        predictions.confidence
+    from predictions
+    inner join run_shards using (shard_score_id)
+    where predictions.truth is not null
+),
+
+final as (
+    select
+        digits.source,
+        count(*) as digits,
+        count(*) filter (where run_predictions.is_right) as digits_right,
+        round(100.0 * count(*) filter (where run_predictions.is_right) / count(*), 2) as accuracy_pct,
+        avg(run_predictions.confidence) as mean_confidence
+    from run_predictions
+    left join digits
+        on run_predictions.shard_fingerprint = digits.shard_fingerprint
+        and run_predictions.digit_id = digits.digit_id
+    group by digits.source
+)
+
+select source, digits, digits_right, accuracy_pct, mean_confidence
+from final
+order by accuracy_pct, digits desc, source
+limit cast($limit as bigint)

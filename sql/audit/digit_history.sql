@@ -1,0 +1,97 @@
+-- question: What was ever read from this digit, by which model, when and for whom?
+-- grain: One row per prediction ever made for the digit, oldest first.
+-- param digit: digit_id
+-- column scored_at: when its shard was scored (UTC)
+-- column model_name: the registered model
+-- column model_version: its version
+-- column label: digit that the model read
+-- column confidence: calibrated probability of the label, 0 to 1
+-- column truth: digit it is, null when unknown
+-- column actor: who ran the scoring
+-- column precision: arithmetic the model ran in
+-- column device: what it ran on
+-- column runs: ids of the scoring runs that the prediction belongs to, oldest first
+-- column datasets: datasets those runs read
+-- column source: file or data set the digit came from
+-- column page: page of the source, from 0
+-- column field: field of the form, null outside forms
+-- column position: place on the page or in the field, from 0
+-- column shard_score_id: the shard score the prediction belongs to
+with
+
+digit_predictions as (
+    select digit_id, shard_score_id, label, confidence, truth
+    from predictions
+    where digit_id = cast($digit as uuid)
+),
+
+digit_places as (
+    select
+        digit_id,
+        shard_fingerprint,
+        any_value(source) as source,
+        any_value(page) as page,
+        any_value(field) as field,
+        any_value(position) as position
+    from digits
+    where digit_id = cast($digit as uuid)
+    group by digit_id, shard_fingerprint
+),
+
+runs_of_shard as (
+    select
+        scoring_run_shards.shard_score_id,
+        string_agg(
+            cast(scoring_runs.scoring_run_id as varchar), ', '
+            order by scoring_runs.started_at, scoring_runs.scoring_run_id
+        ) as runs,
+        string_agg(distinct scoring_runs.dataset, ', ' order by scoring_runs.dataset) as datasets
+    from scoring_run_shards
+    inner join scoring_runs using (scoring_run_id)
+    where scoring_run_shards.shard_score_id in (select shard_score_id from digit_predictions)
+    group by scoring_run_shards.shard_score_id
+),
+
+final as (
+    select
+        shard_scores.scored_at,
+        shard_scores.model_name,
+        shard_scores.model_version,
+        digit_predictions.label,
+        digit_predictions.confidence,
+        digit_predictions.truth,
+        shard_scores.actor,
+        shard_scores.precision,
+        shard_scores.device,
+        runs_of_shard.runs,
+        runs_of_shard.datasets,
+        digit_places.source,
+        digit_places.page,
+        digit_places.field,
+        digit_places.position,
+        digit_predictions.shard_score_id
+    from digit_predictions
+    left join shard_scores using (shard_score_id)
+    left join runs_of_shard using (shard_score_id)
+    left join digit_places using (digit_id, shard_fingerprint)
+)
+
+select
+    scored_at,
+    model_name,
+    model_version,
+    label,
+    confidence,
+    truth,
+    actor,
+    precision,
+    device,
+    runs,
+    datasets,
+    source,
+    page,
+    field,
+    position,
+    shard_score_id
+from final
+order by scored_at, shard_score_id

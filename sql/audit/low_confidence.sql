@@ -1,0 +1,59 @@
+-- question: Which digits is one run least sure of?
+-- grain: One row per prediction of the run below the confidence asked for, least sure first.
+-- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param below: confidence, 0 to 1 (default: 0.9)
+-- param limit: most rows to list (default: 100)
+-- column digit_id: the digit
+-- column source: file or data set the digit came from
+-- column page: page of the source, from 0
+-- column field: field of the form, null outside forms
+-- column position: place on the page or in the field, from 0
+-- column label: digit that the model read
+-- column confidence: calibrated probability of the label, 0 to 1
+-- column truth: digit it is, null when unknown
+with
+
+run_shards as (
+    select shard_score_id, shard_fingerprint
+    from scoring_run_shards
+    where scoring_run_id = cast($run as uuid)
+),
+
+unsure_predictions as (
+    select
+        run_shards.shard_fingerprint,
+        predictions.digit_id,
+        predictions.label,
+        predictions.confidence,
+        predictions.truth
+    from predictions
+    inner join run_shards using (shard_score_id)
+    where predictions.confidence < cast($below as float)
+),
+
+least_sure as (
+    select shard_fingerprint, digit_id, label, confidence, truth
+    from unsure_predictions
+    order by confidence, digit_id
+    limit cast($limit as bigint)
+),
+
+final as (
+    select
+        least_sure.digit_id,
+        digits.source,
+        digits.page,
+        digits.field,
+        digits.position,
+        least_sure.label,
+        least_sure.confidence,
+        least_sure.truth
+    from least_sure
+    left join digits
+        on least_sure.shard_fingerprint = digits.shard_fingerprint
+        and least_sure.digit_id = digits.digit_id
+)
+
+select digit_id, source, page, field, position, label, confidence, truth
+from final
+order by confidence, digit_id

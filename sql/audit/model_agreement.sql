@@ -1,0 +1,107 @@
+-- question: How often do two model versions read the same digit alike?
+-- grain: One row, over the shards that both versions scored; of several scores the newest counts.
+-- param first: a model version
+-- param second: another model version
+-- param model: registered model that both are versions of (default: digits)
+-- column first_version: the first version
+-- column second_version: the second version
+-- column shards: shards that both scored
+-- column digits: digits that both scored
+-- column agreeing: digits that both read alike
+-- column agreement_pct: share of the digits read alike, null when they share none
+-- column digits_with_truth: digits of known truth
+-- column both_right: of those, digits that both read right
+-- column first_only_right: of those, digits that only the first version read right
+-- column second_only_right: of those, digits that only the second version read right
+-- column both_wrong: of those, digits that neither read right
+with
+
+scores as (
+    select shard_score_id, shard_fingerprint, model_version, scored_at
+    from shard_scores
+    where model_name = $model and model_version in (cast($first as integer), cast($second as integer))
+),
+
+newest_scores as (
+    select
+        shard_fingerprint,
+        model_version,
+        arg_max(shard_score_id, (scored_at, shard_score_id)) as shard_score_id
+    from scores
+    group by shard_fingerprint, model_version
+),
+
+first_scores as (
+    select shard_fingerprint, shard_score_id
+    from newest_scores
+    where model_version = cast($first as integer)
+),
+
+second_scores as (
+    select shard_fingerprint, shard_score_id
+    from newest_scores
+    where model_version = cast($second as integer)
+),
+
+shared_shards as (
+    select
+        first_scores.shard_fingerprint,
+        first_scores.shard_score_id as first_score_id,
+        second_scores.shard_score_id as second_score_id
+    from first_scores
+    inner join second_scores using (shard_fingerprint)
+),
+
+first_predictions as (
+    select shared_shards.shard_fingerprint, predictions.digit_id, predictions.label, predictions.truth
+    from predictions
+    inner join shared_shards on predictions.shard_score_id = shared_shards.first_score_id
+),
+
+second_predictions as (
+    select shared_shards.shard_fingerprint, predictions.digit_id, predictions.label
+    from predictions
+    inner join shared_shards on predictions.shard_score_id = shared_shards.second_score_id
+),
+
+pairs as (
+    select
+        first_predictions.shard_fingerprint,
+        first_predictions.label = second_predictions.label as is_alike,
+        first_predictions.truth is not null as has_truth,
+        first_predictions.label = first_predictions.truth as is_first_right,
+        second_predictions.label = first_predictions.truth as is_second_right
+    from first_predictions
+    inner join second_predictions using (shard_fingerprint, digit_id)
+),
+
+final as (
+    select
+        cast($first as integer) as first_version,
+        cast($second as integer) as second_version,
+        count(distinct shard_fingerprint) as shards,
+        count(*) as digits,
+        count(*) filter (where is_alike) as agreeing,
+        round(100.0 * count(*) filter (where is_alike) / nullif(count(*), 0), 2) as agreement_pct,
+        count(*) filter (where has_truth) as digits_with_truth,
+        count(*) filter (where is_first_right and is_second_right) as both_right,
+        count(*) filter (where is_first_right and not is_second_right) as first_only_right,
+        count(*) filter (where is_second_right and not is_first_right) as second_only_right,
+        count(*) filter (where not is_first_right and not is_second_right) as both_wrong
+    from pairs
+)
+
+select
+    first_version,
+    second_version,
+    shards,
+    digits,
+    agreeing,
+    agreement_pct,
+    digits_with_truth,
+    both_right,
+    first_only_right,
+    second_only_right,
+    both_wrong
+from final
+order by first_version, second_version

@@ -1,0 +1,55 @@
+-- question: What did one run read?
+-- grain: One row per prediction of the run, in the order of its shards.
+-- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param limit: most rows to list (default: 100)
+-- column digit_id: the digit
+-- column source: file or data set the digit came from
+-- column page: page of the source, from 0
+-- column field: field of the form, null outside forms
+-- column position: place on the page or in the field, from 0
+-- column label: digit that the model read
+-- column confidence: calibrated probability of the label, 0 to 1
+-- column truth: digit it is, null when unknown
+-- column is_right: whether label and truth agree, null when the truth is unknown
+with
+
+run_shards as (
+    select shard_score_id, shard_fingerprint, shard_position
+    from scoring_run_shards
+    where scoring_run_id = cast($run as uuid)
+),
+
+run_predictions as (
+    select
+        run_shards.shard_position,
+        run_shards.shard_fingerprint,
+        predictions.digit_id,
+        predictions.label,
+        predictions.confidence,
+        predictions.truth
+    from predictions
+    inner join run_shards using (shard_score_id)
+),
+
+final as (
+    select
+        run_predictions.shard_position,
+        run_predictions.digit_id,
+        digits.source,
+        digits.page,
+        digits.field,
+        digits.position,
+        run_predictions.label,
+        run_predictions.confidence,
+        run_predictions.truth,
+        run_predictions.label = run_predictions.truth as is_right
+    from run_predictions
+    left join digits
+        on run_predictions.shard_fingerprint = digits.shard_fingerprint
+        and run_predictions.digit_id = digits.digit_id
+)
+
+select digit_id, source, page, field, position, label, confidence, truth, is_right
+from final
+order by shard_position, source, page, field, position, digit_id
+limit cast($limit as bigint)

@@ -1,0 +1,90 @@
+-- question: Which model version scored this digit, and where did that version come from?
+-- grain: One row per model version that scored the digit, newest first.
+-- param digit: digit_id
+-- column model_name: the registered model
+-- column model_version: its version
+-- column architecture: network of the version, null when the version is not recorded
+-- column recipe: how it was trained
+-- column training_run_id: MLflow run that trained it
+-- column training_fingerprint: sha256 of the digits it was trained on
+-- column weights_sha256: sha256 of its weights
+-- column code_revision: revision of the code that trained it
+-- column predictions: how many times it scored the digit
+-- column first_scored_at: when it first did (UTC)
+-- column last_scored_at: when it last did (UTC)
+-- column source: file or data set the digit came from
+-- column page: page of the source, from 0
+-- column position: place on the page or in the field, from 0
+with
+
+digit_predictions as (
+    select digit_id, shard_score_id
+    from predictions
+    where digit_id = cast($digit as uuid)
+),
+
+digit_places as (
+    select
+        digit_id,
+        shard_fingerprint,
+        any_value(source) as source,
+        any_value(page) as page,
+        any_value(position) as position
+    from digits
+    where digit_id = cast($digit as uuid)
+    group by digit_id, shard_fingerprint
+),
+
+scores_of_digit as (
+    select
+        shard_scores.model_name,
+        shard_scores.model_version,
+        count(*) as predictions,
+        min(shard_scores.scored_at) as first_scored_at,
+        max(shard_scores.scored_at) as last_scored_at,
+        min(digit_places.source) as source,
+        min(digit_places.page) as page,
+        min(digit_places.position) as position
+    from digit_predictions
+    inner join shard_scores using (shard_score_id)
+    left join digit_places using (digit_id, shard_fingerprint)
+    group by shard_scores.model_name, shard_scores.model_version
+),
+
+final as (
+    select
+        scores_of_digit.model_name,
+        scores_of_digit.model_version,
+        model_versions.architecture,
+        model_versions.recipe,
+        model_versions.training_run_id,
+        model_versions.training_fingerprint,
+        model_versions.weights_sha256,
+        model_versions.code_revision,
+        scores_of_digit.predictions,
+        scores_of_digit.first_scored_at,
+        scores_of_digit.last_scored_at,
+        scores_of_digit.source,
+        scores_of_digit.page,
+        scores_of_digit.position
+    from scores_of_digit
+    left join model_versions using (model_name, model_version)
+)
+
+select
+    model_name,
+    model_version,
+    architecture,
+    recipe,
+    training_run_id,
+    training_fingerprint,
+    weights_sha256,
+    code_revision,
+    predictions,
+    first_scored_at,
+    last_scored_at,
+    source,
+    page,
+    position
+from final
+order by model_name, model_version desc

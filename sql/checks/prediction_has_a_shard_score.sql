@@ -1,0 +1,25 @@
+-- question: Does every prediction belong to a shard score in the ledger?
+-- grain: One row per shard score that the ledger lacks.
+-- column shard_score_id: the shard score that predictions name
+-- column predictions: how many do
+-- column problem: what is wrong
+with
+
+named_scores as (
+    select shard_score_id, count(*) as predictions
+    from predictions
+    group by shard_score_id
+),
+
+final as (
+    select
+        named_scores.shard_score_id,
+        named_scores.predictions,
+        'predictions belong to a shard score that is not in the ledger' as problem
+    from named_scores
+    anti join shard_scores using (shard_score_id)
+)
+
+select shard_score_id, predictions, problem
+from final
+order by shard_score_id

@@ -1,0 +1,43 @@
+-- question: Was every shard of a run scored by the run's own model version, preprocessing and precision?
+-- grain: One row per run and shard score that was not.
+-- column scoring_run_id: the run
+-- column shard_score_id: the shard score
+-- column run_model: model version, preprocessing and precision of the run
+-- column shard_model: model version, preprocessing and precision of the shard score
+-- column problem: what is wrong
+with
+
+runs as (
+    select
+        scoring_run_id,
+        concat_ws(
+            ' ', concat(model_name, '/', model_version), preprocessing_fingerprint, precision
+        ) as run_model
+    from scoring_runs
+),
+
+ledger as (
+    select
+        shard_score_id,
+        concat_ws(
+            ' ', concat(model_name, '/', model_version), preprocessing_fingerprint, precision
+        ) as shard_model
+    from shard_scores
+),
+
+final as (
+    select
+        runs.scoring_run_id,
+        ledger.shard_score_id,
+        runs.run_model,
+        ledger.shard_model,
+        'the shard was scored by something else than its run says' as problem
+    from scoring_run_shards
+    inner join runs using (scoring_run_id)
+    inner join ledger using (shard_score_id)
+    where runs.run_model <> ledger.shard_model
+)
+
+select scoring_run_id, shard_score_id, run_model, shard_model, problem
+from final
+order by scoring_run_id, shard_score_id

@@ -1,0 +1,10 @@
+-- Says what a scoring run reads and with what.
+select
+    dataset,
+    manifest_fingerprint,
+    model_name,
+    model_version,
+    preprocessing_fingerprint,
+    precision
+from scoring_runs
+where scoring_run_id = $scoring_run_id

@@ -1,0 +1,15 @@
+-- Loads where on paper each digit of one shard is; the images stay in the lake.
+insert into digits (
+    shard_fingerprint, digit_id, source, source_sha256, page, field, position, polarity, label
+)
+select
+    $shard_fingerprint as shard_fingerprint,
+    digit_id,
+    source,
+    source_sha256,
+    page,
+    field,
+    position,
+    polarity,
+    label
+from read_parquet($path, hive_partitioning = false)

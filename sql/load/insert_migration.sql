@@ -1,0 +1,3 @@
+-- Records that a migration was applied.
+insert into schema_migrations (version, name, applied_at)
+values ($version, $name, current_timestamp)

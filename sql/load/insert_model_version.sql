@@ -1,0 +1,12 @@
+-- Records a model version; one that is there already stays as it is.
+insert into model_versions (
+    model_name, model_version, architecture, recipe, training_run_id, weights_sha256,
+    preprocessing_fingerprint, training_fingerprint, temperature, code_revision, test_accuracy,
+    registered_at, actor, flow_run_id
+)
+values (
+    $model_name, $model_version, $architecture, $recipe, $training_run_id, $weights_sha256,
+    $preprocessing_fingerprint, $training_fingerprint, $temperature, $code_revision, $test_accuracy,
+    $registered_at, $actor, $flow_run_id
+)
+on conflict do nothing

@@ -1,0 +1,12 @@
+-- Records a promotion event; the same event again changes nothing.
+insert into promotions (
+    model_name, action, alias, model_version, former_version, reason, recorded_at, actor, flow_run_id,
+    gate_digits, champion_right, challenger_right, champion_only_right, challenger_only_right, p_value,
+    smallest_difference
+)
+values (
+    $model_name, $action, $alias, $model_version, $former_version, $reason, $recorded_at, $actor,
+    $flow_run_id, $gate_digits, $champion_right, $challenger_right, $champion_only_right,
+    $challenger_only_right, $p_value, $smallest_difference
+)
+on conflict do nothing

@@ -1,0 +1,9 @@
+-- Writes the ledger row that commits a shard's predictions.
+insert into shard_scores (
+    shard_score_id, shard_fingerprint, dataset, model_name, model_version, preprocessing_fingerprint,
+    precision, rows, device, seconds, scored_at, actor, flow_run_id
+)
+values (
+    $shard_score_id, $shard_fingerprint, $dataset, $model_name, $model_version,
+    $preprocessing_fingerprint, $precision, $rows, $device, $seconds, $scored_at, $actor, $flow_run_id
+)

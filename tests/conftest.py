@@ -1,0 +1,29 @@
+"""Fixtures that every folder of tests shares: the real data, where this machine has it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+def _real_data(folder: str, name: str) -> Path:
+    base = Path(os.environ.get("LENET_TEST_DATA", CHECKOUT.parent / "shared" / "data"))
+    if not (base / folder).exists():
+        pytest.skip(f"needs the real {name} files; name the folder that has {folder}/ in LENET_TEST_DATA")
+    return base / folder
+
+
+@pytest.fixture
+def mnist_root() -> Path:
+    """The folder of the real MNIST files."""
+    return _real_data("mnist", "MNIST")
+
+
+@pytest.fixture
+def hwd1000() -> Path:
+    """The folder of the 1,000 drawn digits, black on white."""
+    return _real_data("hwd1000", "hwd1000")

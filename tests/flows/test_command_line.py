@@ -1,0 +1,228 @@
+"""The ``lenet`` command as a person or a script meets it: exit codes, one clear line, formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from lenet_pipeline.settings import Settings
+from tests.flows.conftest import Run
+
+ALL_COMMANDS = [
+    ["demo"],
+    ["ingest", "optdigits"],
+    ["ingest", "mnist"],
+    ["ingest", "images"],
+    ["train"],
+    ["score"],
+    ["serve"],
+    ["datasets"],
+    ["architectures"],
+    ["models"],
+    ["models", "promote"],
+    ["models", "rollback"],
+    ["audit"],
+    ["check"],
+    ["sql"],
+]
+
+
+def one_error_line(result: subprocess.CompletedProcess[str]) -> str:
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+def test_every_command_explains_itself_and_takes_the_common_options(lenet: Run) -> None:
+    for arguments in ALL_COMMANDS:
+        result = lenet(*arguments, "--help")
+        assert result.returncode == 0, arguments
+        for option in ("--home", "--actor", "--debug"):
+            assert option in result.stdout, (arguments, option)
+        assert "Example:" in result.stdout, arguments
+        assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_the_demo_runs_to_the_end_twice_and_the_second_adds_no_row(
+    lenet: Run, lenet_process: Run, home: Path
+) -> None:
+    first = lenet_process("demo")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "Try next" in first.stdout
+    assert max(map(len, first.stdout.replace(str(home), "").splitlines())) <= 80
+    counts = "select (select count(*) from predictions) p, (select count(*) from promotions) q"
+    before = lenet("sql", counts, "--format", "json").stdout
+    second = lenet("demo")
+    assert (second.returncode, second.stderr) == (0, "")
+    for skipped in ("0 digits added, 1,446 were there already", "skipped: digits/1", "nothing to do"):
+        assert skipped in second.stdout
+    assert lenet("sql", counts, "--format", "json").stdout == before
+
+
+def test_rows_come_as_json_csv_and_parquet(lenet: Run, settings: Settings, tmp_path: Path) -> None:
+    statement = "select action, model_version from promotions order by 1"
+    expected = [{"action": "promote", "model_version": 1}, {"action": "register", "model_version": 1}]
+    assert json.loads(lenet("sql", statement, "--format", "json").stdout) == expected
+    rows = list(csv.DictReader(io.StringIO(lenet("sql", statement, "--format", "csv").stdout)))
+    assert rows == [{"action": "promote", "model_version": "1"}, {"action": "register", "model_version": "1"}]
+    result = lenet("sql", statement, "--format", "parquet", "--output", str(tmp_path / "rows.parquet"))
+    assert "2 rows written" in result.stdout
+    assert pq.read_table(tmp_path / "rows.parquet").to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ["score", "nowhere/test"],
+            1,
+            "no dataset 'nowhere/test'; there is: optdigits/test, optdigits/train",
+        ),
+        (["audit", "everything"], 1, "'everything'"),
+        (["audit", "low_confidence", "--param", "above=1"], 1, "above"),
+        (["audit", "low_confidence", "--param", "below"], 1, "key=value"),
+        (["audit", "rejects", "--param", "limit=many"], 1, "limit"),
+        (["audit", "low_confidence"], 1, "no scoring run yet; run `lenet score` first"),
+        (["audit", "digit_history"], 1, "digit"),
+        (["sql", "drop table predictions"], 1, "never changed"),
+        (["sql", "select * from 'other.csv'"], 1, "other.csv"),
+        (["models", "promote", "9", "--reason", "a guess"], 1, "no version of digits '9'"),
+        (["ingest", "images", "nowhere"], 1, "nowhere"),
+        (["ingest", "mnist", "--root", "nowhere"], 1, "nowhere"),
+        (["ingest", "optdigits", "--name", "../x"], 1, "not a dataset name"),
+        (["train", "optdigits/train", "--device", "abacus"], 1, "no device 'abacus'"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_an_exit_code(
+    lenet: Run, settings: Settings, arguments: list[str], code: int, message: str
+) -> None:
+    result = lenet(*arguments)
+    assert result.returncode == code
+    assert message in one_error_line(result)
+
+
+def test_serving_without_a_server_says_how_to_start_one(
+    lenet: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with temporary_settings({PREFECT_API_URL: None}):
+        result = lenet("serve", PREFECT_API_URL="")
+    assert result.returncode == 1
+    assert "run `prefect server start`" in one_error_line(result)
+
+
+def test_a_usage_mistake_exits_with_2(lenet: Run) -> None:
+    assert lenet("score").returncode == 2
+    assert lenet("train", "a/b", "--epochs", "0").returncode == 2
+
+
+def test_debug_shows_the_traceback(lenet: Run, settings: Settings) -> None:
+    assert "Traceback" in lenet("score", "nowhere/test", "--debug").stderr
+
+
+def test_a_malformed_setting_names_its_variable(lenet: Run) -> None:
+    result = lenet("datasets", LENET_SHARD_ROWS="many")
+    assert result.returncode == 1
+    assert "LENET_SHARD_ROWS is 'many'" in one_error_line(result)
+
+
+def test_an_empty_home_says_what_to_do_first(lenet: Run) -> None:
+    assert "lenet ingest" in lenet("datasets").stdout
+    assert "lenet train" in lenet("models").stdout
+    for arguments in (["audit", "runs"], ["check"], ["sql", "select 1"]):
+        result = lenet(*arguments)
+        assert result.returncode == 1
+        assert "no database yet" in one_error_line(result)
+
+
+def test_a_home_that_cannot_be_written_is_one_line(lenet: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for arguments in (["ingest", "optdigits"], ["demo"]):
+        result = lenet(*arguments, "--home", str(tmp_path / "file" / "home"))
+        assert result.returncode == 1
+        assert "choose another folder with --home" in one_error_line(result)
+
+
+def test_a_check_that_fails_exits_with_3_and_names_itself(lenet: Run, settings: Settings) -> None:
+    assert lenet("check").returncode == 0
+    with duckdb.connect(str(settings.database)) as connection:
+        connection.execute("update promotions set model_version = 7 where alias = 'champion'")
+    result = lenet("check")
+    assert result.returncode == 3
+    assert "aliases_match_promotions" in one_error_line(result)
+
+
+def test_an_alias_moved_behind_our_back_fails_the_check(lenet: Run, settings: Settings) -> None:
+    from flows.models import open_registry
+
+    open_registry(settings).client().set_registered_model_alias("digits", "champion", "1")
+    assert lenet("check").returncode == 0
+    open_registry(settings).client().delete_registered_model_alias("digits", "champion")
+    assert lenet("check").returncode == 3
+
+
+def test_a_database_held_by_another_process_is_waited_for_then_named(lenet: Run, settings: Settings) -> None:
+    hold = (
+        "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(settings.database)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        started = time.monotonic()
+        result = lenet("audit", "runs", LENET_DATABASE_WAIT_S="2")
+        holder.kill()
+    assert result.returncode == 1
+    assert time.monotonic() - started >= 2
+    assert str(holder.pid) in one_error_line(result)
+
+
+def test_images_that_cannot_be_read_are_rejects_and_the_rest_goes_on(
+    lenet: Run, settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    page = Image.new("L", (40, 40), 255)
+    page.paste(0, (18, 8, 23, 32))
+    page.save(folder / "good.png")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.png").write_text("not a picture")
+    result = lenet("ingest", "images", str(folder), LENET_REJECT_LIMIT_PCT="70")
+    assert result.returncode == 0, result.stderr
+    assert "1 digits added, 2 rejected" in result.stdout
+    lenet("ingest", "images", str(folder), LENET_REJECT_LIMIT_PCT="70")
+    rejects = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
+    assert sorted(Path(reject["source"]).name for reject in rejects) == ["empty.png", "text.png"]
+    beyond = lenet("ingest", "images", str(folder))
+    assert beyond.returncode == 1
+    assert "2 of 3 images" in one_error_line(beyond)
+
+
+def test_control_c_exits_with_130_and_the_next_run_goes_on(
+    environment: dict[str, str], lenet: Run, settings: Settings, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "flows", "train", "optdigits/train", "--epochs", "4000"]
+    with subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        time.sleep(12)
+        os.kill(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "interrupted" in errors
+    assert lenet("score", "optdigits/test").returncode == 0

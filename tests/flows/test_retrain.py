@@ -1,0 +1,135 @@
+"""The retrain flow and the gate: better is promoted, no better is refused, and rollback restores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+
+from flows.ingest import ingest
+from flows.models import open_ledger, open_registry
+from flows.retrain import retrain
+from flows.score import score
+from lenet_pipeline.engine import Engine
+from lenet_pipeline.errors import RegistryError, TrainingError, UnknownNameError
+from lenet_pipeline.lake import read_manifest
+from lenet_pipeline.promotion import promote_version, roll_back
+from lenet_pipeline.registry import find_champion, list_versions, read_version
+from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.training_sets import read_labelled
+from lenet_pipeline.warehouse import run_audit
+
+TRAINING, TEST = "optdigits/train", "optdigits/test"
+
+
+def champion(settings: Settings) -> int:
+    version = find_champion(open_registry(settings))
+    assert version is not None
+    return version.version
+
+
+def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_restores(home: Path) -> None:
+    settings = read_settings(home, "tester")
+    ingest("optdigits", home=home)
+    first = retrain([TRAINING], [TEST], epochs=1, home=home, actor="anna")
+    score(TEST, home=home)
+    better = retrain([TRAINING], [TEST], epochs=25, home=home, actor="ben")
+    score(TEST, home=home)
+    no_better = retrain([TRAINING], [TEST], epochs=1, home=home, actor="cleo")
+    assert [report.decision.action for report in (first, better, no_better)] == [
+        "promote",
+        "promote",
+        "refuse",
+    ]
+    assert better.decision.gate is not None
+    assert better.decision.gate.p_value < 0.05
+    assert "no better than the champion" in no_better.decision.reason
+    assert champion(settings) == 2
+
+    roll_back(open_ledger(settings), open_registry(settings), "version 2 read badly in production")
+    assert champion(settings) == 1
+    events = run_audit(settings.database, 1, "promotions", {}).to_pylist()
+    assert [
+        (event["action"], event["model_version"]) for event in events if event["action"] != "register"
+    ] == [
+        ("promote", 1),
+        ("promote", 2),
+        ("refuse", 3),
+        ("rollback", 1),
+    ]
+    runs = run_audit(settings.database, 1, "runs", {}).to_pylist()
+    assert sorted(run["model_version"] for run in runs) == [1, 2]
+    with pytest.raises(RegistryError, match="no earlier champion"):
+        roll_back(open_ledger(settings), open_registry(settings), "once more")
+
+
+def test_a_person_may_promote_by_hand_but_not_twice(settings: Settings) -> None:
+    with pytest.raises(RegistryError, match="is the champion already"):
+        promote_version(open_ledger(settings), open_registry(settings), 1, "again")
+    with pytest.raises(UnknownNameError, match="there is no version of digits '7'"):
+        promote_version(open_ledger(settings), open_registry(settings), 7, "a guess")
+
+
+def test_a_version_carries_all_that_scoring_needs(trained: Settings) -> None:
+    registry = open_registry(trained)
+    version = list_versions(registry)[0]
+    resolved = read_version(registry, version)
+    digits = read_labelled(trained.lake, [read_manifest(trained.lake, TEST)])
+    labels = Engine(resolved.model, "cpu").score(digits.images).labels
+    assert (labels == digits.labels).mean() == pytest.approx(version.metrics["test_accuracy"])
+    assert (version.architecture, version.recipe, version.actor) == ("lenet5", "modern", "tester")
+    assert resolved.weights_sha256 != ""
+
+
+def test_mlflow_loads_the_champion_and_unpickles_nothing(
+    trained: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    open_registry(trained).client()
+    model = mlflow.pyfunc.load_model("models:/digits@champion")
+    digits = read_labelled(trained.lake, [read_manifest(trained.lake, TEST)])
+    champion_model = read_version(open_registry(trained), list_versions(open_registry(trained))[0]).model
+    expected = Engine(champion_model, "cpu").score(digits.images[:5])
+    for rows in (1, 5):
+        answer = model.predict(digits.images[:rows])
+        assert list(answer.columns) == ["label", "confidence"]
+        assert answer["label"].tolist() == expected.labels[:rows].tolist()
+        assert answer["confidence"].to_numpy() == pytest.approx(expected.confidences[:rows], abs=1e-6)
+    files = [path.suffix for path in trained.mlflow_artifacts.rglob("*") if path.is_file()]
+    assert not {".pkl", ".pickle", ".pt", ".pth", ".bin"} & set(files)
+
+
+def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
+    client = open_registry(trained).client()
+    version = list_versions(open_registry(trained))[0]
+    run = client.get_run(version.training_run_id)
+    inputs = {(item.dataset.name, tag.value) for item in run.inputs.dataset_inputs for tag in item.tags}
+    manifest = read_manifest(trained.lake, TRAINING)
+    assert {(TRAINING, "train"), (TRAINING, "validation"), (TEST, "test")} <= inputs
+    assert (TRAINING, manifest.fingerprint) in inputs
+    assert len(client.get_metric_history(version.training_run_id, "validation_accuracy")) == 25
+    figures = {item.path for item in client.list_artifacts(version.training_run_id, "figures")}
+    assert {path.split("/")[-1].split("-")[0] for path in figures} == {"learning", "confusion", "worst"}
+    model = mlflow.models.get_model_info(f"models:/digits/{version.version}")
+    assert model.signature.inputs.inputs[0].shape == (-1, 28, 28)
+    folder = mlflow.artifacts.download_artifacts(f"models:/digits/{version.version}")
+    example = json.loads((Path(folder) / "serving_input_example.json").read_text())
+    assert np.asarray(example["inputs"]).shape == (3, 28, 28)
+
+
+def test_unknown_architectures_recipes_and_datasets_are_named_before_training(trained: Settings) -> None:
+    for arguments, message in (
+        ({"architecture": "lenet6"}, "no architecture 'lenet6'; there is: lenet5, lenet5-softmax"),
+        ({"recipe": "magic"}, "no recipe 'magic'; there is: keras-adam, keras-sgd, modern"),
+        ({"tests": ["nowhere/test"]}, "no dataset 'nowhere/test'"),
+    ):
+        with pytest.raises(UnknownNameError, match=message):
+            retrain([TRAINING], home=trained.home, **arguments)
+
+
+def test_training_on_nothing_says_what_to_do(home: Path) -> None:
+    with pytest.raises(TrainingError, match="no dataset to train on; ingest one"):
+        retrain([], home=home)
