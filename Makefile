@@ -33,8 +33,9 @@ fix: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# On the embedded digits; on MNIST with BENCH_OPTIONS="--root DIR".
 bench: setup
-	$(BIN)/python -m benchmarks.pipeline
+	$(BIN)/python -m benchmarks.pipeline $(BENCH_OPTIONS)
 
 # Resolve the newest versions that pyproject.toml allows, and pin them all.
 lock:

@@ -169,7 +169,8 @@ def load_network(model: TrainedModel) -> DigitNetwork:
         ScoringError: the weights do not fit the architecture.
         UnknownNameError: no architecture has the model's name.
     """
-    network = build_network(model.architecture)
+    with torch.random.fork_rng(devices=[]):  # the first weights are replaced: no one's draws are used up
+        network = build_network(model.architecture)
     weights = {name: torch.tensor(values) for name, values in model.weights.items()}
     try:
         network.load_state_dict(weights)

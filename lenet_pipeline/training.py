@@ -77,9 +77,9 @@ def train_network(
             f"{len(training)} digits to train on and {len(validation)} to validate with are too few; "
             f"ingest more: at least {recipe.batch_size} to train on are needed"
         )
-    passes = epochs or recipe.epochs
+    passes = recipe.epochs if epochs is None else epochs
     learner = _Learner(
-        architecture, recipe, seed, device, steps=passes * (len(training) // recipe.batch_size)
+        architecture, recipe, seed, device, steps=max(1, passes * (len(training) // recipe.batch_size))
     )
     history: list[Epoch] = []
     best: tuple[tuple[float, float], TrainedModel] | None = None
@@ -87,10 +87,10 @@ def train_network(
     for number in range(1, passes + 1):
         started, learning_rate = time.perf_counter(), learner.learning_rate
         loss, seen = learner.learn(training, advance)
-        if not np.isfinite(loss):
-            raise TrainingError(f"the loss is no longer a number in epoch {number}; lower the learning rate")
         speed = seen / (time.perf_counter() - started)
         validation_loss, accuracy = _validate(learner.model(), validation, device)
+        if not np.isfinite(loss + validation_loss):  # the very last step shows in the latter alone
+            raise TrainingError(f"the loss is no longer a number in epoch {number}; lower the learning rate")
         history.append(Epoch(number, learning_rate, loss, validation_loss, accuracy, speed))
         report(history[-1])
         merit = (accuracy, -validation_loss)
@@ -112,7 +112,7 @@ class _Learner:
         self._preprocessing = Preprocessing()
         self._generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):  # a caller's own random numbers stay theirs
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed CUDA as well
             network = build_network(architecture)
             initialise(network, recipe.initial_weights)
         self._network = network.to(self._device)
@@ -154,7 +154,8 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (images uint8 (size, 28, 28), labels int64 (size,)) in a new order; a short rest waits."""
     order = torch.randperm(len(digits), generator=generator)
-    images, labels = torch.from_numpy(digits.images), torch.from_numpy(digits.labels).long()
+    writable = np.require(digits.images, requirements="W")  # torch warns of Arrow's read-only buffers
+    images, labels = torch.from_numpy(writable), torch.tensor(digits.labels, dtype=torch.int64)
     for start in range(0, len(digits) - size + 1, size):
         chosen = order[start : start + size]
         yield images[chosen], labels[chosen]

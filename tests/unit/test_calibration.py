@@ -1,0 +1,56 @@
+"""One temperature makes a confidence mean what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lenet_pipeline.calibration import fit_temperature
+
+COUNT = 20_000
+
+
+def scores_and_labels(temperature: float) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return scores whose softmax at ``temperature`` is the very distribution the labels come from."""
+    random = np.random.default_rng(11)
+    honest = random.normal(0, 2, (COUNT, 10))
+    gumbel = -np.log(-np.log(random.random((COUNT, 10))))
+    return (honest * temperature).astype(np.float32), (honest + gumbel).argmax(axis=1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
+def test_a_known_temperature_is_found_again(temperature):
+    assert fit_temperature(*scores_and_labels(temperature)) == pytest.approx(temperature, rel=0.03)
+
+
+def test_confidences_at_the_fitted_temperature_come_true():
+    scores, labels = scores_and_labels(3.0)
+    scaled = scores / fit_temperature(scores, labels)
+    probabilities = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    for low in (0.3, 0.5, 0.7, 0.9):
+        chosen = (confidence >= low) & (confidence < low + 0.1)
+        assert chosen.sum() > 300
+        assert right[chosen].mean() == pytest.approx(confidence[chosen].mean(), abs=0.06)
+
+
+def test_with_nothing_misread_the_confidences_are_left_alone():
+    labels = (np.arange(50) % 10).astype(np.uint8)
+    assert fit_temperature(np.eye(10, dtype=np.float32)[labels], labels) == 1.0
+
+
+def test_the_temperature_stays_within_a_tenth_and_ten():
+    labels = (np.arange(50) % 10).astype(np.uint8)
+    hopeless = np.roll(np.eye(10, dtype=np.float32)[labels], 1, axis=1)  # surely wrong, each time
+    assert fit_temperature(hopeless * 100, labels) == pytest.approx(10, rel=0.01)
+    almost = np.eye(10, dtype=np.float32)[labels] * np.float32(0.01)
+    almost[0, 5] = 0.02
+    assert 0.1 <= fit_temperature(almost, labels) < 0.2
+
+
+def test_adding_a_constant_to_an_images_scores_changes_nothing():
+    scores, labels = scores_and_labels(2.0)
+    shifted = scores + np.random.default_rng(1).normal(0, 50, (COUNT, 1)).astype(np.float32)
+    assert fit_temperature(shifted, labels) == pytest.approx(fit_temperature(scores, labels), rel=1e-3)

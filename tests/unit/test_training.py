@@ -1,0 +1,212 @@
+"""The same digits, recipe and seed give the same weights; the best epoch is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from digit_builders import labelled_digits
+
+from lenet_pipeline.engine import Engine, Preprocessing, TrainedModel
+from lenet_pipeline.errors import ScoringError, TrainingError, UnknownNameError
+from lenet_pipeline.evaluation import mean_log_loss
+from lenet_pipeline.lenet5 import ARCHITECTURES
+from lenet_pipeline.recipes import RECIPES, Distortion, Recipe
+from lenet_pipeline.training import Epoch, TrainingResult, train_network
+from lenet_pipeline.training_sets import LabelledDigits
+
+QUICK = Recipe(
+    name="quick",
+    summary="for tests",
+    epochs=2,
+    batch_size=16,
+    optimizer="adam",
+    learning_rate=5e-3,
+    schedule="constant",
+    initial_weights="unit-variance",
+)
+TRAINING, VALIDATION = labelled_digits(160, seed=1), labelled_digits(40, seed=2)
+
+
+def train(
+    recipe: Recipe = QUICK,
+    *,
+    architecture: str = "lenet5-softmax",
+    training: LabelledDigits = TRAINING,
+    validation: LabelledDigits = VALIDATION,
+    seed: int = 0,
+    epochs: int | None = None,
+) -> TrainingResult:
+    return train_network(architecture, recipe, training, validation, seed=seed, epochs=epochs, device="cpu")
+
+
+def same_weights(one: TrainedModel, other: TrainedModel) -> bool:
+    assert one.weights.keys() == other.weights.keys()
+    return all(one.weights[name].tobytes() == other.weights[name].tobytes() for name in one.weights)
+
+
+def accuracy(model: TrainedModel, digits: LabelledDigits) -> float:
+    return float((Engine(model, "cpu").score(digits.images).labels == digits.labels).mean())
+
+
+# Learning
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_digits_that_a_child_could_tell_apart_are_learned(architecture):
+    result = train(architecture=architecture, epochs=5)
+    unseen = labelled_digits(100, seed=3)
+    assert accuracy(result.model, unseen) > 0.9
+    assert result.epochs[-1].training_loss < result.epochs[0].training_loss / 2
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_recipe_lowers_the_loss(name):
+    recipe = replace(RECIPES[name], batch_size=16)
+    result = train(recipe, epochs=4)
+    assert result.epochs[-1].training_loss < result.epochs[0].training_loss
+
+
+def test_the_model_says_all_that_scoring_needs():
+    model = train().model
+    assert model.architecture == "lenet5-softmax"
+    assert model.preprocessing == Preprocessing()
+    assert 0.1 <= model.temperature <= 10
+    assert all(values.dtype == np.float32 for values in model.weights.values())
+
+
+def test_arrays_that_may_not_be_written_to_are_learned_from():
+    frozen = [LabelledDigits(each.images.copy(), each.labels.copy()) for each in (TRAINING, VALIDATION)]
+    for digits in frozen:
+        digits.images.flags.writeable = digits.labels.flags.writeable = False
+    found = train(training=frozen[0], validation=frozen[1], epochs=1)
+    assert same_weights(found.model, train(epochs=1).model)
+
+
+# The same again
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_same_seed_gives_the_same_weights_to_the_bit(architecture):
+    distorted = replace(QUICK, distortion=Distortion(8, 0.1, 0.1, 1.5), schedule="one-cycle")
+    first, second = (train(distorted, architecture=architecture, seed=5) for _ in range(2))
+    assert same_weights(first.model, second.model)
+    assert first.model.temperature == second.model.temperature
+    losses = [[epoch.training_loss for epoch in result.epochs] for result in (first, second)]
+    assert losses[0] == losses[1]
+
+
+def test_another_seed_gives_other_weights():
+    assert not same_weights(train(seed=1, epochs=1).model, train(seed=2, epochs=1).model)
+
+
+def test_random_numbers_drawn_before_do_not_matter_and_those_after_are_as_without_training():
+    expected = train(epochs=1)
+    torch.manual_seed(99)
+    torch.rand(1000)
+    state = torch.get_rng_state()
+    assert same_weights(train(epochs=1).model, expected.model)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+# Epochs
+
+
+def test_the_best_epoch_is_kept_and_not_the_last():
+    # Each validation label is wrong in the same way: the better the network, the worse it does here.
+    contrary = LabelledDigits(VALIDATION.images, ((VALIDATION.labels + 1) % 10).astype(np.uint8))
+    slow = replace(QUICK, learning_rate=3e-4)
+    result = train(slow, validation=contrary, epochs=8)
+    merits = [(epoch.validation_accuracy, -epoch.validation_loss) for epoch in result.epochs]
+    assert merits[result.best_epoch - 1] == max(merits)
+    assert result.best_epoch < 8
+    until_then = train(slow, validation=contrary, epochs=result.best_epoch)
+    assert same_weights(result.model, until_then.model)
+    assert not same_weights(result.model, train(slow, epochs=8).model)
+
+
+def test_what_is_reported_of_the_best_epoch_is_what_its_weights_do():
+    result = train(epochs=3)
+    best = result.epochs[result.best_epoch - 1]
+    scores = Engine(replace(result.model, temperature=1.0), "cpu").score(VALIDATION.images)
+    assert float((scores.labels == VALIDATION.labels).mean()) == best.validation_accuracy
+    assert mean_log_loss(scores.probabilities, VALIDATION.labels) == best.validation_loss
+
+
+def test_each_epoch_is_reported_as_it_ends_and_each_batch_as_it_is_learned():
+    reported: list[Epoch] = []
+    learned: list[int] = []
+    result = train_network(
+        "lenet5-softmax",
+        QUICK,
+        TRAINING,
+        VALIDATION,
+        device="cpu",
+        advance=learned.append,
+        report=reported.append,
+    )
+    assert tuple(reported) == result.epochs
+    assert [epoch.number for epoch in reported] == [1, 2]
+    assert learned == [16] * 20
+    assert all(epoch.images_per_second > 0 for epoch in reported)
+
+
+def test_a_recipe_has_its_own_number_of_epochs_unless_another_is_asked_for():
+    assert len(train().epochs) == 2
+    assert len(train(epochs=1).epochs) == 1
+
+
+@pytest.mark.parametrize("epochs", [0, -1])
+@pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
+def test_fewer_than_one_epoch_is_refused(epochs, schedule):
+    with pytest.raises(TrainingError, match="at least one epoch"):
+        train(replace(QUICK, schedule=schedule), epochs=epochs)
+
+
+def test_a_one_cycle_schedule_warms_up_and_comes_down():
+    result = train(replace(QUICK, schedule="one-cycle"), epochs=6)
+    rates = [epoch.learning_rate for epoch in result.epochs]
+    assert rates[0] < max(rates) <= QUICK.learning_rate
+    assert rates[-1] < max(rates) / 2
+    assert [epoch.learning_rate for epoch in train(epochs=3).epochs] == [QUICK.learning_rate] * 3
+
+
+# What cannot be trained
+
+
+@pytest.mark.parametrize(("digits", "validating"), [(15, 40), (0, 40), (160, 0)])
+def test_too_few_digits_are_refused_with_the_counts(digits, validating):
+    few = [each.where(np.arange(len(each)) < n) for each, n in ((TRAINING, digits), (VALIDATION, validating))]
+    with pytest.raises(TrainingError) as caught:
+        train(training=few[0], validation=few[1])
+    assert f"{digits} digits to train on and {validating} to validate" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_batch_and_one_digit_to_validate_with_are_enough():
+    result = train(
+        training=TRAINING.where(np.arange(160) < 16), validation=VALIDATION.where(np.arange(40) < 1), epochs=1
+    )
+    assert len(result.epochs) == 1
+
+
+def test_a_loss_that_is_no_longer_a_number_stops_the_training():
+    absurd = replace(QUICK, optimizer="sgd", learning_rate=1e38)
+    with pytest.raises(TrainingError, match="no longer a number in epoch 1; lower the learning rate"):
+        train(absurd)
+
+
+def test_a_network_that_breaks_in_its_very_last_step_is_not_kept():
+    one_step = TRAINING.where(np.arange(160) < 16)
+    absurd = replace(QUICK, optimizer="sgd", learning_rate=1e38)
+    with pytest.raises(TrainingError, match="no longer a number in epoch 1"):
+        train(absurd, architecture="lenet5", training=one_step, epochs=1)
+
+
+def test_an_unknown_architecture_or_device_is_refused_by_name():
+    with pytest.raises(UnknownNameError, match="no architecture 'lenet6'"):
+        train(architecture="lenet6")
+    with pytest.raises(ScoringError, match="no device 'tpu'"):
+        train_network("lenet5", QUICK, TRAINING, VALIDATION, device="tpu")

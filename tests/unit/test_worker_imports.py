@@ -1,0 +1,68 @@
+"""A GPU worker scores with torch, numpy and pyarrow alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+SERVICES = ["prefect", "mlflow", "duckdb", "pydantic", "pydantic_settings", "platformdirs", "typer", "rich"]
+LIBRARIES = ["PIL", "sklearn", "scipy", "matplotlib", "pandas", "torchvision", "safetensors"]
+ABSENT = SERVICES + LIBRARIES
+
+PROGRAM = """
+import sys
+
+ABSENT = set(sys.argv[1].split(","))
+
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ABSENT:
+            raise ModuleNotFoundError(f"No module named {name!r} on a worker", name=name)
+
+
+sys.meta_path.insert(0, Absent())
+"""
+
+WORK = """
+from pathlib import Path
+from lenet_pipeline import engine, lake, lenet5, schema, scoring
+from lenet_pipeline.engine import Engine, Preprocessing, TrainedModel, network_weights
+
+dataset, folder = "scans/new", Path(sys.argv[2])
+weights = network_weights(lenet5.build_network("lenet5"))
+model = TrainedModel("lenet5", weights, Preprocessing(), 1.5)
+manifest = lake.read_manifest(folder / "lake", dataset)
+for shard in manifest.shards:
+    destination = folder / "predictions" / shard.file
+    scored = scoring.score_shard(Engine(model, "cpu"), folder / "lake", dataset, shard, destination)
+    print(scored.rows)
+loaded = sorted(ABSENT & {name.partition(".")[0] for name in sys.modules})
+assert not loaded, loaded
+"""
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program), ",".join(ABSENT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_a_shard_is_scored_where_nothing_else_is_installed(tmp_path: Path):
+    from digit_builders import digits_table, put
+
+    put(tmp_path / "lake", "scans/new", digits_table(5), shard_rows=3)
+    done = run(PROGRAM + WORK, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["3", "2"]
+
+
+def test_what_is_absent_here_can_really_not_be_imported():
+    attempts = "\n".join(
+        f"try:\n    import {name}\nexcept ModuleNotFoundError as exc:\n    assert 'on a worker' in str(exc)\n"
+        f"else:\n    raise SystemExit('{name} was imported')"
+        for name in ABSENT
+    )
+    done = run(PROGRAM + attempts)
+    assert done.returncode == 0, done.stdout + done.stderr
