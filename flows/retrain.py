@@ -149,6 +149,8 @@ def train_challenger(job: TrainingJob, settings: Settings) -> Trained:
             for context in ("train", "validation", "gate"):
                 run.log_dataset(manifest.dataset, manifest.fingerprint, context)
         result = _train(job, splits["train"], splits["validation"], run)
+        best = result.epochs[result.best_epoch - 1]
+        run.log_metrics({"best_epoch": best.number, "best_validation_accuracy": best.validation_accuracy})
         run.log_figure(draw_learning_curves(result.epochs), "learning-curves")
         tests = _test(job, result, settings, run)
         version = run.register(

@@ -184,7 +184,13 @@ def score_all(
 
 def _scoring_key(resolved: ResolvedModel) -> ScoringKey:
     version = resolved.version
-    return ScoringKey(version.name, version.version, resolved.model.preprocessing.fingerprint, PRECISION)
+    return ScoringKey(
+        model_name=version.name,
+        model_version=version.version,
+        weights_sha256=resolved.weights_sha256,
+        preprocessing_fingerprint=resolved.model.preprocessing.fingerprint,
+        precision=PRECISION,
+    )
 
 
 def _start_run(

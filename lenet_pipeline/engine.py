@@ -63,8 +63,8 @@ class Scores:
     """Scores of n images.
 
     ``probabilities`` float32 (n, 10): calibrated, conditional on being a digit, rows sum to one.
-    ``not_a_digit`` float32 (n,): probability of being none of the ten, or None where the architecture
-    has no such class.
+    ``not_a_digit`` float32 (n,): probability of being none of the ten, as the network gives it, whatever
+    the temperature; or None where the architecture has no such class.
     """
 
     probabilities: Floats
@@ -114,6 +114,9 @@ class Engine:
         """Score uint8 (n, 28, 28) images, row-major, ink bright on dark.
 
         ``advance`` is called with the number of images done after each batch.
+
+        Raises:
+            ScoringError: the images are not such, or the network's answer is no number.
         """
         if images.ndim != 3 or images.shape[1:] != (IMAGE_SIDE, IMAGE_SIDE) or images.dtype != np.uint8:
             raise ScoringError(
@@ -129,6 +132,8 @@ class Engine:
                 with_rubbish = torch.softmax(self._network.scores_with_rubbish(scores), dim=1)
                 rubbish[rows] = with_rubbish[:, -1].cpu().numpy()
             advance(len(scores))
+        if not np.isfinite(probabilities).all():
+            raise ScoringError("the network's answer is no number: its weights are damaged; train again")
         return Scores(probabilities, rubbish)
 
     @torch.inference_mode()

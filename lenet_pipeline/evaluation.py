@@ -93,7 +93,10 @@ def exact_mcnemar(one_only: int, other_only: int) -> float:
 
 
 def smallest_difference(disagreements: int, alpha: float) -> int:
-    """Return the smallest net gain, in digits, that passes at ``alpha`` with so many disagreements."""
+    """Return the smallest net gain, in digits, that passes at ``alpha`` with so many disagreements.
+
+    Where no gain can pass with so few, return the fewest disagreements that pass when all go one way.
+    """
     for losses in range(disagreements // 2, -1, -1):
         if exact_mcnemar(losses, disagreements - losses) < alpha:
             return disagreements - 2 * losses

@@ -237,6 +237,8 @@ def _parse_manifest(path: Path) -> Manifest:
         shards = tuple(Shard(**shard) for shard in record.pop("shards"))
         if record["fingerprint"] != fingerprint_parts(shard.fingerprint for shard in shards):
             raise ValueError("its fingerprint is not that of the shards it lists")
+        if record["dataset"] != f"{path.parent.parent.name}/{path.parent.name}":
+            raise ValueError(f"it is the manifest of {record['dataset']}")
         return Manifest(**record, shards=shards)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise LakeError(f"cannot read manifest {path} ({exc}); restore it from a backup") from exc

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +35,10 @@ class Recipe:
     summary: str
     epochs: int
     batch_size: int
-    optimizer: str
+    optimizer: Literal["adam", "sgd"]
     learning_rate: float
-    schedule: str
-    initial_weights: str
+    schedule: Literal["one-cycle", "constant"]
+    initial_weights: Literal["paper", "unit-variance"]
     distortion: Distortion | None = None
 
 
@@ -90,7 +91,7 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def initialise(network: DigitNetwork, initial_weights: str) -> None:
+def initialise(network: DigitNetwork, initial_weights: Literal["paper", "unit-variance"]) -> None:
     """Draw a network's first weights as a recipe says; ``paper`` keeps those it was built with."""
     if initial_weights == "paper":
         return

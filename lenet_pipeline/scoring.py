@@ -32,6 +32,7 @@ class ScoringKey:
 
     model_name: str
     model_version: int
+    weights_sha256: str
     preprocessing_fingerprint: str
     precision: str
 
@@ -44,8 +45,14 @@ class ScoringKey:
         return self._derive("scoring-run", manifest.dataset, manifest.fingerprint)
 
     def _derive(self, *parts: str) -> uuid.UUID:
+        # The weights are named too: a home made anew counts its versions from 1 again.
         return derive_uuid(
-            *parts, self.model_name, self.model_version, self.preprocessing_fingerprint, self.precision
+            *parts,
+            self.model_name,
+            self.model_version,
+            self.weights_sha256,
+            self.preprocessing_fingerprint,
+            self.precision,
         )
 
 
@@ -72,7 +79,7 @@ def score_shard(
         ShardError: the shard is not what its manifest says.
         ScoringError: the predictions could not be written.
     """
-    if destination.exists():  # written whole, and named by its content's origin: nothing to redo
+    if _is_whole(destination, shard.rows):  # and named by its content's origin: nothing to redo
         advance(shard.rows)
         return ScoredShard(destination, shard.rows, 0.0)
     started = time.perf_counter()
@@ -90,6 +97,15 @@ def score_shard(
     except OSError as exc:
         raise ScoringError(f"cannot write predictions {destination}: {describe_os_error(exc)}") from exc
     return ScoredShard(destination, shard.rows, time.perf_counter() - started)
+
+
+def _is_whole(predictions: Path, rows: int) -> bool:
+    """Tell whether a staged file is there and readable: a disk may have lost what was written to it."""
+    try:
+        with pq.ParquetFile(predictions) as staged:
+            return bool(staged.schema_arrow.equals(PREDICTIONS) and staged.read().num_rows == rows)
+    except (OSError, pa.ArrowException):
+        return False
 
 
 def predictions_table(digits: pa.Table, scores: Scores) -> pa.Table:

@@ -84,7 +84,7 @@ def list_models(
             "architecture": version.architecture,
             "recipe": version.recipe,
             "test_accuracy": version.metrics.get("test_accuracy"),
-            "validation_accuracy": version.metrics.get("validation_accuracy"),
+            "validation_accuracy": version.metrics.get("best_validation_accuracy"),
             "registered_at": version.registered_at,
         }
         for version in versions

@@ -249,3 +249,10 @@ def test_weights_are_copied_out_of_a_network_and_back_unchanged():
     with torch.no_grad():
         network.f6.bias.add_(1)
     assert (weights["f6.bias"] == 0).all()  # a copy, not a view of what goes on training
+
+
+def test_weights_that_are_no_number_are_refused_and_not_scored_with():
+    model = untrained_model()
+    weights = {name: values * np.float32("nan") for name, values in model.weights.items()}
+    with pytest.raises(ScoringError, match="no number"):
+        Engine(replace(model, weights=weights), "cpu").score(np.zeros((1, 28, 28), np.uint8))

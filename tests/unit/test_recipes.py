@@ -69,7 +69,7 @@ def test_unit_variance_weights_spread_as_one_over_the_root_of_the_fan_in():
             [kernel for kernel, seen in zip(kernels, seen_by, strict=True) if seen == count]
         )
         assert float(weights.std()) == pytest.approx(1 / math.sqrt(25 * count), rel=0.2)
-    assert network.s2.coefficient.tolist() == pytest.approx([0.4] * 6)
+    assert network.s2.coefficient.tolist() == pytest.approx([0.3] * 6)
 
 
 def test_unit_variance_reaches_every_layer_of_the_other_architecture():

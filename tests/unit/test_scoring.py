@@ -20,7 +20,7 @@ from lenet_pipeline.schema import PREDICTIONS
 from lenet_pipeline.scoring import ScoringKey, predictions_table, score_shard
 
 NAME = "scans/new"
-KEY = ScoringKey("digits", 3, "f" * 64, "float32")
+KEY = ScoringKey("digits", 3, "c" * 64, "f" * 64, "float32")
 SHARD = Shard("shard-x.parquet", "a" * 64, 10, 1000)
 MANIFEST = Manifest(NAME, 1, "b" * 64, 10, "2026-11-02T09:30:00+00:00", "test", (SHARD,))
 
@@ -45,8 +45,8 @@ def engine() -> Engine:
 
 
 def test_a_score_is_named_by_what_it_was_computed_from_and_the_name_does_not_change():
-    assert KEY.shard_score_id(SHARD) == uuid.UUID("0db56e95-3a6c-8432-8412-cf0df31346f8")
-    assert KEY.scoring_run_id(MANIFEST) == uuid.UUID("09c1805d-8efc-8575-8a62-b23f04417bd3")
+    assert KEY.shard_score_id(SHARD) == uuid.UUID("3b65a533-39c1-8af3-8a09-602c6f987d0a")
+    assert KEY.scoring_run_id(MANIFEST) == uuid.UUID("71ccafc9-6cf5-8eae-9533-0f440b4b4084")
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,13 @@ def test_a_score_is_named_by_what_it_was_computed_from_and_the_name_does_not_cha
     [
         replace(KEY, model_name="letters"),
         replace(KEY, model_version=4),
+        replace(KEY, weights_sha256="d" * 64),
         replace(KEY, preprocessing_fingerprint=Preprocessing().fingerprint),
         replace(KEY, precision="bfloat16"),
     ],
-    ids=["model", "version", "preprocessing", "precision"],
+    ids=["model", "version", "weights", "preprocessing", "precision"],
 )
-def test_another_model_version_preprocessing_or_precision_is_another_score(other):
+def test_another_model_version_weights_preprocessing_or_precision_is_another_score(other):
     assert other.shard_score_id(SHARD) != KEY.shard_score_id(SHARD)
     assert other.scoring_run_id(MANIFEST) != KEY.scoring_run_id(MANIFEST)
 
@@ -183,3 +184,12 @@ def test_a_full_disk_says_so_and_leaves_no_file(lake, engine, mount_disk):
 def test_a_read_only_disk_says_so(lake, shard, engine, mount_disk):
     with pytest.raises(ScoringError, match="read-only"):
         score_shard(engine, lake, NAME, shard, mount_disk("ro,size=8k") / "staged" / "x.parquet")
+
+
+def test_a_staged_file_that_was_damaged_is_scored_again(lake, shard, engine, tmp_path):
+    staged = tmp_path / "staged.parquet"
+    score_shard(engine, lake, NAME, shard, staged)
+    whole = staged.read_bytes()
+    staged.write_bytes(whole[: len(whole) // 2])
+    score_shard(engine, lake, NAME, shard, staged)
+    assert staged.read_bytes() == whole
