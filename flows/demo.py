@@ -17,7 +17,7 @@ from lenet_pipeline.warehouse import run_audit
 
 TRAINING, TEST = "optdigits/train", "optdigits/test"
 # 1,300 digits make ten batches: so many passes are as many steps as a few over MNIST, in seconds.
-EPOCHS = 80
+EPOCHS = 40
 
 
 def run_demo(settings: Settings) -> None:
@@ -49,7 +49,7 @@ def _suggest(settings: Settings) -> None:
     home = f" --home {settings.home.name}"
     console.print("[bold]Try next[/]")
     for suggestion, what in (
-        (f"lenet audit low_confidence{home}", "the digits it was least sure of"),
+        (f"lenet audit confusion{home}", "which digits it took for which"),
         (f"lenet models{home}", "versions, promotions and why"),
         ('lenet sql "from predictions select label, count(*) group by all"' + home, "your own question"),
     ):

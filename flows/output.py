@@ -94,7 +94,7 @@ def plain_text(value: Any) -> str:
 
 def _print_table(rows: pa.Table, title: str) -> None:
     if not len(rows):
-        console.print(f"{title + ': ' if title else ''}no rows")
+        console.print(f"{title}\nno rows" if title else "no rows")
         return
     shown = rows.slice(0, _MOST_TABLE_ROWS).to_pylist()
     texts = {

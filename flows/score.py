@@ -35,6 +35,9 @@ from lenet_pipeline.warehouse import (
 )
 
 
+_ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a run's time
+
+
 @dataclass(frozen=True)
 class ScoringReport:
     """What a scoring run did: its shards and digits, and how many of them were scored just now."""
@@ -221,7 +224,7 @@ def _start_run(
 
 @contextlib.contextmanager
 def _scoring_progress(manifest: Manifest, missing: list[Shard]) -> Iterator[Callable[[int], None]]:
-    """Show progress in digits at the terminal and as a Prefect artifact, updated once a percent."""
+    """Show progress in digits at the terminal and, every few seconds, as a Prefect artifact."""
     if not missing:
         yield lambda _: None
         return
@@ -229,17 +232,16 @@ def _scoring_progress(manifest: Manifest, missing: list[Shard]) -> Iterator[Call
     artifact = create_progress_artifact(
         0.0, key="scoring-progress", description=f"Scoring {manifest.dataset}"
     )
-    done, shown = 0, 0
+    done, shown_at = 0, time.monotonic()
     with progress_bar(f"Scoring {manifest.dataset}", total) as advance_bar:
 
         def advance(count: int) -> None:
-            nonlocal done, shown
+            nonlocal done, shown_at
             advance_bar(count)
             done += count
-            percent = 100 * done // total
-            if percent > shown:
-                shown = percent
-                update_progress_artifact(artifact, float(percent))  # type: ignore[arg-type]  # no coroutine here
+            if done == total or time.monotonic() - shown_at > _ARTIFACT_EVERY_S:
+                shown_at = time.monotonic()
+                update_progress_artifact(artifact, 100 * done / total)  # type: ignore[arg-type]  # no coroutine
 
         yield advance
 

@@ -121,7 +121,11 @@ def _child_of(parent: int) -> int | None:
     """Return the temporary server that a process started, once it runs our module."""
     try:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        serving = [child for child in children if b"flows.prefect_server" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        serving = [
+            child
+            for child in children
+            if b"flows.prefect_server" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
     except OSError:
         return None
     return int(serving[0]) if serving else None
