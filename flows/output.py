@@ -80,6 +80,8 @@ def plain_text(value: Any) -> str:
             return "yes" if value else "no"
         case int():
             return str(value) if abs(value) < 10_000 else f"{value:,}"
+        case float() if 0 < abs(value) < 1e-4:
+            return f"{value:.2g}"
         case float():
             return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:,.0f}"
         case datetime():

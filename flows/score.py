@@ -34,7 +34,6 @@ from lenet_pipeline.warehouse import (
     start_scoring_run,
 )
 
-
 _ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a run's time
 
 

@@ -84,7 +84,6 @@ def list_models(
             "architecture": version.architecture,
             "recipe": version.recipe,
             "test_accuracy": version.metrics.get("test_accuracy"),
-            "validation_accuracy": version.metrics.get("best_validation_accuracy"),
             "registered_at": version.registered_at,
         }
         for version in versions
@@ -93,18 +92,8 @@ def list_models(
     if output_format is Format.TABLE and output is None:
         console.print()
         promotions = run_audit(settings.database, settings.database_wait_s, "promotions", {})
-        shown = [
-            "recorded_at",
-            "action",
-            "model_version",
-            "champion_before",
-            "champion_after",
-            "actor",
-            "reason",
-        ]
-        print_rows(
-            promotions.select([name for name in shown if name in promotions.column_names]), output_format
-        )
+        shown = ["recorded_at", "action", "model_version", "champion_after", "actor", "reason"]
+        print_rows(promotions.select(shown), output_format)
 
 
 @models_app.command("promote", epilog='Example: lenet models promote 3 --reason "checked by hand"')
@@ -196,8 +185,11 @@ def _print_gate(decision: PromotionRecord) -> None:
     )
     console.print(
         f"  only the champion is right on {gate.champion_only_right}, only the challenger on "
-        f"{gate.challenger_only_right}: p = {gate.p_value:.3g}; the smallest difference this could have "
-        f"shown is {gate.smallest_difference} digits ({gate.smallest_difference / gate.gate_digits:.2%})"
+        f"{gate.challenger_only_right}: p = {gate.p_value:.3g}"
+    )
+    console.print(
+        f"  the smallest difference this could have shown: {gate.smallest_difference} digits "
+        f"({gate.smallest_difference / gate.gate_digits:.2%})"
     )
 
 

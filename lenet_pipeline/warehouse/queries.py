@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC
@@ -16,7 +17,9 @@ from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord, RegistryAlias
 from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks, read_statement
 
-_RUN = "run"  # the one parameter that names something: it is looked up before the query is asked
+# These parameters name something by its beginning: it is looked up before the query is asked.
+_RUN, _DIGIT = "run", "digit"
+_BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str,
     with reading(database, wait_s) as connection:
         if _RUN in values:
             values[_RUN] = _find_run(connection, database, values[_RUN])
+        if _DIGIT in values:
+            values[_DIGIT] = _find_digit(connection, values[_DIGIT])
         try:
             return _ask(connection, query.path.read_text(encoding="utf-8"), values)
         except duckdb.Error as exc:
@@ -160,6 +165,19 @@ def _find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) -
     elif len(found) != 1:
         runs = f"{len(found)} scoring runs begin" if found else "no scoring run begins"
         raise WarehouseError(f"{runs} with {run!r}; `lenet audit runs` lists them")
+    return str(found[0][0])
+
+
+def _find_digit(connection: duckdb.DuckDBPyConnection, digit: str) -> str:
+    """Return the digit_id that a beginning of one means; a whole one, or no such thing, as it is."""
+    beginning = digit.strip().lower().replace("-", "")
+    if not _BEGINNING.fullmatch(beginning):
+        return digit
+    bounds = {"first": beginning.ljust(32, "0"), "last": beginning.ljust(32, "f")}
+    found = connection.execute(read_statement("load/find_digits.sql"), bounds).fetchall()
+    if len(found) != 1:
+        digits = "several digits that were read begin" if found else "no digit that was read begins"
+        raise WarehouseError(f"{digits} with {digit!r}; `lenet audit predictions_of_run` lists them")
     return str(found[0][0])
 
 

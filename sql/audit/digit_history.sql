@@ -1,6 +1,6 @@
 -- question: What was ever read from this digit, by which model, when and for whom?
 -- grain: One row per prediction ever made for the digit, oldest first.
--- param digit: digit_id
+-- param digit: digit_id, or its beginning
 -- column scored_at: when its shard was scored (UTC)
 -- column model_name: the registered model
 -- column model_version: its version
@@ -13,7 +13,7 @@
 -- column runs: ids of the scoring runs that the prediction belongs to, oldest first
 -- column datasets: datasets those runs read
 -- column source: file or data set the digit came from
--- column page: page of the source, from 0
+-- column page: page of the source, from 1
 -- column field: field of the form, null outside forms
 -- column position: place on the page or in the field, from 0
 -- column shard_score_id: the shard score the prediction belongs to

@@ -4,7 +4,7 @@
 -- param limit: most rows to list (default: 100)
 -- column digit_id: the digit
 -- column source: file or data set the digit came from
--- column page: page of the source, from 0
+-- column page: page of the source, from 1
 -- column field: field of the form, null outside forms
 -- column position: place on the page or in the field, from 0
 -- column label: digit that the model read

@@ -5,7 +5,7 @@
 -- column rejected_at: when (UTC)
 -- column dataset: dataset the input was meant for
 -- column source: the input
--- column page: page of the source, from 0, null when all of it was rejected
+-- column page: page of the source, from 1, null when all of it was rejected
 -- column kind: kind of reject
 -- column reason: what was wrong
 -- column actor: who ran the ingest

@@ -1,6 +1,6 @@
 -- question: Which model version scored this digit, and where did that version come from?
 -- grain: One row per model version that scored the digit, newest first.
--- param digit: digit_id
+-- param digit: digit_id, or its beginning
 -- column model_name: the registered model
 -- column model_version: its version
 -- column architecture: network of the version, null when the version is not recorded
@@ -13,7 +13,7 @@
 -- column first_scored_at: when it first did (UTC)
 -- column last_scored_at: when it last did (UTC)
 -- column source: file or data set the digit came from
--- column page: page of the source, from 0
+-- column page: page of the source, from 1
 -- column position: place on the page or in the field, from 0
 with
 

@@ -142,6 +142,21 @@ def test_digit_that_was_never_scored_has_no_history(scored: Any) -> None:
     assert scored.audit("digit_history", digit=str(derive_uuid("unknown"))) == []
 
 
+def test_a_digit_is_found_by_the_beginning_of_its_id(scored: Any) -> None:
+    whole = str(scored.digit_id("ark", 1))
+    assert scored.audit("digit_history", digit=whole[:13]) == scored.audit("digit_history", digit=whole)
+    with pytest.raises(WarehouseError, match="no digit that was read begins with '0000000000'"):
+        scored.audit("digit_history", digit="0000000000")
+
+
+def test_a_beginning_that_several_digits_share_is_an_error(scored: Any) -> None:
+    scored.score(1, {"elm": [(digit % 10, None, 0.9) for digit in range(17)]}, dataset="scans/may", hours=1)
+    first_letters = [str(scored.digit_id("elm", position))[0] for position in range(17)]
+    shared = next(letter for letter in first_letters if first_letters.count(letter) > 1)
+    with pytest.raises(WarehouseError, match=f"several digits that were read begin with '{shared}'"):
+        scored.audit("digit_history", digit=shared)
+
+
 def test_confusion_counts_pairs_of_known_truth(scored: Any) -> None:
     assert pick(scored.audit("confusion"), "truth", "label", "count", "truth_pct") == [
         (0, 0, 1, 100.0),
@@ -302,7 +317,9 @@ def test_unknown_parameter_names_those_there_are(scored: Any) -> None:
 
 
 def test_missing_parameter_says_what_it_takes(scored: Any) -> None:
-    with pytest.raises(WarehouseError, match=r"digit_history needs the parameter digit: digit_id; give it"):
+    with pytest.raises(
+        WarehouseError, match=r"digit_history needs the parameter digit: digit_id, or its beginning; give it"
+    ):
         scored.audit("digit_history")
 
 
