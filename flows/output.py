@@ -27,6 +27,7 @@ _MOST_TABLE_ROWS = 50
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHORT_UUID = 13  # characters: as good as unique, and every query takes a beginning
 _FOLDED_TEXT = 12  # characters under which a text column is not folded further
+_BROKEN_WORD = 20  # characters at which a word, such as a path, may be broken
 
 
 class Format(StrEnum):
@@ -119,15 +120,14 @@ def _has_value(shown: Sequence[Mapping[str, Any]], name: str) -> bool:
 
 def _least_width(texts: Mapping[str, Sequence[str]]) -> int:
     """Return the fewest characters in which columns can stand side by side, long texts folded."""
-    widths = [
-        max(len(name), *(min(len(text), max(_FOLDED_TEXT, _longest_word(text))) for text in column))
-        for name, column in texts.items()
-    ]
+    widths = [max(len(name), *(_least_text_width(text) for text in column)) for name, column in texts.items()]
     return sum(widths) + 2 * (len(widths) - 1)
 
 
-def _longest_word(text: str) -> int:
-    return max((len(word) for word in text.split()), default=0)
+def _least_text_width(text: str) -> int:
+    """Return the width under which a text would be folded beyond reading: words are broken if very long."""
+    longest_word = max((len(word) for word in text.split()), default=0)
+    return min(len(text), max(_FOLDED_TEXT, min(longest_word, _BROKEN_WORD)))
 
 
 def _print_side_by_side(texts: Mapping[str, Sequence[str]], numeric: set[str], title: str) -> None:

@@ -20,6 +20,8 @@ from flows.models import open_registry, record_version
 from flows.progress import progress_bar
 from lenet_pipeline.engine import DEFAULT_BATCH_SIZE, PRECISION, Engine
 from lenet_pipeline.errors import PipelineError, ScoringError, ShardError
+from lenet_pipeline.figures import draw_confidences
+from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import Manifest, Shard, list_datasets, read_manifest, shard_path
 from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
 from lenet_pipeline.scoring import ScoredShard, ScoringKey, score_shard
@@ -31,6 +33,7 @@ from lenet_pipeline.warehouse import (
     ShardScoreRecord,
     finish_scoring_run,
     load_shard_score,
+    run_audit,
     start_scoring_run,
 )
 
@@ -49,6 +52,7 @@ class ScoringReport:
     digits: int
     digits_scored: int
     shards_rejected: int
+    plot: Path | None
     seconds: float
 
     @property
@@ -111,6 +115,7 @@ def score(
         digits=manifest.rows,
         digits_scored=sum(shard.rows for shard in missing),
         shards_rejected=rejected,
+        plot=None if rejected else leave_plot(run_id, dataset, settings),
         seconds=time.perf_counter() - started,
     )
     create_markdown_artifact(_describe(report), key="score", description=f"Scoring run of {dataset}")
@@ -161,6 +166,22 @@ def score_one_shard(
     digits = shard_path(settings.lake, dataset, shard)
     load_shard_score(settings.database, settings.database_wait_s, record, staged, digits, dataset)
     return scored
+
+
+@task(task_run_name="plot", cache_policy=NO_CACHE)
+def leave_plot(scoring_run_id: UUID, dataset: str, settings: Settings) -> Path:
+    """Draw the confidences of a run as ``plots/score-<run>.png`` under the home."""
+    path = settings.plots / f"score-{scoring_run_id}.png"
+    if not path.exists():
+        database, wait_s = settings.database, settings.database_wait_s
+        histogram = run_audit(database, wait_s, "confidence_histogram", {"run": str(scoring_run_id)})
+        figure = draw_confidences(histogram, f"{dataset}: {scoring_run_id}")
+        try:
+            with written_whole(path) as temporary:
+                figure.savefig(temporary, format="png", dpi=120)
+        except OSError as exc:
+            raise ScoringError(f"cannot write plot {path}: {describe_os_error(exc)}") from exc
+    return path
 
 
 @flow(name="score-all", flow_run_name="score-all-with-{model}", validate_parameters=True)
@@ -261,6 +282,7 @@ def _describe(report: ScoringReport) -> str:
         "shards rejected": report.shards_rejected,
         "device": report.device,
         "seconds": f"{report.seconds:.1f}",
+        "confidences drawn in": report.plot or "-",
     }
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join(["| | |", "|---|---|", *lines])

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
         return self.home / "rejects"
 
     @property
+    def plots(self) -> Path:
+        return self.home / "plots"
+
+    @property
     def downloads(self) -> Path:
         return self.home / "downloads"
 

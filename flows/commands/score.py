@@ -34,7 +34,8 @@ def score_command(
     if output_format is Format.TABLE:
         print_report(report)
     else:
-        print_records([{**vars(report), "scoring_run_id": str(report.scoring_run_id)}], output_format)
+        texts = {"scoring_run_id": str(report.scoring_run_id), "plot": str(report.plot)}
+        print_records([{**vars(report), **texts}], output_format)
 
 
 def print_report(report: ScoringReport) -> None:
@@ -51,6 +52,8 @@ def print_report(report: ScoringReport) -> None:
             + (f"; {kept:,} were scored before" if kept else "")
         )
     console.print(f"  scoring run {report.scoring_run_id}")
+    if report.plot:
+        console.print(f"  confidences drawn in plots/{report.plot.name}", soft_wrap=True, highlight=False)
 
 
 @command

@@ -180,6 +180,23 @@ def test_class_precision_recall_has_a_row_for_each_of_the_ten_digits(scored: Any
     assert picked[7] == (1, 0, 0, None, 0.0, 0.0)
 
 
+def test_confidence_histogram_counts_digits_and_right_ones_by_twentieths(scored: Any) -> None:
+    readings = [(3, 3, 0.62), (3, 4, 0.64), (7, None, 0.6), (1, 1, 1.0), (1, 1, 0.96)]
+    scored.score(1, {"fern": readings}, dataset="scans/june", hours=9)
+    names = (
+        "confidence_from",
+        "confidence_to",
+        "digits",
+        "digits_with_truth",
+        "digits_right",
+        "accuracy_pct",
+    )
+    assert pick(scored.audit("confidence_histogram"), *names) == [
+        (0.6, 0.65, 3, 2, 1, 50.0),
+        (0.95, 1.0, 2, 2, 2, 100.0),
+    ]
+
+
 def test_model_agreement_compares_the_shards_both_versions_scored(scored: Any) -> None:
     scored.score(
         2,

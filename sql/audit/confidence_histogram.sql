@@ -1,0 +1,57 @@
+-- question: How sure was one run, and how often was it right at each confidence?
+-- grain: One row per twentieth of the confidence scale that a prediction of the run falls into.
+-- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- column confidence_from: lower end of the twentieth, 0 to 1
+-- column confidence_to: upper end of the twentieth, 0 to 1
+-- column digits: predictions in it
+-- column digits_with_truth: those whose truth is known
+-- column digits_right: those read rightly
+-- column accuracy_pct: share read rightly of those whose truth is known, null when none is
+with
+
+run_shards as (
+    select shard_score_id
+    from scoring_run_shards
+    where scoring_run_id = cast($run as uuid)
+),
+
+run_predictions as (
+    select
+        -- The top end belongs to the last twentieth.
+        least(19, cast(floor(predictions.confidence * 20) as integer)) as twentieth,
+        predictions.truth is not null as has_truth,
+        coalesce(predictions.truth = predictions.label, false) as is_right
+    from predictions
+    inner join run_shards using (shard_score_id)
+),
+
+counts as (
+    select
+        twentieth,
+        count(*) as digits,
+        count(*) filter (where has_truth) as digits_with_truth,
+        count(*) filter (where is_right) as digits_right
+    from run_predictions
+    group by twentieth
+),
+
+final as (
+    select
+        round(twentieth / 20, 2) as confidence_from,
+        round((twentieth + 1) / 20, 2) as confidence_to,
+        digits,
+        digits_with_truth,
+        digits_right,
+        round(100.0 * digits_right / nullif(digits_with_truth, 0), 2) as accuracy_pct
+    from counts
+)
+
+select
+    confidence_from,
+    confidence_to,
+    digits,
+    digits_with_truth,
+    digits_right,
+    accuracy_pct
+from final
+order by confidence_from

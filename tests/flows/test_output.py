@@ -1,0 +1,83 @@
+"""How rows look to a person in 80 columns, and to a program."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from flows.output import Format, plain_text, print_rows
+
+ROWS = pa.table(
+    {
+        "digit_id": [str(uuid.UUID(int=number << 64)) for number in range(60)],
+        "source": ["/archive/2026/november/box-17/sheet-0042.png"] * 60,
+        "field": pa.nulls(60, pa.string()),
+        "label": list(range(60)),
+        "at": [datetime(2026, 11, 2, 9, 30, tzinfo=UTC)] * 60,
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_a_table_fits_80_columns_leaves_out_empty_columns_and_says_what_it_cut(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_rows(ROWS, Format.TABLE, title="Which digits?")
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "field" not in printed
+    assert "00000000-0000 " in printed
+    assert "10 more rows; --format csv has them all" in printed
+
+
+def test_what_cannot_stand_side_by_side_is_stacked(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(pa.table({f"a_rather_long_column_{number}": [1] for number in range(6)}), Format.TABLE)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines == [[f"a_rather_long_column_{number}", "1"] for number in range(6)]
+
+
+def test_no_rows_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(ROWS.slice(0, 0), Format.TABLE, title="Which digits?")
+    assert capsys.readouterr().out == "Which digits?\nno rows\n"
+
+
+def test_markup_in_a_value_is_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(pa.table({"source": ["scans/[bold]1.png"]}), Format.TABLE)
+    assert "[bold]1.png" in capsys.readouterr().out
+
+
+def test_json_keeps_whole_ids_times_and_nulls(tmp_path: Path) -> None:
+    print_rows(ROWS.slice(0, 1), Format.JSON, tmp_path / "rows.json")
+    (row,) = json.loads((tmp_path / "rows.json").read_text())
+    assert row == {
+        "digit_id": "00000000-0000-0000-0000-000000000000",
+        "source": "/archive/2026/november/box-17/sheet-0042.png",
+        "field": None,
+        "label": 0,
+        "at": "2026-11-02T09:30:00+00:00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (True, "yes"),
+        (9999, "9999"),
+        (10_000, "10,000"),
+        (0.5, "0.5"),
+        (1e-9, "1e-09"),
+        (0.0, "0"),
+    ],
+)
+def test_a_value_is_shown_as_a_person_reads_it(value: object, text: str) -> None:
+    assert plain_text(value) == text
