@@ -66,8 +66,3 @@ app.command("check", rich_help_panel=QUESTIONS, epilog="Example: lenet check")(c
 app.command("sql", rich_help_panel=QUESTIONS, epilog='Example: lenet sql "select count(*) from predictions"')(
     sql_command
 )
-
-
-def main() -> None:
-    """Run ``lenet``."""
-    app()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -67,14 +68,17 @@ def _with_common_options(function: Function, default_home: Path | None) -> Funct
         try:
             function(settings=read_settings(home or default_home, actor), **values)
         except KeyboardInterrupt:
-            _say("interrupted; what is finished is kept, and the same command again goes on from there")
+            say("interrupted; what is finished is kept, and the same command again does the rest")
             raise typer.Exit(EXIT_INTERRUPTED) from None
-        except typer.Exit:
+        except BrokenPipeError:  # whoever read our rows has seen enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit from None
+        except (typer.Exit, typer.BadParameter):
             raise
         except Exception as exc:  # noqa: BLE001 - no traceback reaches a user unless --debug asks
             if debug:
                 traceback.print_exc()
-            _say(_one_line(exc))
+            say(_one_line(exc))
             raise typer.Exit(exc.exit_code if isinstance(exc, PipelineError) else 1) from None
 
     run.__signature__ = inspect.Signature(_parameters(function))  # type: ignore[attr-defined]
@@ -94,7 +98,8 @@ def _parameters(function: Function) -> list[inspect.Parameter]:
     ]
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Say in one line on standard error what went wrong."""
     Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False)
 
 
@@ -104,4 +109,6 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename or 'the system'}: {describe_os_error(error)}"
     first = (str(error).strip().splitlines() or [""])[0]
+    if first.startswith("Failed to reach API"):
+        return f"{first.rstrip('.')}: no Prefect server answers there; start it, or unset PREFECT_API_URL"
     return f"unexpected {type(error).__name__}: {first}; run again with --debug to see where"

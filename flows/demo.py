@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from flows.commands.ingest import print_ingested
 from flows.commands.score import print_report as print_scoring
 from flows.commands.train import print_report as print_training
@@ -23,7 +26,7 @@ EPOCHS = 40
 def run_demo(settings: Settings) -> None:
     """Ingest, train, score and ask, in the settings' home; skip what an earlier run did."""
     home, actor = settings.home, settings.actor
-    console.print(f"Everything goes into {home}\n", soft_wrap=True, highlight=False)
+    console.print(f"Everything goes into {home}\n", soft_wrap=True, highlight=False, markup=False)
     start_prefect_server(home)
     _announce(1, "ingest", "1,797 handwritten digits that ship inside scikit-learn, into Parquet")
     print_ingested(ingest("optdigits", home=home, actor=actor))
@@ -46,12 +49,13 @@ def _announce(number: int, verb: str, what: str) -> None:
 
 
 def _suggest(settings: Settings) -> None:
-    home = f" --home {settings.home.name}"
+    relative = settings.home.is_relative_to(Path.cwd())
+    home = f" --home {shlex.quote(str(settings.home.relative_to(Path.cwd()) if relative else settings.home))}"
     console.print("[bold]Try next[/]")
     for suggestion, what in (
         (f"lenet audit confusion{home}", "which digits it took for which"),
         (f"lenet models{home}", "versions, promotions and why"),
         ('lenet sql "from predictions select label, count(*) group by all"' + home, "your own question"),
     ):
-        console.print(f"  {suggestion}", highlight=False, soft_wrap=True)
+        console.print(f"  {suggestion}", highlight=False, soft_wrap=True, markup=False)
         console.print(f"      {what}", style="dim", highlight=False)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import prefect
 from prefect.deployments.runner import RunnerDeployment
-from prefect.schedules import Cron
+from prefect.schedules import Cron, Schedule
 from prefect.settings import PREFECT_API_URL
 
 from flows.check import check
 from flows.retrain import retrain
 from flows.score import score, score_all
-from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.errors import PipelineError, SettingsError
 from lenet_pipeline.settings import Settings
 
 
@@ -21,13 +21,13 @@ def build_deployments(settings: Settings) -> list[RunnerDeployment]:
         retrain.to_deployment(
             "weekly",
             parameters={"datasets": [], **shared},
-            schedules=[Cron(settings.retrain_cron, timezone="UTC")],
+            schedules=[_cron("LENET_RETRAIN_CRON", settings.retrain_cron)],
             description="Train on every dataset whose split is `train`; promote through the gate.",
         ),
         score_all.to_deployment(
             "nightly",
             parameters=shared,
-            schedules=[Cron(settings.score_cron, timezone="UTC")],
+            schedules=[_cron("LENET_SCORE_CRON", settings.score_cron)],
             description="Score every dataset with the champion; what is scored already is kept.",
         ),
         score.to_deployment(
@@ -36,11 +36,18 @@ def build_deployments(settings: Settings) -> list[RunnerDeployment]:
         check.to_deployment(
             "daily",
             parameters=shared,
-            schedules=[Cron(settings.check_cron, timezone="UTC")],
+            schedules=[_cron("LENET_CHECK_CRON", settings.check_cron)],
             description="Run every check of the warehouse; the run fails when one finds something.",
         ),
     ]
     return [deployment for deployment in deployments if isinstance(deployment, RunnerDeployment)]
+
+
+def _cron(variable: str, line: str) -> Schedule:
+    try:
+        return Cron(line, timezone="UTC")
+    except ValueError as exc:
+        raise SettingsError(f"{variable} is {line!r}: {exc}; write five fields, such as '0 2 * * *'") from exc
 
 
 def serve_deployments(settings: Settings) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,10 +15,11 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.progress import progress_bar
+from lenet_pipeline.appending import append_digits
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.fingerprints import fingerprint_parts
-from lenet_pipeline.lake import append_digits, find_manifest, validate_dataset
+from lenet_pipeline.lake import find_manifest, validate_dataset
 from lenet_pipeline.schema import REJECTS, derive_uuid
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.sources.batch import Reject
@@ -102,9 +103,8 @@ def store_images(number: int, listed: Sequence[ListedImage], dataset: str, setti
     else:
         before = find_manifest(settings.lake, dataset)
         stored = Ingested(dataset, before.rows if before else 0, added=0, skipped=0)
-    return Ingested(
-        dataset, stored.rows, stored.added, stored.skipped, len(batch.rejects), batch.unrecognised
-    )
+    rejects = len(batch.rejects) + stored.rejects
+    return Ingested(dataset, stored.rows, stored.added, stored.skipped, rejects, batch.unrecognised)
 
 
 def record_rejects(dataset: str, rejects: Sequence[Reject], settings: Settings) -> None:
@@ -173,7 +173,17 @@ def _store(settings: Settings, dataset: str, digits: pa.Table, description: str)
     append = append_digits(
         settings.lake, dataset, watched(), shard_rows=settings.shard_rows, actor=settings.actor
     )
-    return Ingested(dataset, append.manifest.rows, append.added, append.skipped)
+    relabelled = [_relabelled(digit) for digit in append.relabelled.to_pylist()]
+    record_rejects(dataset, relabelled, settings)
+    return Ingested(dataset, append.manifest.rows, append.added, append.skipped, len(relabelled))
+
+
+def _relabelled(digit: Mapping[str, Any]) -> Reject:
+    reason = (
+        f"labelled {digit['label']}, but the dataset has this very digit with another label or none, which "
+        "stays; correct the label, or ingest into a new dataset"
+    )
+    return Reject(digit["source"], "conflicting_label", reason, digit["source_sha256"], digit["page"])
 
 
 def _parts(listed: Sequence[ListedImage], size: int) -> Iterator[Sequence[ListedImage]]:

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from prefect import runtime
 
-from lenet_pipeline.promotion import Ledger
-from lenet_pipeline.registry import Registry, ResolvedModel
+from lenet_pipeline.promotion import Ledger, promote_version
+from lenet_pipeline.registry import Registry, ResolvedModel, read_version, resolve_version
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.warehouse import ModelVersionRecord, record_model_version
+from lenet_pipeline.warehouse import ModelVersionRecord, PromotionRecord, record_model_version
 
 
 def open_registry(settings: Settings) -> Registry:
     """Name the registry of a home."""
-    return Registry(settings.mlflow_database, settings.mlflow_artifacts, settings.model_name)
+    return Registry(settings.mlflow_database, settings.mlflow_artifacts)
 
 
 def open_ledger(settings: Settings) -> Ledger:
     """Name the ledger of promotions of a home, with whoever writes in it."""
     return Ledger(settings.database, settings.database_wait_s, settings.actor, runtime.flow_run.id)
+
+
+def promote_by_hand(settings: Settings, version: int, reason: str) -> PromotionRecord:
+    """Make a version champion on a person's word, recorded even where its training was cut off.
+
+    Raises:
+        UnknownNameError: there is no such version.
+        RegistryError: it is the champion already.
+    """
+    registry = open_registry(settings)
+    chosen = resolve_version(registry, f"{registry.model_name}/{version}")
+    record_version(settings, read_version(registry, chosen))
+    return promote_version(open_ledger(settings), registry, version, reason)
 
 
 def record_version(settings: Settings, resolved: ResolvedModel) -> None:

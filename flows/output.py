@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated, Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +25,7 @@ from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.files import describe_os_error, written_whole
 
 _MOST_TABLE_ROWS = 50
+_ROWS_AT_A_TIME = 10_000
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHORT_UUID = 13  # characters: as good as unique, and every query takes a beginning
 _FOLDED_TEXT = 12  # characters under which a text column is not folded further
@@ -53,6 +55,7 @@ def print_rows(rows: pa.Table, output_format: Format, output: Path | None = None
     Raises:
         PipelineError: Parquet was asked for at a terminal, or the file cannot be written.
     """
+    rows = _with_unique_names(rows)
     if output is not None:
         _write_file(rows, output_format, output)
     elif output_format is Format.TABLE:
@@ -97,14 +100,11 @@ def plain_text(value: Any) -> str:
 
 def _print_table(rows: pa.Table, title: str) -> None:
     if not len(rows):
-        console.print(f"{title}\nno rows" if title else "no rows")
+        console.print(f"{title}\nno rows" if title else "no rows", markup=False)
         return
     shown = rows.slice(0, _MOST_TABLE_ROWS).to_pylist()
-    texts = {
-        name: [plain_text(row[name]) for row in shown]
-        for name in rows.column_names
-        if _has_value(shown, name)
-    }
+    filled = [name for name in rows.column_names if _has_value(shown, name)] or rows.column_names
+    texts = {name: [plain_text(row[name]) for row in shown] for name in filled}
     if _least_width(texts) > console.width and len(texts) > 2:
         _print_stacked(texts, title)
     else:
@@ -131,7 +131,9 @@ def _least_text_width(text: str) -> int:
 
 
 def _print_side_by_side(texts: Mapping[str, Sequence[str]], numeric: set[str], title: str) -> None:
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        title=escape(title) or None, title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
     for name in texts:
         is_number = name in numeric
         table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
@@ -143,7 +145,7 @@ def _print_side_by_side(texts: Mapping[str, Sequence[str]], numeric: set[str], t
 def _print_stacked(texts: Mapping[str, Sequence[str]], title: str) -> None:
     """Print each row as a small table of its own, where side by side would not fit."""
     if title:
-        console.print(title, style="italic")
+        console.print(title, style="italic", markup=False)
     for row in zip(*texts.values(), strict=True):
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(style="bold", no_wrap=True)
@@ -169,34 +171,64 @@ def _write_file(rows: pa.Table, output_format: Format, output: Path) -> None:
                     _write_text(rows, text_format, stream)
     except OSError as exc:
         raise PipelineError(f"cannot write {output}: {describe_os_error(exc)}") from exc
-    console.print(f"{len(rows):,} rows written to {output}")
+    console.print(f"{len(rows):,} rows written to {output}", markup=False, soft_wrap=True)
 
 
-def _write_text(rows: pa.Table, output_format: Format, stream: Any) -> None:
-    records = [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist()]
+def _write_text(rows: pa.Table, output_format: Format, stream: TextIO) -> None:
+    """Write rows as JSON or CSV, some thousands at a time: a run may have millions."""
     if output_format is Format.JSON:
-        json.dump(records, stream, indent=1, ensure_ascii=False)
-        stream.write("\n")
+        separator = "[\n "
+        for record in _records(rows):
+            stream.write(separator + json.dumps(record, ensure_ascii=False))
+            separator = ",\n "
+        stream.write("\n]\n" if len(rows) else "[]\n")
         return
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(rows.column_names)
-    for record in records:
-        cells = (json.dumps(value) if isinstance(value, list | dict) else value for value in record.values())
-        writer.writerow(["" if cell is None else cell for cell in cells])
+    for record in _records(rows):
+        writer.writerow([_cell(value) for value in record.values()])
+
+
+def _records(rows: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in rows.to_batches(max_chunksize=_ROWS_AT_A_TIME):
+        for row in batch.to_pylist():
+            yield {name: _plain(value) for name, value in row.items()}
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def _plain(value: Any) -> Any:
-    """Turn a value into one that JSON has."""
+    """Turn a value into one that JSON has; what it has no number for becomes null."""
     match value:
+        case bool() | int() | str() | None:
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
         case datetime():
             return value.isoformat()
-        case UUID():
-            return str(value)
         case bytes():
             return value.hex()
-        case list():
+        case list() | tuple():
             return [_plain(item) for item in value]
         case dict():
-            return {key: _plain(item) for key, item in value.items()}
+            return {str(key): _plain(item) for key, item in value.items()}
         case _:
-            return value
+            return str(value)
+
+
+def _with_unique_names(rows: pa.Table) -> pa.Table:
+    """Number the columns that share a name, as joins of ``select *`` give them: a, a_2, a_3."""
+    names: list[str] = []
+    for name in rows.column_names:
+        number, unique = 1, name
+        while unique in names:
+            number += 1
+            unique = f"{name}_{number}"
+        names.append(unique)
+    return rows.rename_columns(names)

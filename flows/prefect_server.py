@@ -24,6 +24,7 @@ from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.files import describe_os_error
 
 _START_TIMEOUT_S = 90.0
+_LOG = "prefect-server.log"
 
 _for_this_process = ExitStack()
 
@@ -44,12 +45,13 @@ def start_prefect_server(home: Path) -> None:
         lock = (home / ".prefect.lock").open("w")
     except OSError as exc:
         raise PipelineError(f"cannot write to {home}: {describe_os_error(exc)}") from exc
+    _keep_loopback_from_proxies()
     with lock:
         # Two first starts at once would both create the database's tables.
         fcntl.flock(lock, fcntl.LOCK_EX)
         process, url = _start(home)
         atexit.register(_stop, process)
-        _wait_until_healthy(process, url)
+        _wait_until_healthy(process, url, home)
     os.environ["PREFECT_API_URL"] = url
     _for_this_process.enter_context(temporary_settings({PREFECT_API_URL: url}))
 
@@ -65,12 +67,13 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], str]:
         "PREFECT__SERVER_EPHEMERAL": "1",
         "PREFECT__SERVER_FINAL": "1",
     }
+    log = (home / _LOG).open("wb")
     process = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "flows.prefect_server", str(port), str(os.getpid())],
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
         start_new_session=True,  # Ctrl-C stops the command, which then stops its server in order
     )
     return process, f"http://127.0.0.1:{port}/api"
@@ -85,19 +88,26 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
+def _keep_loopback_from_proxies() -> None:
+    """Tell HTTP clients of this process and its children not to ask a proxy for our own server."""
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, home: Path) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            if httpx.get(f"{url}/health", timeout=5).status_code == httpx.codes.OK:
+            if httpx.get(f"{url}/health", timeout=5, trust_env=False).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
-            time.sleep(0.05)
+            pass  # not listening yet
+        time.sleep(0.05)
     raise PipelineError(
-        "the temporary Prefect server did not start; run `prefect server start` in another terminal, "
-        "set PREFECT_API_URL to its address and try again"
+        f"the temporary Prefect server did not start ({home / _LOG} says why); try again, or run `prefect "
+        "server start` in another terminal and set PREFECT_API_URL to its address"
     )
 
 

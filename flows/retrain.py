@@ -13,7 +13,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from flows.models import open_ledger, open_registry, record_version
 from flows.progress import progress_bar
-from lenet_pipeline.engine import Engine
+from lenet_pipeline.engine import Engine, choose_device
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.evaluation import Evaluation, evaluate
 from lenet_pipeline.figures import draw_confusion, draw_learning_curves, draw_worst_mistakes
@@ -107,9 +107,8 @@ def retrain(
     settings = read_settings(home, actor)
     find_architecture(architecture)
     chosen = find_recipe(recipe)
-    names = datasets or [
-        item.dataset for item in list_datasets(settings.lake) if item.dataset.endswith("/train")
-    ]
+    choose_device(device)
+    names = datasets or [name for name in list_datasets(settings.lake) if name.endswith("/train")]
     if not names:
         raise TrainingError("no dataset to train on; ingest one, for example with `lenet ingest optdigits`")
     for dataset in [*names, *(tests or [])]:
@@ -141,6 +140,8 @@ def train_challenger(job: TrainingJob, settings: Settings) -> Trained:
     manifests = [read_manifest(settings.lake, dataset) for dataset in job.datasets]
     fingerprint = fingerprint_parts(manifest.fingerprint for manifest in manifests)
     splits = read_splits(settings.lake, manifests)
+    if not len(splits["gate"]):
+        raise TrainingError(f"too few labelled digits in {', '.join(job.datasets)}: the gate has none")
     sizes = (len(splits["train"]), len(splits["validation"]), len(splits["gate"]))
     parameters = _parameters(job, sizes)
     tags = {"actor": settings.actor, "flow_run_id": str(runtime.flow_run.id)}
@@ -172,7 +173,7 @@ def judge(job: TrainingJob, trained: Trained, settings: Settings) -> RetrainingR
     """Record the challenger and let the gate decide."""
     registry, ledger = open_registry(settings), open_ledger(settings)
     record_version(settings, read_version(registry, trained.version))
-    record_challenger(ledger, trained.version)
+    record_challenger(ledger, registry, trained.version)
     manifests = [read_manifest(settings.lake, dataset) for dataset in job.datasets]
     gate = read_splits(settings.lake, manifests)["gate"]
     decision = judge_challenger(ledger, registry, trained.version, gate, settings.promotion_alpha, job.device)
@@ -279,7 +280,7 @@ def _describe(report: RetrainingReport) -> str:
     gate = report.decision
     return "\n".join(
         [
-            f"**digits/{report.version}**, {report.architecture} with recipe {report.recipe}: "
+            f"**{gate.model_name}/{report.version}**, {report.architecture} with recipe {report.recipe}: "
             f"{gate.action}, {gate.reason}.",
             "",
             "| digits | right | accuracy |",

@@ -18,8 +18,14 @@ from pydantic import PositiveInt
 from flows.ingest import record_rejects
 from flows.models import open_registry, record_version
 from flows.progress import progress_bar
-from lenet_pipeline.engine import DEFAULT_BATCH_SIZE, PRECISION, Engine
-from lenet_pipeline.errors import PipelineError, ScoringError, ShardError
+from lenet_pipeline.engine import DEFAULT_BATCH_SIZE, PRECISION, Engine, choose_device
+from lenet_pipeline.errors import (
+    DatabaseBusyError,
+    PipelineError,
+    ScoringError,
+    ShardError,
+    WarehouseError,
+)
 from lenet_pipeline.figures import draw_confidences
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import Manifest, Shard, list_datasets, read_manifest, shard_path
@@ -87,6 +93,7 @@ def score(
     """
     started = time.perf_counter()
     settings = read_settings(home, actor)
+    choose_device(device)
     manifest = read_manifest(settings.lake, dataset)
     registry = open_registry(settings)
     resolved = read_version(registry, resolve_version(registry, model))
@@ -164,7 +171,13 @@ def score_one_shard(
         flow_run_id=runtime.flow_run.id,
     )
     digits = shard_path(settings.lake, dataset, shard)
-    load_shard_score(settings.database, settings.database_wait_s, record, staged, digits, dataset)
+    try:
+        load_shard_score(settings.database, settings.database_wait_s, record, staged, digits, dataset)
+    except DatabaseBusyError:
+        raise
+    except WarehouseError:
+        staged.unlink(missing_ok=True)  # what the database refuses is scored anew the next time
+        raise
     return scored
 
 
@@ -195,9 +208,9 @@ def score_all(
     """
     settings = read_settings(home, actor)
     reports, failures = [], []
-    for manifest in list_datasets(settings.lake):
+    for dataset in list_datasets(settings.lake):
         try:
-            reports.append(score(manifest.dataset, model, home=settings.home, actor=settings.actor))
+            reports.append(score(dataset, model, home=settings.home, actor=settings.actor))
         except PipelineError as exc:
             failures.append(str(exc))
     if failures:
@@ -261,7 +274,9 @@ def _scoring_progress(manifest: Manifest, missing: list[Shard]) -> Iterator[Call
             done += count
             if done == total or time.monotonic() - shown_at > _ARTIFACT_EVERY_S:
                 shown_at = time.monotonic()
-                update_progress_artifact(artifact, 100 * done / total)  # type: ignore[arg-type]  # no coroutine
+                # A server that does not answer may cost the picture of a night's run, not the run.
+                with contextlib.suppress(Exception):
+                    update_progress_artifact(artifact, 100 * done / total)  # type: ignore[arg-type]
 
         yield advance
 

@@ -59,10 +59,10 @@ def write_new(path: Path, content: bytes) -> bool:
     return True
 
 
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes in hexadecimal."""
+def file_digest(path: Path, algorithm: str) -> str:
+    """Return a digest (``sha256``, ``md5``) of a file's bytes in hexadecimal."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
 def _flush(path: Path) -> None:

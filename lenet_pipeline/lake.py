@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lenet_pipeline.errors import LakeError, ManifestConflictError, ShardError, UnknownNameError
 from lenet_pipeline.files import describe_os_error, write_new, written_whole
-from lenet_pipeline.fingerprints import fingerprint_digits, fingerprint_parts, one_array
+from lenet_pipeline.fingerprints import fingerprint_digits, fingerprint_parts
 from lenet_pipeline.schema import DIGITS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*/[a-z0-9][a-z0-9_.-]*")
@@ -51,15 +49,6 @@ class Manifest:
     shards: tuple[Shard, ...]
 
 
-@dataclass(frozen=True)
-class Append:
-    """What an append did: the dataset as it is now, and the digits added and already there."""
-
-    manifest: Manifest
-    added: int
-    skipped: int
-
-
 def validate_dataset(dataset: str) -> str:
     """Return ``dataset`` if it is a ``name/split`` of lower-case letters, digits, '_', '-' and '.'.
 
@@ -74,10 +63,9 @@ def validate_dataset(dataset: str) -> str:
     return dataset
 
 
-def list_datasets(lake: Path) -> list[Manifest]:
-    """Return the newest manifest of every dataset, by name."""
-    folders = sorted({path.parent for path in lake.glob("*/*/manifest-*.json")})
-    return [read_manifest(lake, folder.relative_to(lake).as_posix()) for folder in folders]
+def list_datasets(lake: Path) -> list[str]:
+    """Return the name of every dataset, in order; each is read by itself, so that a damaged one is alone."""
+    return sorted({path.parent.relative_to(lake).as_posix() for path in lake.glob("*/*/manifest-*.json")})
 
 
 def find_manifest(lake: Path, dataset: str) -> Manifest | None:
@@ -96,51 +84,13 @@ def read_manifest(lake: Path, dataset: str) -> Manifest:
     """
     manifest = find_manifest(lake, dataset)
     if manifest is None:
-        known = {path.parent.relative_to(lake).as_posix() for path in lake.glob("*/*/manifest-*.json")}
-        raise UnknownNameError("dataset", dataset, known, "Make one with `lenet ingest`")
+        raise UnknownNameError("dataset", dataset, list_datasets(lake), "Make one with `lenet ingest`")
     return manifest
 
 
 def shard_path(lake: Path, dataset: str, shard: Shard) -> Path:
     """Return where a shard of a dataset lies."""
     return lake / dataset / shard.file
-
-
-def append_digits(
-    lake: Path, dataset: str, batches: Iterable[pa.Table], *, shard_rows: int, actor: str
-) -> Append:
-    """Write digits that the dataset does not have yet as new shards and commit them as one version.
-
-    Args:
-        lake: the lake's folder.
-        dataset: ``name/split``.
-        batches: tables of schema ``DIGITS``, of any size; at most one shard of them is held in memory.
-        shard_rows: most rows in one shard.
-        actor: who does it.
-
-    Raises:
-        LakeError: the disk refused, or the name is malformed.
-        ManifestConflictError: another writer committed meanwhile; nothing of it is lost, and running
-            the same command again adds what is still missing.
-    """
-    before = find_manifest(lake, dataset)
-    known = _digit_ids(lake, before)
-    counts = {"skipped": 0}
-
-    def fresh() -> Iterator[pa.Table]:
-        nonlocal known
-        for batch in batches:
-            new, ids = _without_known(batch, known)
-            known = pa.concat_arrays([known, ids])
-            counts["skipped"] += len(batch) - len(new)
-            yield new
-
-    shards = [write_shard(lake, dataset, rows) for rows in _regroup(fresh(), shard_rows)]
-    return Append(
-        manifest=commit_shards(lake, dataset, before, shards, actor=actor),
-        added=sum(shard.rows for shard in shards),
-        skipped=counts["skipped"],
-    )
 
 
 def write_shard(lake: Path, dataset: str, digits: pa.Table) -> Shard:
@@ -242,46 +192,6 @@ def _parse_manifest(path: Path) -> Manifest:
         return Manifest(**record, shards=shards)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise LakeError(f"cannot read manifest {path} ({exc}); restore it from a backup") from exc
-
-
-def _digit_ids(lake: Path, manifest: Manifest | None) -> pa.Array:
-    """Return the digit_ids a dataset has, as one fixed-size binary array."""
-    ids = [pa.array([], pa.binary(16))]
-    for shard in manifest.shards if manifest else ():
-        path = shard_path(lake, manifest.dataset, shard) if manifest else lake
-        try:
-            column = pq.read_table(path, columns=["digit_id"], partitioning=None)["digit_id"]
-            ids += [chunk.storage.cast(pa.binary(16)) for chunk in column.chunks]
-        except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, AttributeError) as exc:
-            reason = str(exc).splitlines()[0]
-            raise ShardError(f"shard {path} cannot be read ({reason}); restore it from a backup") from exc
-    return pa.concat_arrays(ids)
-
-
-def _without_known(batch: pa.Table, known: pa.Array) -> tuple[pa.Table, pa.Array]:
-    """Return the rows whose digit_id is neither known nor earlier in the batch, and their ids."""
-    ids = one_array(batch["digit_id"]).storage
-    first = (
-        pa.table({"id": ids, "row": range(len(ids))}).group_by("id").aggregate([("row", "min")])["row_min"]
-    )
-    is_first = pc.is_in(pa.array(range(len(ids))), value_set=first.combine_chunks())
-    keep = pc.and_(is_first, pc.invert(pc.is_in(ids, value_set=known)))
-    return batch.filter(keep), ids.filter(keep)
-
-
-def _regroup(batches: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """Regroup tables of any size into tables of exactly ``rows``, the last one shorter."""
-    held: list[pa.Table] = []
-    count = 0
-    for batch in batches:
-        held.append(batch)
-        count += len(batch)
-        while count >= rows:
-            table = pa.concat_tables(held)
-            yield table.slice(0, rows).combine_chunks()
-            held, count = [table.slice(rows)], count - rows
-    if count:
-        yield pa.concat_tables(held).combine_chunks()
 
 
 def _difference(schema: pa.Schema) -> str:

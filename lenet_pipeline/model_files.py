@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from lenet_pipeline.engine import Preprocessing, TrainedModel
 from lenet_pipeline.errors import RegistryError
-from lenet_pipeline.files import file_sha256
+from lenet_pipeline.files import file_digest
 
 WEIGHTS = "weights.safetensors"
 RECORD = "model.json"
@@ -50,4 +50,4 @@ def read_model(folder: Path) -> TrainedModel:
 
 def weights_sha256(folder: Path) -> str:
     """Return the sha256 of a model's weights file: what the audit trail records of a version."""
-    return file_sha256(folder / WEIGHTS)
+    return file_digest(folder / WEIGHTS, "sha256")

@@ -63,9 +63,12 @@ class Ledger:
         return record
 
 
-def record_challenger(ledger: Ledger, version: ModelVersion) -> PromotionRecord:
-    """Record that a version was registered as challenger."""
-    return ledger.record("register", CHALLENGER, version, None, f"trained as {version.architecture}")
+def record_challenger(ledger: Ledger, registry: Registry, version: ModelVersion) -> PromotionRecord:
+    """Record that a version was registered, and make it challenger."""
+    reason = f"trained as {version.architecture}"
+    record = ledger.record("register", CHALLENGER, version, None, reason)
+    move_alias(registry, CHALLENGER, version.version)
+    return record
 
 
 def judge_challenger(
@@ -122,14 +125,22 @@ def promote_version(ledger: Ledger, registry: Registry, version: int, reason: st
 def roll_back(ledger: Ledger, registry: Registry, reason: str) -> PromotionRecord:
     """Make the champion before the present one champion again.
 
+    Where the last rollback was cut off between its record and MLflow's alias, it is carried out, and not
+    done twice.
+
     Raises:
         RegistryError: there was none.
     """
-    reigns = champion_reigns(list_promotions(ledger.database, ledger.wait_s), registry.model_name)
+    promotions = list_promotions(ledger.database, ledger.wait_s)
+    reigns = champion_reigns(promotions, registry.model_name)
+    present = find_champion(registry)
+    last = next((event for event in reversed(promotions) if event.action in ("promote", "rollback")), None)
+    if last and last.action == "rollback" and (present is None or present.version != last.model_version):
+        move_alias(registry, CHAMPION, last.model_version)
+        return last
     if len(reigns) < 2:
         raise RegistryError(f"no earlier champion of {registry.model_name} to roll back to")
     former = resolve_version(registry, f"{registry.model_name}/{reigns[-2]}")
-    present = find_champion(registry)
     record = ledger.record("rollback", CHAMPION, former, present, reason)
     move_alias(registry, CHAMPION, former.version)
     return record
@@ -140,7 +151,7 @@ def champion_reigns(promotions: Sequence[PromotionRecord], model_name: str) -> l
     reigns: list[int] = []
     for event in promotions:
         if event.model_name == model_name and event.alias == CHAMPION:
-            if event.action == "promote":
+            if event.action == "promote" and reigns[-1:] != [event.model_version]:
                 reigns.append(event.model_version)
             elif event.action == "rollback":
                 reigns.pop()

@@ -58,11 +58,11 @@ class ScoringKey:
 
 @dataclass(frozen=True)
 class ScoredShard:
-    """A shard of predictions on disk and how long scoring took; 0 seconds where it lay there already."""
+    """A shard of predictions on disk and how long scoring took; None where it lay there already."""
 
     path: Path
     rows: int
-    seconds: float
+    seconds: float | None
 
 
 def score_shard(
@@ -79,11 +79,11 @@ def score_shard(
         ShardError: the shard is not what its manifest says.
         ScoringError: the predictions could not be written.
     """
-    if _is_whole(destination, shard.rows):  # and named by its content's origin: nothing to redo
-        advance(shard.rows)
-        return ScoredShard(destination, shard.rows, 0.0)
     started = time.perf_counter()
     digits = read_shard(lake, dataset, shard)
+    if _is_whole(destination, shard.rows):  # and named by its content's origin: nothing to redo
+        advance(shard.rows)
+        return ScoredShard(destination, shard.rows, None)
     predictions = predictions_table(digits, engine.score(images_array(digits), advance))
     try:
         with written_whole(destination) as temporary:

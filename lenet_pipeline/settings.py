@@ -31,7 +31,6 @@ class Settings(BaseSettings):
         description="folder that holds everything this pipeline owns",
     )
     actor: str = Field(default_factory=system_user, min_length=1, description="who runs this")
-    model_name: str = Field("digits", pattern=r"^[a-z0-9][a-z0-9_-]*$", description="registered model")
 
     shard_rows: int = Field(131_072, ge=1, description="most digits in one Parquet shard")
     image_max_pixels: int = Field(50_000_000, ge=1, description="largest image that is decoded, pixels")

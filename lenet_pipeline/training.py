@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lenet_pipeline.calibration import fit_temperature
 from lenet_pipeline.engine import Engine, Preprocessing, TrainedModel, choose_device, network_weights
-from lenet_pipeline.errors import TrainingError
+from lenet_pipeline.errors import ScoringError, TrainingError
 from lenet_pipeline.evaluation import mean_log_loss
 from lenet_pipeline.lenet5 import DigitNetwork, build_network
 from lenet_pipeline.recipes import Recipe, distort, initialise
@@ -162,7 +162,11 @@ def _batches(
 
 
 def _validate(model: TrainedModel, validation: LabelledDigits, device: str) -> tuple[float, float]:
-    scores = Engine(model, device).score(validation.images)
+    """Return mean log loss, not a number where the weights are none, and accuracy."""
+    try:
+        scores = Engine(model, device).score(validation.images)
+    except ScoringError:  # the device and the shapes are right: only the weights can be at fault
+        return float("nan"), 0.0
     accuracy = float((scores.labels == validation.labels).mean())
     return mean_log_loss(scores.probabilities, validation.labels), accuracy
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command import command
+from flows.command import command, say
 from flows.output import Format, FormatOption, OutputOption, console, print_records
+from lenet_pipeline.errors import LakeError
 from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from flows.ingest import Ingested, Source
+    from lenet_pipeline.lake import Manifest
 
 ingest_app = typer.Typer(
     no_args_is_help=True, help="Put digits into the lake; what is there already is skipped."
@@ -69,24 +71,30 @@ def list_datasets_command(
     settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
 ) -> None:
     """List the datasets of the lake."""
-    from lenet_pipeline.lake import list_datasets
+    from lenet_pipeline.lake import list_datasets, read_manifest
 
-    records = [
-        {
-            "dataset": manifest.dataset,
-            "digits": manifest.rows,
-            "shards": len(manifest.shards),
-            "megabytes": round(sum(shard.size_bytes for shard in manifest.shards) / 1e6, 1),
-            "fingerprint": manifest.fingerprint[:12],
-            "created_at": datetime.fromisoformat(manifest.created_at),
-            "actor": manifest.actor,
-        }
-        for manifest in list_datasets(settings.lake)
-    ]
+    records = []
+    for dataset in list_datasets(settings.lake):
+        try:
+            records.append(_describe(read_manifest(settings.lake, dataset)))
+        except LakeError as exc:
+            say(str(exc))
     if not records and output_format is Format.TABLE:
         console.print("no dataset yet; make one with `lenet ingest optdigits`")
         return
     print_records(records, output_format, output)
+
+
+def _describe(manifest: Manifest) -> dict[str, object]:
+    return {
+        "dataset": manifest.dataset,
+        "digits": manifest.rows,
+        "shards": len(manifest.shards),
+        "megabytes": round(sum(shard.size_bytes for shard in manifest.shards) / 1e6, 1),
+        "fingerprint": manifest.fingerprint[:12],
+        "created_at": datetime.fromisoformat(manifest.created_at),
+        "actor": manifest.actor,
+    }
 
 
 def print_ingested(outcome: Sequence[Ingested]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.command import command
-from flows.output import Format, FormatOption, OutputOption, console, plain_text, print_records, print_rows
+from flows.output import Format, FormatOption, OutputOption, console, print_records, print_rows
 from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def list_models(
 ) -> None:
     """List the versions, their aliases and test accuracy, then the promotions in order."""
     if context.invoked_subcommand:
+        _refuse_options_before_the_verb(context)
         return
     from flows.models import open_registry
     from lenet_pipeline.registry import list_versions
@@ -104,10 +105,9 @@ def promote_command(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit trail")],
 ) -> None:
     """Make a version champion by hand."""
-    from flows.models import open_ledger, open_registry
-    from lenet_pipeline.promotion import promote_version
+    from flows.models import promote_by_hand
 
-    _print_move(promote_version(open_ledger(settings), open_registry(settings), version, reason))
+    _print_move(promote_by_hand(settings, version, reason))
 
 
 @models_app.command("rollback", epilog="Example: lenet models rollback")
@@ -121,6 +121,14 @@ def rollback_command(
     from lenet_pipeline.promotion import roll_back
 
     _print_move(roll_back(open_ledger(settings), open_registry(settings), reason))
+
+
+def _refuse_options_before_the_verb(context: typer.Context) -> None:
+    """Refuse ``lenet models --home X promote``: the verb would act on another home than X."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"write --{name} after {context.invoked_subcommand}, not before it")
 
 
 def training_record(report: RetrainingReport) -> dict[str, object]:
@@ -196,5 +204,5 @@ def _print_gate(decision: PromotionRecord) -> None:
 def _print_move(record: PromotionRecord) -> None:
     former = f", was version {record.former_version}" if record.former_version else ""
     console.print(
-        f"champion is now {record.model_name}/{record.model_version}{former}: {plain_text(record.reason)}"
+        f"champion is now {record.model_name}/{record.model_version}{former}: {record.reason}", markup=False
     )

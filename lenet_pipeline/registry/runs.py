@@ -21,7 +21,7 @@ from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.model_files import write_model
 from lenet_pipeline.registry.store import EXPERIMENT, REGISTRY_FAILURES, Registry, first_line
-from lenet_pipeline.registry.versions import CHALLENGER, ModelVersion, resolve_version
+from lenet_pipeline.registry.versions import ModelVersion, resolve_version
 
 # One batch dimension, free: a fixed one would refuse every request of another size.
 _SIGNATURE = ModelSignature(
@@ -63,7 +63,7 @@ class TrainingRun:
         mlflow.log_figure(figure, f"figures/{name}.png")
 
     def register(self, model: TrainedModel, tags: Mapping[str, str], examples: Images) -> ModelVersion:
-        """Register a model as a new version with the alias ``challenger``.
+        """Register a model as a new version; no alias points at it yet.
 
         Args:
             model: the trained model.
@@ -89,7 +89,6 @@ class TrainingRun:
         version = client.create_model_version(
             name, logged.model_uri, self.run_id, tags=dict(tags), model_id=logged.model_id
         )
-        client.set_registered_model_alias(name, CHALLENGER, version.version)
         return resolve_version(self.registry, f"{name}/{version.version}")
 
 

@@ -29,7 +29,7 @@ class Registry:
 
     database: Path
     artifacts: Path
-    model_name: str
+    model_name: str = "digits"
 
     @property
     def uri(self) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
+from mlflow.exceptions import MlflowException
 
 from lenet_pipeline.engine import TrainedModel
 from lenet_pipeline.errors import RegistryError, UnknownNameError
@@ -140,5 +141,13 @@ def _describe(
         training_fingerprint=tags.get("training_fingerprint", "unknown"),
         code_revision=tags.get("code_revision", "unknown"),
         aliases=tuple(version.aliases),
-        metrics=dict(client.get_run(version.run_id).data.metrics) if version.run_id else {},
+        metrics=_metrics(client, version.run_id),
     )
+
+
+def _metrics(client: mlflow.MlflowClient, run_id: str | None) -> dict[str, float]:
+    """Return a training run's metrics; none where it was deleted, which no version depends on."""
+    try:
+        return dict(client.get_run(run_id).data.metrics) if run_id else {}
+    except MlflowException:
+        return {}

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.files import describe_os_error
+from lenet_pipeline.files import describe_os_error, file_digest
 from lenet_pipeline.schema import BRIGHT_ON_DARK, IMAGE_SIDE
 from lenet_pipeline.sources.batch import derive_row_ids, digits_table, path_text
 from lenet_pipeline.sources.idx import read_idx
@@ -40,6 +40,7 @@ def download_mnist(folder: Path) -> Path:
     from torchvision.datasets import MNIST  # takes seconds to import, and only a download needs it
 
     try:
+        _remove_damaged(folder / _FOLDERS[-1])
         with _network_timeout(_SILENCE_S):
             MNIST(os.fspath(folder), download=True)
     # OSError is the disk's, or the network's before torchvision wraps it (URLError has no errno).
@@ -50,6 +51,15 @@ def download_mnist(folder: Path) -> Path:
     except (RuntimeError, ValueError, TypeError, AssertionError, EOFError) as exc:
         raise _download_error(exc) from exc
     return folder
+
+
+def _remove_damaged(folder: Path) -> None:
+    """Remove downloads that fail their checksum: torchvision looks only whether unpacked files are there."""
+    for name, checksum in _CHECKSUMS.items():
+        packed = folder / f"{name}.gz"
+        if not packed.exists() or file_digest(packed, "md5") != checksum:
+            packed.unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
 
 
 def read_mnist(root: Path) -> dict[str, pa.Table]:

@@ -104,7 +104,7 @@ class ShardScoreRecord:
     precision: str
     rows: int
     device: str
-    seconds: float
+    seconds: float | None
     scored_at: datetime
     actor: str
     flow_run_id: str | None

@@ -12,7 +12,7 @@
 -- column shards_scored: of those, shards in the ledger
 -- column rows: digits of the run
 -- column rows_scored: of those, digits in the ledger
--- column seconds: time its shards took to score, whichever run scored them
+-- column seconds: time its shards took to score, where an interruption did not lose it
 -- column images_per_second: digits scored per second of that time, null before the first
 -- column started_at: when the run first started (UTC)
 -- column finished_at: when it was done (UTC), null while it is not
@@ -37,6 +37,7 @@ progress as (
         cast(sum(planned_shards.rows) as bigint) as rows,
         cast(coalesce(sum(ledger.rows), 0) as bigint) as rows_scored,
         coalesce(sum(ledger.seconds), 0) as seconds,
+        sum(ledger.rows) filter (where ledger.seconds is not null) as rows_timed,
         max(ledger.scored_at) as last_scored_at
     from planned_shards
     left join ledger using (shard_score_id)
@@ -62,7 +63,7 @@ final as (
         coalesce(progress.rows, 0) as rows,
         coalesce(progress.rows_scored, 0) as rows_scored,
         coalesce(progress.seconds, 0) as seconds,
-        round(progress.rows_scored / nullif(progress.seconds, 0), 1) as images_per_second,
+        round(progress.rows_timed / nullif(progress.seconds, 0), 1) as images_per_second,
         scoring_runs.started_at,
         scoring_runs.finished_at,
         scoring_runs.actor

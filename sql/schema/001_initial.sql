@@ -88,7 +88,7 @@ create table shard_scores (
     precision varchar not null,
     rows bigint not null,
     device varchar not null,
-    seconds double not null check (seconds >= 0),
+    seconds double check (seconds >= 0),
     scored_at timestamptz not null,
     actor varchar not null,
     flow_run_id varchar

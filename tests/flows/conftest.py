@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 from typer.testing import CliRunner
@@ -27,6 +28,17 @@ def prefect_url() -> Iterator[str]:
     """The address of a Prefect server that all tests share."""
     with prefect_test_harness(server_startup_timeout=120):
         yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Give torch one thread: a few hundred digits are read sooner so, above all on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -74,7 +86,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> Setti
     """A home with the embedded digits and a champion that reads them fairly: read it, never write."""
     settings = read_settings(tmp_path_factory.mktemp("trained") / "home", "tester")
     ingest("optdigits", home=settings.home, actor=settings.actor)
-    retrain(["optdigits/train"], ["optdigits/test"], epochs=25, home=settings.home, actor=settings.actor)
+    retrain(["optdigits/train"], ["optdigits/test"], epochs=15, home=settings.home, actor=settings.actor)
     return settings
 
 

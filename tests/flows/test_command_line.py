@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -226,3 +227,85 @@ def test_control_c_exits_with_130_and_the_next_run_goes_on(
     assert "Traceback" not in errors
     assert "interrupted" in errors
     assert lenet("score", "optdigits/test").returncode == 0
+
+
+def test_a_verb_takes_its_home_after_it_and_never_silently_another(lenet: Run, settings: Settings) -> None:
+    result = lenet("models", "--home", str(settings.home), "rollback")
+    assert result.returncode == 2
+    assert "write --home after rollback" in result.stderr.replace("\n", " ")
+
+
+def test_a_reason_is_shown_as_it_was_written(lenet: Run, settings: Settings) -> None:
+    retrained = lenet("train", "optdigits/train", "--epochs", "1")
+    assert retrained.returncode == 0, retrained.stderr
+    result = lenet("models", "promote", "2", "--reason", "see [/ticket 7]")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "see [/ticket 7]" in result.stdout
+    assert "see [/ticket 7]" in lenet("audit", "promotions", "--format", "csv").stdout
+
+
+def test_training_that_cannot_be_recorded_leaves_no_alias_and_is_promoted_by_hand(
+    lenet: Run, settings: Settings
+) -> None:
+    whole = settings.database.read_bytes()
+    settings.database.write_bytes(b"no database")
+    assert lenet("train", "optdigits/train", "--epochs", "1").returncode == 1
+    settings.database.write_bytes(whole)
+    assert lenet("check").returncode == 0
+    assert lenet("models", "promote", "2", "--reason", "its record was lost").returncode == 0
+    assert lenet("check").returncode == 0
+
+
+def test_the_same_picture_with_two_labels_is_one_digit_and_a_reject(
+    lenet: Run, settings: Settings, tmp_path: Path
+) -> None:
+    page = Image.new("L", (40, 40), 255)
+    page.paste(0, (18, 8, 23, 32))
+    for label in ("1", "7"):
+        (tmp_path / "scans" / label).mkdir(parents=True)
+        page.save(tmp_path / "scans" / label / "a.png")
+    result = lenet("ingest", "images", str(tmp_path / "scans"))
+    assert "1 digits added, 1 were there already, 1 rejected" in result.stdout
+    (reject,) = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
+    assert (reject["kind"], Path(reject["source"]).parent.name) == ("conflicting_label", "7")
+
+
+def test_rows_of_any_type_and_name_reach_a_program(lenet: Run, settings: Settings) -> None:
+    statement = "select sum(1) as a, 2 as a, date '2026-11-02' as day, 'nan'::float as x from range(3)"
+    expected = [{"a": 3, "a_2": 2, "day": "2026-11-02", "x": None}]
+    assert json.loads(lenet("sql", statement, "--format", "json").stdout) == expected
+    assert lenet("sql", statement, "--format", "csv").stdout == "a,a_2,day,x\n3,2,2026-11-02,\n"
+    assert "a" in lenet("sql", "select null as a").stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(environment: dict[str, str], settings: Settings) -> None:
+    command = [sys.executable, "-m", "flows", "sql", "from range(1000000)", "--format", "csv"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "range\n"
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+def test_a_malformed_schedule_names_its_variable(lenet: Run, settings: Settings) -> None:
+    result = lenet("serve", LENET_SCORE_CRON="whenever")
+    assert result.returncode == 1
+    assert "LENET_SCORE_CRON is 'whenever'" in one_error_line(result)
+
+
+def test_a_damaged_dataset_does_not_hide_the_others(lenet: Run, settings: Settings) -> None:
+    shutil.copytree(settings.lake / "optdigits/test", settings.lake / "optdigits/copy")
+    result = lenet("datasets", "--format", "json")
+    assert [row["dataset"] for row in json.loads(result.stdout)] == ["optdigits/test", "optdigits/train"]
+    assert "it is the manifest of optdigits/test" in result.stderr
+
+
+@pytest.mark.slow
+def test_loopback_is_never_asked_of_a_proxy(lenet_process: Run, tmp_path: Path) -> None:
+    proxied = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "PREFECT_API_URL": ""}
+    result = lenet_process("ingest", "optdigits", **proxied)
+    assert (result.returncode, result.stderr) == (0, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
@@ -16,12 +17,13 @@ from flows.score import score
 from lenet_pipeline.engine import Engine
 from lenet_pipeline.errors import RegistryError, TrainingError, UnknownNameError
 from lenet_pipeline.lake import read_manifest
-from lenet_pipeline.promotion import promote_version, roll_back
+from lenet_pipeline.promotion import champion_reigns, promote_version, roll_back
 from lenet_pipeline.registry import find_champion, list_versions, read_version
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.training_sets import read_labelled
-from lenet_pipeline.warehouse import run_audit
+from lenet_pipeline.warehouse import PromotionRecord, run_audit
 
+NOW = datetime.now(UTC)
 TRAINING, TEST = "optdigits/train", "optdigits/test"
 
 
@@ -36,7 +38,7 @@ def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_resto
     ingest("optdigits", home=home)
     first = retrain([TRAINING], [TEST], epochs=1, home=home, actor="anna")
     score(TEST, home=home)
-    better = retrain([TRAINING], [TEST], epochs=25, home=home, actor="ben")
+    better = retrain([TRAINING], [TEST], epochs=15, home=home, actor="ben")
     score(TEST, home=home)
     no_better = retrain([TRAINING], [TEST], epochs=1, home=home, actor="cleo")
     assert [report.decision.action for report in (first, better, no_better)] == [
@@ -110,7 +112,7 @@ def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
     manifest = read_manifest(trained.lake, TRAINING)
     assert {(TRAINING, "train"), (TRAINING, "validation"), (TEST, "test")} <= inputs
     assert (TRAINING, manifest.fingerprint) in inputs
-    assert len(client.get_metric_history(version.training_run_id, "validation_accuracy")) == 25
+    assert len(client.get_metric_history(version.training_run_id, "validation_accuracy")) == 15
     figures = {item.path for item in client.list_artifacts(version.training_run_id, "figures")}
     assert {path.split("/")[-1].split("-")[0] for path in figures} == {"learning", "confusion", "worst"}
     model = mlflow.models.get_model_info(f"models:/digits/{version.version}")
@@ -133,3 +135,15 @@ def test_unknown_architectures_recipes_and_datasets_are_named_before_training(tr
 def test_training_on_nothing_says_what_to_do(home: Path) -> None:
     with pytest.raises(TrainingError, match="no dataset to train on; ingest one"):
         retrain([], home=home)
+
+
+def test_rolling_back_goes_past_a_promotion_that_was_recorded_twice() -> None:
+    def event(action: str, version: int) -> PromotionRecord:
+        return PromotionRecord("digits", action, "champion", version, None, "", NOW, "tester", None, None)
+
+    assert champion_reigns([event("promote", 1), event("promote", 2), event("promote", 2)], "digits") == [
+        1,
+        2,
+    ]
+    events = [event("promote", 1), event("promote", 2), event("rollback", 1), event("promote", 3)]
+    assert champion_reigns(events, "digits") == [1, 3]

@@ -10,8 +10,8 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from lenet_pipeline.appending import Append, append_digits
 from lenet_pipeline.engine import Preprocessing, TrainedModel, network_weights
-from lenet_pipeline.lake import Append, append_digits
 from lenet_pipeline.lenet5 import build_network
 from lenet_pipeline.recipes import initialise
 from lenet_pipeline.schema import BRIGHT_ON_DARK, DIGITS, IMAGE_SIDE, derive_digit_id

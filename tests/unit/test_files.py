@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lenet_pipeline.files import describe_os_error, file_sha256, write_new, written_whole
+from lenet_pipeline.files import describe_os_error, file_digest, write_new, written_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -122,4 +122,4 @@ def test_any_other_refusal_is_in_the_systems_own_words():
 def test_the_sha256_of_a_file_is_that_of_its_bytes(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"abc")
-    assert file_sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_digest(path, "sha256") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

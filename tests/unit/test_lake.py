@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 from digit_builders import digits_table, put
 
+from lenet_pipeline.appending import append_digits
 from lenet_pipeline.errors import LakeError, ManifestConflictError, ShardError, UnknownNameError
 from lenet_pipeline.fingerprints import fingerprint_digits, fingerprint_parts
 from lenet_pipeline.lake import (
     Manifest,
     Shard,
-    append_digits,
     commit_shards,
     find_manifest,
     list_datasets,
@@ -253,11 +254,27 @@ def test_datasets_are_listed_by_name_at_their_newest_version(lake):
     for name in ("b/x", "a/y", "a/x"):
         put(lake, name, digits_table(1))
     put(lake, "b/x", digits_table(2))
-    assert [(m.dataset, m.version, m.rows) for m in list_datasets(lake)] == [
-        ("a/x", 1, 1),
-        ("a/y", 1, 1),
-        ("b/x", 2, 2),
-    ]
+    assert list_datasets(lake) == ["a/x", "a/y", "b/x"]
+    newest = read_manifest(lake, "b/x")
+    assert (newest.version, newest.rows) == (2, 2)
+
+
+def test_a_copied_dataset_folder_is_not_taken_for_the_dataset_it_was_copied_from(lake):
+    put(lake, NAME, digits_table(1))
+    shutil.copytree(lake / NAME, lake / "copies" / "train")
+    with pytest.raises(LakeError, match=f"it is the manifest of {NAME}"):
+        read_manifest(lake, "copies/train")
+    assert read_manifest(lake, NAME).rows == 1
+
+
+def test_a_digit_that_comes_again_with_another_label_is_told_and_keeps_its_first(lake):
+    put(lake, NAME, digits_table(3, labels=[1, None, 3]))
+    again = put(lake, NAME, digits_table(3, labels=[8, 5, 3]))
+    assert (again.added, again.skipped) == (0, 3)
+    assert again.relabelled["label"].to_pylist() == [8, 5]
+    assert put(lake, NAME, digits_table(3, labels=[None, None, None])).relabelled.num_rows == 0
+    shard = read_manifest(lake, NAME).shards[0]
+    assert read_shard(lake, NAME, shard)["label"].to_pylist() == [1, None, 3]
 
 
 # Damage

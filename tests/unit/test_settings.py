@@ -71,7 +71,6 @@ def test_a_variable_of_no_setting_is_not_ours_to_refuse(monkeypatch):
         ("LENET_DATABASE_WAIT_S", "-1"),
         ("LENET_PROMOTION_ALPHA", "1"),
         ("LENET_REJECT_LIMIT_PCT", "101"),
-        ("LENET_MODEL_NAME", "Digits/../x"),
     ],
 )
 def test_a_malformed_variable_is_named_in_one_line_with_its_value(monkeypatch, name, value):

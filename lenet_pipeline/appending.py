@@ -1,0 +1,124 @@
+"""Appending: digits that a dataset does not have yet become new shards of it, in one committed version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lenet_pipeline.errors import ShardError
+from lenet_pipeline.fingerprints import one_array
+from lenet_pipeline.lake import Manifest, commit_shards, find_manifest, shard_path, write_shard
+from lenet_pipeline.schema import DIGITS
+
+_KNOWN = pa.schema([("digit_id", pa.binary(16)), ("label", pa.uint8())])
+
+
+@dataclass(frozen=True)
+class Append:
+    """What an append did: the dataset as it is now, and the digits added and already there.
+
+    ``relabelled`` are those of the latter, of schema ``DIGITS``, that came with another label than the
+    dataset has: the first label stays.
+    """
+
+    manifest: Manifest
+    added: int
+    skipped: int
+    relabelled: pa.Table
+
+
+def append_digits(
+    lake: Path, dataset: str, batches: Iterable[pa.Table], *, shard_rows: int, actor: str
+) -> Append:
+    """Write digits that the dataset does not have yet as new shards and commit them as one version.
+
+    Args:
+        lake: the lake's folder.
+        dataset: ``name/split``.
+        batches: tables of schema ``DIGITS``, of any size; at most one shard of them is held in memory.
+        shard_rows: most rows in one shard.
+        actor: who does it.
+
+    Raises:
+        LakeError: the disk refused, or the name is malformed.
+        ManifestConflictError: another writer committed meanwhile; nothing of it is lost, and running
+            the same command again adds what is still missing.
+    """
+    before = find_manifest(lake, dataset)
+    known = _known_digits(lake, before)
+    relabelled = [DIGITS.empty_table()]
+    skipped = 0
+
+    def fresh() -> Iterator[pa.Table]:
+        nonlocal known, skipped
+        for batch in batches:
+            is_new = _is_new(batch, known)
+            known = pa.concat_tables([known, _identities(batch.filter(is_new))]).combine_chunks()
+            repeated = batch.filter(pc.invert(is_new))
+            skipped += len(repeated)
+            relabelled.append(_with_another_label(repeated, known))
+            yield batch.filter(is_new)
+
+    shards = [write_shard(lake, dataset, rows) for rows in _regroup(fresh(), shard_rows)]
+    return Append(
+        manifest=commit_shards(lake, dataset, before, shards, actor=actor),
+        added=sum(shard.rows for shard in shards),
+        skipped=skipped,
+        relabelled=pa.concat_tables(relabelled),
+    )
+
+
+def _known_digits(lake: Path, manifest: Manifest | None) -> pa.Table:
+    """Return the identifiers and labels that a dataset has."""
+    known = [_KNOWN.empty_table()]
+    for shard in manifest.shards if manifest else ():
+        path = shard_path(lake, manifest.dataset, shard) if manifest else lake
+        try:
+            known.append(_identities(pq.read_table(path, columns=_KNOWN.names, partitioning=None)))
+        except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, AttributeError) as exc:
+            reason = str(exc).splitlines()[0]
+            raise ShardError(f"shard {path} cannot be read ({reason}); restore it from a backup") from exc
+    return pa.concat_tables(known).combine_chunks()
+
+
+def _identities(digits: pa.Table) -> pa.Table:
+    return pa.table([one_array(digits["digit_id"]).storage, one_array(digits["label"])], schema=_KNOWN)
+
+
+def _is_new(batch: pa.Table, known: pa.Table) -> pa.Array:
+    """Tell of each row whether its digit is neither known nor earlier in the batch."""
+    ids = one_array(batch["digit_id"]).storage
+    rows = pa.array(np.arange(len(ids)))
+    first = pa.table({"id": ids, "row": rows}).group_by("id").aggregate([("row", "min")])["row_min"]
+    is_known = pc.is_in(ids, value_set=one_array(known["digit_id"]))
+    return pc.and_(pc.is_in(rows, value_set=one_array(first)), pc.invert(is_known))
+
+
+def _with_another_label(repeated: pa.Table, known: pa.Table) -> pa.Table:
+    """Return the rows that have a label, and another one than the digit is known with."""
+    ids, labels = one_array(repeated["digit_id"]).storage, one_array(repeated["label"])
+    places = pc.index_in(ids, value_set=one_array(known["digit_id"]))
+    known_labels = one_array(known["label"]).take(places)
+    differs = pc.fill_null(pc.not_equal(labels, known_labels), fill_value=True)
+    return repeated.filter(pc.and_(pc.is_valid(labels), differs))
+
+
+def _regroup(batches: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Regroup tables of any size into tables of exactly ``rows``, the last one shorter."""
+    held: list[pa.Table] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += len(batch)
+        while count >= rows:
+            table = pa.concat_tables(held)
+            yield table.slice(0, rows).combine_chunks()
+            held, count = [table.slice(rows)], count - rows
+    if count:
+        yield pa.concat_tables(held).combine_chunks()
