@@ -52,7 +52,7 @@ def command(function: Function) -> Function:
 
     An error becomes one line on standard error and an exit code; ``--debug`` shows its traceback.
     """
-    return _with_common_options(function, default_home=None)
+    return _with_common_options(function)
 
 
 def command_in(default_home: Path) -> Callable[[Function], Function]:
@@ -60,15 +60,23 @@ def command_in(default_home: Path) -> Callable[[Function], Function]:
     return functools.partial(_with_common_options, default_home=default_home)
 
 
-def _with_common_options(function: Function, default_home: Path | None) -> Function:
+def service(function: Function) -> Function:
+    """Do what ``command`` does for one that runs until it is stopped: Prefect's lines are its log."""
+    return _with_common_options(function, is_quiet=False)
+
+
+def _with_common_options(
+    function: Function, default_home: Path | None = None, is_quiet: bool = True
+) -> Function:
     @functools.wraps(function)
     def run(*, home: Path | None, actor: str | None, debug: bool, **values: Any) -> None:
         # Prefect's own lines say nothing to whoever runs one command; its server keeps them all.
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "DEBUG" if debug else "CRITICAL")
+        if is_quiet:
+            os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "DEBUG" if debug else "CRITICAL")
         try:
             function(settings=read_settings(home or default_home, actor), **values)
         except KeyboardInterrupt:
-            say("interrupted; what is finished is kept, and the same command again does the rest")
+            say("interrupted; what is finished is kept; run the same command again")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except BrokenPipeError:  # whoever read our rows has seen enough, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

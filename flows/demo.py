@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from flows.commands.ingest import print_ingested
@@ -49,13 +51,19 @@ def _announce(number: int, verb: str, what: str) -> None:
 
 
 def _suggest(settings: Settings) -> None:
-    relative = settings.home.is_relative_to(Path.cwd())
-    home = f" --home {shlex.quote(str(settings.home.relative_to(Path.cwd()) if relative else settings.home))}"
+    lenet = "lenet" if shutil.which("lenet") else _short(Path(sys.executable).with_name("lenet"))
+    home = f" --home {_short(settings.home)}"
     console.print("[bold]Try next[/]")
     for suggestion, what in (
-        (f"lenet audit confusion{home}", "which digits it took for which"),
-        (f"lenet models{home}", "versions, promotions and why"),
-        ('lenet sql "from predictions select label, count(*) group by all"' + home, "your own question"),
+        (f"{lenet} audit confusion{home}", "which digits it took for which"),
+        (f"{lenet} models{home}", "versions, promotions and why"),
+        (f'{lenet} sql "from predictions limit 3"{home}', "your own question"),
     ):
         console.print(f"  {suggestion}", highlight=False, soft_wrap=True, markup=False)
         console.print(f"      {what}", style="dim", highlight=False)
+
+
+def _short(path: Path) -> str:
+    """Write a path as it can be typed here: relative where it lies below this folder."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -161,6 +161,8 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _write_file(rows: pa.Table, output_format: Format, output: Path) -> None:
+    if not output.absolute().parent.is_dir():
+        raise PipelineError(f"cannot write {output}: there is no folder {output.absolute().parent}")
     try:
         with written_whole(output) as temporary:
             if output_format is Format.PARQUET:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.command import command
+from flows.command import command, service
 from flows.output import Format, FormatOption, console, print_records
 from lenet_pipeline.settings import Settings
 
@@ -26,6 +26,10 @@ def score_command(
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Score every digit of a dataset once; a run that was cut off goes on where it stopped."""
+    from lenet_pipeline.lake import read_manifest
+
+    read_manifest(settings.lake, dataset)  # a mistyped name is told before anything is started
+
     from flows.prefect_server import start_prefect_server
     from flows.score import score
 
@@ -53,10 +57,10 @@ def print_report(report: ScoringReport) -> None:
         )
     console.print(f"  scoring run {report.scoring_run_id}")
     if report.plot:
-        console.print(f"  confidences drawn in plots/{report.plot.name}", soft_wrap=True, highlight=False)
+        console.print(f"  its confidences: {report.plot}", soft_wrap=True, highlight=False, markup=False)
 
 
-@command
+@service
 def serve_command(settings: Settings) -> None:
     """Serve the scheduled jobs to the Prefect server that PREFECT_API_URL names, until Ctrl-C."""
     from flows.deployments import serve_deployments

@@ -34,6 +34,11 @@ def train_command(
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Train a model, register it as challenger, and promote it if it is better beyond noise."""
+    from lenet_pipeline.lake import read_manifest
+
+    for dataset in [*datasets, *(tests or [])]:
+        read_manifest(settings.lake, dataset)  # a mistyped name is told before anything is started
+
     from flows.prefect_server import start_prefect_server
     from flows.retrain import retrain
 

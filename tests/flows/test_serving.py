@@ -10,13 +10,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deployments import build_deployments
 from lenet_pipeline.lake import read_manifest
@@ -81,33 +83,73 @@ def test_mlflow_serves_the_champion_over_http(trained: Settings, tmp_path: Path)
     assert all(row["label"] in range(10) and 0 <= row["confidence"] <= 1 for row in rows)
 
 
+@pytest.fixture
+def real_server(tmp_path: Path) -> Iterator[str]:
+    """A Prefect server as a person starts it: the shared one of the tests schedules nothing."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    prefect = str(Path(sys.executable).with_name("prefect"))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    environment |= {"PREFECT_HOME": str(tmp_path / "prefect"), "DO_NOT_TRACK": "1"}
+    environment |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    log = (tmp_path / "server.log").open("w")
+    command = [prefect, "server", "start", "--port", str(port)]
+    with (
+        log,
+        running(command, env=environment, stdout=log, stderr=log),
+        temporary_settings({PREFECT_API_URL: url}),
+    ):
+        wait_until(lambda: is_healthy(url), 60, tmp_path / "server.log")
+        yield url
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
+def is_healthy(url: str) -> bool:
+    try:
+        return bool(httpx.get(f"{url}/health", timeout=5).status_code == httpx.codes.OK)
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float, log: Path) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.5)
+
+
 @pytest.mark.slow
-def test_served_deployments_have_their_schedules_and_a_triggered_score_completes(
-    environment: dict[str, str], settings: Settings, tmp_path: Path
+def test_served_deployments_run_on_their_schedules_and_when_triggered(
+    real_server: str, environment: dict[str, str], settings: Settings, tmp_path: Path
 ) -> None:
-    log = (tmp_path / "log").open("w")
-    with log, running([sys.executable, "-m", "flows", "serve"], env=environment, stdout=log, stderr=log):
-        schedules: dict[str, list[str]] = {}
-        deadline = time.monotonic() + 90
-        while len(schedules) < 4:
-            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-            time.sleep(0.5)
-            with get_client(sync_client=True) as client:
-                schedules = {
-                    deployment.name: [item.schedule.cron for item in deployment.schedules]
-                    for deployment in client.read_deployments()
-                }
-        run = run_deployment(
-            "score/on-demand", parameters={"dataset": "optdigits/test"}, timeout=120, poll_interval=1
-        )
-    assert schedules == {
-        "weekly": ["0 3 * * 0"],
-        "nightly": ["0 2 * * *"],
-        "daily": ["0 6 * * *"],
-        "on-demand": [],
-    }
-    assert run.state is not None
-    assert run.state.is_completed(), (tmp_path / "log").read_text()
+    log = tmp_path / "serve.log"
+    variables = {**environment, "PREFECT_API_URL": real_server, "LENET_CHECK_CRON": "* * * * *"}
+    with (
+        log.open("w") as stream,
+        running([sys.executable, "-m", "flows", "serve"], env=variables, stdout=stream, stderr=stream),
+        get_client(sync_client=True) as client,
+    ):
+
+        def schedules() -> dict[str, list[str]]:
+            deployments = client.read_deployments()
+            return {item.name: [each.schedule.cron for each in item.schedules] for item in deployments}
+
+        def is_scheduled_check_done() -> bool:
+            runs = client.read_flow_runs()
+            return any(run.auto_scheduled and run.state and run.state.is_completed() for run in runs)
+
+        wait_until(lambda: len(schedules()) == 4, 90, log)
+        assert schedules() == {
+            "weekly": ["0 3 * * 0"],
+            "nightly": ["0 2 * * *"],
+            "daily": ["* * * * *"],
+            "on-demand": [],
+        }
+        parameters = {"dataset": "optdigits/test"}
+        run = run_deployment("score/on-demand", parameters=parameters, timeout=120, poll_interval=1)
+        assert run.state is not None
+        assert run.state.is_completed(), log.read_text()
+        wait_until(is_scheduled_check_done, 120, log)
     runs = run_audit(settings.database, 5, "runs", {}).to_pylist()
     assert [(row["dataset"], row["status"]) for row in runs] == [("optdigits/test", "done")]
 
