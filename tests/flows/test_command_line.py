@@ -217,10 +217,12 @@ def test_control_c_exits_with_130_and_the_next_run_goes_on(
     environment: dict[str, str], lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "flows", "train", "optdigits/train", "--epochs", "4000"]
+    before = settings.mlflow_database.stat().st_mtime_ns  # changes once the training run is open
     with subprocess.Popen(
         command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        time.sleep(12)
+        while process.poll() is None and settings.mlflow_database.stat().st_mtime_ns == before:
+            time.sleep(0.1)
         os.kill(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
