@@ -13,3 +13,5 @@ for _name, _value in (
     ("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL"),
 ):
     os.environ.setdefault(_name, _value)
+
+EXIT_INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -24,10 +25,19 @@ def check(home: Path | None = None, actor: str | None = None) -> int:
     results = check_home(read_settings(home, actor))
     rows = [{"check": item.query.name, "violations": len(item.violations)} for item in results]
     create_table_artifact(table=rows, key="check", description="Checks of the warehouse")
+    raise_if_failed(results)
+    return len(results)
+
+
+def raise_if_failed(results: Sequence[CheckResult]) -> None:
+    """Raise if any check returned rows.
+
+    Raises:
+        CheckFailed: at least one did; all of them are named.
+    """
     failed = [item.query.name for item in results if len(item.violations)]
     if failed:
         raise CheckFailed(f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}")
-    return len(results)
 
 
 def check_home(settings: Settings) -> list[CheckResult]:

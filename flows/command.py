@@ -15,11 +15,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from flows import EXIT_INTERRUPTED
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.files import describe_os_error
 from lenet_pipeline.settings import read_settings
-
-EXIT_INTERRUPTED = 130
 
 HomeOption = Annotated[
     Path | None,

@@ -8,7 +8,7 @@ import typer
 
 from flows.command import command
 from flows.output import Format, FormatOption, OutputOption, console, print_records, print_rows
-from lenet_pipeline.errors import CheckFailed, UnknownNameError
+from lenet_pipeline.errors import UnknownNameError
 from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def audit_command(
 @command
 def check_command(settings: Settings, output_format: FormatOption = Format.TABLE) -> None:
     """Run every check; exit with 3 when one finds something wrong."""
-    from flows.check import check_home
+    from flows.check import check_home, raise_if_failed
 
     results = check_home(settings)
     if output_format is Format.TABLE:
@@ -56,9 +56,7 @@ def check_command(settings: Settings, output_format: FormatOption = Format.TABLE
             ],
             output_format,
         )
-    failed = [item.query.name for item in results if len(item.violations)]
-    if failed:
-        raise CheckFailed(f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}")
+    raise_if_failed(results)
 
 
 @command
