@@ -1,33 +1,13 @@
-"""What a figure was measured on."""
+"""What a figure was measured on, with the versions of everything that a job runs through."""
 
 from __future__ import annotations
 
-import os
-import platform
 from importlib.metadata import version
-from pathlib import Path
 
-import torch
+from lenet_pipeline import machine
 
 
 def describe_machine() -> dict[str, str]:
-    """Return the processor, its cores and memory, the GPU if there is one, and the versions that matter."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
-        "memory": f"{memory / 2**30:.0f} GiB",
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "duckdb", "pyarrow", "mlflow", "prefect")},
-    }
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    """Return the machine's description and the versions that matter to a whole job."""
+    services = {name: version(name) for name in ("duckdb", "pyarrow", "mlflow", "prefect")}
+    return {**machine.describe_machine(), **services}

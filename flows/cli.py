@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from flows.commands.architectures import architectures_app, list_architectures
 from flows.commands.demo import demo_command
 from flows.commands.ingest import ingest_app, list_datasets_command
+from flows.commands.models import list_models, models_app
 from flows.commands.questions import audit_command, check_command, sql_command
+from flows.commands.reproduce import reproduce_command
 from flows.commands.score import score_command, serve_command
-from flows.commands.train import list_architectures, list_models, models_app, train_command
+from flows.commands.train import train_command
 
 app = typer.Typer(
     name="lenet",
@@ -45,6 +48,9 @@ app.add_typer(ingest_app, name="ingest", rich_help_panel=JOBS)
 app.command(
     "train", rich_help_panel=JOBS, epilog="Example: lenet train mnist/train --test mnist/test --epochs 5"
 )(train_command)
+app.command("reproduce", rich_help_panel=JOBS, epilog="Example: lenet reproduce lenet5+paper --quick")(
+    reproduce_command
+)
 app.command("score", rich_help_panel=JOBS, epilog="Example: lenet score mnist/test --model digits/3")(
     score_command
 )
@@ -54,8 +60,12 @@ app.command(
 app.command("datasets", rich_help_panel=THINGS, epilog="Example: lenet datasets --format json")(
     list_datasets_command
 )
-app.command("architectures", rich_help_panel=THINGS, epilog="Example: lenet architectures")(
-    list_architectures
+architectures_app.callback(invoke_without_command=True)(list_architectures)
+app.add_typer(
+    architectures_app,
+    name="architectures",
+    rich_help_panel=THINGS,
+    epilog="Example: lenet architectures show lenet5",
 )
 models_app.callback(invoke_without_command=True)(list_models)
 app.add_typer(models_app, name="models", rich_help_panel=THINGS, epilog="Example: lenet models --format json")

@@ -105,6 +105,14 @@ def _parameters(function: Function) -> list[inspect.Parameter]:
     ]
 
 
+def refuse_options_before_the_verb(context: typer.Context) -> None:
+    """Refuse ``lenet models --home X promote``: the verb would act on another home than X."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"write --{name} after {context.invoked_subcommand}, not before it")
+
+
 def say(message: str) -> None:
     """Say in one line on standard error what went wrong."""
     Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False)

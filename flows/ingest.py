@@ -1,9 +1,10 @@
-"""The ingest flow: digits from MNIST, from scikit-learn or from image files into the lake."""
+"""The ingest flows: digits from MNIST, scikit-learn, image files or printed in fonts into the lake."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -24,11 +25,15 @@ from lenet_pipeline.schema import REJECTS, derive_uuid
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.sources.batch import Reject
 from lenet_pipeline.sources.folder import ListedImage, list_images, read_images
+from lenet_pipeline.sources.fonts import read_font_folder, read_shipped_fonts, split_fonts
 from lenet_pipeline.sources.mnist import download_mnist, read_mnist
 from lenet_pipeline.sources.optdigits import read_optdigits
+from lenet_pipeline.sources.printed import print_digits
 from lenet_pipeline.warehouse import load_rejects
 
 Source = Literal["optdigits", "mnist", "images"]
+
+_DIGITS_A_PROCESS = 2_000  # fewer are printed before another process has started
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,66 @@ def ingest(
         outcome = store_known_digits(source, path, name, settings)
     create_table_artifact(table=[vars(row) for row in outcome], key="ingest", description="Digits ingested")
     return outcome
+
+
+@flow(name="ingest-printed", flow_run_name="ingest-{name}", validate_parameters=True)
+def ingest_printed(
+    fonts: Path | None = None,
+    name: str = "printed",
+    degradation: str = "medium",
+    per_font: int = 1000,
+    seed: int = 0,
+    home: Path | None = None,
+    actor: str | None = None,
+) -> list[Ingested]:
+    """Print digits in fonts, scan them badly, and put those that the lake does not have yet into it.
+
+    Args:
+        fonts: a folder of .ttf and .otf files; the fonts that matplotlib and Pillow ship where None.
+        name: of the datasets ``name/train`` and ``name/test``, which share no family of fonts.
+        degradation: how bad the scan is: none, light, medium or heavy.
+        per_font: how many digits of each font.
+        seed: another one gives other digits.
+        home: the pipeline's home, where not the settings'.
+        actor: who does it, where not the settings'.
+
+    Raises:
+        IngestError: the folder could not be read, or has fewer than two families of fonts.
+        UnknownNameError: there is no such degradation.
+        LakeError: the lake refused.
+    """
+    settings = read_settings(home, actor)
+    validate_dataset(f"{name}/train")
+    outcome = store_printed(fonts, name, degradation, per_font, seed, settings)
+    create_table_artifact(table=[vars(row) for row in outcome], key="ingest", description="Digits ingested")
+    return outcome
+
+
+@task(task_run_name="store-{name}", cache_policy=NO_CACHE)
+def store_printed(
+    folder: Path | None, name: str, degradation: str, per_font: int, seed: int, settings: Settings
+) -> list[Ingested]:
+    """Read fonts, record the rejects, and print the digits of each split into its dataset."""
+    if folder is None:
+        found, rejects = read_shipped_fonts(), list[Reject]()
+    else:
+        found, rejects = read_font_folder(folder, max_bytes=settings.image_max_bytes)
+    # A font that cannot be read belongs to no split; its reject is found under the first.
+    record_rejects(f"{name}/train", rejects, settings)
+    outcome = []
+    for split, fonts in split_fonts(found).items():
+        total = per_font * len(fonts)
+        with progress_bar(f"Printing {split}", total) as advance:
+            digits = print_digits(
+                fonts,
+                degradation=degradation,
+                per_font=per_font,
+                seed=seed,
+                processes=min(os.cpu_count() or 1, total // _DIGITS_A_PROCESS),
+                advance=advance,
+            )
+            outcome.append(_append(settings, f"{name}/{split}", digits))
+    return [replace(outcome[0], rejects=outcome[0].rejects + len(rejects)), *outcome[1:]]
 
 
 @task(task_run_name="store-{source}", cache_policy=NO_CACHE)
@@ -170,8 +235,13 @@ def _store(settings: Settings, dataset: str, digits: pa.Table, description: str)
                 yield part
                 advance(len(part))
 
+    return _append(settings, dataset, watched())
+
+
+def _append(settings: Settings, dataset: str, batches: Iterable[pa.Table]) -> Ingested:
+    """Append tables of digits to a dataset and record those that came with another label."""
     append = append_digits(
-        settings.lake, dataset, watched(), shard_rows=settings.shard_rows, actor=settings.actor
+        settings.lake, dataset, batches, shard_rows=settings.shard_rows, actor=settings.actor
     )
     relabelled = [_relabelled(digit) for digit in append.relabelled.to_pylist()]
     record_rejects(dataset, relabelled, settings)

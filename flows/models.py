@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import runtime
 
 from lenet_pipeline.promotion import Ledger, promote_version
-from lenet_pipeline.registry import Registry, ResolvedModel, read_version, resolve_version
+from lenet_pipeline.registry import ModelVersion, Registry, ResolvedModel, read_version, resolve_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import ModelVersionRecord, PromotionRecord, record_model_version
 
@@ -18,6 +18,18 @@ def open_registry(settings: Settings) -> Registry:
 def open_ledger(settings: Settings) -> Ledger:
     """Name the ledger of promotions of a home, with whoever writes in it."""
     return Ledger(settings.database, settings.database_wait_s, settings.actor, runtime.flow_run.id)
+
+
+def find_version(registry: Registry, reference: str) -> ModelVersion:
+    """Return the version that ``3``, ``champion``, ``digits/3`` or ``digits@champion`` names now.
+
+    Raises:
+        RegistryError: the reference is malformed.
+        UnknownNameError: there is no such model, alias or version.
+    """
+    if not {"/", "@"} & set(reference):
+        reference = f"{registry.model_name}{'/' if reference.isdecimal() else '@'}{reference}"
+    return resolve_version(registry, reference)
 
 
 def promote_by_hand(settings: Settings, version: int, reason: str) -> PromotionRecord:

@@ -104,13 +104,21 @@ def _print_table(rows: pa.Table, title: str) -> None:
         return
     shown = rows.slice(0, _MOST_TABLE_ROWS).to_pylist()
     filled = [name for name in rows.column_names if _has_value(shown, name)] or rows.column_names
-    texts = {name: [plain_text(row[name]) for row in shown] for name in filled}
+    texts = {name: _column_texts([row[name] for row in shown]) for name in filled}
     if _least_width(texts) > console.width and len(texts) > 2:
         _print_stacked(texts, title)
     else:
         _print_side_by_side(texts, {field.name for field in rows.schema if _is_number(field.type)}, title)
     if len(rows) > len(shown):
         console.print(f"… {len(rows) - len(shown):,} more rows; --format csv has them all", style="dim")
+
+
+def _column_texts(values: Sequence[Any]) -> list[str]:
+    """Show a column's values; where one count of it is grouped, all are."""
+    if all(type(value) is int or value is None for value in values):
+        is_grouped = any("," in plain_text(value) for value in values)
+        return [f"{value:,}" if is_grouped and value is not None else plain_text(value) for value in values]
+    return [plain_text(value) for value in values]
 
 
 def _has_value(shown: Sequence[Mapping[str, Any]], name: str) -> bool:

@@ -13,20 +13,28 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from flows.models import open_ledger, open_registry, record_version
 from flows.progress import progress_bar
-from lenet_pipeline.engine import Engine, choose_device
+from lenet_pipeline.engine import Engine, choose_device, load_network
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.evaluation import Evaluation, evaluate
 from lenet_pipeline.figures import draw_confusion, draw_learning_curves, draw_worst_mistakes
 from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.lake import list_datasets, read_manifest
 from lenet_pipeline.lenet5 import find_architecture
+from lenet_pipeline.network_figures import draw_feature_maps, draw_filters
 from lenet_pipeline.promotion import judge_challenger, record_challenger
 from lenet_pipeline.recipes import Recipe, find_recipe
-from lenet_pipeline.registry import ModelVersion, TrainingRun, read_version, training_run
+from lenet_pipeline.registry import (
+    ALL_DIGITS,
+    TRAIN_SPLIT,
+    ModelVersion,
+    TrainingRun,
+    read_version,
+    training_run,
+)
 from lenet_pipeline.revision import code_revision
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.training import Epoch, TrainingResult, train_network
-from lenet_pipeline.training_sets import LabelledDigits, read_labelled, read_splits
+from lenet_pipeline.training_sets import SPLITS, LabelledDigits, join_digits, read_labelled, read_splits
 from lenet_pipeline.warehouse import PromotionRecord
 
 
@@ -50,6 +58,8 @@ class RetrainingReport:
     version: int
     architecture: str
     recipe: str
+    effort: str
+    trained_on: str
     training_run_id: str
     training_digits: int
     validation_digits: int
@@ -57,7 +67,7 @@ class RetrainingReport:
     best_epoch: int
     epochs: int
     images_per_second: float
-    validation_accuracy: float
+    validation_accuracy: float | None
     tests: tuple[TestResult, ...]
     decision: PromotionRecord
 
@@ -70,9 +80,14 @@ class TrainingJob:
     tests: tuple[str, ...]
     architecture: str
     recipe: Recipe
+    all_digits: bool
     epochs: int
     seed: int
     device: str
+
+    @property
+    def trained_on(self) -> str:
+        return ALL_DIGITS if self.all_digits else TRAIN_SPLIT
 
 
 @flow(name="retrain", flow_run_name="retrain-{architecture}-{recipe}", validate_parameters=True)
@@ -81,6 +96,8 @@ def retrain(
     tests: list[str] | None = None,
     architecture: str = "lenet5",
     recipe: str = "modern",
+    effort: str = "quick",
+    all_digits: bool = False,
     epochs: PositiveInt | None = None,
     seed: NonNegativeInt = 0,
     device: str = "auto",
@@ -94,6 +111,10 @@ def retrain(
         tests: the datasets to report on, used once, at the end.
         architecture: a name in ``lenet5.ARCHITECTURES``.
         recipe: a name in ``recipes.RECIPES``.
+        effort: ``quick`` or ``best``, for recipes that have both.
+        all_digits: learn from the validation and gate digits too: nothing then chooses the epoch or the
+            temperature, and such a version is promoted only by hand. A recipe that does not validate,
+            as the paper's, always does so.
         epochs: passes over the training digits, where not the recipe's own.
         seed: of initial weights, order and distortions.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -106,7 +127,7 @@ def retrain(
     """
     settings = read_settings(home, actor)
     find_architecture(architecture)
-    chosen = find_recipe(recipe)
+    chosen = find_recipe(recipe, effort)
     choose_device(device)
     names = datasets or [name for name in list_datasets(settings.lake) if name.endswith("/train")]
     if not names:
@@ -114,7 +135,14 @@ def retrain(
     for dataset in [*names, *(tests or [])]:
         read_manifest(settings.lake, dataset)
     job = TrainingJob(
-        tuple(names), tuple(tests or ()), architecture, chosen, epochs or chosen.epochs, seed, device
+        tuple(names),
+        tuple(tests or ()),
+        architecture,
+        chosen,
+        all_digits or not chosen.validates,
+        epochs or chosen.epochs,
+        seed,
+        device,
     )
     trained = train_challenger(job, settings)
     report = judge(job, trained, settings)
@@ -142,23 +170,31 @@ def train_challenger(job: TrainingJob, settings: Settings) -> Trained:
     splits = read_splits(settings.lake, manifests)
     if not len(splits["gate"]):
         raise TrainingError(f"too few labelled digits in {', '.join(job.datasets)}: the gate has none")
-    sizes = (len(splits["train"]), len(splits["validation"]), len(splits["gate"]))
+    training, validation = _choose_digits(splits, job.all_digits)
+    sizes = (len(training), len(validation) if validation else 0, len(splits["gate"]))
     parameters = _parameters(job, sizes)
     tags = {"actor": settings.actor, "flow_run_id": str(runtime.flow_run.id)}
     with training_run(registry, f"{job.architecture}-{job.recipe.name}", parameters, tags) as run:
         for manifest in manifests:
-            for context in ("train", "validation", "gate"):
+            for context in ("train",) if job.all_digits else SPLITS:
                 run.log_dataset(manifest.dataset, manifest.fingerprint, context)
-        result = _train(job, splits["train"], splits["validation"], run)
+        result = _train(job, training, validation, run)
         best = result.epochs[result.best_epoch - 1]
-        run.log_metrics({"best_epoch": best.number, "best_validation_accuracy": best.validation_accuracy})
+        run.log_metrics({"best_epoch": best.number})
+        if best.validation_accuracy is not None:
+            run.log_metrics({"best_validation_accuracy": best.validation_accuracy})
         run.log_figure(draw_learning_curves(result.epochs), "learning-curves")
+        network, example = load_network(result.model), (validation or splits["gate"]).images[0]
+        run.log_figure(draw_filters(network), "c1-filters")
+        run.log_figure(draw_feature_maps(network, result.model.preprocessing, example), "feature-maps")
         tests = _test(job, result, settings, run)
         version = run.register(
             result.model,
             tags={
                 "architecture": job.architecture,
                 "recipe": job.recipe.name,
+                "effort": job.recipe.effort,
+                "trained_on": job.trained_on,
                 "actor": settings.actor,
                 "training_fingerprint": fingerprint,
                 "code_revision": code_revision(),
@@ -182,6 +218,8 @@ def judge(job: TrainingJob, trained: Trained, settings: Settings) -> RetrainingR
         version=trained.version.version,
         architecture=job.architecture,
         recipe=job.recipe.name,
+        effort=job.recipe.effort,
+        trained_on=job.trained_on,
         training_run_id=trained.version.training_run_id,
         training_digits=trained.sizes[0],
         validation_digits=trained.sizes[1],
@@ -195,20 +233,22 @@ def judge(job: TrainingJob, trained: Trained, settings: Settings) -> RetrainingR
     )
 
 
+def _choose_digits(
+    splits: dict[str, LabelledDigits], all_digits: bool
+) -> tuple[LabelledDigits, LabelledDigits | None]:
+    """Return what to learn from and what to validate with, if anything is left for that."""
+    if not all_digits:
+        return splits["train"], splits["validation"]
+    return join_digits([splits[split] for split in SPLITS]), None
+
+
 def _train(
-    job: TrainingJob, training: LabelledDigits, validation: LabelledDigits, run: TrainingRun
+    job: TrainingJob, training: LabelledDigits, validation: LabelledDigits | None, run: TrainingRun
 ) -> TrainingResult:
     def report(epoch: Epoch) -> None:
-        run.log_metrics(
-            {
-                "training_loss": epoch.training_loss,
-                "validation_loss": epoch.validation_loss,
-                "validation_accuracy": epoch.validation_accuracy,
-                "learning_rate": epoch.learning_rate,
-                "images_per_second": epoch.images_per_second,
-            },
-            step=epoch.number,
-        )
+        figures = {name: value for name, value in vars(epoch).items() if value is not None}
+        figures.pop("number")
+        run.log_metrics(figures, step=epoch.number)
 
     per_epoch = len(training) // job.recipe.batch_size * job.recipe.batch_size
     with progress_bar(f"Training {job.architecture}", job.epochs * per_epoch) as advance:
@@ -252,6 +292,7 @@ def _test_metrics(dataset: str, outcome: Evaluation) -> dict[str, float]:
     return {
         f"{dataset}/accuracy": outcome.accuracy,
         f"{dataset}/correct": outcome.correct,
+        f"{dataset}/digits": outcome.digits,
         f"{dataset}/log_loss": outcome.log_loss,
     }
 
@@ -262,6 +303,7 @@ def _parameters(job: TrainingJob, sizes: tuple[int, int, int]) -> dict[str, obje
         "datasets": ", ".join(job.datasets),
         "tests": ", ".join(job.tests),
         "architecture": job.architecture,
+        "trained_on": job.trained_on,
         "epochs": job.epochs,
         "seed": job.seed,
         "device": job.device,
@@ -273,7 +315,10 @@ def _parameters(job: TrainingJob, sizes: tuple[int, int, int]) -> dict[str, obje
 
 
 def _describe(report: RetrainingReport) -> str:
-    lines = [
+    lines = []
+    if report.validation_accuracy is not None:
+        lines.append(f"| validation split | | {report.validation_accuracy:.2%} |")
+    lines += [
         f"| {test.dataset} | {test.correct:,} of {test.digits:,} | {test.accuracy:.2%} |"
         for test in report.tests
     ]
@@ -285,7 +330,6 @@ def _describe(report: RetrainingReport) -> str:
             "",
             "| digits | right | accuracy |",
             "|---|---|---|",
-            f"| validation split | | {report.validation_accuracy:.2%} |",
             *lines,
         ]
     )

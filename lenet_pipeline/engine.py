@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lenet_pipeline.errors import ScoringError
 from lenet_pipeline.fingerprints import fingerprint_record
+from lenet_pipeline.fused import fused
 from lenet_pipeline.lenet5 import DigitNetwork, build_network
 from lenet_pipeline.schema import IMAGE_SIDE
 
@@ -108,6 +109,7 @@ class Engine:
         self._preprocessing = model.preprocessing
         self._temperature = model.temperature
         self._network = load_network(model).to(self.device).eval()
+        self._fused = fused(self._network)
 
     @torch.inference_mode()
     def score(self, images: Images, advance: Callable[[int], None] = lambda _: None) -> Scores:
@@ -148,8 +150,7 @@ class Engine:
     def _forward(self, images: Images) -> Tensor:
         # Arrow's buffers are read-only, which torch warns of; scoring writes into none of its inputs.
         batch = torch.from_numpy(np.require(images, requirements=["C", "W"])).to(self.device)
-        scores: Tensor = self._network(self._preprocessing.apply(batch))
-        return scores
+        return self._fused(self._preprocessing.apply(batch))
 
 
 def choose_device(device: str) -> torch.device:

@@ -17,18 +17,22 @@ _TRAINING, _VALIDATION = "#4477aa", "#cc6677"  # told apart by colour-blind read
 
 
 def draw_learning_curves(epochs: Sequence[Epoch]) -> Figure:
-    """Draw loss and validation error by epoch."""
+    """Draw loss by epoch and, where digits validated it, the validation error."""
     numbers = [epoch.number for epoch in epochs]
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    loss, error = figure.subplots(1, 2)
+    wrong = [
+        100 * (1 - epoch.validation_accuracy) for epoch in epochs if epoch.validation_accuracy is not None
+    ]
+    figure = Figure(figsize=(9 if wrong else 5, 3.5), layout="constrained")
+    loss, *rest = figure.subplots(1, 2 if wrong else 1, squeeze=False)[0]
     loss.plot(numbers, [epoch.training_loss for epoch in epochs], color=_TRAINING, label="training")
-    loss.plot(numbers, [epoch.validation_loss for epoch in epochs], color=_VALIDATION, label="validation")
     loss.set(xlabel="epoch", ylabel="loss (nats)", yscale="log")
+    if wrong:
+        validation_losses = [epoch.validation_loss for epoch in epochs]
+        loss.plot(numbers, validation_losses, color=_VALIDATION, label="validation")
+        rest[0].plot(numbers, wrong, color=_VALIDATION, marker=".")
+        rest[0].set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, None))
     loss.legend(frameon=False)
-    wrong = [100 * (1 - epoch.validation_accuracy) for epoch in epochs]
-    error.plot(numbers, wrong, color=_VALIDATION, marker=".")
-    error.set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, None))
-    for axes in (loss, error):
+    for axes in (loss, *rest):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -66,16 +70,17 @@ def draw_confidences(histogram: pa.Table, title: str) -> Figure:
 def draw_worst_mistakes(
     images: Images, labels: npt.NDArray[np.uint8], scores: Scores, title: str, most: int = 30
 ) -> Figure:
-    """Draw the mistakes the model was surest of, each with its truth, prediction and confidence."""
+    """Draw the mistakes the model was surest of, each with the probabilities of prediction and truth."""
     wrong = np.flatnonzero(scores.labels != labels)
     surest = wrong[np.argsort(-scores.confidences[wrong], kind="stable")][:most]
     rows = max(1, -(-len(surest) // 10))
-    figure = Figure(figsize=(10, 1.4 * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(10, 1.5 * rows + 0.5), layout="constrained")
     figure.suptitle(f"{title}: {len(wrong)} mistakes" + (f", the {most} surest" if len(wrong) > most else ""))
     for place in figure.subplots(rows, 10, squeeze=False).flat:
         place.axis("off")
     for place, index in zip(figure.axes, surest, strict=False):
         place.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
-        confidence = scores.confidences[index]
-        place.set_title(f"{labels[index]} read as {scores.labels[index]}\n{confidence:.0%} sure", fontsize=8)
+        truth, predicted = labels[index], scores.labels[index]
+        shares = (f"{digit}: {scores.probabilities[index, digit]:.1%}" for digit in (predicted, truth))
+        place.set_title("\n".join([f"{truth} read as {predicted}", *shares]), fontsize=8)
     return figure

@@ -1,110 +1,52 @@
 """The architectures: LeNet-5 as published in 1998, and its well-known variants.
 
-Source: LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition",
-Proceedings of the IEEE 86(11), 1998; sections II.B and III, appendix A. Layers carry the paper's names.
+Each is a chain of layers that carry the paper's names (LeCun et al., 1998, section II.B). One table,
+``ARCHITECTURES``, defines them: adding one is a function that lists its layers and an entry there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
-from lenet_pipeline.bitmaps import digit_bitmaps
 from lenet_pipeline.errors import UnknownNameError
-
-# Table I of the paper: the S2 maps that each of the sixteen C3 maps sees.
-C3_CONNECTIONS: tuple[tuple[int, ...], ...] = (
-    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
-    (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
-    (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
-    (0, 1, 2, 3, 4, 5),
-)  # fmt: skip
+from lenet_pipeline.layers import (
+    C3_CONNECTIONS,
+    Activation,
+    AveragePooling,
+    EuclideanRadialBasis,
+    MaximumPooling,
+    PartialConvolution,
+    Pooling,
+    Rectifier,
+    ScaledTanh,
+    Subsampling,
+    Tanh,
+)
 
 # Guess: the constant j of equation 9. The paper says only that it is positive; at 10, an image whose
 # F6 code is further from every bitmap than five flipped pixels is more likely rubbish than a digit.
 RUBBISH_PENALTY = 10.0
 
 
-class ScaledTanh(nn.Module):
-    """Squash with A tanh(S a), A = 1.7159 and S = 2/3, so that f(1) = 1 and f(-1) = -1 (appendix A)."""
-
-    def forward(self, activation: Tensor) -> Tensor:
-        return 1.7159 * torch.tanh(activation * (2.0 / 3.0))
-
-
-class Subsampling(nn.Module):
-    """Add each 2x2 neighbourhood, times one trainable coefficient a map, plus one bias (section II.B).
-
-    Takes float32 (n, maps, height, width) and returns float32 (n, maps, height / 2, width / 2).
-    """
-
-    def __init__(self, maps: int) -> None:
-        super().__init__()
-        self.coefficient = nn.Parameter(torch.empty(maps))
-        self.bias = nn.Parameter(torch.zeros(maps))
-        # Guess: like every other weight, uniform in +-2.4 / fan-in with four inputs (appendix A).
-        nn.init.uniform_(self.coefficient, -2.4 / 4, 2.4 / 4)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        total = 4.0 * nn.functional.avg_pool2d(maps, 2)
-        return total * self.coefficient[:, None, None] + self.bias[:, None, None]
-
-
-class PartialConvolution(nn.Module):
-    """Convolve 5x5 where each output map sees only the input maps its table row names (table I).
-
-    Only the kernels that exist are parameters: (connections, 5, 5) weights and one bias an output map.
-    """
-
-    def __init__(self, inputs: int, connections: tuple[tuple[int, ...], ...]) -> None:
-        super().__init__()
-        self.inputs, self.outputs = inputs, len(connections)
-        places = [row * inputs + column for row, seen in enumerate(connections) for column in seen]
-        self.places: Tensor
-        self.register_buffer("places", torch.tensor(places), persistent=False)
-        self.weight = nn.Parameter(torch.empty(len(places), 5, 5))
-        self.bias = nn.Parameter(torch.zeros(self.outputs))
-        self.fan_in = torch.tensor([25.0 * len(seen) for seen in connections for _ in seen])
-        with torch.no_grad():
-            self.weight.uniform_(-2.4, 2.4).div_(self.fan_in[:, None, None])
-
-    def dense_weight(self) -> Tensor:
-        """Return the kernels as a full (outputs, inputs, 5, 5) convolution with zeros between."""
-        blank = self.weight.new_zeros(self.outputs * self.inputs, 5, 5)
-        return blank.index_copy(0, self.places, self.weight).view(-1, self.inputs, 5, 5)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return nn.functional.conv2d(maps, self.dense_weight(), self.bias)
-
-
-class EuclideanRadialBasis(nn.Module):
-    """Measure the squared distance to each digit's fixed bitmap: y_i = sum_j (x_j - w_ij)^2 (equation 7).
-
-    Takes float32 (n, 84) and returns the penalties, float32 (n, 10), zero or more.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bitmaps: Tensor
-        self.register_buffer("bitmaps", torch.from_numpy(digit_bitmaps()), persistent=False)
-
-    def forward(self, code: Tensor) -> Tensor:
-        difference = code[:, None, :] - self.bitmaps
-        return difference.square().sum(dim=2)
-
-
-class DigitNetwork(nn.Module):
-    """A network from preprocessed images to one log score a digit class.
+class DigitNetwork(nn.Sequential):
+    """A chain of layers from preprocessed images to one log score a digit class.
 
     ``forward`` takes float32 (n, 1, height, width) and returns float32 (n, 10): the logarithm of each
     class's unnormalised probability. ``rubbish_score`` is the same for 'none of the ten', a constant,
     or None where the architecture has no such class.
     """
 
-    rubbish_score: float | None = None
+    def __init__(self, layers: dict[str, nn.Module], rubbish_score: float | None = None) -> None:
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                initialise_uniform(layer)
+        self.rubbish_score = rubbish_score
 
     def scores_with_rubbish(self, scores: Tensor) -> Tensor:
         """Append the rubbish class as an eleventh column where there is one: (n, 10) to (n, 11)."""
@@ -121,52 +63,6 @@ class DigitNetwork(nn.Module):
         return nn.functional.cross_entropy(self.scores_with_rubbish(scores), labels)
 
 
-class LeNet5(DigitNetwork):
-    """LeNet-5 exactly as published: 60,000 trainable parameters (section II.B)."""
-
-    rubbish_score = -RUBBISH_PENALTY
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.c1 = nn.Conv2d(1, 6, 5)
-        self.s2 = Subsampling(6)
-        self.c3 = PartialConvolution(6, C3_CONNECTIONS)
-        self.s4 = Subsampling(16)
-        self.c5 = nn.Conv2d(16, 120, 5)
-        self.f6 = nn.Linear(120, 84)
-        self.output = EuclideanRadialBasis()
-        self.squash = ScaledTanh()
-        for layer in (self.c1, self.c5, self.f6):
-            initialise_uniform(layer)
-
-    def forward(self, image: Tensor) -> Tensor:
-        squash = self.squash
-        maps = squash(self.s2(squash(self.c1(image))))
-        maps = squash(self.s4(squash(self.c3(maps))))
-        features = squash(self.c5(maps)).flatten(1)
-        penalties: Tensor = self.output(squash(self.f6(features)))
-        return -penalties
-
-
-class LeNet5Softmax(DigitNetwork):
-    """LeNet-5 as it is usually taught: plain average pooling, full C3, softmax; 61,706 parameters."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.c1 = nn.Conv2d(1, 6, 5)
-        self.c3 = nn.Conv2d(6, 16, 5)
-        self.c5 = nn.Conv2d(16, 120, 5)
-        self.f6 = nn.Linear(120, 84)
-        self.output = nn.Linear(84, 10)
-
-    def forward(self, image: Tensor) -> Tensor:
-        maps = nn.functional.avg_pool2d(torch.tanh(self.c1(image)), 2)
-        maps = nn.functional.avg_pool2d(torch.tanh(self.c3(maps)), 2)
-        features = torch.tanh(self.c5(maps)).flatten(1)
-        scores: Tensor = self.output(torch.tanh(self.f6(features)))
-        return scores
-
-
 def initialise_uniform(layer: nn.Conv2d | nn.Linear) -> None:
     """Draw weights uniformly in +-2.4 / fan-in and set biases to zero (appendix A)."""
     limit = 2.4 / layer.weight[0].numel()
@@ -175,23 +71,97 @@ def initialise_uniform(layer: nn.Conv2d | nn.Linear) -> None:
         nn.init.zeros_(layer.bias)
 
 
+def _lenet5() -> DigitNetwork:
+    return DigitNetwork(
+        {
+            "c1": nn.Conv2d(1, 6, 5),
+            "c1_squash": ScaledTanh(),
+            "s2": Subsampling(6),
+            "s2_squash": ScaledTanh(),
+            "c3": PartialConvolution(6, C3_CONNECTIONS),
+            "c3_squash": ScaledTanh(),
+            "s4": Subsampling(16),
+            "s4_squash": ScaledTanh(),
+            "c5": nn.Conv2d(16, 120, 5),
+            "c5_squash": ScaledTanh(),
+            "c5_flat": nn.Flatten(),
+            "f6": nn.Linear(120, 84),
+            "f6_squash": ScaledTanh(),
+            "output": EuclideanRadialBasis(),
+        },
+        rubbish_score=-RUBBISH_PENALTY,
+    )
+
+
+def _as_taught(
+    activation: type[Activation],
+    pooling: type[Pooling],
+    *,
+    kernel: int = 5,
+    flat: int,
+    dense: tuple[int, ...],
+) -> DigitNetwork:
+    """Full convolutions of 6 and 16 maps, pooling without parameters, dense layers, softmax."""
+    layers: dict[str, nn.Module] = {
+        "c1": nn.Conv2d(1, 6, kernel),
+        "c1_squash": activation(),
+        "s2": pooling(),
+        "c3": nn.Conv2d(6, 16, kernel),
+        "c3_squash": activation(),
+        "s4": pooling(),
+        "s4_flat": nn.Flatten(),
+    }
+    for name, (inputs, outputs) in zip(("c5", "f6"), pairwise((flat, *dense)), strict=False):
+        layers |= {name: nn.Linear(inputs, outputs), f"{name}_squash": activation()}
+    return DigitNetwork({**layers, "output": nn.Linear(dense[-1], 10)})
+
+
 @dataclass(frozen=True)
 class Architecture:
-    """A named network: what it is, how to build it, how many trainable parameters it must have."""
+    """A named network: what it is, how to build it, how many trainable parameters it must have.
+
+    ``padding_px`` of paper around the 28x28 digit make its input.
+    """
 
     name: str
     summary: str
     parameters: int
+    padding_px: int
     build: Callable[[], DigitNetwork]
 
 
-ARCHITECTURES: dict[str, Architecture] = {
-    architecture.name: architecture
-    for architecture in (
-        Architecture("lenet5", "as published in 1998: partial C3, bitmap outputs", 60_000, LeNet5),
-        Architecture("lenet5-softmax", "as taught: full C3, average pooling, softmax", 61_706, LeNet5Softmax),
-    )
-}
+_TABLE = (
+    Architecture("lenet5", "as published in 1998: partial C3, bitmap outputs", 60_000, 2, _lenet5),
+    Architecture(
+        "lenet5-softmax",
+        "as taught: full C3, average pooling, softmax",
+        61_706,
+        2,
+        lambda: _as_taught(Tanh, AveragePooling, flat=400, dense=(120, 84)),
+    ),
+    Architecture(
+        "lenet5-28",
+        "the same without padding, as Keras tutorials do",
+        44_426,
+        0,
+        lambda: _as_taught(Tanh, AveragePooling, flat=256, dense=(120, 84)),
+    ),
+    Architecture(
+        "lenet-3x3",
+        "3x3 kernels, no padding, one dense layer of 128",
+        53_558,
+        0,
+        lambda: _as_taught(Tanh, AveragePooling, kernel=3, flat=400, dense=(128,)),
+    ),
+    Architecture(
+        "lenet5-relu",
+        "ReLU, maximum pooling, softmax",
+        61_706,
+        2,
+        lambda: _as_taught(Rectifier, MaximumPooling, flat=400, dense=(120, 84)),
+    ),
+)
+ARCHITECTURES: dict[str, Architecture] = {architecture.name: architecture for architecture in _TABLE}
 
 
 def find_architecture(name: str) -> Architecture:

@@ -15,6 +15,7 @@ from lenet_pipeline.engine import Engine
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.evaluation import Comparison, compare
 from lenet_pipeline.registry import (
+    ALL_DIGITS,
     CHALLENGER,
     CHAMPION,
     ModelVersion,
@@ -81,6 +82,8 @@ def judge_challenger(
 ) -> PromotionRecord:
     """Promote a challenger if it is better than the champion on the gate's digits beyond noise.
 
+    Where either learned from those digits, nothing can be judged by them: that is left to a person.
+
     Args:
         ledger: where the outcome is recorded.
         registry: where the versions are.
@@ -93,6 +96,10 @@ def judge_challenger(
         What was recorded: ``promote``, or ``refuse`` with the champion that stays as former version.
     """
     champion = find_champion(registry)
+    for version in (challenger, champion):
+        if version and version.trained_on == ALL_DIGITS:
+            reason = f"version {version.version} learned from the gate's digits too: promote by hand"
+            return ledger.record("refuse", CHAMPION, challenger, champion, reason)
     if champion is None:
         return _promote(ledger, registry, challenger, None, "no champion yet", None)
     comparison = compare(

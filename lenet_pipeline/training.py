@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lenet_pipeline.calibration import fit_temperature
-from lenet_pipeline.engine import Engine, Preprocessing, TrainedModel, choose_device, network_weights
+from lenet_pipeline.distortions import distort
+from lenet_pipeline.engine import Engine, Floats, Preprocessing, TrainedModel, choose_device, network_weights
 from lenet_pipeline.errors import ScoringError, TrainingError
 from lenet_pipeline.evaluation import mean_log_loss
-from lenet_pipeline.lenet5 import DigitNetwork, build_network
-from lenet_pipeline.recipes import Recipe, distort, initialise
+from lenet_pipeline.fused import fused
+from lenet_pipeline.lenet5 import DigitNetwork, build_network, find_architecture
+from lenet_pipeline.levenberg_marquardt import DiagonalLevenbergMarquardt
+from lenet_pipeline.one_pattern import OnePattern
+from lenet_pipeline.optimizers import build_optimizer, learning_rate, set_learning_rate
+from lenet_pipeline.recipes import Recipe, initialise
 from lenet_pipeline.training_sets import LabelledDigits
+
+# Images are preprocessed and distorted this many at a time, whatever the batch: small tensors cost as
+# much in calls as in arithmetic.
+_CHUNK = 512
+_ESTIMATE_PATTERNS = 500  # appendix C: what the second derivatives are estimated on, before each pass
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training digits did."""
+    """What one pass over the training digits did; validation is None where no digit validates."""
 
     number: int
     learning_rate: float
     training_loss: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     images_per_second: float
 
 
@@ -44,27 +55,31 @@ def train_network(
     architecture: str,
     recipe: Recipe,
     training: LabelledDigits,
-    validation: LabelledDigits,
+    validation: LabelledDigits | None,
     *,
     seed: int = 0,
     epochs: int | None = None,
     device: str = "auto",
+    keep: Literal["best", "last"] = "best",
     advance: Callable[[int], None] = lambda _: None,
     report: Callable[[Epoch], None] = lambda _: None,
 ) -> TrainingResult:
     """Train a network; keep the epoch with the best validation accuracy, then the lowest loss.
 
-    The same arguments give the same weights, to the bit, on the same CPU with as many threads.
+    Without digits to validate with, keep the last epoch, and 1 as temperature; also where ``keep`` is
+    ``last``: then the validation digits only watch. The same arguments give the same weights, to the
+    bit, on the same CPU with as many threads.
 
     Args:
         architecture: a name in ``lenet5.ARCHITECTURES``.
         recipe: how to train.
         training: the digits to learn from.
-        validation: the digits that choose the epoch and the temperature.
+        validation: the digits that choose the epoch and the temperature, or None.
         seed: of initial weights, order and distortions.
         epochs: passes over the training digits, where not the recipe's own.
         device: ``auto``, ``cpu`` or ``cuda``.
-        advance: called with the number of images learned after each batch.
+        keep: which epoch.
+        advance: called with the number of images learned, now and then.
         report: called after each epoch.
 
     Raises:
@@ -72,93 +87,152 @@ def train_network(
         UnknownNameError: no architecture has this name.
         ScoringError: the device is not there.
     """
-    if len(training) < recipe.batch_size or not len(validation):
-        raise TrainingError(
-            f"{len(training)} digits to train on and {len(validation)} to validate with are too few; "
-            f"ingest more: at least {recipe.batch_size} to train on are needed"
-        )
+    _require_digits(training, validation, recipe)
     passes = recipe.epochs if epochs is None else epochs
-    learner = _Learner(
-        architecture, recipe, seed, device, steps=max(1, passes * (len(training) // recipe.batch_size))
-    )
-    history: list[Epoch] = []
-    best: tuple[tuple[float, float], TrainedModel] | None = None
-    best_epoch = 0
-    for number in range(1, passes + 1):
-        started, learning_rate = time.perf_counter(), learner.learning_rate
-        loss, seen = learner.learn(training, advance)
-        speed = seen / (time.perf_counter() - started)
-        validation_loss, accuracy = _validate(learner.model(), validation, device)
-        if not np.isfinite(loss + validation_loss):  # the very last step shows in the latter alone
-            raise TrainingError(f"the loss is no longer a number in epoch {number}; lower the learning rate")
-        history.append(Epoch(number, learning_rate, loss, validation_loss, accuracy, speed))
-        report(history[-1])
-        merit = (accuracy, -validation_loss)
-        if best is None or merit > best[0]:
-            best, best_epoch = (merit, learner.model()), number
-    if best is None:
+    if passes < 1:
         raise TrainingError("a training job needs at least one epoch")
-    kept = best[1]
-    temperature = fit_temperature(Engine(kept, device).raw_scores(validation.images), validation.labels)
-    return TrainingResult(replace(kept, temperature=temperature), tuple(history), best_epoch)
+    learner = _Learner(architecture, recipe, training, passes, seed, device)
+    chooses = validation is not None and keep == "best"
+    history: list[Epoch] = []
+    kept, best_epoch, best_merit = learner.model(), 0, (-1.0, 0.0)
+    for number in range(1, passes + 1):
+        started, rate = time.perf_counter(), learner.learning_rate
+        loss, seen = learner.learn(advance)
+        speed = seen / (time.perf_counter() - started)
+        model = learner.model()
+        validation_loss, accuracy = _validate(model, validation, device) if validation else (None, None)
+        if not np.isfinite(loss + (validation_loss or 0.0)):  # the very last step shows in the latter alone
+            raise TrainingError(f"the loss is no longer a number in epoch {number}; lower the learning rate")
+        history.append(Epoch(number, rate, loss, validation_loss, accuracy, speed))
+        report(history[-1])
+        merit = (accuracy or 0.0, -(validation_loss or 0.0))
+        if not chooses or merit > best_merit:
+            kept, best_epoch, best_merit = model, number, merit
+    if validation and chooses:
+        scores = Engine(kept, device).raw_scores(validation.images)
+        kept = replace(kept, temperature=fit_temperature(scores, validation.labels))
+    return TrainingResult(kept, tuple(history), best_epoch)
 
 
 class _Learner:
     """A network that is being trained: its weights, its optimizer and its random draws."""
 
-    def __init__(self, architecture: str, recipe: Recipe, seed: int, device: str, steps: int) -> None:
+    def __init__(
+        self, architecture: str, recipe: Recipe, training: LabelledDigits, passes: int, seed: int, device: str
+    ) -> None:
         self._architecture, self._recipe = architecture, recipe
-        self._device = choose_device(device)
-        self._preprocessing = Preprocessing()
-        self._generator = torch.Generator().manual_seed(seed)
+        # One pattern at a time is bookkeeping more than arithmetic: a GPU would only be slower.
+        self._device = choose_device("cpu" if recipe.batch_size == 1 else device)
+        self._images, self._labels = _on_device(training, self._device)
+        self._generator = torch.Generator(self._device).manual_seed(seed)
+        self._preprocessing = Preprocessing(
+            recipe.paper, recipe.ink, find_architecture(architecture).padding_px
+        )
         with torch.random.fork_rng(devices=[]):  # a caller's own random numbers stay theirs
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed CUDA as well
             network = build_network(architecture)
             initialise(network, recipe.initial_weights)
-        self._network = network.to(self._device)
-        self._optimizer = _optimizer(self._network, recipe)
-        self._scheduler = _scheduler(self._optimizer, recipe, steps)
+        self._network = network.to(self._device).train()
+        self._forward = fused(network)
+        self._one_pattern = OnePattern(network) if recipe.batch_size == 1 else None
+        self._optimizer = build_optimizer(network, recipe)
+        self._average = _Average(network, recipe.averaging) if recipe.averaging else None
+        self._seen, self._total = 0, passes * len(training)
 
     @property
     def learning_rate(self) -> float:
-        return float(self._optimizer.param_groups[0]["lr"])
+        return learning_rate(self._recipe, self._seen / self._total)
 
-    def learn(self, training: LabelledDigits, advance: Callable[[int], None]) -> tuple[float, int]:
+    def learn(self, advance: Callable[[int], None]) -> tuple[float, int]:
         """Pass over the digits once; return the mean loss and the number of digits seen."""
-        self._network.train()
-        total, seen = 0.0, 0
-        for images, labels in _batches(training, self._recipe.batch_size, self._generator):
-            total += self._step(images.to(self._device), labels.to(self._device)) * len(labels)
-            seen += len(labels)
-            advance(len(labels))
-        return total / seen, seen
+        order = torch.randperm(len(self._labels), generator=self._generator, device=self._device)
+        size = self._recipe.batch_size
+        order = order[: len(order) // size * size]  # what is left over waits for another pass's order
+        if isinstance(self._optimizer, DiagonalLevenbergMarquardt):
+            patterns = self._images[order[:_ESTIMATE_PATTERNS]]
+            self._optimizer.estimate(self._network, self._preprocessing.apply(patterns))
+        loss = torch.zeros((), dtype=torch.float64, device=self._device)
+        for chosen in torch.split(order, max(size, _CHUNK // size * size)):
+            set_learning_rate(self._optimizer, self.learning_rate)
+            images, labels = self._prepare(chosen), self._labels[chosen]
+            if self._one_pattern:
+                loss += self._learn_patterns(images, labels, self._one_pattern)
+            else:
+                loss += self._learn_batches(images, labels)
+            self._seen += len(chosen)
+            advance(len(chosen))
+        return loss.item() / len(order), len(order)
 
     def model(self) -> TrainedModel:
-        """Copy what was learned so far."""
-        return TrainedModel(self._architecture, network_weights(self._network), self._preprocessing)
+        """Copy what was learned so far: the averaged weights where the recipe averages."""
+        weights = self._average.weights() if self._average else network_weights(self._network)
+        return TrainedModel(self._architecture, weights, self._preprocessing)
 
-    def _step(self, images: Tensor, labels: Tensor) -> float:
-        batch = self._preprocessing.apply(images)
-        if self._recipe.distortion:
-            batch = distort(batch, self._recipe.distortion, self._preprocessing.paper, self._generator)
-        loss = self._network.loss(self._network(batch), labels)
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        self._optimizer.step()
-        self._scheduler.step()
-        return loss.item()
+    def _prepare(self, chosen: Tensor) -> Tensor:
+        images = self._preprocessing.apply(self._images[chosen])
+        if self._recipe.distortion is None:
+            return images
+        return distort(images, self._recipe.distortion, self._recipe.paper, self._recipe.ink, self._generator)
+
+    def _learn_batches(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Take one step for each batch of a chunk; return the sum of the losses of its images."""
+        total = torch.zeros((), dtype=torch.float64, device=self._device)
+        size = self._recipe.batch_size
+        for batch, truth in zip(torch.split(images, size), torch.split(labels, size), strict=True):
+            loss = self._network.loss(self._forward(batch), truth)
+            self._optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            self._optimizer.step()
+            if self._average:
+                self._average.update()
+            total += loss.detach() * size
+        return total
+
+    def _learn_patterns(self, images: Tensor, labels: Tensor, one_pattern: OnePattern) -> Tensor:
+        """Do the same where a batch is one pattern."""
+        total = 0.0
+        for image, label in zip(images.numpy(), labels.tolist(), strict=True):
+            total += one_pattern.gradient(image, label)
+            self._optimizer.step()
+        return torch.tensor(total, dtype=torch.float64)
 
 
-def _batches(
-    digits: LabelledDigits, size: int, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (images uint8 (size, 28, 28), labels int64 (size,)) in a new order; a short rest waits."""
-    order = torch.randperm(len(digits), generator=generator)
+class _Average:
+    """The exponential moving average of a network's weights: steadier than the last step's."""
+
+    def __init__(self, network: DigitNetwork, kept_share: float) -> None:
+        self._network, self._kept_share, self._steps = network, kept_share, 0
+        self._parameters = [parameter.detach() for parameter in network.parameters()]
+        self._averages = [parameter.clone() for parameter in self._parameters]
+
+    def update(self) -> None:
+        """Take in the present weights; early on the average forgets faster, to lose the first ones."""
+        self._steps += 1
+        kept = min(self._kept_share, self._steps / (self._steps + 10))
+        torch._foreach_lerp_(self._averages, self._parameters, 1 - kept)
+
+    def weights(self) -> dict[str, Floats]:
+        names = [name for name, _ in self._network.named_parameters()]
+        return {
+            name: average.to("cpu", torch.float32).numpy().copy()
+            for name, average in zip(names, self._averages, strict=True)
+        }
+
+
+def _require_digits(training: LabelledDigits, validation: LabelledDigits | None, recipe: Recipe) -> None:
+    if len(training) < recipe.batch_size or (validation is not None and not len(validation)):
+        to_validate = "" if validation is None else f" and {len(validation)} to validate with"
+        raise TrainingError(
+            f"{len(training)} digits to train on{to_validate} are too few; "
+            f"ingest more: at least {recipe.batch_size} to train on are needed"
+        )
+
+
+def _on_device(digits: LabelledDigits, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return all images uint8 (n, 28, 28) and labels int64 (n,) on a device: small enough for any."""
     writable = np.require(digits.images, requirements="W")  # torch warns of Arrow's read-only buffers
-    images, labels = torch.from_numpy(writable), torch.tensor(digits.labels, dtype=torch.int64)
-    for start in range(0, len(digits) - size + 1, size):
-        chosen = order[start : start + size]
-        yield images[chosen], labels[chosen]
+    labels = torch.tensor(digits.labels, dtype=torch.int64)
+    return torch.from_numpy(writable).to(device), labels.to(device)
 
 
 def _validate(model: TrainedModel, validation: LabelledDigits, device: str) -> tuple[float, float]:
@@ -169,19 +243,3 @@ def _validate(model: TrainedModel, validation: LabelledDigits, device: str) -> t
         return float("nan"), 0.0
     accuracy = float((scores.labels == validation.labels).mean())
     return mean_log_loss(scores.probabilities, validation.labels), accuracy
-
-
-def _optimizer(network: DigitNetwork, recipe: Recipe) -> torch.optim.Optimizer:
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), lr=recipe.learning_rate)
-    return torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-
-
-def _scheduler(
-    optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    if recipe.schedule == "constant":
-        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=steps, pct_start=0.2
-    )

@@ -37,6 +37,13 @@ class LabelledDigits:
         return LabelledDigits(self.images[chosen], self.labels[chosen])
 
 
+def join_digits(parts: Sequence[LabelledDigits]) -> LabelledDigits:
+    """Return the digits of all parts, in order."""
+    return LabelledDigits(
+        np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
+    )
+
+
 def read_labelled(lake: Path, manifests: Sequence[Manifest]) -> LabelledDigits:
     """Read the labelled digits of datasets, in order.
 

@@ -66,6 +66,36 @@ def ingest_images(
     _run(settings, "images", path, name, output_format)
 
 
+@ingest_app.command("printed", epilog="Example: lenet ingest printed --degradation heavy --seed 1")
+@command
+def ingest_printed(
+    settings: Settings,
+    fonts: Annotated[
+        Path | None, typer.Option("--fonts", help="Folder of .ttf and .otf files, instead of those installed")
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Datasets NAME/train and NAME/test")
+    ] = "printed",
+    degradation: Annotated[
+        str, typer.Option("--degradation", help="How bad the scan is: none, light, medium or heavy")
+    ] = "medium",
+    per_font: Annotated[int, typer.Option("--per-font", min=1, help="Digits of each font")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed gives other digits")] = 0,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Machine-printed digits: the fonts that matplotlib and Pillow ship, or a folder's, as if scanned.
+
+    No family of fonts is in both NAME/train and NAME/test. A font that cannot be read is recorded
+    as a reject and the rest goes on.
+    """
+    from flows.ingest import ingest_printed as ingest_printed_flow
+    from flows.prefect_server import start_prefect_server
+
+    start_prefect_server(settings.home)
+    outcome = ingest_printed_flow(fonts, name, degradation, per_font, seed, settings.home, settings.actor)
+    _print(outcome, output_format)
+
+
 @command
 def list_datasets_command(
     settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
@@ -118,6 +148,10 @@ def _run(
 
     start_prefect_server(settings.home)
     outcome = ingest(source, path, name, settings.home, settings.actor)
+    _print(outcome, output_format)
+
+
+def _print(outcome: Sequence[Ingested], output_format: Format) -> None:
     if output_format is Format.TABLE:
         print_ingested(outcome)
     else:

@@ -1,10 +1,13 @@
 """The registry: the one place that imports MLflow. Training runs, model versions and aliases."""
 
+from lenet_pipeline.registry.finished_runs import FinishedRun, read_finished_run
 from lenet_pipeline.registry.runs import TrainingRun, training_run
 from lenet_pipeline.registry.store import Registry
 from lenet_pipeline.registry.versions import (
+    ALL_DIGITS,
     CHALLENGER,
     CHAMPION,
+    TRAIN_SPLIT,
     ModelVersion,
     ResolvedModel,
     find_champion,
@@ -15,8 +18,11 @@ from lenet_pipeline.registry.versions import (
 )
 
 __all__ = [
+    "ALL_DIGITS",
     "CHALLENGER",
     "CHAMPION",
+    "TRAIN_SPLIT",
+    "FinishedRun",
     "ModelVersion",
     "Registry",
     "ResolvedModel",
@@ -24,6 +30,7 @@ __all__ = [
     "find_champion",
     "list_versions",
     "move_alias",
+    "read_finished_run",
     "read_version",
     "resolve_version",
     "training_run",

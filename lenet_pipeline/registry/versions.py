@@ -18,6 +18,10 @@ from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_lin
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
+# What a version learned from: the digits drawn for it, or the validation and gate digits too.
+TRAIN_SPLIT = "train split"
+ALL_DIGITS = "all digits"
+
 _REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9_-]*)(?:@(?P<alias>[a-z][a-z0-9_-]*)|/(?P<version>\d+))")
 
 
@@ -29,6 +33,8 @@ class ModelVersion:
     version: int
     architecture: str
     recipe: str
+    effort: str
+    trained_on: str
     training_run_id: str
     registered_at: datetime
     actor: str
@@ -135,6 +141,8 @@ def _describe(
         version=int(version.version),
         architecture=tags.get("architecture", "unknown"),
         recipe=tags.get("recipe", "unknown"),
+        effort=tags.get("effort", "unknown"),
+        trained_on=tags.get("trained_on", TRAIN_SPLIT),
         training_run_id=version.run_id or "unknown",
         registered_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         actor=tags.get("actor", "unknown"),

@@ -1,1 +1,1 @@
-"""Where digits come from: MNIST, scikit-learn's optdigits, and pictures on disk."""
+"""Where digits come from: MNIST, scikit-learn's optdigits, pictures on disk, and fonts."""

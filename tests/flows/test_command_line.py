@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import duckdb
+import matplotlib
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -27,12 +28,15 @@ ALL_COMMANDS = [
     ["ingest", "optdigits"],
     ["ingest", "mnist"],
     ["ingest", "images"],
+    ["ingest", "printed"],
     ["train"],
     ["score"],
     ["serve"],
     ["datasets"],
     ["architectures"],
+    ["architectures", "show"],
     ["models"],
+    ["models", "show"],
     ["models", "promote"],
     ["models", "rollback"],
     ["audit"],
@@ -105,6 +109,9 @@ def test_rows_come_as_json_csv_and_parquet(lenet: Run, settings: Settings, tmp_p
         (["ingest", "images", "nowhere"], 1, "nowhere"),
         (["ingest", "mnist", "--root", "nowhere"], 1, "nowhere"),
         (["ingest", "optdigits", "--name", "../x"], 1, "not a dataset name"),
+        (["ingest", "printed", "--name", "a/b"], 1, "not a dataset name"),
+        (["ingest", "printed", "--fonts", "nowhere"], 1, "give a folder of .ttf or .otf files"),
+        (["ingest", "printed", "--degradation", "dire"], 1, "no degradation 'dire'"),
         (["train", "optdigits/train", "--device", "abacus"], 1, "no device 'abacus'"),
     ],
 )
@@ -211,6 +218,28 @@ def test_images_that_cannot_be_read_are_rejects_and_the_rest_goes_on(
     beyond = lenet("ingest", "images", str(folder))
     assert beyond.returncode == 1
     assert "2 of 3 images" in one_error_line(beyond)
+
+
+def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
+    lenet: Run, settings: Settings, tmp_path: Path
+) -> None:
+    shipped, folder = Path(matplotlib.get_data_path(), "fonts", "ttf"), tmp_path / "fonts"
+    folder.mkdir()
+    shutil.copy(shipped / "DejaVuSans.ttf", folder)
+    (folder / "damaged.ttf").write_bytes(b"no font")
+    command = ["ingest", "printed", "--fonts", str(folder), "--name", "mine", "--per-font", "20"]
+    alone = lenet(*command)
+    assert alone.returncode == 1
+    assert "expected at least two families" in one_error_line(alone)
+    shutil.copy(shipped / "cmr10.ttf", folder)
+    result = lenet(*command)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "mine/train: 20 digits added, 1 rejected" in result.stdout
+    assert "mine/test: 20 digits added; 20 in all" in result.stdout
+    again = lenet(*command, "--per-font", "30", "--seed", "0")
+    assert "mine/test: 10 digits added, 20 were there already; 30 in all" in again.stdout
+    (reject,) = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
+    assert (reject["kind"], Path(reject["source"]).name) == ("damaged_font", "damaged.ttf")
 
 
 def test_control_c_exits_with_130_and_the_next_run_goes_on(

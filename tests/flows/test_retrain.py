@@ -114,7 +114,13 @@ def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
     assert (TRAINING, manifest.fingerprint) in inputs
     assert len(client.get_metric_history(version.training_run_id, "validation_accuracy")) == 15
     figures = {item.path for item in client.list_artifacts(version.training_run_id, "figures")}
-    assert {path.split("/")[-1].split("-")[0] for path in figures} == {"learning", "confusion", "worst"}
+    assert {Path(path).stem for path in figures} == {
+        "learning-curves",
+        "c1-filters",
+        "feature-maps",
+        "confusion-optdigits-test",
+        "worst-mistakes-optdigits-test",
+    }
     model = mlflow.models.get_model_info(f"models:/digits/{version.version}")
     assert model.signature.inputs.inputs[0].shape == (-1, 28, 28)
     folder = mlflow.artifacts.download_artifacts(f"models:/digits/{version.version}")

@@ -1,0 +1,81 @@
+"""``lenet reproduce``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from flows.command import command
+from flows.output import Format, FormatOption, console, print_records
+from lenet_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.reproduce import ReproductionReport
+
+
+@command
+def reproduce_command(
+    settings: Settings,
+    rows: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ROW", help="Only these, as lenet5+paper (default: all)"),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A fifth of the epochs: minutes")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of initial weights, order and distortions")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Train what the literature reports, and show and save published beside ours."""
+    from lenet_pipeline.published import choose_published
+    from lenet_pipeline.reproduction import read_mnist_manifests
+
+    choose_published(rows or [])  # a mistyped name is told before anything is started
+    read_mnist_manifests(settings.lake)
+
+    from flows.prefect_server import start_prefect_server
+    from flows.reproduce import reproduce
+
+    start_prefect_server(settings.home)
+    report = reproduce(rows, quick, seed, device, settings.home, settings.actor)
+    if output_format is Format.TABLE:
+        print_report(report)
+    else:
+        print_records([row.record() for row in report.rows], output_format)
+
+
+def print_report(report: ReproductionReport) -> None:
+    """Print published beside ours, the reason of each difference, and where all of it was saved."""
+    from lenet_pipeline.reproduction_report import epochs_text, published_text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("row", no_wrap=True)
+    for name in ("published %", "ours %", "points", "epochs", "minutes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in report.rows:
+        trained, difference = row.trained, row.comparison.difference_points
+        table.add_row(
+            trained.row,
+            published_text(row),
+            f"{trained.accuracy_pct:.2f}",
+            f"{difference:+.2f}",
+            epochs_text(row),
+            f"{trained.seconds / 60:.1f}",
+        )
+    if report.is_quick:
+        console.print("--quick: a fifth of the published epochs, so lower accuracies")
+    console.print(table)
+    console.print()
+    for row in report.rows:
+        console.print(f"{row.trained.row}: {row.comparison.reason}", highlight=False)
+    _print_where(report)
+
+
+def _print_where(report: ReproductionReport) -> None:
+    kept = len(report.rows) - len(report.trained_now)
+    if kept:
+        console.print(f"{kept} of {len(report.rows)} rows were trained before and are kept", style="dim")
+    console.print(
+        f"report: {report.folder / 'reproduction.md'}", soft_wrap=True, highlight=False, markup=False
+    )

@@ -1,0 +1,67 @@
+"""What was published is a table that our own names fit, and a difference has its reason by rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from lenet_pipeline.errors import UnknownNameError
+from lenet_pipeline.lenet5 import find_architecture
+from lenet_pipeline.published import PUBLISHED, choose_published, compare_with_published, quick_epochs
+from lenet_pipeline.recipes import find_recipe
+
+ALL_DIGITS = 60_000
+
+
+@pytest.mark.parametrize("result", PUBLISHED.values(), ids=PUBLISHED)
+def test_each_row_names_an_architecture_and_a_recipe_of_as_many_epochs(result):
+    assert find_architecture(result.architecture)
+    assert find_recipe(result.recipe).epochs == result.epochs
+    assert quick_epochs(result) == result.epochs // 5
+    if result.accuracies_pct:
+        assert len(result.accuracies_pct) == result.epochs
+        assert result.accuracies_pct[-1] == result.accuracy_pct
+    if result.above:
+        assert PUBLISHED[result.above].accuracy_pct == result.accuracy_pct
+
+
+def test_rows_are_chosen_by_name_in_the_order_of_the_table_or_all():
+    assert choose_published([]) == tuple(PUBLISHED.values())
+    chosen = choose_published(["lenet5+paper-distorted", "lenet5+paper"])
+    assert [result.name for result in chosen] == ["lenet5+paper", "lenet5+paper-distorted"]
+    with pytest.raises(UnknownNameError, match="no published row 'lenet6'; there is: lenet-3x3"):
+        choose_published(["lenet6"])
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "is_reproduced", "reason"),
+    [
+        (99.15, True, "above the published accuracy"),
+        (99.05, True, "the published accuracy"),
+        (98.55, True, "within 0.5 points"),
+        (98.54, False, "more than 0.5 points below"),
+    ],
+)
+def test_a_row_is_reproduced_from_half_a_point_below(accuracy, is_reproduced, reason):
+    compared = compare_with_published(PUBLISHED["lenet5+paper"], [accuracy] * 20, None, ALL_DIGITS)
+    assert (compared.is_reproduced, compared.reason) == (is_reproduced, reason)
+    assert compared.difference_points == pytest.approx(accuracy - 99.05)
+
+
+def test_what_was_less_than_published_is_said():
+    compared = compare_with_published(PUBLISHED["lenet5+paper"], [90, 98.0], None, 1_000)
+    assert compared.reason == ("2 of 20 epochs (--quick); 1,000 of 60,000 digits; more than 0.5 points below")
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "above_pct", "is_reproduced", "reason"),
+    [
+        (95.8, 95.7, True, "above lenet5-28+keras-sgd"),
+        (96.5, 96.5, False, "not above lenet5-28+keras-sgd"),
+        (96.1, None, True, "above the published 96.00 %"),
+        (96.0, None, False, "not above the published 96.00 %"),
+    ],
+)
+def test_a_row_without_a_figure_of_its_own_must_be_above_another(accuracy, above_pct, is_reproduced, reason):
+    relu = PUBLISHED["lenet5-relu+keras-sgd"]
+    compared = compare_with_published(relu, [accuracy] * 20, above_pct, ALL_DIGITS)
+    assert (compared.is_reproduced, compared.reason) == (is_reproduced, reason)
