@@ -21,8 +21,6 @@ from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import run_audit
 
 TRAINING, TEST = "optdigits/train", "optdigits/test"
-# 1,300 digits make ten batches: so many passes are as many steps as a few over MNIST, in seconds.
-EPOCHS = 40
 
 
 def run_demo(settings: Settings) -> None:
@@ -37,7 +35,7 @@ def run_demo(settings: Settings) -> None:
     if champion:
         console.print(f"skipped: {champion.reference} is champion already")
     else:
-        print_training(retrain([TRAINING], [TEST], epochs=EPOCHS, home=home, actor=actor))
+        print_training(retrain([TRAINING], [TEST], home=home, actor=actor))
     _announce(3, "score", "every test digit, with its confidence, into DuckDB")
     print_scoring(score(TEST, home=home, actor=actor))
     _announce(4, "audit", "what an auditor asks first")

@@ -81,7 +81,7 @@ class TrainingJob:
     architecture: str
     recipe: Recipe
     all_digits: bool
-    epochs: int
+    epochs: int | None
     seed: int
     device: str
 
@@ -140,7 +140,7 @@ def retrain(
         architecture,
         chosen,
         all_digits or not chosen.validates,
-        epochs or chosen.epochs,
+        epochs,
         seed,
         device,
     )
@@ -172,13 +172,14 @@ def train_challenger(job: TrainingJob, settings: Settings) -> Trained:
         raise TrainingError(f"too few labelled digits in {', '.join(job.datasets)}: the gate has none")
     training, validation = _choose_digits(splits, job.all_digits)
     sizes = (len(training), len(validation) if validation else 0, len(splits["gate"]))
-    parameters = _parameters(job, sizes)
+    passes = job.epochs or job.recipe.passes(len(training))
+    parameters = {**_parameters(job, sizes), "epochs": passes}
     tags = {"actor": settings.actor, "flow_run_id": str(runtime.flow_run.id)}
     with training_run(registry, f"{job.architecture}-{job.recipe.name}", parameters, tags) as run:
         for manifest in manifests:
             for context in ("train",) if job.all_digits else SPLITS:
                 run.log_dataset(manifest.dataset, manifest.fingerprint, context)
-        result = _train(job, training, validation, run)
+        result = _train(job, passes, training, validation, run)
         best = result.epochs[result.best_epoch - 1]
         run.log_metrics({"best_epoch": best.number})
         if best.validation_accuracy is not None:
@@ -243,7 +244,11 @@ def _choose_digits(
 
 
 def _train(
-    job: TrainingJob, training: LabelledDigits, validation: LabelledDigits | None, run: TrainingRun
+    job: TrainingJob,
+    passes: int,
+    training: LabelledDigits,
+    validation: LabelledDigits | None,
+    run: TrainingRun,
 ) -> TrainingResult:
     def report(epoch: Epoch) -> None:
         figures = {name: value for name, value in vars(epoch).items() if value is not None}
@@ -251,14 +256,14 @@ def _train(
         run.log_metrics(figures, step=epoch.number)
 
     per_epoch = len(training) // job.recipe.batch_size * job.recipe.batch_size
-    with progress_bar(f"Training {job.architecture}", job.epochs * per_epoch) as advance:
+    with progress_bar(f"Training {job.architecture}", passes * per_epoch) as advance:
         return train_network(
             job.architecture,
             job.recipe,
             training,
             validation,
             seed=job.seed,
-            epochs=job.epochs,
+            epochs=passes,
             device=job.device,
             advance=advance,
             report=report,
@@ -304,7 +309,6 @@ def _parameters(job: TrainingJob, sizes: tuple[int, int, int]) -> dict[str, obje
         "tests": ", ".join(job.tests),
         "architecture": job.architecture,
         "trained_on": job.trained_on,
-        "epochs": job.epochs,
         "seed": job.seed,
         "device": job.device,
         "training_digits": sizes[0],

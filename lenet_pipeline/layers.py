@@ -92,10 +92,9 @@ class Subsampling(Pooling):
 
     def __init__(self, maps: int) -> None:
         super().__init__()
-        self.coefficient = nn.Parameter(torch.empty(maps))
+        # Guess: the mean of the four with a little gain, for every map alike; the paper names no value.
+        self.coefficient = nn.Parameter(torch.full((maps,), 0.3))
         self.bias = nn.Parameter(torch.zeros(maps))
-        # Guess: like every other weight, uniform in +-2.4 / fan-in with four inputs (appendix A).
-        nn.init.uniform_(self.coefficient, -2.4 / 4, 2.4 / 4)
 
     def combine(self, neighbours: Tensor) -> Tensor:
         return neighbours.sum(dim=1)
@@ -142,8 +141,8 @@ class PartialConvolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(len(places), 5, 5))
         self.bias = nn.Parameter(torch.zeros(self.outputs))
         self.fan_in = torch.tensor([25.0 * len(seen) for seen in connections for _ in seen])
-        with torch.no_grad():
-            self.weight.uniform_(-2.4, 2.4).div_(self.fan_in[:, None, None])
+        with torch.no_grad():  # as torch draws a full convolution's
+            self.weight.uniform_(-1, 1).div_(self.fan_in.sqrt()[:, None, None])
 
     def dense_weight(self) -> Tensor:
         """Return the kernels as a full (outputs, inputs, 5, 5) convolution with zeros between."""

@@ -44,8 +44,6 @@ class DigitNetwork(nn.Sequential):
         super().__init__()
         for name, layer in layers.items():
             self.add_module(name, layer)
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                initialise_uniform(layer)
         self.rubbish_score = rubbish_score
 
     def scores_with_rubbish(self, scores: Tensor) -> Tensor:
@@ -61,14 +59,6 @@ class DigitNetwork(nn.Sequential):
         ``y_D + log(exp(-j) + sum_i exp(-y_i))``; without one, cross entropy.
         """
         return nn.functional.cross_entropy(self.scores_with_rubbish(scores), labels)
-
-
-def initialise_uniform(layer: nn.Conv2d | nn.Linear) -> None:
-    """Draw weights uniformly in +-2.4 / fan-in and set biases to zero (appendix A)."""
-    limit = 2.4 / layer.weight[0].numel()
-    nn.init.uniform_(layer.weight, -limit, limit)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
 
 
 def _lenet5() -> DigitNetwork:

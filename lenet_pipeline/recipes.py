@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lenet_pipeline.distortions import Distortion
 from lenet_pipeline.errors import UnknownNameError
-from lenet_pipeline.layers import PartialConvolution, Subsampling
+from lenet_pipeline.layers import PartialConvolution
 from lenet_pipeline.lenet5 import DigitNetwork
 
 EFFORTS = ("quick", "best")
+InitialWeights = Literal["paper", "unit-variance", "glorot"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Recipe:
 
     ``learning_rate`` is the highest of a ``one-cycle`` schedule (warm up, then cosine down to nothing),
     the only one of a ``constant`` one, and ``pass_rates`` are those of a ``by-pass`` one.
-    ``initial_weights`` is ``paper`` (uniform in +-2.4 / fan-in, appendix A), ``unit-variance`` or
+    ``initial_weights`` is ``paper`` (uniform in +-2.4 / root of fan-in), ``unit-variance`` or
     ``glorot`` (uniform, as Keras draws them). ``paper`` and ``ink`` are the network's input for the two.
+    Where few digits make an epoch short, there are as many epochs as ``fewest_steps`` batches take.
     ``averaging`` is the share of the averaged weights kept at each step, 0 for none. Without
     ``validates``, no digit chooses the epoch or the temperature: the last weights are kept.
     """
@@ -36,15 +38,21 @@ class Recipe:
     batch_size: int
     optimizer: Literal["adam", "sgd", "levenberg-marquardt"]
     schedule: Literal["one-cycle", "constant", "by-pass"]
-    initial_weights: Literal["paper", "unit-variance", "glorot"]
+    initial_weights: InitialWeights
     learning_rate: float = 0.0
     pass_rates: tuple[float, ...] = ()
     paper: float = -0.1
     ink: float = 1.175
+    fewest_steps: int = 0
     averaging: float = 0.0
     validates: bool = True
     distortion: Distortion | None = None
     effort: str = "quick"
+
+    def passes(self, digits: int) -> int:
+        """Return how many passes to make over so many digits."""
+        steps = max(1, digits // self.batch_size)
+        return max(self.epochs, math.ceil(self.fewest_steps / steps))
 
 
 # Section III.B: the global learning rate of the twenty passes.
@@ -71,6 +79,7 @@ _MODERN = Recipe(
     learning_rate=5e-3,
     schedule="one-cycle",
     initial_weights="unit-variance",
+    fewest_steps=1_500,
     averaging=0.998,
     distortion=Distortion(
         rotation_degrees=7,
@@ -154,24 +163,27 @@ def find_recipe(name: str, effort: str = "quick") -> Recipe:
     return _BEST.get(name, RECIPES[name]) if effort == "best" else RECIPES[name]
 
 
-def initialise(network: DigitNetwork, initial_weights: Literal["paper", "unit-variance", "glorot"]) -> None:
-    """Draw a network's first weights as a recipe says; ``paper`` keeps those it was built with."""
-    if initial_weights == "paper":
-        return
+def initialise(network: DigitNetwork, initial_weights: InitialWeights) -> None:
+    """Draw a network's first weights as a recipe says, and set biases to zero."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            _draw_dense(layer, initial_weights)
+            _draw(layer.weight, torch.tensor(float(layer.weight[0].numel())), initial_weights)
         elif isinstance(layer, PartialConvolution):
-            nn.init.normal_(layer.weight)
-            with torch.no_grad():
-                layer.weight.div_(layer.fan_in.sqrt()[:, None, None])
-        elif isinstance(layer, Subsampling):
-            # Four like inputs add up to four times one: 0.3 is their mean with a little gain.
-            nn.init.constant_(layer.coefficient, 0.3)
+            # Glorot's two fans are those of a full convolution.
+            partial: InitialWeights = "unit-variance" if initial_weights == "glorot" else initial_weights
+            _draw(layer.weight, layer.fan_in[:, None, None], partial)
+        if isinstance(layer, nn.Conv2d | nn.Linear | PartialConvolution) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
-def _draw_dense(layer: nn.Conv2d | nn.Linear, initial_weights: str) -> None:
+@torch.no_grad()
+def _draw(weight: Tensor, fan_in: Tensor, initial_weights: InitialWeights) -> None:
     if initial_weights == "glorot":
-        nn.init.xavier_uniform_(layer.weight)
+        nn.init.xavier_uniform_(weight)
+    elif initial_weights == "unit-variance":
+        nn.init.normal_(weight).div_(fan_in.sqrt())
     else:
-        nn.init.normal_(layer.weight, std=1 / math.sqrt(layer.weight[0].numel()))
+        # Guess: appendix A says +-2.4 / fan-in, for weighted sums of one range in every layer. Inputs
+        # that do not all move together add up to that only with the root; without it the signals shrink
+        # from layer to layer and, at the published learning rates, nothing is learned.
+        nn.init.uniform_(weight, -2.4, 2.4).div_(fan_in.sqrt())

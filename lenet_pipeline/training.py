@@ -88,7 +88,7 @@ def train_network(
         ScoringError: the device is not there.
     """
     _require_digits(training, validation, recipe)
-    passes = recipe.epochs if epochs is None else epochs
+    passes = recipe.passes(len(training)) if epochs is None else epochs
     if passes < 1:
         raise TrainingError("a training job needs at least one epoch")
     learner = _Learner(architecture, recipe, training, passes, seed, device)

@@ -129,8 +129,8 @@ def _print_gate(decision: PromotionRecord) -> None:
     if gate is None:
         return
     console.print(
-        f"  gate: of {gate.gate_digits:,} digits the champion (version {decision.former_version}) reads "
-        f"{gate.champion_right:,} and the challenger {gate.challenger_right:,}"
+        f"  gate: of {gate.gate_digits:,} digits champion (version {decision.former_version}) reads "
+        f"{gate.champion_right:,}, challenger {gate.challenger_right:,}"
     )
     console.print(
         f"  only the champion is right on {gate.champion_only_right}, only the challenger on "

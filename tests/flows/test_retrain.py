@@ -75,6 +75,22 @@ def test_a_person_may_promote_by_hand_but_not_twice(settings: Settings) -> None:
         promote_version(open_ledger(settings), open_registry(settings), 7, "a guess")
 
 
+def test_a_version_that_learned_from_the_gates_digits_is_promoted_only_by_hand(settings: Settings) -> None:
+    everything = retrain([TRAINING], epochs=1, all_digits=True, home=settings.home)
+    assert (everything.training_digits, everything.validation_accuracy) == (1446, None)
+    assert everything.decision.action == "refuse"
+    assert everything.decision.reason == "version 2 learned from the gate's digits too: promote by hand"
+    promote_version(open_ledger(settings), open_registry(settings), 2, "checked on paper")
+    assert champion(settings) == 2
+
+    fair = retrain([TRAINING], epochs=1, home=settings.home)
+    assert fair.decision.action == "refuse"
+    assert fair.decision.reason == "version 2 learned from the gate's digits too: promote by hand"
+    versions = list_versions(open_registry(settings))
+    assert [version.trained_on for version in versions] == ["train split", "all digits", "train split"]
+    assert [version.effort for version in versions] == ["quick"] * 3
+
+
 def test_a_version_carries_all_that_scoring_needs(trained: Settings) -> None:
     registry = open_registry(trained)
     version = list_versions(registry)[0]

@@ -50,6 +50,15 @@ def test_the_best_effort_is_another_training_of_the_same_recipe_where_there_is_o
         find_recipe("modern", "some")
 
 
+def test_few_digits_are_passed_over_more_often_for_as_many_steps():
+    modern = find_recipe("modern")
+    assert modern.passes(60_000) == modern.epochs
+    assert modern.passes(1_300) == 75
+    assert 1_300 // modern.batch_size * 75 >= modern.fewest_steps
+    assert modern.passes(3) == modern.fewest_steps
+    assert RECIPES["paper"].passes(3) == 20
+
+
 def test_glorot_weights_are_uniform_within_the_root_of_six_over_both_fans():
     network = build_network("lenet5-28").requires_grad_(False)
     initialise(network, "glorot")
@@ -58,11 +67,19 @@ def test_glorot_weights_are_uniform_within_the_root_of_six_over_both_fans():
     assert not network.f6.bias.any()
 
 
-def test_the_papers_weights_are_those_a_network_was_built_with():
-    network = build_network("lenet5")
-    before = {name: value.clone() for name, value in network.state_dict().items()}
+def test_the_papers_weights_are_uniform_within_its_bounds_for_units_whose_inputs_differ():
+    network = build_network("lenet5").requires_grad_(False)
     initialise(network, "paper")
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    for layer, fan_in in ((network.c1, 25), (network.c5, 400), (network.f6, 120)):
+        limit = 2.4 / math.sqrt(fan_in)
+        assert 0.9 * limit < float(layer.weight.abs().max()) <= limit
+        assert float(layer.weight.std()) == pytest.approx(limit / math.sqrt(3), rel=0.1)
+        assert not layer.bias.any()
+    kernels = iter(network.c3.weight)
+    for seen in C3_CONNECTIONS:
+        for _ in seen:
+            limit = 2.4 / math.sqrt(25 * len(seen))
+            assert 0.5 * limit < float(next(kernels).abs().max()) <= limit
 
 
 def test_unit_variance_weights_spread_as_one_over_the_root_of_the_fan_in():

@@ -13,9 +13,9 @@ from lenet_pipeline.distortions import Distortion
 from lenet_pipeline.engine import Engine, Preprocessing, TrainedModel
 from lenet_pipeline.errors import ScoringError, TrainingError, UnknownNameError
 from lenet_pipeline.evaluation import mean_log_loss
-from lenet_pipeline.lenet5 import ARCHITECTURES
+from lenet_pipeline.lenet5 import ARCHITECTURES, build_network
 from lenet_pipeline.recipes import RECIPES, Recipe
-from lenet_pipeline.training import Epoch, TrainingResult, train_network
+from lenet_pipeline.training import Epoch, TrainingResult, _Average, train_network
 from lenet_pipeline.training_sets import LabelledDigits
 
 QUICK = Recipe(
@@ -84,6 +84,59 @@ def test_arrays_that_may_not_be_written_to_are_learned_from():
         digits.images.flags.writeable = digits.labels.flags.writeable = False
     found = train(training=frozen[0], validation=frozen[1], epochs=1)
     assert same_weights(found.model, train(epochs=1).model)
+
+
+def test_each_architecture_sees_the_paper_around_a_digit_that_it_was_made_for():
+    preprocessing = train(architecture="lenet5-28", epochs=1).model.preprocessing
+    assert preprocessing == Preprocessing(padding_px=0)
+    keras = replace(RECIPES["keras-sgd"], batch_size=16)
+    assert train(keras, epochs=1).model.preprocessing == Preprocessing(paper=0.0, ink=1.0)
+
+
+# Without validation
+
+
+def test_without_digits_to_validate_with_the_last_epoch_is_kept_at_temperature_one():
+    result = train_network("lenet5-softmax", QUICK, TRAINING, None, epochs=3, device="cpu")
+    assert result.best_epoch == 3
+    assert result.model.temperature == 1.0
+    assert {(epoch.validation_loss, epoch.validation_accuracy) for epoch in result.epochs} == {(None, None)}
+    assert same_weights(result.model, train(epochs=3).model) == (train(epochs=3).best_epoch == 3)
+
+
+def test_digits_that_only_watch_choose_nothing():
+    contrary = LabelledDigits(VALIDATION.images, ((VALIDATION.labels + 1) % 10).astype(np.uint8))
+    watched = train_network("lenet5-softmax", QUICK, TRAINING, contrary, epochs=4, device="cpu", keep="last")
+    alone = train_network("lenet5-softmax", QUICK, TRAINING, None, epochs=4, device="cpu")
+    assert watched.epochs[-1].validation_accuracy is not None
+    assert (watched.best_epoch, watched.model.temperature) == (4, 1.0)
+    assert same_weights(watched.model, alone.model)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_papers_procedure_learns_one_pattern_at_a_time(architecture):
+    results = [
+        train_network(architecture, RECIPES["paper"], TRAINING, None, seed=3, epochs=5, device="cpu")
+        for _ in range(2)
+    ]
+    assert accuracy(results[0].model, labelled_digits(100, seed=3)) > 0.9
+    assert same_weights(results[0].model, results[1].model)
+    rates = [epoch.learning_rate for epoch in results[0].epochs]
+    assert rates == [RECIPES["paper"].pass_rates[place] for place in (0, 4, 8, 12, 16)]
+
+
+def test_averaged_weights_trail_behind_the_last_ones_by_the_share_kept():
+    network = build_network("lenet5-softmax").requires_grad_(False)
+    average = _Average(network, 0.5)
+    first = network.output.bias.clone()
+    network.output.bias += 1.0
+    average.update()
+    torch.testing.assert_close(torch.tensor(average.weights()["output.bias"]), first + 10 / 11)
+    for _ in range(20):
+        network.output.bias += 1.0
+        average.update()
+    behind = network.output.bias - torch.tensor(average.weights()["output.bias"])
+    assert behind.tolist() == pytest.approx([1.0] * 10, abs=1e-3)
 
 
 # The same again
