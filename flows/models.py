@@ -63,5 +63,8 @@ def record_version(settings: Settings, resolved: ResolvedModel) -> None:
         registered_at=version.registered_at,
         actor=version.actor,
         flow_run_id=runtime.flow_run.id,
+        effort=version.effort,
+        trained_on=version.trained_on,
+        datasets=", ".join(version.datasets),
     )
     record_model_version(settings.database, settings.database_wait_s, record)

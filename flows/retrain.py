@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from prefect import flow, runtime, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 
 from flows.models import open_ledger, open_registry, record_version
 from flows.progress import progress_bar
@@ -18,7 +19,7 @@ from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.evaluation import Evaluation, evaluate
 from lenet_pipeline.figures import draw_confusion, draw_learning_curves, draw_worst_mistakes
 from lenet_pipeline.fingerprints import fingerprint_parts
-from lenet_pipeline.lake import list_datasets, read_manifest
+from lenet_pipeline.lake import Manifest, find_manifest, list_datasets, read_manifest
 from lenet_pipeline.lenet5 import find_architecture
 from lenet_pipeline.network_figures import draw_feature_maps, draw_filters
 from lenet_pipeline.promotion import judge_challenger, record_challenger
@@ -27,14 +28,23 @@ from lenet_pipeline.registry import (
     ALL_DIGITS,
     TRAIN_SPLIT,
     ModelVersion,
+    Registry,
     TrainingRun,
+    find_champion,
     read_version,
     training_run,
 )
 from lenet_pipeline.revision import code_revision
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.training import Epoch, TrainingResult, train_network
-from lenet_pipeline.training_sets import SPLITS, LabelledDigits, join_digits, read_labelled, read_splits
+from lenet_pipeline.training_sets import (
+    SPLITS,
+    LabelledDigits,
+    join_digits,
+    read_gates,
+    read_labelled,
+    read_splits,
+)
 from lenet_pipeline.warehouse import PromotionRecord
 
 
@@ -99,7 +109,7 @@ def retrain(
     effort: str = "quick",
     all_digits: bool = False,
     epochs: PositiveInt | None = None,
-    seed: NonNegativeInt = 0,
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0,
     device: str = "auto",
     home: Path | None = None,
     actor: str | None = None,
@@ -134,6 +144,11 @@ def retrain(
         raise TrainingError("no dataset to train on; ingest one, for example with `lenet ingest optdigits`")
     for dataset in [*names, *(tests or [])]:
         read_manifest(settings.lake, dataset)
+    learned_from = [dataset for dataset in tests or [] if dataset in names]
+    if learned_from:
+        raise TrainingError(
+            f"cannot test on {learned_from[0]}: the model learns from it; name another --test"
+        )
     job = TrainingJob(
         tuple(names),
         tuple(tests or ()),
@@ -196,11 +211,12 @@ def train_challenger(job: TrainingJob, settings: Settings) -> Trained:
                 "recipe": job.recipe.name,
                 "effort": job.recipe.effort,
                 "trained_on": job.trained_on,
+                "datasets": ", ".join(job.datasets),
                 "actor": settings.actor,
                 "training_fingerprint": fingerprint,
                 "code_revision": code_revision(),
             },
-            examples=splits["validation"].images[:3],
+            examples=training.images[:3],
         )
     return Trained(version, sizes, result.epochs, result.best_epoch, tests)
 
@@ -211,9 +227,10 @@ def judge(job: TrainingJob, trained: Trained, settings: Settings) -> RetrainingR
     registry, ledger = open_registry(settings), open_ledger(settings)
     record_version(settings, read_version(registry, trained.version))
     record_challenger(ledger, registry, trained.version)
-    manifests = [read_manifest(settings.lake, dataset) for dataset in job.datasets]
-    gate = read_splits(settings.lake, manifests)["gate"]
-    decision = judge_challenger(ledger, registry, trained.version, gate, settings.promotion_alpha, job.device)
+    gates = read_gates(settings.lake, _gate_manifests(job, registry, settings))
+    decision = judge_challenger(
+        ledger, registry, trained.version, gates, settings.promotion_alpha, job.device
+    )
     best = trained.history[trained.best_epoch - 1]
     return RetrainingReport(
         version=trained.version.version,
@@ -232,6 +249,14 @@ def judge(job: TrainingJob, trained: Trained, settings: Settings) -> RetrainingR
         tests=trained.tests,
         decision=decision,
     )
+
+
+def _gate_manifests(job: TrainingJob, registry: Registry, settings: Settings) -> list[Manifest]:
+    """Return the datasets that challenger or champion learned from: each must keep what it can read."""
+    champion = find_champion(registry)
+    names = dict.fromkeys([*job.datasets, *(champion.datasets if champion else ())])
+    found = [find_manifest(settings.lake, name) for name in names]
+    return [manifest for manifest in found if manifest]
 
 
 def _choose_digits(

@@ -1,4 +1,4 @@
-"""The ten 7x12 digit bitmaps that LeNet-5's output units hold as fixed weights (section III.C, figure 3)."""
+"""The ten 7x12 digit bitmaps that LeNet-5's output units hold as fixed weights (section II.B, figure 3)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ class Distortion:
     smooth local displacements. ``thickness``: strokes are thickened or thinned by up to this share of
     what one pixel more or less would do. ``fading``: the largest share of contrast taken away.
     ``noise``: the largest standard deviation of the grey noise of a scanner, in shares of the range from
-    paper to ink. Only every ``1 / worn_share``-th image is thickened, faded and made noisy.
+    paper to ink. Only the first ``worn_share`` of the images given at once is thickened, faded and made
+    noisy.
     """
 
     rotation_degrees: float = 0.0

@@ -26,6 +26,7 @@ from lenet_pipeline.layers import (
     ScaledTanh,
     Subsampling,
     Tanh,
+    is_plain,
 )
 
 Order = Literal[1, 2]
@@ -274,7 +275,7 @@ def find_rule(layer: nn.Module) -> Rule:
     match layer:
         case PartialConvolution():
             return _PartialConvolution(layer)
-        case nn.Conv2d() if _is_plain(layer):
+        case nn.Conv2d() if is_plain(layer):
             return _Convolution(layer, layer.weight.detach().numpy())
         case nn.Linear() if layer.bias is not None:
             return _Dense(layer)
@@ -293,10 +294,3 @@ def find_rule(layer: nn.Module) -> Rule:
         case EuclideanRadialBasis():
             return RadialBasisRule(layer)
     raise TypeError(f"there is no rule to back-propagate one pattern through {layer}")
-
-
-def _is_plain(layer: nn.Conv2d) -> bool:
-    """Tell whether a convolution is what ``_Convolution`` knows: one square kernel, at every place."""
-    height, width = layer.kernel_size
-    placing = (layer.stride, layer.padding, layer.dilation, layer.groups)
-    return height == width and placing == ((1, 1), (0, 0), (1, 1), 1) and layer.bias is not None

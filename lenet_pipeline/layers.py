@@ -126,6 +126,13 @@ class MaximumPooling(Pooling):
         return nn.functional.max_pool2d(maps, 2)
 
 
+def is_plain(layer: nn.Conv2d) -> bool:
+    """Tell whether a convolution is one of the paper's: a square kernel with a bias, at every place."""
+    height, width = layer.kernel_size
+    placing = (layer.stride, layer.padding, layer.dilation, layer.groups)
+    return height == width and placing == ((1, 1), (0, 0), (1, 1), 1) and layer.bias is not None
+
+
 class PartialConvolution(nn.Module):
     """Convolve 5x5 where each output map sees only the input maps its table row names (table I).
 

@@ -28,7 +28,7 @@ from lenet_pipeline.layers import (
 )
 
 # Guess: the constant j of equation 9. The paper says only that it is positive; at 10, an image whose
-# F6 code is further from every bitmap than five flipped pixels is more likely rubbish than a digit.
+# F6 code is further from every bitmap than two or three flipped pixels, at 4 each, is rather rubbish.
 RUBBISH_PENALTY = 10.0
 
 
@@ -101,7 +101,7 @@ def _as_taught(
         "s4": pooling(),
         "s4_flat": nn.Flatten(),
     }
-    for name, (inputs, outputs) in zip(("c5", "f6"), pairwise((flat, *dense)), strict=False):
+    for name, (inputs, outputs) in zip(("c5", "f6")[: len(dense)], pairwise((flat, *dense)), strict=True):
         layers |= {name: nn.Linear(inputs, outputs), f"{name}_squash": activation()}
     return DigitNetwork({**layers, "output": nn.Linear(dense[-1], 10)})
 

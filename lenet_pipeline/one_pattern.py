@@ -58,14 +58,16 @@ class OnePattern:
         need no zeroing, and share memory with ``derivatives``.
         """
         self._scores[:10] = self._forward(image)
-        exponentials = np.exp(self._scores - self._scores.max())
-        probabilities = exponentials / exponentials.sum()
+        highest = self._scores.max()
+        exponentials = np.exp(self._scores - highest)
+        total = exponentials.sum()
+        probabilities = exponentials / total
         outer = probabilities[:10].astype(image.dtype)
         outer[label] -= 1
         self._backward(outer, len(self._rules), order=1)
         for parameter, gradient in self._gradients:
             parameter.grad = gradient
-        return -float(np.log(probabilities[label]))
+        return float(highest + np.log(total) - self._scores[label])
 
     def second_derivatives(self, image: Numbers) -> None:
         """Set ``derivatives`` to the diagonal second ones of appendix C at one image; zero or more.

@@ -6,7 +6,7 @@ The audit trail is written before MLflow's alias moves: if the two are cut apart
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +15,9 @@ from lenet_pipeline.engine import Engine
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.evaluation import Comparison, compare
 from lenet_pipeline.registry import (
-    ALL_DIGITS,
     CHALLENGER,
     CHAMPION,
+    TRAIN_SPLIT,
     ModelVersion,
     Registry,
     find_champion,
@@ -25,7 +25,7 @@ from lenet_pipeline.registry import (
     read_version,
     resolve_version,
 )
-from lenet_pipeline.training_sets import LabelledDigits, Labels
+from lenet_pipeline.training_sets import LabelledDigits, Labels, join_digits
 from lenet_pipeline.warehouse import GateEvidence, PromotionRecord, list_promotions, record_promotion
 
 
@@ -76,19 +76,21 @@ def judge_challenger(
     ledger: Ledger,
     registry: Registry,
     challenger: ModelVersion,
-    gate: LabelledDigits,
+    gates: Mapping[str, LabelledDigits],
     alpha: float,
     device: str,
 ) -> PromotionRecord:
-    """Promote a challenger if it is better than the champion on the gate's digits beyond noise.
+    """Promote a challenger if it is better than the champion on the gates' digits beyond noise.
 
-    Where either learned from those digits, nothing can be judged by them: that is left to a person.
+    It must be better on all of them together, and on none of the datasets worse beyond noise. Where
+    either learned from those digits, or the champion from a dataset that is not among them, nothing can
+    be judged: that is left to a person.
 
     Args:
         ledger: where the outcome is recorded.
         registry: where the versions are.
         challenger: the version to judge.
-        gate: digits that neither version ever trained on.
+        gates: by dataset, the digits of its gate split: of each that either version learned from.
         alpha: the p-value to stay below.
         device: ``auto``, ``cpu`` or ``cuda``.
 
@@ -96,22 +98,22 @@ def judge_challenger(
         What was recorded: ``promote``, or ``refuse`` with the champion that stays as former version.
     """
     champion = find_champion(registry)
-    for version in (challenger, champion):
-        if version and version.trained_on == ALL_DIGITS:
-            reason = f"version {version.version} learned from the gate's digits too: promote by hand"
-            return ledger.record("refuse", CHAMPION, challenger, champion, reason)
+    unfair = _why_unfair(challenger, champion, gates)
+    if unfair:
+        return ledger.record("refuse", CHAMPION, challenger, champion, f"{unfair}: promote by hand")
     if champion is None:
         return _promote(ledger, registry, challenger, None, "no champion yet", None)
-    comparison = compare(
-        _read_digits(registry, champion, gate, device),
-        _read_digits(registry, challenger, gate, device),
-        gate.labels,
-        alpha,
+    digits = join_digits(list(gates.values()))
+    readings = (
+        _read_digits(registry, champion, digits, device),
+        _read_digits(registry, challenger, digits, device),
     )
-    if comparison.is_better:
+    comparison = compare(readings[0], readings[1], digits.labels, alpha)
+    worse = _where_worse(gates, readings, alpha)
+    if comparison.is_better and not worse:
         reason = "better than the champion on the gate split beyond noise"
         return _promote(ledger, registry, challenger, champion, reason, comparison)
-    reason = _refusal(comparison, alpha)
+    reason = worse or _refusal(comparison, alpha)
     return ledger.record("refuse", CHAMPION, challenger, champion, reason, comparison)
 
 
@@ -163,6 +165,34 @@ def champion_reigns(promotions: Sequence[PromotionRecord], model_name: str) -> l
             elif event.action == "rollback":
                 reigns.pop()
     return reigns
+
+
+def _why_unfair(
+    challenger: ModelVersion, champion: ModelVersion | None, gates: Mapping[str, LabelledDigits]
+) -> str | None:
+    """Say why the gates' digits cannot judge these two, if so."""
+    for version in (challenger, champion):
+        if version and version.trained_on != TRAIN_SPLIT:
+            return f"version {version.version} learned from the gate's digits too"
+    missing = [dataset for dataset in (champion.datasets if champion else ()) if dataset not in gates]
+    if missing:
+        return f"the champion learned from {', '.join(missing)}, which the lake has no more"
+    return None
+
+
+def _where_worse(
+    gates: Mapping[str, LabelledDigits], readings: tuple[Labels, Labels], alpha: float
+) -> str | None:
+    """Name the first dataset that the champion reads better than the challenger beyond noise, if any."""
+    start = 0
+    for dataset, digits in gates.items():
+        champion, challenger = (labels[start : start + len(digits)] for labels in readings)
+        backwards = compare(challenger, champion, digits.labels, alpha)
+        if backwards.is_better:
+            loss = backwards.challenger_right - backwards.champion_right
+            return f"worse than the champion on {dataset}: -{loss} of {len(digits)} gate digits"
+        start += len(digits)
+    return None
 
 
 def _promote(

@@ -15,7 +15,6 @@ from lenet_pipeline.errors import UnknownNameError
 from lenet_pipeline.layers import PartialConvolution
 from lenet_pipeline.lenet5 import DigitNetwork
 
-EFFORTS = ("quick", "best")
 InitialWeights = Literal["paper", "unit-variance", "glorot"]
 
 
@@ -151,16 +150,17 @@ _BEST: Mapping[str, Recipe] = {
 
 
 def find_recipe(name: str, effort: str = "quick") -> Recipe:
-    """Return the named recipe; a recipe without a ``best`` effort of its own is the same for both.
+    """Return the named recipe, as it is done with an effort: ``quick``, and ``best`` where it has that.
 
     Raises:
-        UnknownNameError: no recipe, or no effort, has this name.
+        UnknownNameError: no recipe has this name, or it has no such effort.
     """
     if name not in RECIPES:
         raise UnknownNameError("recipe", name, RECIPES)
-    if effort not in EFFORTS:
-        raise UnknownNameError("effort", effort, EFFORTS)
-    return _BEST.get(name, RECIPES[name]) if effort == "best" else RECIPES[name]
+    efforts = {"quick": RECIPES[name]} | ({"best": _BEST[name]} if name in _BEST else {})
+    if effort not in efforts:
+        raise UnknownNameError(f"effort of {name}", effort, efforts)
+    return efforts[effort]
 
 
 def initialise(network: DigitNetwork, initial_weights: InitialWeights) -> None:
@@ -183,7 +183,7 @@ def _draw(weight: Tensor, fan_in: Tensor, initial_weights: InitialWeights) -> No
     elif initial_weights == "unit-variance":
         nn.init.normal_(weight).div_(fan_in.sqrt())
     else:
-        # Guess: appendix A says +-2.4 / fan-in, for weighted sums of one range in every layer. Inputs
+        # Departure: appendix A says +-2.4 / fan-in, for weighted sums of one range in every layer. Inputs
         # that do not all move together add up to that only with the root; without it the signals shrink
         # from layer to layer and, at the published learning rates, nothing is learned.
         nn.init.uniform_(weight, -2.4, 2.4).div_(fan_in.sqrt())

@@ -44,11 +44,12 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A trained model, the history of its epochs, and the epoch whose weights it has."""
+    """A trained model, the history of its epochs, the epoch it is from, and the device it was trained on."""
 
     model: TrainedModel
     epochs: tuple[Epoch, ...]
     best_epoch: int
+    device: str
 
 
 def train_network(
@@ -77,7 +78,7 @@ def train_network(
         validation: the digits that choose the epoch and the temperature, or None.
         seed: of initial weights, order and distortions.
         epochs: passes over the training digits, where not the recipe's own.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu`` or ``cuda``; a recipe of one pattern at a time runs on the CPU all the same.
         keep: which epoch.
         advance: called with the number of images learned, now and then.
         report: called after each epoch.
@@ -101,7 +102,9 @@ def train_network(
         speed = seen / (time.perf_counter() - started)
         model = learner.model()
         validation_loss, accuracy = _validate(model, validation, device) if validation else (None, None)
-        if not np.isfinite(loss + (validation_loss or 0.0)):  # the very last step shows in the latter alone
+        # The very last step shows in the weights, and in what they do, alone.
+        is_finite = all(np.isfinite(values).all() for values in model.weights.values())
+        if not is_finite or not np.isfinite(loss + (validation_loss or 0.0)):
             raise TrainingError(f"the loss is no longer a number in epoch {number}; lower the learning rate")
         history.append(Epoch(number, rate, loss, validation_loss, accuracy, speed))
         report(history[-1])
@@ -111,7 +114,7 @@ def train_network(
     if validation and chooses:
         scores = Engine(kept, device).raw_scores(validation.images)
         kept = replace(kept, temperature=fit_temperature(scores, validation.labels))
-    return TrainingResult(kept, tuple(history), best_epoch)
+    return TrainingResult(kept, tuple(history), best_epoch, learner.device)
 
 
 class _Learner:
@@ -138,6 +141,10 @@ class _Learner:
         self._optimizer = build_optimizer(network, recipe)
         self._average = _Average(network, recipe.averaging) if recipe.averaging else None
         self._seen, self._total = 0, passes * len(training)
+
+    @property
+    def device(self) -> str:
+        return self._device.type
 
     @property
     def learning_rate(self) -> float:

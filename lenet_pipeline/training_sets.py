@@ -72,6 +72,26 @@ def read_splits(lake: Path, manifests: Sequence[Manifest]) -> dict[str, Labelled
     return {split: digits.where((drawn == split) & is_first) for split in SPLITS}
 
 
+def read_gates(lake: Path, manifests: Sequence[Manifest]) -> dict[str, LabelledDigits]:
+    """Read the ``gate`` split of each dataset, by name; what several hold is in the first of them alone.
+
+    Raises:
+        TrainingError: one has no labelled digit.
+        ShardError: a shard is not what its manifest says.
+    """
+    gates: dict[str, LabelledDigits] = {}
+    seen: set[bytes] = set()
+    for manifest in manifests:
+        table = _read(lake, [manifest])
+        ids = digit_ids_array(table)
+        drawn = training_splits(ids) == "gate"
+        names = [digit_id.tobytes() for digit_id in ids[drawn]]
+        is_new = np.array([name not in seen for name in names], dtype=bool)
+        gates[manifest.dataset] = _labelled(table, [manifest]).where(drawn).where(is_new)
+        seen.update(names)
+    return gates
+
+
 def _read(lake: Path, manifests: Sequence[Manifest]) -> pa.Table:
     """Read the rows of datasets that have a label."""
     tables = [

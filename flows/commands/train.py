@@ -10,6 +10,8 @@ from flows.command import command
 from flows.output import Format, FormatOption, console, print_records
 from lenet_pipeline.settings import Settings
 
+LARGEST_SEED = 2**63 - 1  # torch's generators take no larger one
+
 if TYPE_CHECKING:
     from flows.retrain import RetrainingReport
     from lenet_pipeline.warehouse import PromotionRecord
@@ -33,15 +35,24 @@ def train_command(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the digits (default: the recipe's)")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of initial weights, order and distortions")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Of initial weights, order and distortions")
+    ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Train a model, register it as challenger, and promote it if it is better beyond noise."""
+    from lenet_pipeline.engine import choose_device
     from lenet_pipeline.lake import read_manifest
+    from lenet_pipeline.lenet5 import find_architecture
+    from lenet_pipeline.recipes import find_recipe
 
+    # A mistyped name is told before anything is started.
+    find_architecture(architecture)
+    find_recipe(recipe, effort)
+    choose_device(device)
     for dataset in [*datasets, *(tests or [])]:
-        read_manifest(settings.lake, dataset)  # a mistyped name is told before anything is started
+        read_manifest(settings.lake, dataset)
 
     from flows.prefect_server import start_prefect_server
     from flows.retrain import retrain

@@ -35,6 +35,7 @@ class ModelVersion:
     recipe: str
     effort: str
     trained_on: str
+    datasets: tuple[str, ...]
     training_run_id: str
     registered_at: datetime
     actor: str
@@ -142,7 +143,8 @@ def _describe(
         architecture=tags.get("architecture", "unknown"),
         recipe=tags.get("recipe", "unknown"),
         effort=tags.get("effort", "unknown"),
-        trained_on=tags.get("trained_on", TRAIN_SPLIT),
+        trained_on=tags.get("trained_on", "unknown"),
+        datasets=tuple(tags["datasets"].split(", ")) if "datasets" in tags else (),
         training_run_id=version.run_id or "unknown",
         registered_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         actor=tags.get("actor", "unknown"),

@@ -9,7 +9,11 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class ModelVersionRecord:
-    """One registered model version and where its weights came from; ``test_accuracy`` is 0 to 1."""
+    """One registered model version and where its weights came from; ``test_accuracy`` is 0 to 1.
+
+    ``trained_on`` says which digits of ``datasets``, named with commas between: those drawn for training,
+    or all.
+    """
 
     model_name: str
     model_version: int
@@ -25,6 +29,9 @@ class ModelVersionRecord:
     registered_at: datetime
     actor: str
     flow_run_id: str | None
+    effort: str
+    trained_on: str
+    datasets: str
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from flows.ingest import ingest
 from flows.models import open_ledger, open_registry
 from flows.retrain import retrain
 from flows.score import score
+from lenet_pipeline.appending import append_digits
+from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import Engine
 from lenet_pipeline.errors import RegistryError, TrainingError, UnknownNameError
-from lenet_pipeline.lake import read_manifest
+from lenet_pipeline.lake import read_manifest, read_shard
 from lenet_pipeline.promotion import champion_reigns, promote_version, roll_back
 from lenet_pipeline.registry import find_champion, list_versions, read_version
+from lenet_pipeline.schema import DIGITS, derive_digit_id
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.training_sets import read_labelled
-from lenet_pipeline.warehouse import PromotionRecord, run_audit
+from lenet_pipeline.warehouse import PromotionRecord, run_audit, run_select
 
 NOW = datetime.now(UTC)
 TRAINING, TEST = "optdigits/train", "optdigits/test"
@@ -91,6 +96,57 @@ def test_a_version_that_learned_from_the_gates_digits_is_promoted_only_by_hand(s
     assert [version.effort for version in versions] == ["quick"] * 3
 
 
+def test_the_papers_recipe_learns_from_every_digit_and_is_promoted_only_by_hand(settings: Settings) -> None:
+    report = retrain([TRAINING], recipe="paper", epochs=1, home=settings.home)
+    assert (report.trained_on, report.decision.action) == ("all digits", "refuse")
+    newest = read_version(open_registry(settings), list_versions(open_registry(settings))[-1])
+    assert newest.model.temperature == 1.0
+
+
+def turned_digits(settings: Settings) -> pa.Table:
+    """Return the digits of the training set lying on their left side, as digits of their own."""
+    manifest = read_manifest(settings.lake, TRAINING)
+    upright = pa.concat_tables([read_shard(settings.lake, TRAINING, shard) for shard in manifest.shards])
+    images = np.ascontiguousarray(np.rot90(images_array(upright), axes=(1, 2)))
+    columns = {
+        "image": pa.array([image.tobytes() for image in images], DIGITS.field("image").type),
+        "digit_id": pa.array(
+            [derive_digit_id("turned", 1, None, place).bytes for place in range(len(images))], pa.uuid()
+        ),
+    }
+    for name, column in columns.items():
+        upright = upright.set_column(DIGITS.get_field_index(name), DIGITS.field(name), column)
+    return upright
+
+
+def test_a_challenger_must_keep_what_the_champion_learned_to_read(settings: Settings) -> None:
+    turned = turned_digits(settings)
+    append_digits(settings.lake, "turned/train", [turned], shard_rows=10_000, actor="tester")
+    report = retrain(["turned/train"], epochs=15, home=settings.home)
+    assert report.validation_accuracy is not None
+    assert report.validation_accuracy > 0.8
+    assert report.decision.action == "refuse"
+    assert report.decision.reason.startswith("worse than the champion on optdigits/train: -")
+    assert champion(settings) == 1
+    statement = "select datasets, trained_on, effort from model_versions order by 1"
+    assert run_select(settings.database, 1, statement).to_pylist() == [
+        {"datasets": dataset, "trained_on": "train split", "effort": "quick"}
+        for dataset in (TRAINING, "turned/train")
+    ]
+
+    shutil.rmtree(settings.lake / TRAINING)
+    gone = retrain(["turned/train"], epochs=1, home=settings.home)
+    assert gone.decision.action == "refuse"
+    assert gone.decision.reason == (
+        "the champion learned from optdigits/train, which the lake has no more: promote by hand"
+    )
+
+
+def test_what_a_model_learns_from_cannot_test_it(trained: Settings) -> None:
+    with pytest.raises(TrainingError, match="cannot test on optdigits/train: the model learns from it"):
+        retrain([TRAINING], [TRAINING], home=trained.home)
+
+
 def test_a_version_carries_all_that_scoring_needs(trained: Settings) -> None:
     registry = open_registry(trained)
     version = list_versions(registry)[0]
@@ -146,7 +202,7 @@ def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
 
 def test_unknown_architectures_recipes_and_datasets_are_named_before_training(trained: Settings) -> None:
     for arguments, message in (
-        ({"architecture": "lenet6"}, "no architecture 'lenet6'; there is: lenet5, lenet5-softmax"),
+        ({"architecture": "lenet6"}, "no architecture 'lenet6'; there is: lenet-3x3, lenet5, lenet5-28"),
         ({"recipe": "magic"}, "no recipe 'magic'; there is: keras-adam, keras-sgd, modern"),
         ({"tests": ["nowhere/test"]}, "no dataset 'nowhere/test'"),
     ):

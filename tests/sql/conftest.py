@@ -83,6 +83,9 @@ def model_version_record(version: int = 1) -> warehouse.ModelVersionRecord:
         registered_at=START + timedelta(days=version),
         actor="ada",
         flow_run_id=None,
+        effort="quick",
+        trained_on="train split",
+        datasets="paper/train",
     )
 
 

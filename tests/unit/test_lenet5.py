@@ -138,10 +138,11 @@ def test_the_loss_of_lenet5_is_equation_9():
 def test_equations_8_and_9_by_hand_on_two_classes():
     penalties, labels = torch.tensor([[1.0, 3.0], [0.5, 2.0]]), torch.tensor([0, 1])
     equation_8 = (1.0 + 2.0) / 2
-    # log(exp(-10) + exp(-1) + exp(-3)) and log(exp(-10) + exp(-0.5) + exp(-2)), in four decimals
-    equation_9 = equation_8 + (-0.8730 - 0.2985) / 2
+    # With j = 1: log(exp(-1) + exp(-1) + exp(-3)) and log(exp(-1) + exp(-0.5) + exp(-2)), in six decimals
+    equation_9 = equation_8 + (-0.241376 + 0.104131) / 2
     network = build_network("lenet5")
-    assert float(network.loss(-penalties, labels)) == pytest.approx(equation_9, abs=1e-4)
+    network.rubbish_score = -1.0
+    assert float(network.loss(-penalties, labels)) == pytest.approx(equation_9, abs=2e-6)
     network.rubbish_score = None  # nothing else competes: what is left is equation 8 and the two classes
     without = (
         equation_8 + (math.log(math.exp(-1) + math.exp(-3)) + math.log(math.exp(-0.5) + math.exp(-2))) / 2

@@ -45,9 +45,14 @@ def test_the_best_effort_is_another_training_of_the_same_recipe_where_there_is_o
     quick, best = find_recipe("modern"), find_recipe("modern", "best")
     assert (quick.effort, best.effort, best.name) == ("quick", "best", "modern")
     assert best.epochs > quick.epochs
-    assert find_recipe("paper", "best") == find_recipe("paper")
-    with pytest.raises(UnknownNameError, match="no effort 'some'; there is: best, quick"):
+    with pytest.raises(UnknownNameError, match="no effort of modern 'some'; there is: best, quick"):
         find_recipe("modern", "some")
+    with pytest.raises(UnknownNameError, match="no effort of paper 'best'; there is: quick"):
+        find_recipe("paper", "best")
+
+
+def test_the_papers_recipes_keep_no_digit_to_validate_with():
+    assert [name for name, recipe in RECIPES.items() if not recipe.validates] == ["paper", "paper-distorted"]
 
 
 def test_few_digits_are_passed_over_more_often_for_as_many_steps():
