@@ -25,7 +25,7 @@ from lenet_pipeline.schema import REJECTS, derive_uuid
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.sources.batch import Reject
 from lenet_pipeline.sources.folder import ListedImage, list_images, read_images
-from lenet_pipeline.sources.fonts import read_font_folder, read_shipped_fonts, split_fonts
+from lenet_pipeline.sources.fonts import is_damaged, read_font_folder, read_shipped_fonts, split_fonts
 from lenet_pipeline.sources.mnist import download_mnist, read_mnist
 from lenet_pipeline.sources.optdigits import read_optdigits
 from lenet_pipeline.sources.printed import print_digits
@@ -104,7 +104,8 @@ def ingest_printed(
         actor: who does it, where not the settings'.
 
     Raises:
-        IngestError: the folder could not be read, or has fewer than two families of fonts.
+        IngestError: the folder could not be read, too many of its fonts are damaged, all are for the same
+            split, or a process was ended while printing.
         UnknownNameError: there is no such degradation.
         LakeError: the lake refused.
     """
@@ -126,6 +127,9 @@ def store_printed(
         found, rejects = read_font_folder(folder, max_bytes=settings.image_max_bytes)
     # A font that cannot be read belongs to no split; its reject is found under the first.
     record_rejects(f"{name}/train", rejects, settings)
+    if rejects:
+        damaged, tried = sum(map(is_damaged, rejects)), len(found) + len(rejects)
+        _refuse_too_many_rejects(damaged, tried, f"fonts in {folder}", "no digit was printed", settings)
     outcome = []
     for split, fonts in split_fonts(found).items():
         total = per_font * len(fonts)
@@ -135,7 +139,7 @@ def store_printed(
                 degradation=degradation,
                 per_font=per_font,
                 seed=seed,
-                processes=min(os.cpu_count() or 1, total // _DIGITS_A_PROCESS),
+                processes=min(_usable_cores(), total // _DIGITS_A_PROCESS),
                 advance=advance,
             )
             outcome.append(_append(settings, f"{name}/{split}", digits))
@@ -208,21 +212,31 @@ def _ingest_images(path: Path, dataset: str, settings: Settings) -> list[Ingeste
         rejects=sum(part.rejects for part in parts),
         unrecognised=sum(part.unrecognised for part in parts),
     )
-    _refuse_too_many_rejects(total, path, settings)
+    kept = total.added + total.skipped
+    tried = kept + total.rejects
+    if not tried:
+        raise IngestError(f"{path} holds no image: {total.unrecognised} files are none by name nor content")
+    _refuse_too_many_rejects(
+        total.rejects, tried, f"images in {path}", f"the other {kept} are kept", settings
+    )
     return [total]
 
 
-def _refuse_too_many_rejects(total: Ingested, path: Path, settings: Settings) -> None:
-    tried = total.added + total.skipped + total.rejects
-    if not tried:
-        raise IngestError(f"{path} holds no image: {total.unrecognised} files are none by name nor content")
-    share = 100 * total.rejects / tried
+def _refuse_too_many_rejects(rejects: int, tried: int, inputs: str, rest: str, settings: Settings) -> None:
+    share = 100 * rejects / tried
     if share > settings.reject_limit_pct:
         raise IngestError(
-            f"{total.rejects} of {tried} images in {path} were rejected ({share:.0f} %, the limit is "
-            f"{settings.reject_limit_pct:g} %); the other {total.added + total.skipped} are kept. "
-            "See `lenet audit rejects`; LENET_REJECT_LIMIT_PCT raises the limit"
+            f"{rejects} of {tried} {inputs} were rejected ({share:.0f} %, the limit is "
+            f"{settings.reject_limit_pct:g} %); {rest}. See `lenet audit rejects`; LENET_REJECT_LIMIT_PCT "
+            "raises the limit"
         )
+
+
+def _usable_cores() -> int:
+    """Count the cores that this process may run on, which a container or taskset may restrict."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows
 
 
 def _store(settings: Settings, dataset: str, digits: pa.Table, description: str) -> Ingested:

@@ -8,13 +8,14 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from matplotlib.figure import Figure
 from prefect import flow, runtime, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from pydantic import NonNegativeInt
+from pydantic import Field
 
 from flows.models import open_registry
 from flows.progress import progress_bar
@@ -45,20 +46,25 @@ REPORT, CURVES = "reproduction", "learning-curves"
 
 @dataclass(frozen=True)
 class ReproductionReport:
-    """The rows that were asked for, which of them were trained just now, and where the report lies."""
+    """The rows that were asked for, which of them were trained just now, and where the report lies.
+
+    ``code_revision`` is this code's: a row that was kept has the one that trained it.
+    """
 
     rows: tuple[ComparedRow, ...]
     trained_now: tuple[str, ...]
     is_quick: bool
     folder: Path
+    code_revision: str
 
 
 @flow(name="reproduce", flow_run_name="reproduce-seed-{seed}", validate_parameters=True)
 def reproduce(
     rows: list[str] | None = None,
     quick: bool = False,
-    seed: NonNegativeInt = 0,
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0,
     device: str = "auto",
+    again: bool = False,
     home: Path | None = None,
     actor: str | None = None,
 ) -> ReproductionReport:
@@ -67,13 +73,15 @@ def reproduce(
     Each row learns from all of MNIST's training digits. Its test digits are read after each epoch to
     watch, as in figure 5 of the 1998 paper: nothing is chosen by them, and the last epoch counts. A row
     that this home trained before from the same digits, with the same recipe, epochs and seed, is read
-    from where it was kept, so that a job that was cut off goes on with the next row.
+    from where it was kept, so that a job that was cut off goes on with the next row. Which code trained
+    it decides nothing: the report names the rows that other code trained, and ``again`` is for them.
 
     Args:
         rows: names in ``published.PUBLISHED``; all where None.
         quick: train a fifth of the epochs, and report in a folder of its own.
-        seed: of initial weights, order and distortions.
+        seed: of initial weights, order and distortions; each but 0 has its report in a folder of its own.
         device: ``auto``, ``cpu`` or ``cuda``.
+        again: train the rows anew, even those that were kept.
         home: the pipeline's home, where not the settings'.
         actor: who does it, where not the settings'.
 
@@ -89,15 +97,15 @@ def reproduce(
     plans = [_plan(result, quick, seed, manifests) for result in PUBLISHED.values()]
     trained_now = []
     for plan in plans:
-        if plan.published in chosen and read_trained_row(plan.path(kept)) is None:
+        if plan.published in chosen and (again or read_trained_row(plan.path(kept)) is None):
             write_trained_row(plan.path(kept), train_row(plan, manifests, device, settings))
             trained_now.append(plan.published.name)
     known = [row for plan in plans if (row := read_trained_row(plan.path(kept)))]
     compared = compare_rows(known)
-    folder = kept.parent / "quick" if quick else kept.parent
+    folder = _report_folder(kept.parent, quick, seed)
     save_report(compared, folder, quick)
     asked_for = tuple(row for row in compared if row.published in chosen)
-    return ReproductionReport(asked_for, tuple(trained_now), quick, folder)
+    return ReproductionReport(asked_for, tuple(trained_now), quick, folder, code_revision())
 
 
 @task(task_run_name="train-{plan.published.name}", cache_policy=NO_CACHE)
@@ -121,7 +129,7 @@ def train_row(
             seed=plan.seed,
             seconds=time.perf_counter() - started,
             images_per_second=float(np.median([epoch.images_per_second for epoch in result.epochs])),
-            device=str(choose_device(device)),
+            device=result.device,
             machine=describe_machine(),
             training_run_id=run.run_id,
             code_revision=code_revision(),
@@ -136,13 +144,19 @@ def train_row(
 @task(task_run_name="report", cache_policy=NO_CACHE)
 def save_report(rows: list[ComparedRow], folder: Path, is_quick: bool) -> None:
     """Write the report of every row that this home has trained: Markdown, JSON and learning curves."""
-    markdown = describe_in_markdown(rows, is_quick)
+    markdown = describe_in_markdown(rows, is_quick, code_revision())
     picture = f"\n![learning curves]({CURVES}.png)\n"
     write_file(folder / f"{REPORT}.md", (markdown + picture).encode())
     records = {"is_quick": is_quick, "rows": [row.record() for row in rows]}
     write_file(folder / f"{REPORT}.json", json.dumps(records, indent=1, ensure_ascii=False).encode())
     write_file(folder / f"{CURVES}.png", _png(draw_reproduction([row.trained for row in rows])))
     create_markdown_artifact(markdown, key="reproduce", description="Published results, trained again")
+
+
+def _report_folder(folder: Path, is_quick: bool, seed: int) -> Path:
+    """Return where a report lies: no seed's overwrites another's, nor a quick one a full one."""
+    of_seed = folder / f"seed-{seed}" if seed else folder
+    return of_seed / "quick" if is_quick else of_seed
 
 
 def _plan(

@@ -99,13 +99,14 @@ class ComparedRow:
             "architecture": published.architecture,
             "recipe": published.recipe,
             "source": published.source,
-            "published_accuracy_pct": None if published.above else published.accuracy_pct,
+            "published_accuracy_pct": published.accuracy_pct,
             "published_above": published.above,
             "accuracy_pct": trained.accuracy_pct,
             "error_pct": trained.error_pct,
             "difference_points": self.comparison.difference_points,
             "is_reproduced": self.comparison.is_reproduced,
             "reason": self.comparison.reason,
+            "differs": published.differs,
             "published_epochs": published.epochs,
             "epochs": len(trained.accuracies_pct),
             "published_accuracies_pct": list(published.accuracies_pct),
@@ -143,8 +144,8 @@ def compare_rows(trained: Sequence[TrainedRow]) -> list[ComparedRow]:
     reached = {(row.row, len(row.accuracies_pct)): row.accuracy_pct for row in trained}
 
     def compare(row: TrainedRow) -> Comparison:
-        above_pct = reached.get((row.published.above or "", len(row.accuracies_pct)))
-        return compare_with_published(row.published, row.accuracies_pct, above_pct, row.training_digits)
+        other_pct = reached.get((row.published.above or "", len(row.accuracies_pct)))
+        return compare_with_published(row.published, row.accuracies_pct, other_pct, row.training_digits)
 
     return [ComparedRow(row, compare(row)) for row in trained]
 
@@ -153,9 +154,22 @@ def read_trained_row(path: Path) -> TrainedRow | None:
     """Return the row that was kept in a file, or None where there is none, or none that can be read."""
     try:
         record = json.loads(path.read_text())
-        return TrainedRow(**{**record, "accuracies_pct": tuple(record["accuracies_pct"])})
+        row = TrainedRow(**{**record, "accuracies_pct": tuple(record["accuracies_pct"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None  # it is only a row that is trained again
+    return row if row.accuracies_pct else None
+
+
+def describe_other_code(rows: Sequence[ComparedRow], revision: str) -> list[str]:
+    """Say which rows were trained with other code than this, in one line for each revision."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(row.trained.code_revision, []).append(row.trained.row)
+    return [
+        f"trained with code {other}, this is code {revision}: {', '.join(trained)}"
+        for other, trained in names.items()
+        if other != revision
+    ]
 
 
 def write_trained_row(path: Path, row: TrainedRow) -> None:

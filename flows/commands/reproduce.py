@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from flows.command import command
+from flows.commands.train import LARGEST_SEED
 from flows.output import Format, FormatOption, console, print_records
 from lenet_pipeline.settings import Settings
 
@@ -23,8 +24,13 @@ def reproduce_command(
         typer.Argument(metavar="ROW", help="Only these, as lenet5+paper (default: all)"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A fifth of the epochs: minutes")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of initial weights, order and distortions")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Of initial weights, order and distortions")
+    ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    again: Annotated[
+        bool, typer.Option("--again", help="Train anew what was trained before, as after a fix")
+    ] = False,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Train what the literature reports, and show and save published beside ours."""
@@ -38,7 +44,7 @@ def reproduce_command(
     from flows.reproduce import reproduce
 
     start_prefect_server(settings.home)
-    report = reproduce(rows, quick, seed, device, settings.home, settings.actor)
+    report = reproduce(rows, quick, seed, device, again, settings.home, settings.actor)
     if output_format is Format.TABLE:
         print_report(report)
     else:
@@ -47,32 +53,52 @@ def reproduce_command(
 
 def print_report(report: ReproductionReport) -> None:
     """Print published beside ours, the reason of each difference, and where all of it was saved."""
-    from lenet_pipeline.reproduction_report import epochs_text, published_text
+    from lenet_pipeline.reproduction_report import UNITS, reason_text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("row", no_wrap=True)
-    for name in ("published %", "ours %", "points", "epochs", "minutes"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in report.rows:
-        trained, difference = row.trained, row.comparison.difference_points
-        table.add_row(
-            trained.row,
-            published_text(row),
-            f"{trained.accuracy_pct:.2f}",
-            f"{difference:+.2f}",
-            epochs_text(row),
-            f"{trained.seconds / 60:.1f}",
-        )
     if report.is_quick:
         console.print("--quick: a fifth of the published epochs, so lower accuracies")
-    console.print(table)
+    console.print(_table(report))
+    console.print(UNITS, style="dim")
     console.print()
     for row in report.rows:
-        console.print(f"{row.trained.row}: {row.comparison.reason}", highlight=False)
+        console.print(f"{row.trained.row}: {reason_text(row)}", highlight=False)
     _print_where(report)
 
 
+def _table(report: ReproductionReport) -> Table:
+    from lenet_pipeline.reproduction_report import (
+        difference_text,
+        epochs_text,
+        published_text,
+        reproduced_text,
+    )
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("row", no_wrap=True)
+    for name in ("published", "ours", "points", "epochs", "min"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reproduced", no_wrap=True)
+    for row in report.rows:
+        table.add_row(
+            row.trained.row,
+            published_text(row),
+            f"{row.trained.accuracy_pct:.2f}",
+            difference_text(row),
+            epochs_text(row),
+            f"{row.trained.seconds / 60:.1f}",
+            reproduced_text(row),
+        )
+    return table
+
+
 def _print_where(report: ReproductionReport) -> None:
+    from lenet_pipeline.reproduction import describe_other_code
+
+    other_code = describe_other_code(report.rows, report.code_revision)
+    for note in other_code:
+        console.print(note, style="yellow", highlight=False)
+    if other_code:
+        console.print("`--again` trains them anew", style="dim")
     kept = len(report.rows) - len(report.trained_now)
     if kept:
         console.print(f"{kept} of {len(report.rows)} rows were trained before and are kept", style="dim")

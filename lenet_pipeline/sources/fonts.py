@@ -13,7 +13,7 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -39,6 +39,7 @@ _LARGEST_GLYPH = 4  # times GLYPH_HEIGHT: no digit is that much larger than its 
 _FEWEST_ALIKE = 5  # of ten digits; of the fonts shipped, text has 7 or more and symbols 1
 _TEST_SHARE = 1 / 3
 _SPLIT_SALT = "lenet-pipeline/font-family"
+_NO_DIGITS = "no_digits"
 
 # Fonts whose digits look like digits and are others than a form or a page shows.
 _OTHER_DIGITS = {"cmmi10": "its digits are old-style: at one size its 0 is an o and its 1 a small capital I"}
@@ -76,6 +77,11 @@ class _UnusableFontError(Exception):
         self.kind = kind
 
 
+def is_damaged(reject: Reject) -> bool:
+    """Tell a font that could not be read from one that was, and has no digits to print."""
+    return reject.kind != _NO_DIGITS
+
+
 def read_shipped_fonts() -> list[DigitFont]:
     """Read the fonts that matplotlib and Pillow ship and whose digits are digits, by source."""
     fonts = []
@@ -105,7 +111,7 @@ def read_font_folder(folder: Path, *, max_bytes: int) -> tuple[list[DigitFont], 
     for path in _font_paths(folder):
         sha256 = None
         try:
-            content = read_content(path, max_bytes=max_bytes)
+            content = read_content(path, max_bytes=max_bytes, noun="font")
             sha256 = hashlib.sha256(content).hexdigest()
             if sha256 not in fonts:
                 fonts[sha256] = _read_font(path_text(path), content)
@@ -117,26 +123,22 @@ def read_font_folder(folder: Path, *, max_bytes: int) -> tuple[list[DigitFont], 
 def split_fonts(fonts: Sequence[DigitFont]) -> dict[str, list[DigitFont]]:
     """Divide fonts into ``train`` and ``test`` by family, by a hash of the family's name.
 
-    About a third of the families are for the test, and the same ones wherever they turn up. Only where
-    that leaves a side empty, as it may with a handful of families, does the nearest family change sides.
+    About a third of the families are for the test, and the same ones wherever they turn up: a dataset may
+    take fonts of several folders, and what is trained on here must not be the test there.
 
     Raises:
-        IngestError: there are fewer than two families.
+        IngestError: a side would be empty.
     """
-    families = sorted({font.family for font in fonts}, key=_family_fraction)
-    if len(families) < 2:
-        found = f"only fonts of the family {families[0]!r}" if families else "no font with digits"
+    sides: dict[str, list[DigitFont]] = {"train": [], "test": []}
+    for font in fonts:
+        sides["test" if _family_fraction(font.family) < _TEST_SHARE else "train"].append(font)
+    if not all(sides.values()):
         raise IngestError(
-            f"found {found}; expected at least two families, one to train on and another for the test: "
-            "add fonts of another design, or leave --fonts out to take those that are installed"
+            f"found {_describe_families(sides)}; expected families for both train and test, which the hash "
+            "of a family's name decides: add fonts of another design, or leave --fonts out to take those "
+            "that are installed"
         )
-    within = sum(_family_fraction(family) < _TEST_SHARE for family in families)
-    # By the share and not by rank, which a family more or less in the folder would move.
-    tested = set(families[: min(max(1, within), len(families) - 1)])
-    return {
-        "train": [font for font in fonts if font.family not in tested],
-        "test": [font for font in fonts if font.family in tested],
-    }
+    return sides
 
 
 def font_family(name: str) -> str:
@@ -146,6 +148,14 @@ def font_family(name: str) -> str:
         if pattern.fullmatch(name):
             return family
     return re.split(r"[ _-]", name)[0] or name
+
+
+def _describe_families(sides: Mapping[str, Sequence[DigitFont]]) -> str:
+    """Say which families there are where they are all on one side."""
+    for side, fonts in sides.items():
+        if families := sorted({font.family for font in fonts}):
+            return f"only families that are all for {side} ({', '.join(families)})"
+    return "no font with digits"
 
 
 def _family_fraction(family: str) -> float:
@@ -206,7 +216,7 @@ def _read_font(source: str, content: bytes) -> DigitFont:
     if problem is None and _count_alike(glyphs) < _FEWEST_ALIKE:
         problem = "its codes 0 to 9 draw something else"
     if problem is not None:
-        raise _UnusableFontError("no_digits", f"{problem}; leave it out")
+        raise _UnusableFontError(_NO_DIGITS, f"{problem}; leave it out")
     return DigitFont(source, hashlib.sha256(content).hexdigest(), font_family(name), glyphs)
 
 
@@ -220,12 +230,12 @@ def _draw_digits(content: bytes) -> tuple[str, tuple[Glyph, ...]]:
     probe = _open_font(content, GLYPH_HEIGHT)
     zero = _draw(probe, "0")
     if not zero.size:
-        raise _UnusableFontError("no_digits", "its 0 is empty; leave it out")
+        raise _UnusableFontError(_NO_DIGITS, "its 0 is empty; leave it out")
     font = _open_font(content, GLYPH_HEIGHT * GLYPH_HEIGHT / len(zero))
     glyphs = tuple(_draw(font, digit) for digit in _DIGITS)
     different = {glyph.tobytes() for glyph in glyphs if glyph.size}
     if len(different - {_draw(font, _UNASSIGNED).tobytes()}) < len(_DIGITS):
-        raise _UnusableFontError("no_digits", "it does not have ten different digits; leave it out")
+        raise _UnusableFontError(_NO_DIGITS, "it does not have ten different digits; leave it out")
     return probe.getname()[0] or "unnamed", glyphs
 
 
@@ -260,7 +270,7 @@ def _draw(font: ImageFont.FreeTypeFont, letter: str) -> Glyph:
     left, top, right, bottom = (round(edge) for edge in font.getbbox(letter))
     width, height = right - left, bottom - top
     if max(width, height) > _LARGEST_GLYPH * GLYPH_HEIGHT:
-        raise _UnusableFontError("no_digits", "one of its digits is of no size to print; leave it out")
+        raise _UnusableFontError(_NO_DIGITS, "one of its digits is of no size to print; leave it out")
     sheet = Image.new("L", (max(1, width), max(1, height)))
     ImageDraw.Draw(sheet).text((-left, -top), letter, fill=255, font=font)
     ink = sheet.getbbox()

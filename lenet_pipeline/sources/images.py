@@ -75,8 +75,13 @@ class NotAnImageError(UnreadableImageError):
     """A file is no image, neither by its name nor by its content."""
 
 
-def read_content(path: Path, *, max_bytes: int) -> bytes:
+def read_content(path: Path, *, max_bytes: int, noun: str = "image") -> bytes:
     """Return the bytes of one regular file.
+
+    Args:
+        path: of the file.
+        max_bytes: the largest file that is opened.
+        noun: what the file should be, for the message.
 
     Raises:
         UnreadableImageError: it has gone, may not be read, is no regular file, is empty, or is larger
@@ -86,12 +91,12 @@ def read_content(path: Path, *, max_bytes: int) -> bytes:
         found = path.stat()
         # A named pipe would wait for a writer for ever.
         if not stat.S_ISREG(found.st_mode):
-            raise UnreadableImageError("not_a_file", "it is no regular file; give image files")
+            raise UnreadableImageError("not_a_file", f"it is no regular file; give {noun} files")
         if found.st_size > max_bytes:
             raise UnreadableImageError(
                 "too_many_bytes",
                 f"the file has {found.st_size:,} bytes and at most {max_bytes:,} are opened; "
-                "shrink it, or raise LENET_IMAGE_MAX_BYTES",
+                f"give a smaller {noun}, or raise LENET_IMAGE_MAX_BYTES",
             )
         content = path.read_bytes()
     except FileNotFoundError:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +22,15 @@ from lenet_pipeline.sources.fonts import DigitFont
 from lenet_pipeline.sources.normalisation import NormalisedDigit, normalise_digit
 
 LARGEST_SEED = 100_000_000
+LARGEST_PER_FONT = 1_000_000_000
+
+POSITIONS_A_TABLE = 2_000  # seconds of work: a Ctrl-C, a progress bar or a shard never waits for a whole font
 
 _LEVELS_PER_SEED = 10  # room for levels yet to come: a page number never means another one
 _CLASSES = 10
+
+_Part = tuple[DigitFont, range]  # a font and the positions of it that one table has
+_PrintPart = Callable[[_Part], pa.Table]
 
 
 def _advance_nothing(done: int) -> None:
@@ -37,7 +46,7 @@ def print_digits(
     processes: int = 1,
     advance: Callable[[int], None] = _advance_nothing,
 ) -> Iterator[pa.Table]:
-    """Print, scan and normalise digits; return an iterator of one table of schema ``DIGITS`` a font.
+    """Print, scan and normalise digits; return an iterator of tables of schema ``DIGITS``, font by font.
 
     Digit ``position`` of a font is a ``position % 10``, and depends on the font's bytes, the degradation,
     the seed and its position alone: asking for more adds to the same ones. Each degradation and seed is a
@@ -51,21 +60,26 @@ def print_digits(
         seed: 0 to ``LARGEST_SEED``; another one gives other digits.
         processes: how many work at it; the digits are the same. More than one import the main module
             again, which must bear that.
-        advance: called with the number of digits done, font by font.
+        advance: called with the number of digits done, table by table.
 
     Raises:
         UnknownNameError: there is no such degradation.
-        IngestError: the seed or the number is out of range.
+        IngestError: the seed or the number is out of range, or, from the iterator, one of the processes
+            was ended.
     """
     if degradation not in LEVELS:
         raise UnknownNameError("degradation", degradation, LEVELS)
-    if not 0 <= seed <= LARGEST_SEED or per_font < 1:
+    if not 0 <= seed <= LARGEST_SEED or not 1 <= per_font <= LARGEST_PER_FONT:
         raise IngestError(
-            f"cannot print {per_font} digits a font with seed {seed}; expected at least 1 and a seed from "
-            f"0 to {LARGEST_SEED:,}"
+            f"cannot print {per_font} digits a font with seed {seed}; expected 1 to {LARGEST_PER_FONT:,} "
+            f"digits and a seed from 0 to {LARGEST_SEED:,}"
         )
-    print_font = partial(_print_font, degradation=degradation, per_font=per_font, seed=seed)
-    return _each(print_font, fonts, min(processes, len(fonts)), lambda: advance(per_font))
+    starts = range(0, per_font, POSITIONS_A_TABLE)
+    parts = (
+        (font, range(start, min(start + POSITIONS_A_TABLE, per_font))) for font in fonts for start in starts
+    )
+    print_part = partial(_print_part, degradation=degradation, seed=seed)
+    return _print_parts(print_part, parts, min(processes, len(fonts) * len(starts)), advance)
 
 
 def print_digit(font: DigitFont, position: int, degradation: str, seed: int) -> NormalisedDigit | None:
@@ -82,34 +96,115 @@ def print_digit(font: DigitFont, position: int, degradation: str, seed: int) -> 
     return normalise_digit(degrade_glyph(font.glyphs[position % _CLASSES], level, rng))
 
 
-def _each(
-    print_font: Callable[[DigitFont], pa.Table],
-    fonts: Sequence[DigitFont],
-    processes: int,
-    advance: Callable[[], None],
+def _print_parts(
+    print_part: _PrintPart, parts: Iterator[_Part], processes: int, advance: Callable[[int], None]
 ) -> Iterator[pa.Table]:
-    """Yield what a function returns for every font, in order, computed by so many processes."""
-    with ExitStack() as ends:
-        each: Iterator[pa.Table] = map(print_font, fonts)
-        if processes > 1:
-            # A fork would copy the locks of a flow's threads, and the processes of concurrent.futures
-            # outlive a command that is killed.
-            context = multiprocessing.get_context("spawn")
-            each = ends.enter_context(context.Pool(processes, _leave_interrupts)).imap(print_font, fonts)
-        for table in each:
+    """Yield the table of every part, in order, computed by so many processes."""
+    printed: Generator[tuple[_Part, pa.Table], None, None]
+    if processes > 1:
+        printed = _print_in_processes(print_part, parts, processes)
+    else:
+        printed = ((part, print_part(part)) for part in parts)
+    with closing(printed):
+        for (_, positions), table in printed:
             yield table
-            advance()
+            advance(len(positions))
 
 
-def _leave_interrupts() -> None:
-    """Leave Ctrl-C to the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _print_in_processes(
+    print_part: _PrintPart, parts: Iterator[_Part], processes: int
+) -> Generator[tuple[_Part, pa.Table], None, None]:
+    """Yield every part with its table, in order; each process has at most one part at a time.
+
+    Each has a pipe of its own, so either end hears at once that the other was killed. A pool's processes
+    share theirs: it waits for ever for what a killed one had, and those of concurrent.futures outlive a
+    killed command.
+    """
+    with ExitStack() as ends:
+        workers = [ends.enter_context(_worker(print_part)) for _ in range(processes)]
+        busy: deque[tuple[Connection, _Part]] = deque()
+        for worker, part in zip(workers, parts, strict=False):
+            _send(worker, part)
+            busy.append((worker, part))
+        while busy:
+            worker, part = busy.popleft()
+            table = _receive(worker)
+            for following in islice(parts, 1):
+                _send(worker, following)
+                busy.append((worker, following))
+            yield part, table
 
 
-def _print_font(font: DigitFont, degradation: str, per_font: int, seed: int) -> pa.Table:
-    """Return the digits of one font as a table of schema ``DIGITS``."""
+@contextmanager
+def _worker(print_part: _PrintPart) -> Iterator[Connection]:
+    """Start a process and yield the connection that takes parts and gives their tables; end it after."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of a flow's threads
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, print_part), daemon=True)
+    process.start()
+    theirs.close()  # while it is open here too, its process could end unheard
+    try:
+        yield ours
+    finally:
+        process.terminate()
+        process.join()
+        ours.close()
+
+
+def _work(connection: Connection, print_part: _PrintPart) -> None:
+    """Answer every part that comes with its table, or with what went wrong, until the other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    with suppress(EOFError, OSError):
+        while True:
+            connection.send(_attempt(print_part, connection.recv()))
+
+
+def _attempt(print_part: _PrintPart, part: _Part) -> pa.Table | Exception:
+    try:
+        return print_part(part)
+    except Exception as exc:  # noqa: BLE001  # it is raised again where the part came from
+        return exc
+
+
+def _send(worker: Connection, part: _Part) -> None:
+    """Give a process a part to print.
+
+    Raises:
+        IngestError: the process has ended.
+    """
+    try:
+        worker.send(part)
+    except OSError as exc:
+        raise _process_ended() from exc
+
+
+def _receive(worker: Connection) -> pa.Table:
+    """Wait for a process's table.
+
+    Raises:
+        IngestError: the process has ended.
+    """
+    try:
+        answer = worker.recv()
+    except (EOFError, OSError) as exc:
+        raise _process_ended() from exc
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _process_ended() -> IngestError:
+    return IngestError(
+        "a process that prints digits was ended before it was done, as a system short of memory does; "
+        "free some and run the same command again"
+    )
+
+
+def _print_part(part: _Part, degradation: str, seed: int) -> pa.Table:
+    """Return the digits of some positions of one font as a table of schema ``DIGITS``."""
+    font, wanted = part
     page = 1 + seed * _LEVELS_PER_SEED + LEVELS[degradation].number
-    printed = [(position, print_digit(font, position, degradation, seed)) for position in range(per_font)]
+    printed = [(position, print_digit(font, position, degradation, seed)) for position in wanted]
     digits = [(position, digit) for position, digit in printed if digit is not None]
     if not digits:
         return DIGITS.empty_table()

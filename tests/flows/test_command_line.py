@@ -230,16 +230,23 @@ def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
     command = ["ingest", "printed", "--fonts", str(folder), "--name", "mine", "--per-font", "20"]
     alone = lenet(*command)
     assert alone.returncode == 1
-    assert "expected at least two families" in one_error_line(alone)
+    assert "only families that are all for train (dejavu)" in one_error_line(alone)
     shutil.copy(shipped / "cmr10.ttf", folder)
-    result = lenet(*command)
+    shutil.copy(shipped / "cmsy10.ttf", folder)  # symbols: a reject, and no damage
+    refused = lenet(*command, LENET_REJECT_LIMIT_PCT="20")
+    assert refused.returncode == 1
+    assert f"1 of 4 fonts in {folder} were rejected (25 %, the limit is 20 %)" in one_error_line(refused)
+    result = lenet(*command, LENET_REJECT_LIMIT_PCT="25")
     assert (result.returncode, result.stderr) == (0, "")
-    assert "mine/train: 20 digits added, 1 rejected" in result.stdout
+    assert "mine/train: 20 digits added, 2 rejected" in result.stdout
     assert "mine/test: 20 digits added; 20 in all" in result.stdout
     again = lenet(*command, "--per-font", "30", "--seed", "0")
     assert "mine/test: 10 digits added, 20 were there already; 30 in all" in again.stdout
-    (reject,) = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
-    assert (reject["kind"], Path(reject["source"]).name) == ("damaged_font", "damaged.ttf")
+    rejects = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
+    assert {Path(reject["source"]).name: reject["kind"] for reject in rejects} == {
+        "damaged.ttf": "damaged_font",
+        "cmsy10.ttf": "no_digits",
+    }
 
 
 def test_control_c_exits_with_130_and_the_next_run_goes_on(

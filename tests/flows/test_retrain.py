@@ -53,7 +53,7 @@ def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_resto
     ]
     assert better.decision.gate is not None
     assert better.decision.gate.p_value < 0.05
-    assert "no better than the champion" in no_better.decision.reason
+    assert no_better.decision.reason.startswith("worse than the champion on optdigits/train: -")
     assert champion(settings) == 2
 
     roll_back(open_ledger(settings), open_registry(settings), "version 2 read badly in production")

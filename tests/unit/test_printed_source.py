@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import matplotlib
@@ -22,11 +27,12 @@ from lenet_pipeline.sources.fonts import (
     GLYPH_HEIGHT,
     DigitFont,
     font_family,
+    is_damaged,
     read_font_folder,
     read_shipped_fonts,
     split_fonts,
 )
-from lenet_pipeline.sources.printed import print_digit, print_digits
+from lenet_pipeline.sources.printed import POSITIONS_A_TABLE, print_digit, print_digits
 
 SHIPPED = Path(matplotlib.get_data_path(), "fonts", "ttf")
 ENOUGH_BYTES = 10_000_000
@@ -111,17 +117,35 @@ def test_a_family_keeps_its_side_when_others_come_or_go(shipped):
         assert {font.family for font in sides["test"]} == {"computer modern"}
 
 
-def test_both_sides_have_a_family_wherever_their_hashes_fall(shipped):
-    for pair in (("dejavu", "stix"), ("stix", "aileron"), ("computer modern", "aileron")):
-        sides = split_fonts([font for font in shipped if font.family in pair])
-        assert sides["train"] and sides["test"]
+def test_two_ingests_into_one_name_never_share_a_family_between_the_sides(shipped):
+    families = sorted({font.family for font in shipped})
+    ingested: dict[str, set[str]] = {"train": set(), "test": set()}
+    for size in range(1, len(families) + 1):
+        for chosen in combinations(families, size):
+            try:
+                sides = split_fonts([font for font in shipped if font.family in chosen])
+            except IngestError:
+                assert "computer modern" not in chosen or size == 1
+                continue
+            for side, fonts in sides.items():
+                assert fonts
+                ingested[side] |= {font.family for font in fonts}
+    assert ingested["train"].isdisjoint(ingested["test"])
+    assert ingested["train"] | ingested["test"] == set(families)
 
 
-def test_one_family_is_refused_and_named(shipped):
-    with pytest.raises(IngestError, match=r"only fonts of the family 'stix'; expected at least two families"):
-        split_fonts([font for font in shipped if font.family == "stix"])
-    with pytest.raises(IngestError, match="no font with digits"):
-        split_fonts([])
+@pytest.mark.parametrize(
+    ("families", "found"),
+    [
+        (["dejavu", "stix"], r"only families that are all for train \(dejavu, stix\)"),
+        (["computer modern"], r"only families that are all for test \(computer modern\)"),
+        ([], "no font with digits"),
+    ],
+)
+def test_families_that_all_fall_on_one_side_are_refused_named_and_said_what_to_do(shipped, families, found):
+    with pytest.raises(IngestError, match=f"found {found}; .* add fonts of another design") as refused:
+        split_fonts([font for font in shipped if font.family in families])
+    assert "\n" not in str(refused.value)
 
 
 def test_a_folder_of_fonts_is_read_in_order_and_the_same_file_twice_is_one_font(folder):
@@ -153,6 +177,17 @@ def test_fonts_that_cannot_be_read_or_have_no_digits_are_rejects_and_the_rest_go
         "STIXSizOneSymReg.ttf": "no_digits",
     }
     assert all(reject.reason and "\n" not in reject.reason for reject in rejects)
+    assert {Path(reject.source).name for reject in rejects if is_damaged(reject)} == {
+        "damaged.ttf",
+        "empty.otf",
+        "large.ttf",
+    }
+
+
+def test_a_folder_named_like_a_font_is_a_reject_that_asks_for_fonts(folder):
+    (folder / "folder.ttf").mkdir()
+    _, (reject,) = read_font_folder(folder, max_bytes=ENOUGH_BYTES)
+    assert (reject.kind, reject.reason) == ("not_a_file", "it is no regular file; give font files")
 
 
 def test_damaged_fonts_never_raise_anything_but_a_reject(folder):
@@ -199,6 +234,56 @@ def test_the_same_seed_gives_the_same_bytes_however_many_are_printed_and_by_how_
     alone = print_digit(fonts[1], 17, "medium", 0)
     assert alone is not None
     assert np.array_equal(alone.image, images_array(once)[37])
+
+
+def test_a_font_with_many_digits_is_several_tables_and_each_is_told_of(shipped):
+    fonts, done = named(shipped, "cmr10.ttf", "load_default"), list[int]()
+    wanted = {"degradation": "none", "per_font": POSITIONS_A_TABLE + 5, "seed": 0}
+    tables = list(print_digits(fonts, processes=2, advance=done.append, **wanted))
+    assert [len(table) for table in tables] == done == [POSITIONS_A_TABLE, 5] * 2
+    positions = pa.concat_tables(tables)["position"].to_pylist()
+    assert positions == [*range(POSITIONS_A_TABLE + 5)] * 2
+
+
+def test_a_process_that_is_killed_is_an_error_and_the_others_end(shipped):
+    tables = print_digits(shipped, degradation="none", per_font=10, seed=0, processes=2)
+    next(tables)
+    killed, other = multiprocessing.active_children()
+    killed.kill()
+    with pytest.raises(IngestError, match="a process that prints digits was ended before it was done"):
+        list(tables)
+    assert other.exitcode is not None
+    assert multiprocessing.active_children() == []
+
+
+def test_processes_end_when_nobody_wants_more_tables(shipped):
+    tables = print_digits(shipped, degradation="none", per_font=10, seed=0, processes=2)
+    next(tables)
+    tables.close()
+    assert multiprocessing.active_children() == []
+
+
+def test_what_goes_wrong_in_a_process_is_raised_where_the_tables_are_read(shipped):
+    broken = [DigitFont("broken", font.sha256, font.family, ()) for font in shipped[:2]]
+    with pytest.raises(IndexError):
+        list(print_digits(broken, degradation="none", per_font=10, seed=0, processes=2))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_processes_end_with_a_command_that_is_killed():
+    script = """
+from lenet_pipeline.sources.fonts import read_shipped_fonts
+from lenet_pipeline.sources.printed import print_digits
+for _ in print_digits(read_shipped_fonts(), degradation="none", per_font=300, seed=0, processes=2):
+    print("printed", flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == "printed\n"
+        os.kill(command.pid, signal.SIGKILL)
+        # Its processes write to the same pipe, which closes with the last of them.
+        command.communicate(timeout=30)
+    assert command.returncode == -signal.SIGKILL
 
 
 def test_other_seeds_and_levels_give_other_digits_with_other_identifiers(shipped):
@@ -254,6 +339,6 @@ def test_a_scan_has_the_size_of_its_level_and_paper_around_the_ink(shipped):
 def test_an_unknown_level_or_seed_is_refused_before_anything_is_printed(shipped):
     with pytest.raises(UnknownNameError, match="no degradation 'dire'; there is: heavy, light, medium, none"):
         print_digits(shipped, degradation="dire", per_font=1, seed=0)
-    for per_font, seed in ((0, 0), (1, -1), (1, 10**9)):
-        with pytest.raises(IngestError, match="expected at least 1 and a seed from 0 to 100,000,000"):
+    for per_font, seed in ((0, 0), (10**10, 0), (1, -1), (1, 10**9)):
+        with pytest.raises(IngestError, match="expected 1 to 1,000,000,000 digits and a seed from 0 to 100,"):
             print_digits(shipped, degradation="none", per_font=per_font, seed=seed)
