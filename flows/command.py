@@ -86,6 +86,7 @@ def _with_common_options(
             if debug:
                 traceback.print_exc()
             say(_one_line(exc))
+            _let_go(exc)
             raise typer.Exit(exc.exit_code if isinstance(exc, PipelineError) else 1) from None
 
     run.__signature__ = inspect.Signature(_parameters(function))  # type: ignore[attr-defined]
@@ -116,6 +117,17 @@ def refuse_options_before_the_verb(context: typer.Context) -> None:
 def say(message: str) -> None:
     """Say in one line on standard error what went wrong."""
     Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Clear what the calls that an error went through hold.
+
+    Prefect keeps the error until the process ends, and DuckDB then reports as leaked, in forty lines, the
+    connection that one of those calls had.
+    """
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _one_line(error: Exception) -> str:

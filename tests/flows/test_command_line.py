@@ -347,3 +347,15 @@ def test_loopback_is_never_asked_of_a_proxy(lenet_process: Run, tmp_path: Path) 
     proxied = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "PREFECT_API_URL": ""}
     result = lenet_process("ingest", "optdigits", **proxied)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_what_the_database_refuses_in_the_middle_of_a_job_is_one_line(
+    lenet_process: Run, settings: Settings
+) -> None:
+    """At its end the process would list the connection as leaked, had the error kept hold of it."""
+    with duckdb.connect(str(settings.database)) as connection:
+        connection.execute("alter table scoring_run_shards rename to mislaid")
+    result = lenet_process("score", "optdigits/test")
+    assert result.returncode == 1
+    assert "scoring_run_shards does not exist" in one_error_line(result)
