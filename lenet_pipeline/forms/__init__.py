@@ -1,0 +1,1 @@
+"""Scanned forms: pages in, registered pages, cells, digits and values out."""
