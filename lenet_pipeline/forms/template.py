@@ -38,7 +38,7 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Cells:
-    """A row or grid of boxes for one digit each, in millimetres; ``pitch`` is from one left edge to the next."""
+    """A row or grid of boxes for one digit each, in millimetres; ``pitch`` is between left edges."""
 
     first: Rectangle
     columns: int
