@@ -139,6 +139,7 @@ def store_printed(
                 degradation=degradation,
                 per_font=per_font,
                 seed=seed,
+                vary_designs=split == "train",  # what is tested is printed as it is
                 processes=min(_usable_cores(), total // _DIGITS_A_PROCESS),
                 advance=advance,
             )

@@ -14,10 +14,10 @@ from pydantic import Field, PositiveInt
 
 from flows.models import open_ledger, open_registry, record_version
 from flows.progress import progress_bar
-from lenet_pipeline.engine import Engine, choose_device, load_network
+from flows.test_sets import TestResult, evaluate_on_tests
+from lenet_pipeline.engine import choose_device, load_network
 from lenet_pipeline.errors import TrainingError
-from lenet_pipeline.evaluation import Evaluation, evaluate
-from lenet_pipeline.figures import draw_confusion, draw_learning_curves, draw_worst_mistakes
+from lenet_pipeline.figures import draw_learning_curves
 from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.lake import Manifest, find_manifest, list_datasets, read_manifest
 from lenet_pipeline.lenet5 import find_architecture
@@ -42,23 +42,9 @@ from lenet_pipeline.training_sets import (
     LabelledDigits,
     join_digits,
     read_gates,
-    read_labelled,
     read_splits,
 )
 from lenet_pipeline.warehouse import PromotionRecord
-
-
-@dataclass(frozen=True)
-class TestResult:
-    """How a version did on one test set."""
-
-    dataset: str
-    digits: int
-    correct: int
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / self.digits
 
 
 @dataclass(frozen=True)
@@ -203,7 +189,7 @@ def train_challenger(job: TrainingJob, settings: Settings) -> Trained:
         network, example = load_network(result.model), (validation or splits["gate"]).images[0]
         run.log_figure(draw_filters(network), "c1-filters")
         run.log_figure(draw_feature_maps(network, result.model.preprocessing, example), "feature-maps")
-        tests = _test(job, result, settings, run)
+        tests = evaluate_on_tests(job.tests, job.device, result, settings, run)
         version = run.register(
             result.model,
             tags={
@@ -293,38 +279,6 @@ def _train(
             advance=advance,
             report=report,
         )
-
-
-def _test(
-    job: TrainingJob, result: TrainingResult, settings: Settings, run: TrainingRun
-) -> tuple[TestResult, ...]:
-    """Evaluate on each test set apart, once, and log figures and metrics of each."""
-    engine, tests = Engine(result.model, job.device), []
-    for dataset in job.tests:
-        manifest = read_manifest(settings.lake, dataset)
-        digits = read_labelled(settings.lake, [manifest])
-        scores = engine.score(digits.images)
-        outcome = evaluate(scores.probabilities, digits.labels)
-        run.log_dataset(dataset, manifest.fingerprint, "test")
-        run.log_metrics(_test_metrics(dataset, outcome))
-        name = dataset.replace("/", "-")
-        run.log_figure(draw_confusion(outcome.confusion, dataset), f"confusion-{name}")
-        worst = draw_worst_mistakes(digits.images, digits.labels, scores, dataset)
-        run.log_figure(worst, f"worst-mistakes-{name}")
-        tests.append(TestResult(dataset, outcome.digits, outcome.correct))
-    if tests:
-        correct, total = sum(test.correct for test in tests), sum(test.digits for test in tests)
-        run.log_metrics({"test_accuracy": correct / total, "test_correct": correct, "test_digits": total})
-    return tuple(tests)
-
-
-def _test_metrics(dataset: str, outcome: Evaluation) -> dict[str, float]:
-    return {
-        f"{dataset}/accuracy": outcome.accuracy,
-        f"{dataset}/correct": outcome.correct,
-        f"{dataset}/digits": outcome.digits,
-        f"{dataset}/log_loss": outcome.log_loss,
-    }
 
 
 def _parameters(job: TrainingJob, sizes: tuple[int, int, int]) -> dict[str, object]:

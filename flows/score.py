@@ -61,10 +61,6 @@ class ScoringReport:
     plot: Path | None
     seconds: float
 
-    @property
-    def is_complete(self) -> bool:
-        return self.shards_rejected == 0
-
 
 @flow(name="score", flow_run_name="score-{dataset}-with-{model}", validate_parameters=True)
 def score(

@@ -9,8 +9,11 @@ import stat
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +37,7 @@ _SIGNATURES = {
     b"MM\x00+": "TIFF",
 }
 _OTHER_SIGNATURES = {b"GIF87a": "GIF", b"GIF89a": "GIF", b"%PDF-": "PDF", b"8BPS": "Photoshop"}
+HEAD_BYTES = 64  # of a file, which tell what it is
 _CONVERT = "convert it to PNG, JPEG, TIFF or BMP"
 
 # Pillow's decoders raise whatever a damaged file trips them into, in Python and from C, and it documents
@@ -63,7 +67,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 class UnreadableImageError(Exception):
     """One image could not be read; ``kind`` and the message are what its reject says.
 
-    It never leaves this package: one bad image is a reject, not an error.
+    It never leaves the library: one bad image is a reject, not an error.
     """
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -130,36 +134,74 @@ def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
         NotAnImageError: it is no image, neither by its name nor by its content.
         UnreadableImageError: it is one that cannot be read.
     """
-    if content.startswith(b"BM") and not _has_bmp_header(content):
-        raise _explain_unidentified(content, suffix.lower())
+    with decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=max_pixels):
+        with Image.open(BytesIO(content), formats=_FORMATS) as image:
+            frames = count_frames(image)
+            if frames > 1:
+                raise UnreadableImageError(
+                    "several_frames",
+                    f"the {image.format} has {frames} frames or pages and one is expected; "
+                    "save each as its own file",
+                )
+            return decode_frame(image, max_pixels)
+
+
+@contextmanager
+def decoding(head: bytes, size: int, *, suffix: str, max_pixels: int) -> Iterator[None]:
+    """Turn whatever opening or decoding an image raises in this block into ``UnreadableImageError``.
+
+    Args:
+        head: the first ``HEAD_BYTES`` of the file, and ``size`` how many it has; both for the message.
+        size: see ``head``.
+        suffix: how its name ends, such as ``.png``; it only decides what a file without an image in it is.
+        max_pixels: the largest picture that is decoded, for the message.
+    """
+    if head.startswith(b"BM") and not _has_bmp_header(head):
+        raise _explain_unidentified(head, size, suffix.lower())
     with warnings.catch_warnings():
         # Pillow warns of odd metadata, which says nothing about the picture, and of decompression bombs.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(BytesIO(content), formats=_FORMATS) as image:
-                return _decode(image, max_pixels)
+            yield
         except UnidentifiedImageError:
-            raise _explain_unidentified(content, suffix.lower()) from None
+            raise _explain_unidentified(head, size, suffix.lower()) from None
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as exc:
             raise _too_many_pixels(str(exc).split(",")[0], max_pixels) from None
         except _DECODER_ERRORS as exc:
             raise _explain_decoder(exc) from exc
 
 
-def _decode(image: ImageFile.ImageFile, max_pixels: int) -> Pixels:
-    """Check an opened image against the limits, decode it and make it grey and upright."""
+def open_frames(stream: BinaryIO) -> ImageFile.ImageFile:
+    """Open a PNG, JPEG, TIFF or BMP of any size without decoding it; call it within ``decoding``."""
+    pillow_limit = Image.MAX_IMAGE_PIXELS
+    try:
+        # Pillow's own limit would hold whatever the setting says.
+        Image.MAX_IMAGE_PIXELS = None
+        return Image.open(stream, formats=_FORMATS)
+    finally:
+        Image.MAX_IMAGE_PIXELS = pillow_limit
+
+
+def count_frames(image: ImageFile.ImageFile) -> int:
+    """Return how many frames or pages an opened image has; call it within ``decoding``."""
+    # A camera's JPEG may hold previews and gain maps behind its picture (MPO): those are no frames.
+    return 1 if image.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
+
+
+def decode_frame(image: ImageFile.ImageFile, max_pixels: int) -> Pixels:
+    """Decode the current frame of an opened image; call it within ``decoding``.
+
+    Returns:
+        Grey levels (height, width), 0 to 255, upright.
+
+    Raises:
+        UnreadableImageError: it has more than ``max_pixels``; nothing of it has been decoded then.
+    """
     pixels = image.width * image.height
     if pixels > max_pixels:
         raise _too_many_pixels(
             f"the image has {image.width} x {image.height} = {pixels:,} pixels", max_pixels
-        )
-    # A camera's JPEG may hold previews and gain maps behind its picture (MPO): those are no frames.
-    frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise UnreadableImageError(
-            "several_frames",
-            f"the {image.format} has {frames} frames or pages and one is expected; save each as its own file",
         )
     if image.format == "TIFF":
         _silence_libtiff()
@@ -237,21 +279,21 @@ def _has_bmp_header(content: bytes) -> bool:
     return int.from_bytes(content[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
 
 
-def _explain_unidentified(content: bytes, suffix: str) -> UnreadableImageError:
+def _explain_unidentified(head: bytes, size: int, suffix: str) -> UnreadableImageError:
     """Say what a file is that Pillow did not take for one of the formats read."""
     # Two letters tell a damaged BMP only where its name says so too.
     signatures = _SIGNATURES | ({b"BM": "BMP"} if suffix in _READABLE_SUFFIXES else {})
     for signature, name in signatures.items():
-        if content.startswith(signature):
+        if head.startswith(signature):
             return UnreadableImageError(
                 "damaged_image",
                 f"it begins as a {name} and its header cannot be read, so it is truncated or damaged "
-                f"({len(content):,} bytes); copy or scan it again",
+                f"({size:,} bytes); copy or scan it again",
             )
     for signature, name in _OTHER_SIGNATURES.items():
-        if content.startswith(signature):
+        if head.startswith(signature):
             return UnreadableImageError("unsupported_format", f"it is a {name} file; {_CONVERT}")
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return UnreadableImageError("unsupported_format", f"it is a WebP file; {_CONVERT}")
     if suffix in _OTHER_SUFFIXES:
         return UnreadableImageError("unsupported_format", f"{suffix} files are not read; {_CONVERT}")
@@ -259,7 +301,7 @@ def _explain_unidentified(content: bytes, suffix: str) -> UnreadableImageError:
         return UnreadableImageError(
             "not_an_image",
             f"it is named {suffix} and holds no PNG, JPEG, TIFF or BMP (its first bytes are "
-            f"{content[:8].hex(' ')}); check what it is",
+            f"{head[:8].hex(' ')}); check what it is",
         )
     return NotAnImageError("not_an_image", "it is no PNG, JPEG, TIFF or BMP; remove it from the list")
 

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from lenet_pipeline.lake import read_manifest, read_shard
 from lenet_pipeline.settings import Settings
 from tests.flows.conftest import Run
 
@@ -220,6 +221,12 @@ def test_images_that_cannot_be_read_are_rejects_and_the_rest_goes_on(
     assert "2 of 3 images" in one_error_line(beyond)
 
 
+def read_sources(settings: Settings, dataset: str) -> list[str]:
+    manifest = read_manifest(settings.lake, dataset)
+    shards = [read_shard(settings.lake, dataset, shard) for shard in manifest.shards]
+    return [source for shard in shards for source in shard["source"].to_pylist()]
+
+
 def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
     lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:
@@ -242,6 +249,11 @@ def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
     assert "mine/test: 20 digits added; 20 in all" in result.stdout
     again = lenet(*command, "--per-font", "30", "--seed", "0")
     assert "mine/test: 10 digits added, 20 were there already; 30 in all" in again.stdout
+    varied = {
+        split: {"designs=varied" in source for source in read_sources(settings, f"mine/{split}")}
+        for split in ("train", "test")
+    }
+    assert varied == {"train": {True}, "test": {False}}
     rejects = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
     assert {Path(reject["source"]).name: reject["kind"] for reject in rejects} == {
         "damaged.ttf": "damaged_font",

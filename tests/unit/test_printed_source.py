@@ -289,8 +289,10 @@ for _ in print_digits(read_shipped_fonts(), degradation="none", per_font=300, se
 def test_other_seeds_and_levels_give_other_digits_with_other_identifiers(shipped):
     fonts = named(shipped, "cmr10.ttf", "load_default")
     prints = [print_all(fonts, degradation=level, seed=seed) for level in LEVELS for seed in (0, 1, 10**8)]
-    whole = pa.concat_tables(prints)
-    assert len(set(whole["digit_id"].to_pylist())) == len(whole) == 12 * 40
+    varied = print_all(fonts, vary_designs=True)
+    whole = pa.concat_tables([*prints, varied])
+    assert len(set(whole["digit_id"].to_pylist())) == len(whole) == 13 * 40
+    assert varied["source"][0].as_py().endswith("?digit=0&degradation=medium&seed=0&designs=varied")
     pairs = zip(images_array(prints[6]), images_array(prints[7]), strict=True)
     assert not any(np.array_equal(first, second) for first, second in pairs)
 
