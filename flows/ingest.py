@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.lake import find_manifest, validate_dataset
+from lenet_pipeline.processes import usable_cores
 from lenet_pipeline.schema import REJECTS, derive_uuid
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.sources.batch import Reject
@@ -140,7 +140,7 @@ def store_printed(
                 per_font=per_font,
                 seed=seed,
                 vary_designs=split == "train",  # what is tested is printed as it is
-                processes=min(_usable_cores(), total // _DIGITS_A_PROCESS),
+                processes=min(usable_cores(), total // _DIGITS_A_PROCESS),
                 advance=advance,
             )
             outcome.append(_append(settings, f"{name}/{split}", digits))
@@ -231,13 +231,6 @@ def _refuse_too_many_rejects(rejects: int, tried: int, inputs: str, rest: str, s
             f"{settings.reject_limit_pct:g} %); {rest}. See `lenet audit rejects`; LENET_REJECT_LIMIT_PCT "
             "raises the limit"
         )
-
-
-def _usable_cores() -> int:
-    """Count the cores that this process may run on, which a container or taskset may restrict."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS and Windows
 
 
 def _store(settings: Settings, dataset: str, digits: pa.Table, description: str) -> Ingested:

@@ -57,6 +57,78 @@ REJECTS = pa.schema(
     ]
 )
 
+# One row per page of a document, read or not: what became of it.
+PAGES = pa.schema(
+    [
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("source_sha256", pa.string(), nullable=False),
+        pa.field("page", pa.int32(), nullable=False),
+        pa.field("page_fingerprint", pa.string()),
+        pa.field("width_px", pa.int32()),
+        pa.field("height_px", pa.int32()),
+        pa.field("dpi", pa.float32()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("reason", pa.string()),
+        pa.field("form", pa.string()),
+        pa.field("template", pa.string()),
+        pa.field("templates", pa.string(), nullable=False),
+        pa.field("rotation", pa.int32()),
+        pa.field("residual_px", pa.float32()),
+        pa.field("to_scan", pa.list_(pa.float64())),
+        pa.field("duplicate_of", pa.uuid()),
+        pa.field("read_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+        pa.field("flow_run_id", pa.string()),
+    ]
+)
+
+# One row per field of a page that was read; ``picture`` is a PNG of it on the registered page.
+FIELDS = pa.schema(
+    [
+        pa.field("field_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("template", pa.string(), nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("field_number", pa.int32(), nullable=False),
+        pa.field("box", _BOX, nullable=False),
+        pa.field("source_box", _BOX, nullable=False),
+        pa.field("picture", pa.binary(), nullable=False),
+    ]
+)
+
+# One row per cell of a field, or per digit found in a box without dividers.
+CELLS = pa.schema(
+    [
+        pa.field("field_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("digit_id", pa.uuid()),
+        pa.field("ink", pa.float32(), nullable=False),
+        pa.field("box", _BOX, nullable=False),
+        pa.field("source_box", _BOX, nullable=False),
+    ]
+)
+
+# One row per field and reader: what a model version made of its digits.
+FIELD_VALUES = pa.schema(
+    [
+        pa.field("field_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("raw_value", pa.string()),
+        pa.field("value", pa.string()),
+        pa.field("confidence", pa.float64()),
+        pa.field("raw_probability", pa.float64()),
+        pa.field("probability", pa.float64()),
+        pa.field("broken_rule", pa.string()),
+        pa.field("needs_look", pa.bool_(), nullable=False),
+        pa.field("reason", pa.string()),
+    ]
+)
+
 BRIGHT_ON_DARK = "bright_on_dark"
 DARK_ON_BRIGHT = "dark_on_bright"
 
@@ -72,6 +144,13 @@ def uuid_bytes(digest: bytes) -> bytes:
     return digest[:6] + bytes([digest[6] & 0x0F | 0x80, digest[7], digest[8] & 0x3F | 0x80]) + digest[9:16]
 
 
-def derive_digit_id(source_sha256: str, page: int, field: str | None, position: int) -> uuid.UUID:
-    """Derive a digit's identifier from where it is on paper: the same scan twice is the same digit."""
-    return derive_uuid(source_sha256, page, field, position)
+def derive_digit_id(
+    source_sha256: str, page: int, field: str | None, position: int, template: str | None = None
+) -> uuid.UUID:
+    """Derive a digit's identifier from where it is on paper: the same scan twice is the same digit.
+
+    ``template`` is the fingerprint of the template that a form was read with: read with a corrected one,
+    it is another digit, and both readings stay.
+    """
+    reading = () if template is None else (template,)
+    return derive_uuid(source_sha256, page, field, position, *reading)

@@ -91,6 +91,13 @@ def read_content(path: Path, *, max_bytes: int, noun: str = "image") -> bytes:
         UnreadableImageError: it has gone, may not be read, is no regular file, is empty, or is larger
             than ``max_bytes``.
     """
+    with open_content(path, max_bytes=max_bytes, noun=noun) as stream:
+        return stream.read()
+
+
+@contextmanager
+def open_content(path: Path, *, max_bytes: int, noun: str = "image") -> Iterator[BinaryIO]:
+    """Open one regular file for reading in this block; arguments and errors are those of ``read_content``."""
     try:
         found = path.stat()
         # A named pipe would wait for a writer for ever.
@@ -102,7 +109,12 @@ def read_content(path: Path, *, max_bytes: int, noun: str = "image") -> bytes:
                 f"the file has {found.st_size:,} bytes and at most {max_bytes:,} are opened; "
                 f"give a smaller {noun}, or raise LENET_IMAGE_MAX_BYTES",
             )
-        content = path.read_bytes()
+        if found.st_size == 0:
+            raise UnreadableImageError(
+                "empty_file", "the file has no bytes; copy it again from where it came"
+            )
+        with path.open("rb") as stream:
+            yield stream
     except FileNotFoundError:
         raise UnreadableImageError("missing_file", "there is no such file; correct its path") from None
     except PermissionError:
@@ -114,9 +126,6 @@ def read_content(path: Path, *, max_bytes: int, noun: str = "image") -> bytes:
         ) from None
     except ValueError as exc:  # a NUL in a path that a CSV gave
         raise UnreadableImageError("missing_file", f"it is no possible path ({exc}); correct it") from None
-    if not content:
-        raise UnreadableImageError("empty_file", "the file has no bytes; copy it again from where it came")
-    return content
 
 
 def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
@@ -134,16 +143,18 @@ def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
         NotAnImageError: it is no image, neither by its name nor by its content.
         UnreadableImageError: it is one that cannot be read.
     """
-    with decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=max_pixels):
-        with Image.open(BytesIO(content), formats=_FORMATS) as image:
-            frames = count_frames(image)
-            if frames > 1:
-                raise UnreadableImageError(
-                    "several_frames",
-                    f"the {image.format} has {frames} frames or pages and one is expected; "
-                    "save each as its own file",
-                )
-            return decode_frame(image, max_pixels)
+    with (
+        decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=max_pixels),
+        Image.open(BytesIO(content), formats=_FORMATS) as image,
+    ):
+        frames = count_frames(image)
+        if frames > 1:
+            raise UnreadableImageError(
+                "several_frames",
+                f"the {image.format} has {frames} frames or pages and one is expected; "
+                "save each as its own file",
+            )
+        return decode_frame(image, max_pixels)
 
 
 @contextmanager
@@ -233,7 +244,10 @@ def _grey_levels(image: Image.Image) -> Pixels:
     if image.mode in ("I", "F"):
         return _stretch_range(np.asarray(image, dtype=np.float64))
     if image.has_transparency_data:
-        return _composite(image.convert("RGBA"))
+        with_alpha = image.convert("RGBA")
+        if with_alpha.getchannel("A").getextrema() == (255, 255):
+            return np.asarray(with_alpha.convert("L"))
+        return _composite(with_alpha)
     if image.mode == "LAB":
         return np.asarray(image.getchannel("L"))
     if image.mode not in ("1", "L", "RGB"):
@@ -272,6 +286,11 @@ def _too_many_pixels(found: str, max_pixels: int) -> UnreadableImageError:
         "too_many_pixels",
         f"{found} and at most {max_pixels:,} pixels are decoded; shrink it, or raise LENET_IMAGE_MAX_PIXELS",
     )
+
+
+def is_named_as_image(path: Path) -> bool:
+    """Tell whether a file's name ends as that of an image does, of a format that is read or any other."""
+    return path.suffix.lower() in _READABLE_SUFFIXES | _OTHER_SUFFIXES
 
 
 def _has_bmp_header(content: bytes) -> bool:

@@ -43,7 +43,7 @@ def list_images(path: Path) -> list[ListedImage]:
         IngestError: the path is missing or may not be read, holds no file, has several CSVs of
             ``path,label`` at its top, or is a CSV without those columns.
     """
-    path = _absolute(path.expanduser())
+    path = absolute_path(path.expanduser())
     try:
         path.stat()
         if not path.is_dir():
@@ -71,7 +71,7 @@ def _list_folder(folder: Path) -> list[ListedImage]:
             f"the folder {path_text(folder)} has {len(lists)} lists of images ({names}); "
             "give one of them instead"
         )
-    walked = _walk(folder)
+    walked = walk_files(folder)
     if not lists:
         return sorted(walked, key=lambda item: item.path)
     named = _list_csv(lists[0])
@@ -84,7 +84,7 @@ def _list_folder(folder: Path) -> list[ListedImage]:
     return sorted(named + others, key=lambda item: item.path)
 
 
-def _walk(folder: Path) -> list[ListedImage]:
+def walk_files(folder: Path) -> list[ListedImage]:
     """List every file below a folder that is not hidden; a folder that cannot be listed is a problem."""
     denied: list[OSError] = []
     files: list[ListedImage] = []
@@ -124,7 +124,7 @@ def _folder_label(path: Path) -> int | None:
 
 def _list_csv(path: Path) -> list[ListedImage]:
     """List what a CSV names, by path; a row that cannot be read as it stands carries its problem."""
-    rows = _csv_rows(path)
+    rows = csv_rows(path)
     header = next(rows, None)
     columns = _find_columns(header[1]) if header else None
     if columns is None:
@@ -149,7 +149,7 @@ def _list_row(path: Path, line: int, name: str, label: str) -> ListedImage:
     where = f"line {line} of {path_text(path)}"
     if not name:
         return ListedImage(path, None, f"{where} names no image; give its path", "no_path", is_named=True)
-    image = _absolute(path.parent / name)
+    image = absolute_path(path.parent / name)
     # A table with gaps in a column of whole numbers is often saved with 7.0 for 7.
     digit = label.removesuffix(".0")
     if digit and (len(digit) != 1 or digit not in "0123456789"):
@@ -169,7 +169,7 @@ def _describe_conflict(first: ListedImage, later: ListedImage, where: str) -> Li
     return ListedImage(later.path, None, problem, "conflicting_label", is_named=True)
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the trimmed cells of every row of a CSV.
 
     Raises:
@@ -198,12 +198,12 @@ def _find_columns(header: list[str]) -> tuple[int, int] | None:
 def _is_image_list(path: Path) -> bool:
     """Tell whether a file is a CSV whose header names a path and a label."""
     try:
-        header = next(_csv_rows(path), None)
+        header = next(csv_rows(path), None)
     except (IngestError, OSError):
         return False
     return header is not None and _find_columns(header[1]) is not None
 
 
-def _absolute(path: Path) -> Path:
+def absolute_path(path: Path) -> Path:
     """Return a path from the root without ``..``; unlike ``resolve``, without following links."""
     return Path(os.path.abspath(path))  # noqa: PTH100

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing
 from functools import partial
-from itertools import islice
-from multiprocessing.connection import Connection
 
 import numpy as np
 import pyarrow as pa
 
 from lenet_pipeline.errors import IngestError, UnknownNameError
+from lenet_pipeline.processes import Done, ProcessLostError, work_in_processes
 from lenet_pipeline.schema import DIGITS, derive_digit_id
 from lenet_pipeline.sources.batch import digits_table
 from lenet_pipeline.sources.degradation import LEVELS, degrade_glyph
@@ -108,104 +104,25 @@ def _print_parts(
     print_part: _PrintPart, parts: Iterator[_Part], processes: int, advance: Callable[[int], None]
 ) -> Iterator[pa.Table]:
     """Yield the table of every part, in order, computed by so many processes."""
-    printed: Generator[tuple[_Part, pa.Table], None, None]
+    printed: Generator[Done[_Part, pa.Table], None, None]
     if processes > 1:
-        printed = _print_in_processes(print_part, parts, processes)
+        printed = work_in_processes(print_part, parts, processes)
     else:
-        printed = ((part, print_part(part)) for part in parts)
+        printed = (Done(part, print_part(part)) for part in parts)
     with closing(printed):
-        for (_, positions), table in printed:
-            yield table
-            advance(len(positions))
+        for done in printed:
+            yield _table(done)
+            advance(len(done.part[1]))
 
 
-def _print_in_processes(
-    print_part: _PrintPart, parts: Iterator[_Part], processes: int
-) -> Generator[tuple[_Part, pa.Table], None, None]:
-    """Yield every part with its table, in order; each process has at most one part at a time.
-
-    Each has a pipe of its own, so either end hears at once that the other was killed. A pool's processes
-    share theirs: it waits for ever for what a killed one had, and those of concurrent.futures outlive a
-    killed command.
-    """
-    with ExitStack() as ends:
-        workers = [ends.enter_context(_worker(print_part)) for _ in range(processes)]
-        busy: deque[tuple[Connection, _Part]] = deque()
-        for worker, part in zip(workers, parts, strict=False):
-            _send(worker, part)
-            busy.append((worker, part))
-        while busy:
-            worker, part = busy.popleft()
-            table = _receive(worker)
-            for following in islice(parts, 1):
-                _send(worker, following)
-                busy.append((worker, following))
-            yield part, table
-
-
-@contextmanager
-def _worker(print_part: _PrintPart) -> Iterator[Connection]:
-    """Start a process and yield the connection that takes parts and gives their tables; end it after."""
-    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of a flow's threads
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, print_part), daemon=True)
-    process.start()
-    theirs.close()  # while it is open here too, its process could end unheard
+def _table(done: Done[_Part, pa.Table]) -> pa.Table:
     try:
-        yield ours
-    finally:
-        process.terminate()
-        process.join()
-        ours.close()
-
-
-def _work(connection: Connection, print_part: _PrintPart) -> None:
-    """Answer every part that comes with its table, or with what went wrong, until the other end closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    with suppress(EOFError, OSError):
-        while True:
-            connection.send(_attempt(print_part, connection.recv()))
-
-
-def _attempt(print_part: _PrintPart, part: _Part) -> pa.Table | Exception:
-    try:
-        return print_part(part)
-    except Exception as exc:  # noqa: BLE001  # it is raised again where the part came from
-        return exc
-
-
-def _send(worker: Connection, part: _Part) -> None:
-    """Give a process a part to print.
-
-    Raises:
-        IngestError: the process has ended.
-    """
-    try:
-        worker.send(part)
-    except OSError as exc:
-        raise _process_ended() from exc
-
-
-def _receive(worker: Connection) -> pa.Table:
-    """Wait for a process's table.
-
-    Raises:
-        IngestError: the process has ended.
-    """
-    try:
-        answer = worker.recv()
-    except (EOFError, OSError) as exc:
-        raise _process_ended() from exc
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def _process_ended() -> IngestError:
-    return IngestError(
-        "a process that prints digits was ended before it was done, as a system short of memory does; "
-        "free some and run the same command again"
-    )
+        return done.get()
+    except ProcessLostError as exc:
+        raise IngestError(
+            "a process that prints digits was ended before it was done, as a system short of memory does; "
+            "free some and run the same command again"
+        ) from exc
 
 
 def _print_part(part: _Part, degradation: str, seed: int, vary_designs: bool) -> pa.Table:

@@ -4,6 +4,19 @@ The one place that imports DuckDB. Writing functions open the file, write one sh
 close it; reading functions can change nothing and reach no other file. The SQL is in ``sql/``.
 """
 
+from lenet_pipeline.warehouse.forms import (
+    DOCUMENTS,
+    RULE_FAILURES,
+    PageTables,
+    TemplateRecord,
+    list_pages,
+    load_field_values,
+    load_pages,
+    read_template_texts,
+    read_unassembled_cells,
+    record_documents,
+    record_templates,
+)
 from lenet_pipeline.warehouse.loading import (
     finish_scoring_run,
     load_rejects,
@@ -38,9 +51,12 @@ from lenet_pipeline.warehouse.statements import (
 )
 
 __all__ = [
+    "DOCUMENTS",
+    "RULE_FAILURES",
     "CheckResult",
     "GateEvidence",
     "ModelVersionRecord",
+    "PageTables",
     "Parameter",
     "PlannedShard",
     "PromotionRecord",
@@ -48,15 +64,23 @@ __all__ = [
     "RegistryAlias",
     "ScoringRunRecord",
     "ShardScoreRecord",
+    "TemplateRecord",
     "finish_scoring_run",
     "list_audits",
     "list_checks",
+    "list_pages",
     "list_promotions",
+    "load_field_values",
+    "load_pages",
     "load_rejects",
     "load_shard_score",
     "migrate",
+    "read_template_texts",
+    "read_unassembled_cells",
+    "record_documents",
     "record_model_version",
     "record_promotion",
+    "record_templates",
     "run_audit",
     "run_checks",
     "run_select",

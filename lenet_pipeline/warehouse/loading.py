@@ -45,8 +45,8 @@ def record_model_version(database: Path, wait_s: float, record: ModelVersionReco
     """
     identity = {"model_name": record.model_name, "model_version": record.model_version}
     with writing(database, wait_s) as connection:
-        _run(connection, "insert_model_version", asdict(record))
-        ((recorded,),) = _run(connection, "find_model_weights", identity)
+        run_statement(connection, "insert_model_version", asdict(record))
+        ((recorded,),) = run_statement(connection, "find_model_weights", identity)
         if recorded != record.weights_sha256:
             raise WarehouseError(
                 f"{record.model_name}/{record.model_version} is recorded in {database} with weights "
@@ -65,7 +65,7 @@ def record_promotion(database: Path, wait_s: float, record: PromotionRecord) -> 
     values = asdict(record)
     gate = values.pop("gate") or _NO_GATE
     with writing(database, wait_s) as connection:
-        _run(connection, "insert_promotion", values | gate)
+        run_statement(connection, "insert_promotion", values | gate)
 
 
 def start_scoring_run(database: Path, wait_s: float, run: ScoringRunRecord) -> set[UUID]:
@@ -82,8 +82,8 @@ def start_scoring_run(database: Path, wait_s: float, run: ScoringRunRecord) -> s
     del values["shards"]
     identity = {"scoring_run_id": run.scoring_run_id}
     with writing(database, wait_s) as connection:
-        _run(connection, "insert_scoring_run", values)
-        (recorded,) = _run(connection, "find_scoring_run", identity)
+        run_statement(connection, "insert_scoring_run", values)
+        (recorded,) = run_statement(connection, "find_scoring_run", identity)
         for name, found in zip(_RUN_IDENTITY, recorded, strict=True):
             if found != values[name]:
                 raise WarehouseError(
@@ -91,9 +91,11 @@ def start_scoring_run(database: Path, wait_s: float, run: ScoringRunRecord) -> s
                     f"{values[name]}: an id must name one run only"
                 )
         connection.register("planned_shards", _planned_table(run.shards))
-        _run(connection, "insert_planned_shards", identity)
+        run_statement(connection, "insert_planned_shards", identity)
         connection.unregister("planned_shards")
-        return {score for score, is_scored in _run(connection, "list_run_shards", identity) if is_scored}
+        return {
+            score for score, is_scored in run_statement(connection, "list_run_shards", identity) if is_scored
+        }
 
 
 def finish_scoring_run(database: Path, wait_s: float, scoring_run_id: UUID, finished_at: datetime) -> None:
@@ -105,16 +107,16 @@ def finish_scoring_run(database: Path, wait_s: float, scoring_run_id: UUID, fini
     """
     identity = {"scoring_run_id": scoring_run_id}
     with writing(database, wait_s) as connection:
-        if not _run(connection, "find_scoring_run", identity):
+        if not run_statement(connection, "find_scoring_run", identity):
             raise WarehouseError(f"no scoring run {scoring_run_id} was started in {database}")
-        shards = _run(connection, "list_run_shards", identity)
+        shards = run_statement(connection, "list_run_shards", identity)
         missing = sum(not is_scored for _, is_scored in shards)
         if missing:
             raise WarehouseError(
                 f"scoring run {scoring_run_id} is not finished: {missing} of its {len(shards)} shards are "
                 "not scored; run the same command again to score them"
             )
-        _run(connection, "finish_scoring_run", identity | {"finished_at": finished_at})
+        run_statement(connection, "finish_scoring_run", identity | {"finished_at": finished_at})
 
 
 def load_shard_score(
@@ -140,7 +142,7 @@ def load_shard_score(
     """
     with writing(database, wait_s) as connection:
         identity = {"shard_score_id": record.shard_score_id, "shard_fingerprint": record.shard_fingerprint}
-        ((is_scored, has_digits),) = _run(connection, "find_shard_score", identity)
+        ((is_scored, has_digits),) = run_statement(connection, "find_shard_score", identity)
         if is_scored:
             return False
         staged = {"shard_score_id": record.shard_score_id}
@@ -148,7 +150,7 @@ def load_shard_score(
         if not has_digits:
             placed = {"shard_fingerprint": record.shard_fingerprint}
             _load_file(connection, "insert_digits", digits, placed, record, dataset)
-        _run(connection, "insert_shard_score", asdict(record) | {"dataset": dataset})
+        run_statement(connection, "insert_shard_score", asdict(record) | {"dataset": dataset})
         return True
 
 
@@ -164,7 +166,7 @@ def load_rejects(database: Path, wait_s: float, rejects: pa.Table) -> int:
     """
     with writing(database, wait_s) as connection:
         connection.register("new_rejects", rejects)
-        ((inserted,),) = _run(connection, "insert_rejects", {})
+        ((inserted,),) = run_statement(connection, "insert_rejects", {})
         connection.unregister("new_rejects")
         return int(inserted)
 
@@ -185,7 +187,7 @@ def _load_file(
     # DuckDB reads a path as a pattern: shard[1].parquet would be taken for shard1.parquet.
     pattern = glob.escape(str(path))
     try:
-        ((inserted,),) = _run(connection, statement, {**values, "path": pattern})
+        ((inserted,),) = run_statement(connection, statement, {**values, "path": pattern})
     except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError) as exc:
         reason = str(exc).splitlines()[0]
         raise WarehouseError(
@@ -208,7 +210,7 @@ def _planned_table(shards: tuple[PlannedShard, ...]) -> pa.Table:
     )
 
 
-def _run(
+def run_statement(
     connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]
 ) -> list[tuple[Any, ...]]:
     """Run one statement of ``sql/load`` with named values, and return all its rows."""

@@ -107,7 +107,7 @@ def list_promotions(database: Path, wait_s: float) -> list[PromotionRecord]:
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
     with reading(database, wait_s) as connection:
-        rows = _ask(connection, read_statement("load/list_promotions.sql"), {}).to_pylist()
+        rows = ask_statement(connection, "load/list_promotions.sql", {}).to_pylist()
     return [_promotion(row) for row in rows]
 
 
@@ -140,6 +140,13 @@ def _ask(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[
         except KeyboardInterrupt:
             connection.interrupt()
             raise
+
+
+def ask_statement(
+    connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]
+) -> pa.Table:
+    """Answer one of the statements under ``sql/``, named by its path there."""
+    return _ask(connection, read_statement(statement), values)
 
 
 def _find(kind: str, name: str, queries: Sequence[Query]) -> Query:

@@ -1,0 +1,114 @@
+"""Work shared among processes: parts in, their results out in order, whatever becomes of a process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing.connection import Connection
+from typing import Any, Generic, TypeVar
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+
+class ProcessLostError(Exception):
+    """A process ended before it was done with its part, as a crash or a system short of memory makes it."""
+
+
+@dataclass(frozen=True)
+class Done(Generic[Part, Result]):
+    """A part and what came of it: its result, or the exception that its work raised."""
+
+    part: Part
+    result: Result | Exception
+
+    def get(self) -> Result:
+        """Return the result, or raise what was raised."""
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may run on, which a container or taskset may restrict."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows
+
+
+def work_in_processes(
+    work: Callable[[Part], Result], parts: Iterator[Part], processes: int
+) -> Generator[Done[Part, Result], None, None]:
+    """Yield every part, in order, as it was worked on; each process has at most one part at a time.
+
+    Each has a pipe of its own, so either end hears at once that the other was killed. A pool's processes
+    share theirs: it waits for ever for what a killed one had, and those of concurrent.futures outlive a
+    killed command. A process that is lost is started again, and its part comes with ProcessLostError.
+
+    Args:
+        work: a function of a module, or a partial of one. Processes import the main module again, which
+            must bear that.
+        parts: each is sent to a process, and its result back.
+        processes: how many.
+    """
+    with ExitStack() as ends:
+        busy: deque[tuple[Connection, Part]] = deque()
+
+        def hand_out(worker: Connection) -> None:
+            for part in islice(parts, 1):
+                with suppress(OSError):  # a lost process is told of when its result is awaited
+                    worker.send(part)
+                busy.append((worker, part))
+
+        for _ in range(processes):
+            hand_out(ends.enter_context(_worker(work)))
+        while busy:
+            worker, part = busy.popleft()
+            result = _receive(worker)
+            is_lost = isinstance(result, ProcessLostError)
+            hand_out(ends.enter_context(_worker(work)) if is_lost else worker)
+            yield Done(part, result)
+
+
+@contextmanager
+def _worker(work: Callable[[Part], Result]) -> Iterator[Connection]:
+    """Start a process and yield the connection that takes parts and gives their results; end it after."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of a flow's threads
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, work), daemon=True)
+    process.start()
+    theirs.close()  # while it is open here too, its process could end unheard
+    try:
+        yield ours
+    finally:
+        process.terminate()
+        process.join()
+        ours.close()
+
+
+def _work(connection: Connection, work: Callable[[Part], Result]) -> None:
+    """Answer every part that comes with its result, or with what went wrong, until the other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    with suppress(EOFError, OSError):
+        while True:
+            connection.send(_attempt(work, connection.recv()))
+
+
+def _attempt(work: Callable[[Part], Result], part: Part) -> Result | Exception:
+    try:
+        return work(part)
+    except Exception as exc:  # noqa: BLE001  # it is raised again where the part came from
+        return exc
+
+
+def _receive(worker: Connection) -> Any:
+    try:
+        return worker.recv()
+    except (EOFError, OSError):
+        return ProcessLostError()

@@ -1,0 +1,5 @@
+-- Loads the fields of pages that are not there yet, from the registered table new_fields; before the pages.
+insert into fields (field_id, page_id, template, field, field_number, box, source_box, picture)
+select field_id, page_id, template, field, field_number, box, source_box, picture
+from new_fields
+where page_id not in (select page_id from pages)

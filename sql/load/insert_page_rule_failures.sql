@@ -1,0 +1,29 @@
+-- Loads the rules across fields that pages break, from the registered table new_rule_failures; before the
+-- pages' values, which say that a page is done.
+insert into page_rule_failures (
+    page_id, model_name, model_version, preprocessing_fingerprint, precision, rule
+)
+with
+
+run as (
+    select model_name, model_version, preprocessing_fingerprint, precision
+    from scoring_runs
+    where scoring_run_id = $scoring_run_id
+),
+
+assembled_pages as (
+    select distinct field_values.page_id
+    from field_values
+    inner join run using (model_name, model_version, preprocessing_fingerprint, precision)
+)
+
+select
+    new_rule_failures.page_id,
+    run.model_name,
+    run.model_version,
+    run.preprocessing_fingerprint,
+    run.precision,
+    new_rule_failures.rule
+from new_rule_failures
+cross join run
+where new_rule_failures.page_id not in (select page_id from assembled_pages)

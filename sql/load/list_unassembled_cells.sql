@@ -1,0 +1,78 @@
+-- Lists the cells of pages whose digits a run has all read and whose values its reader has not yet made,
+-- with what was read, page by page; at most $limit pages.
+with
+
+run as (
+    select dataset, model_name, model_version, preprocessing_fingerprint, precision
+    from scoring_runs
+    where scoring_run_id = $scoring_run_id
+),
+
+run_predictions as (
+    select
+        predictions.digit_id,
+        predictions.probabilities,
+        predictions.not_a_digit
+    from predictions
+    inner join scoring_run_shards using (shard_score_id)
+    where scoring_run_shards.scoring_run_id = $scoring_run_id
+),
+
+assembled_pages as (
+    select distinct field_values.page_id
+    from field_values
+    inner join run using (model_name, model_version, preprocessing_fingerprint, precision)
+),
+
+missing_pages as (
+    select pages.page_id
+    from pages
+    inner join run using (dataset)
+    where pages.status = 'read' and pages.page_id not in (select page_id from assembled_pages)
+),
+
+read_cells as (
+    select
+        cells.page_id,
+        cells.field_id,
+        cells.position,
+        cells.state,
+        cells.digit_id,
+        run_predictions.digit_id is not null as is_read,
+        run_predictions.probabilities,
+        run_predictions.not_a_digit
+    from cells
+    inner join missing_pages using (page_id)
+    left join run_predictions using (digit_id)
+),
+
+-- An ingest that goes on beside this run brings pages whose digits it does not read: the next run's.
+whole_pages as (
+    select missing_pages.page_id
+    from missing_pages
+    left join read_cells using (page_id)
+    group by missing_pages.page_id
+    having coalesce(bool_and(read_cells.digit_id is null or read_cells.is_read), true)
+    order by missing_pages.page_id
+    limit $limit
+),
+
+final as (
+    select
+        fields.page_id,
+        fields.field_id,
+        fields.template,
+        fields.field,
+        fields.field_number,
+        read_cells.position,
+        read_cells.state,
+        read_cells.probabilities,
+        read_cells.not_a_digit
+    from fields
+    inner join whole_pages using (page_id)
+    left join read_cells using (field_id)
+)
+
+select page_id, field_id, template, field, field_number, position, state, probabilities, not_a_digit
+from final
+order by page_id, field_number, position

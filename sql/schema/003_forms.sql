@@ -1,0 +1,115 @@
+-- Scanned forms: documents, their pages, the fields on them, the cells of a field, and what was read.
+
+-- One row per file of scans and dataset.
+create table documents (
+    dataset varchar not null,
+    source_sha256 varchar not null,
+    source varchar not null,
+    pages integer not null,
+    size_bytes bigint not null,
+    recorded_at timestamptz not null,
+    actor varchar not null,
+    flow_run_id varchar,
+    primary key (dataset, source_sha256)
+);
+
+-- One row per template that pages were read with: its YAML, by the fingerprint of its content.
+create table templates (
+    template varchar primary key,
+    form varchar not null,
+    text varchar not null,
+    recorded_at timestamptz not null,
+    actor varchar not null
+);
+
+-- One row per field of a template, in its order: a field that no page has read is a column all the same.
+create table template_fields (
+    template varchar not null,
+    field varchar not null,
+    field_number integer not null,
+    is_unique boolean not null,
+    primary key (template, field)
+);
+
+-- One row per page and template set: read, or why not. `templates` names the set that it was offered.
+create table pages (
+    page_id uuid primary key,
+    dataset varchar not null,
+    source varchar not null,
+    source_sha256 varchar not null,
+    page integer not null,
+    page_fingerprint varchar,
+    width_px integer,
+    height_px integer,
+    dpi float,
+    status varchar not null check (status in ('read', 'unmatched', 'blank', 'rejected', 'duplicate')),
+    reason varchar,
+    form varchar,
+    template varchar,
+    templates varchar not null,
+    rotation integer check (rotation in (0, 90, 180, 270)),
+    residual_px float check (residual_px >= 0),
+    to_scan double[],
+    duplicate_of uuid,
+    read_at timestamptz not null,
+    actor varchar not null,
+    flow_run_id varchar,
+    check ((status = 'read') = (template is not null))
+);
+
+-- One row per field of a page that was read. Places are pixels: of the registered page, and of the scan.
+create table fields (
+    field_id uuid not null,
+    page_id uuid not null,
+    template varchar not null,
+    field varchar not null,
+    field_number integer not null,
+    box struct(x integer, y integer, width integer, height integer) not null,
+    source_box struct(x integer, y integer, width integer, height integer) not null,
+    picture blob not null
+);
+
+-- One row per cell of a field, or per digit found in a box; digit_id is null where the cell is blank.
+create table cells (
+    field_id uuid not null,
+    page_id uuid not null,
+    position integer not null,
+    state varchar not null check (state in ('blank', 'digit', 'mark')),
+    digit_id uuid,
+    ink float not null,
+    box struct(x integer, y integer, width integer, height integer) not null,
+    source_box struct(x integer, y integer, width integer, height integer) not null,
+    check ((state = 'blank') = (digit_id is null))
+);
+
+-- One row per field and reader, a reader being a model version with its preprocessing and precision.
+-- No primary key, as with predictions: a page's values are loaded in one transaction that looks first.
+create table field_values (
+    field_id uuid not null,
+    page_id uuid not null,
+    model_name varchar not null,
+    model_version integer not null,
+    preprocessing_fingerprint varchar not null,
+    precision varchar not null,
+    scoring_run_id uuid not null,
+    status varchar not null
+        check (status in ('read', 'corrected', 'blank', 'rule_failed', 'unreadable')),
+    raw_value varchar,
+    value varchar,
+    confidence double check (confidence between 0 and 1),
+    raw_probability double check (raw_probability between 0 and 1),
+    probability double check (probability between 0 and 1),
+    broken_rule varchar,
+    needs_look boolean not null,
+    reason varchar
+);
+
+-- One row per page, reader and rule across fields that the page's values break.
+create table page_rule_failures (
+    page_id uuid not null,
+    model_name varchar not null,
+    model_version integer not null,
+    preprocessing_fingerprint varchar not null,
+    precision varchar not null,
+    rule varchar not null
+);
