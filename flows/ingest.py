@@ -129,7 +129,7 @@ def store_printed(
     record_rejects(f"{name}/train", rejects, settings)
     if rejects:
         damaged, tried = sum(map(is_damaged, rejects)), len(found) + len(rejects)
-        _refuse_too_many_rejects(damaged, tried, f"fonts in {folder}", "no digit was printed", settings)
+        refuse_too_many_rejects(damaged, tried, f"fonts in {folder}", "no digit was printed", settings)
     outcome = []
     for split, fonts in split_fonts(found).items():
         total = per_font * len(fonts)
@@ -143,7 +143,7 @@ def store_printed(
                 processes=min(usable_cores(), total // _DIGITS_A_PROCESS),
                 advance=advance,
             )
-            outcome.append(_append(settings, f"{name}/{split}", digits))
+            outcome.append(append_to_dataset(settings, f"{name}/{split}", digits))
     return [replace(outcome[0], rejects=outcome[0].rejects + len(rejects)), *outcome[1:]]
 
 
@@ -217,13 +217,11 @@ def _ingest_images(path: Path, dataset: str, settings: Settings) -> list[Ingeste
     tried = kept + total.rejects
     if not tried:
         raise IngestError(f"{path} holds no image: {total.unrecognised} files are none by name nor content")
-    _refuse_too_many_rejects(
-        total.rejects, tried, f"images in {path}", f"the other {kept} are kept", settings
-    )
+    refuse_too_many_rejects(total.rejects, tried, f"images in {path}", f"the other {kept} are kept", settings)
     return [total]
 
 
-def _refuse_too_many_rejects(rejects: int, tried: int, inputs: str, rest: str, settings: Settings) -> None:
+def refuse_too_many_rejects(rejects: int, tried: int, inputs: str, rest: str, settings: Settings) -> None:
     share = 100 * rejects / tried
     if share > settings.reject_limit_pct:
         raise IngestError(
@@ -243,10 +241,10 @@ def _store(settings: Settings, dataset: str, digits: pa.Table, description: str)
                 yield part
                 advance(len(part))
 
-    return _append(settings, dataset, watched())
+    return append_to_dataset(settings, dataset, watched())
 
 
-def _append(settings: Settings, dataset: str, batches: Iterable[pa.Table]) -> Ingested:
+def append_to_dataset(settings: Settings, dataset: str, batches: Iterable[pa.Table]) -> Ingested:
     """Append tables of digits to a dataset and record those that came with another label."""
     append = append_digits(
         settings.lake, dataset, batches, shard_rows=settings.shard_rows, actor=settings.actor

@@ -123,8 +123,9 @@ FIELD_VALUES = pa.schema(
         pa.field("confidence", pa.float64()),
         pa.field("raw_probability", pa.float64()),
         pa.field("probability", pa.float64()),
+        pa.field("posterior", pa.float64()),
         pa.field("broken_rule", pa.string()),
-        pa.field("needs_look", pa.bool_(), nullable=False),
+        pa.field("is_doubtful", pa.bool_(), nullable=False),
         pa.field("reason", pa.string()),
     ]
 )

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     shard_rows: int = Field(131_072, ge=1, description="most digits in one Parquet shard")
     image_max_pixels: int = Field(50_000_000, ge=1, description="largest image that is decoded, pixels")
     image_max_bytes: int = Field(100_000_000, ge=1, description="largest image file that is opened, bytes")
+    form_max_pages: int = Field(5_000, ge=1, description="most pages of one document that are read")
     reject_limit_pct: float = Field(50.0, ge=0, le=100, description="rejects past which an ingest fails")
     database_wait_s: float = Field(60.0, ge=0, description="how long to wait for a busy database, seconds")
     promotion_alpha: float = Field(0.05, gt=0, lt=1, description="p-value a challenger must stay below")

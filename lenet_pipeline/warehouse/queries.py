@@ -50,9 +50,33 @@ def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str,
         if _DIGIT in values:
             values[_DIGIT] = _find_digit(connection, values[_DIGIT])
         try:
-            return _ask(connection, query.path.read_text(encoding="utf-8"), values)
+            answer = _ask(connection, query.path.read_text(encoding="utf-8"), values)
         except duckdb.Error as exc:
             raise WarehouseError(_describe_audit_error(query, values, exc)) from exc
+    return _spread(answer, *query.pivot) if query.pivot else answer
+
+
+def _spread(answer: pa.Table, names: str, values: str) -> pa.Table:
+    """Give each name of one column a column of its own, in the order in which the names come.
+
+    DuckDB's own pivot takes no parameters, and a name in a statement's text would be a value in SQL.
+    """
+    rest = [name for name in answer.column_names if name not in (names, values)]
+    spread: dict[str, list[object]] = {name: [] for name in dict.fromkeys(answer[names].to_pylist())}
+    keys: dict[tuple[object, ...], None] = {}
+    columns = zip(*(answer[name].to_pylist() for name in rest), strict=True)
+    for key, name, value in zip(columns, answer[names].to_pylist(), answer[values].to_pylist(), strict=True):
+        if key not in keys:
+            keys[key] = None
+            for column in spread.values():
+                column.append(None)
+        spread[name][-1] = value
+    table = pa.Table.from_pylist(
+        [dict(zip(rest, key, strict=True)) for key in keys], schema=answer.select(rest).schema
+    )
+    for name, column in spread.items():
+        table = table.append_column(name, pa.array(column, answer[values].type))
+    return table
 
 
 def run_checks(

@@ -11,7 +11,7 @@ from pathlib import Path
 from lenet_pipeline.errors import WarehouseError
 
 _HEADER_LINE = re.compile(
-    r"-- (?P<kind>question|grain|param (?P<param>\w+)|column (?P<column>\w+)): (?P<text>.+)"
+    r"-- (?P<kind>question|grain|pivot|param (?P<param>\w+)|column (?P<column>\w+)): (?P<text>.+)"
 )
 _DEFAULT = re.compile(r"(?P<description>.*) \(default: (?P<default>.*)\)")
 
@@ -27,7 +27,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Query:
-    """A query and what its header says: the question, what one row is, parameters, and columns in order."""
+    """A query and what its header says: the question, what one row is, parameters, and columns in order.
+
+    ``pivot`` names two columns of the statement, where a row of it is one value: what the first says becomes
+    a column of its own, and holds the second.
+    """
 
     name: str
     question: str
@@ -35,6 +39,7 @@ class Query:
     parameters: tuple[Parameter, ...]
     columns: dict[str, str]
     path: Path
+    pivot: tuple[str, str] | None = None
 
 
 def sql_directory() -> Path:
@@ -87,7 +92,9 @@ def read_query(path: Path) -> Query:
     missing = {"question", "grain"} - set(single)
     if missing:
         raise WarehouseError(f"{path}: the header does not say the {' and the '.join(sorted(missing))}")
-    return Query(path.stem, single["question"], single["grain"], tuple(parameters), columns, path)
+    names = single.get("pivot", "").split()
+    pivot = (names[0], names[1]) if len(names) == 2 else None
+    return Query(path.stem, single["question"], single["grain"], tuple(parameters), columns, path, pivot)
 
 
 def _parse_parameter(name: str, text: str) -> Parameter:

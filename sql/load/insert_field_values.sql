@@ -2,7 +2,8 @@
 -- that it has made values of before.
 insert into field_values (
     field_id, page_id, model_name, model_version, preprocessing_fingerprint, precision, scoring_run_id,
-    status, raw_value, value, confidence, raw_probability, probability, broken_rule, needs_look, reason
+    status, raw_value, value, confidence, raw_probability, probability, posterior, broken_rule, is_doubtful,
+    reason
 )
 with
 
@@ -32,8 +33,9 @@ select
     new_field_values.confidence,
     new_field_values.raw_probability,
     new_field_values.probability,
+    new_field_values.posterior,
     new_field_values.broken_rule,
-    new_field_values.needs_look,
+    new_field_values.is_doubtful,
     new_field_values.reason
 from new_field_values
 cross join run

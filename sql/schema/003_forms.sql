@@ -99,8 +99,9 @@ create table field_values (
     confidence double check (confidence between 0 and 1),
     raw_probability double check (raw_probability between 0 and 1),
     probability double check (probability between 0 and 1),
+    posterior double check (posterior between 0 and 1),
     broken_rule varchar,
-    needs_look boolean not null,
+    is_doubtful boolean not null,
     reason varchar
 );
 
@@ -113,3 +114,49 @@ create table page_rule_failures (
     precision varchar not null,
     rule varchar not null
 );
+
+-- One row per field and person's truth, from a file of known values.
+create table field_truths (
+    field_id uuid primary key,
+    page_id uuid not null,
+    truth varchar not null,
+    recorded_at timestamptz not null,
+    actor varchar not null
+);
+
+-- One row per scoring run and field that its reader has read: what audits of forms begin with.
+create view field_readings as
+select
+    scoring_runs.scoring_run_id,
+    pages.page_id,
+    pages.source,
+    pages.source_sha256,
+    pages.page,
+    pages.form,
+    pages.template,
+    pages.read_at,
+    fields.field_id,
+    fields.field,
+    fields.field_number,
+    fields.box,
+    fields.source_box,
+    field_values.status,
+    field_values.raw_value,
+    field_values.value,
+    field_values.confidence,
+    field_values.raw_probability,
+    field_values.probability,
+    field_values.posterior,
+    field_values.broken_rule,
+    field_values.is_doubtful,
+    field_values.reason
+from scoring_runs
+inner join field_values
+    on scoring_runs.model_name = field_values.model_name
+    and scoring_runs.model_version = field_values.model_version
+    and scoring_runs.preprocessing_fingerprint = field_values.preprocessing_fingerprint
+    and scoring_runs.precision = field_values.precision
+inner join fields on field_values.field_id = fields.field_id
+inner join pages
+    on field_values.page_id = pages.page_id
+    and scoring_runs.dataset = pages.dataset;

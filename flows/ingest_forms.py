@@ -1,0 +1,333 @@
+"""The ingest-forms flow: scans and templates in, digits into the lake, pages and fields into the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from prefect import flow, get_run_logger, runtime, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import PositiveInt
+
+from flows.ingest import append_to_dataset, default_dataset, record_rejects, refuse_too_many_rejects
+from flows.progress import progress_bar
+from lenet_pipeline.errors import IngestError
+from lenet_pipeline.fingerprints import fingerprint_parts
+from lenet_pipeline.forms.documents import Document, PageLimits, find_documents, inspect_document
+from lenet_pipeline.forms.page_tables import (
+    FormJob,
+    PagePart,
+    PageRows,
+    ReadPart,
+    duplicate_page,
+    read_part,
+    rejected_page,
+)
+from lenet_pipeline.forms.rules import UniqueRule
+from lenet_pipeline.forms.template import Template
+from lenet_pipeline.forms.template_file import read_template
+from lenet_pipeline.lake import validate_dataset
+from lenet_pipeline.processes import Done, ProcessLostError, usable_cores, work_in_processes
+from lenet_pipeline.schema import DIGITS, PAGES
+from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.sources.batch import Reject
+from lenet_pipeline.warehouse import (
+    DOCUMENTS,
+    PageTables,
+    TemplateRecord,
+    list_pages,
+    load_pages,
+    record_documents,
+    record_templates,
+)
+
+_PAGES_A_PART = 4  # a process's turn: short beside a kill, long beside sending it
+_PAGES_A_COMMIT = 512  # a minute or two: what a killed command has to read again
+_PAGES_ALONE = 4  # fewer are read before another process has started
+
+
+@dataclass(frozen=True)
+class IngestedForms:
+    """What one ingest of forms did, in pages; ``known`` ones were read before and are not read again.
+
+    ``digits`` is how many the dataset has now. ``unmatched`` pages fit no template, ``blank`` ones show
+    nothing, ``duplicates`` are the same picture as a page read before.
+    """
+
+    dataset: str
+    digits: int
+    documents: int
+    pages: int = 0
+    read: int = 0
+    unmatched: int = 0
+    blank: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    known: int = 0
+    added: int = 0
+    unrecognised: int = 0
+
+
+@flow(name="ingest-forms", flow_run_name="ingest-forms-{path}", validate_parameters=True)
+def ingest_forms(
+    path: Path,
+    templates: list[Path],
+    name: str | None = None,
+    references: Path | None = None,
+    processes: PositiveInt | None = None,
+    home: Path | None = None,
+    actor: str | None = None,
+) -> IngestedForms:
+    """Read every page of scanned documents with the template it fits; read none twice.
+
+    Args:
+        path: one PDF, TIFF, PNG or JPEG, a folder tree of them, or a list of paths.
+        templates: the YAML files of the forms that are expected.
+        name: the dataset ``name/split`` that takes the digits, where not named after the path.
+        references: the folder of the templates' blank forms, where not beside each template.
+        processes: how many read pages; one a core where None.
+        home: the pipeline's home, where not the settings'.
+        actor: who does it, where not the settings'.
+
+    Raises:
+        IngestError: a template is not valid, there is no document, or too many pages were rejected.
+        LakeError: the lake refused.
+    """
+    settings = read_settings(home, actor)
+    dataset = name or default_dataset(path)
+    validate_dataset(dataset)
+    read = tuple(read_template(template, references) for template in templates)
+    outcome = store_forms(path, dataset, read, processes or usable_cores(), settings)
+    create_table_artifact(table=[vars(outcome)], key="ingest", description="Pages of forms ingested")
+    return outcome
+
+
+@task(task_run_name="store-forms-{dataset}", cache_policy=NO_CACHE)
+def store_forms(
+    path: Path, dataset: str, templates: Sequence[Template], processes: int, settings: Settings
+) -> IngestedForms:
+    """Read documents page by page and store what is found, some hundred pages at a time."""
+    _require_different(templates)
+    record_templates(settings.database, settings.database_wait_s, [_record(t, settings) for t in templates])
+    limits = PageLimits(settings.image_max_bytes, settings.image_max_pixels, settings.form_max_pages)
+    job = FormJob(
+        dataset, tuple(templates), fingerprint_parts(sorted(t.fingerprint for t in templates)), limits
+    )
+    listed = find_documents(path)
+    documents, rejects = _inspect(listed.paths, limits)
+    record_rejects(dataset, rejects, settings)
+    _record_documents(documents, dataset, settings)
+    store = _Store(job, settings, IngestedForms(dataset, 0, len(documents), unrecognised=listed.unrecognised))
+    parts = list(store.missing_parts(documents))
+    total = sum(len(part.numbers) for part in parts)
+    with progress_bar("Reading pages", total) as advance:
+        for part in _read_parts(job, parts, processes if total > _PAGES_ALONE else 0):
+            store.add(part)
+            advance(len(part.pages))
+    outcome = store.finish()
+    tried = outcome.pages + len(rejects)
+    refuse_too_many_rejects(
+        outcome.rejected + len(rejects),
+        tried,
+        f"pages in {path}",
+        f"the other {outcome.read} are read",
+        settings,
+    )
+    return replace(outcome, rejected=outcome.rejected + len(rejects))
+
+
+@dataclass
+class _Store:
+    """What was read and is not stored yet, and what is known of the dataset's pages."""
+
+    job: FormJob
+    settings: Settings
+    outcome: IngestedForms
+    pending: list[PageRows] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    known: set[tuple[str, int]] = field(default_factory=set)
+    pictures: dict[str, bytes] = field(default_factory=dict)  # fingerprints of pages read, and their ids
+
+    def missing_parts(self, documents: Iterable[Document]) -> Iterator[PagePart]:
+        """Yield the pages that this set of templates has not been tried on, a few at a time."""
+        self._learn_known_pages()
+        seen = set[str]()
+        for document in documents:
+            if document.sha256 in seen:  # the same file under another name
+                self._count(duplicates=document.pages, pages=document.pages)
+                continue
+            seen.add(document.sha256)
+            missing = [n for n in range(1, document.pages + 1) if (document.sha256, n) not in self.known]
+            self._count(known=document.pages - len(missing), pages=document.pages)
+            for run in _runs(missing):
+                for start in range(run.start, run.stop, _PAGES_A_PART):
+                    yield PagePart(document, range(start, min(start + _PAGES_A_PART, run.stop)))
+
+    def add(self, part: ReadPart) -> None:
+        """Take in what a part gave; store all that is pending when there is enough."""
+        self.rejects += part.rejects
+        for rows in part.pages:
+            original = self.pictures.get(rows.page.get("page_fingerprint") or "")
+            if rows.page["status"] == "read":
+                if original is not None:
+                    rows = duplicate_page(rows, original)
+                else:
+                    self.pictures[rows.page["page_fingerprint"]] = rows.page["page_id"]
+            self._count(**{_COUNTED[rows.page["status"]]: 1})
+            self.pending.append(rows)
+        digits = sum(len(rows.digits) for rows in self.pending)
+        if len(self.pending) >= _PAGES_A_COMMIT or digits >= self.settings.shard_rows:
+            self._store()
+
+    def finish(self) -> IngestedForms:
+        """Store what is left and say what was done."""
+        self._store()
+        return self.outcome
+
+    def _learn_known_pages(self) -> None:
+        fingerprints = {template.fingerprint for template in self.job.templates}
+        pages = list_pages(self.settings.database, self.settings.database_wait_s, self.job.dataset)
+        for row in pages.to_pylist():
+            is_read = row["status"] == "read" and row["template"] in fingerprints
+            if is_read or row["templates"] == self.job.templates_fingerprint:
+                self.known.add((row["source_sha256"], row["page"]))
+            if is_read and row["page_fingerprint"]:
+                self.pictures.setdefault(row["page_fingerprint"], row["page_id"].bytes)
+
+    def _count(self, **changes: int) -> None:
+        self.outcome = replace(
+            self.outcome, **{name: getattr(self.outcome, name) + count for name, count in changes.items()}
+        )
+
+    def _store(self) -> None:
+        """Append digits to the lake, then load the pages: killed between, pages are read again, and match."""
+        settings = self.settings
+        digits = pa.concat_tables([rows.digits for rows in self.pending] or [DIGITS.empty_table()])
+        appended = append_to_dataset(settings, self.job.dataset, [digits])
+        self.outcome = replace(self.outcome, digits=appended.rows, added=self.outcome.added + appended.added)
+        record_rejects(self.job.dataset, self.rejects, settings)
+        if self.pending:
+            load_pages(settings.database, settings.database_wait_s, _tables(self.pending, settings))
+        self.pending, self.rejects = [], []
+
+
+_COUNTED = {
+    "read": "read",
+    "unmatched": "unmatched",
+    "blank": "blank",
+    "duplicate": "duplicates",
+    "rejected": "rejected",
+}
+
+
+def _read_parts(job: FormJob, parts: Sequence[PagePart], processes: int) -> Iterator[ReadPart]:
+    """Yield what each part gave, in order; read here where there are no processes to share the work."""
+    read = partial(read_part, job=job)
+    if not processes:
+        yield from map(read, parts)
+        return
+    with closing(work_in_processes(read, iter(parts), processes)) as done_parts:
+        for done in done_parts:
+            yield done.result if isinstance(done.result, ReadPart) else _read_one_by_one(job, done)
+
+
+def _read_one_by_one(job: FormJob, done: Done[PagePart, ReadPart]) -> ReadPart:
+    """Read the pages of a part that failed apart: the one at fault is a reject, the others are read."""
+    read, document = partial(read_part, job=job), done.part.document
+    alone = (PagePart(document, range(number, number + 1)) for number in done.part.numbers)
+    pages, rejects = list[PageRows](), list[Reject]()
+    with closing(work_in_processes(read, alone, 1)) as done_pages:
+        for page in done_pages:
+            if isinstance(page.result, ReadPart):
+                pages += page.result.pages
+                rejects += page.result.rejects
+                continue
+            reject = _failed(document, page.part.numbers.start, page.result)
+            rejects.append(reject)
+            pages.append(rejected_page(job, document, reject))
+    return ReadPart(tuple(pages), tuple(rejects))
+
+
+def _failed(document: Document, number: int, error: Exception) -> Reject:
+    if isinstance(error, ProcessLostError):
+        kind, said = "crashed_reader", "reading it ended the process, as a crash or a lack of memory does"
+    else:
+        kind, said = "failed_reader", f"reading it failed ({type(error).__name__}: {error})"
+    get_run_logger().warning("page %d of %s: %s", number, document.source, said)
+    return Reject(document.source, kind, f"{said}; scan it again", document.sha256, number)
+
+
+def _inspect(paths: Sequence[Path], limits: PageLimits) -> tuple[list[Document], list[Reject]]:
+    documents, rejects = [], []
+    with progress_bar("Opening documents", len(paths)) as advance:
+        for path in paths:
+            found = inspect_document(path, limits)
+            if isinstance(found, Reject):
+                rejects.append(found)
+            else:
+                documents.append(found)
+            advance(1)
+    return documents, rejects
+
+
+def _require_different(templates: Sequence[Template]) -> None:
+    if len({template.fingerprint for template in templates}) < len(templates):
+        raise IngestError("the same template is given twice; give each form once")
+
+
+def _record(template: Template, settings: Settings) -> TemplateRecord:
+    return TemplateRecord(
+        template=template.fingerprint,
+        form=template.form,
+        text=template.text,
+        fields=tuple(each.name for each in template.fields),
+        unique_fields=frozenset(rule.field for rule in template.rules if isinstance(rule, UniqueRule)),
+        recorded_at=datetime.now(UTC),
+        actor=settings.actor,
+    )
+
+
+def _record_documents(documents: Sequence[Document], dataset: str, settings: Settings) -> None:
+    common = {"dataset": dataset, **_when_and_who(settings, "recorded_at")}
+    rows = [
+        {
+            "source_sha256": document.sha256,
+            "source": document.source,
+            "pages": document.pages,
+            "size_bytes": document.size_bytes,
+            **common,
+        }
+        for document in documents
+    ]
+    record_documents(
+        settings.database, settings.database_wait_s, pa.Table.from_pylist(rows, schema=DOCUMENTS)
+    )
+
+
+def _tables(pages: Sequence[PageRows], settings: Settings) -> PageTables:
+    common = _when_and_who(settings, "read_at")
+    return PageTables(
+        pages=pa.Table.from_pylist([rows.page | common for rows in pages], schema=PAGES),
+        fields=pa.concat_tables([rows.fields for rows in pages]),
+        cells=pa.concat_tables([rows.cells for rows in pages]),
+    )
+
+
+def _when_and_who(settings: Settings, when: str) -> dict[str, Any]:
+    return {when: datetime.now(UTC), "actor": settings.actor, "flow_run_id": runtime.flow_run.id}
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[range]:
+    """Yield the runs of numbers without a gap."""
+    start = 0
+    for place in range(1, len(numbers) + 1):
+        if place == len(numbers) or numbers[place] != numbers[place - 1] + 1:
+            yield range(numbers[start], numbers[place - 1] + 1)
+            start = place

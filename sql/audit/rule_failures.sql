@@ -1,0 +1,83 @@
+-- question: Which rules are broken, and by what?
+-- grain: One row per rule and field that breaks it, or page for rules across fields, or repeated value.
+-- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param limit: most rows to list (default: 100)
+-- column rule: the rule
+-- column source: the document
+-- column page: page of the document, from 1
+-- column field: field that breaks it, null for a rule across fields
+-- column value: value that breaks it: the raw one; null for a rule across fields
+-- column is_corrected: whether another value was put in its place
+-- column form: form that the page is
+with
+
+readings as (
+    select
+        page_id, source, page, form, template, field, raw_value, value, status, broken_rule
+    from field_readings
+    where scoring_run_id = cast($run as uuid)
+),
+
+own_rules as (
+    select
+        broken_rule as rule,
+        source,
+        page,
+        field,
+        raw_value as value,
+        status = 'corrected' as is_corrected,
+        form
+    from readings
+    where broken_rule is not null
+),
+
+rules_across_fields as (
+    select
+        page_rule_failures.rule,
+        pages.source,
+        pages.page,
+        null as field,
+        null as value,
+        false as is_corrected,
+        pages.form
+    from page_rule_failures
+    inner join pages using (page_id)
+    inner join scoring_runs
+        on page_rule_failures.model_name = scoring_runs.model_name
+        and page_rule_failures.model_version = scoring_runs.model_version
+        and page_rule_failures.preprocessing_fingerprint = scoring_runs.preprocessing_fingerprint
+        and page_rule_failures.precision = scoring_runs.precision
+        and pages.dataset = scoring_runs.dataset
+    where scoring_runs.scoring_run_id = cast($run as uuid)
+),
+
+repeated_values as (
+    select
+        'unique' as rule,
+        readings.source,
+        readings.page,
+        readings.field,
+        readings.value,
+        false as is_corrected,
+        readings.form
+    from readings
+    inner join template_fields using (template, field)
+    where template_fields.is_unique and readings.value is not null
+    qualify count(*) over (partition by readings.form, readings.field, readings.value) > 1
+),
+
+final as (
+    select rule, source, page, field, value, is_corrected, form
+    from own_rules
+    union all
+    select rule, source, page, field, value, is_corrected, form
+    from rules_across_fields
+    union all
+    select rule, source, page, field, value, is_corrected, form
+    from repeated_values
+)
+
+select rule, source, page, field, value, is_corrected, form
+from final
+order by rule, value, source, page, field
+limit cast($limit as bigint)
