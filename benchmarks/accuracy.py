@@ -1,6 +1,6 @@
 """Measure how well the default recipe reads: ``python -m benchmarks.accuracy --root DIR``.
 
-Trains ``lenet5`` on MNIST, with ``--printed`` on printed digits too, once for each seed, through the
+Trains a network on MNIST, with ``--printed`` on printed digits too, once for each seed, through the
 pipeline's own jobs in a scratch home. Prints a row for each seed, then mean and standard deviation;
 writes them as JSON with the machine's description.
 """
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder of MNIST's files")
     parser.add_argument("--images", type=Path, help="folder of labelled digits to test on as well")
     parser.add_argument("--printed", action="store_true", help="learn printed digits too, and test on them")
+    parser.add_argument("--architecture", default="lenet5")
     parser.add_argument("--effort", choices=("quick", "best"), default="quick")
     parser.add_argument("--all-digits", action="store_true", help="keep none to validate with")
     parser.add_argument("--seeds", type=int, default=3, help="train with seeds 0, 1, ...")
@@ -71,6 +72,7 @@ def measure(home: Path, arguments: argparse.Namespace) -> list[Row]:
         report = retrain(
             datasets,
             tests,
+            arguments.architecture,
             effort=arguments.effort,
             all_digits=arguments.all_digits,
             seed=seed,

@@ -9,6 +9,7 @@ import typer
 
 from flows.commands.architectures import architectures_app, list_architectures
 from flows.commands.demo import demo_command
+from flows.commands.forms import forms_app
 from flows.commands.ingest import ingest_app, list_datasets_command
 from flows.commands.models import list_models, models_app
 from flows.commands.questions import audit_command, check_command, sql_command
@@ -67,6 +68,7 @@ app.add_typer(
     rich_help_panel=THINGS,
     epilog="Example: lenet architectures show lenet5",
 )
+app.add_typer(forms_app, name="forms", rich_help_panel=THINGS)
 models_app.callback(invoke_without_command=True)(list_models)
 app.add_typer(models_app, name="models", rich_help_panel=THINGS, epilog="Example: lenet models --format json")
 app.command(

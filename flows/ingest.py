@@ -87,7 +87,7 @@ def ingest_printed(
     fonts: Path | None = None,
     name: str = "printed",
     degradation: str = "medium",
-    per_font: int = 1000,
+    per_font: int = 2000,
     seed: int = 0,
     home: Path | None = None,
     actor: str | None = None,

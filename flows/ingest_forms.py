@@ -35,7 +35,7 @@ from lenet_pipeline.forms.template import Template
 from lenet_pipeline.forms.template_file import read_template
 from lenet_pipeline.lake import validate_dataset
 from lenet_pipeline.processes import Done, ProcessLostError, usable_cores, work_in_processes
-from lenet_pipeline.schema import DIGITS, PAGES
+from lenet_pipeline.schema import DIGITS, PAGES, identifier_bytes
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.sources.batch import Reject
 from lenet_pipeline.warehouse import (
@@ -199,7 +199,7 @@ class _Store:
             if is_read or row["templates"] == self.job.templates_fingerprint:
                 self.known.add((row["source_sha256"], row["page"]))
             if is_read and row["page_fingerprint"]:
-                self.pictures.setdefault(row["page_fingerprint"], row["page_id"].bytes)
+                self.pictures.setdefault(row["page_fingerprint"], identifier_bytes(row["page_id"]))
 
     def _count(self, **changes: int) -> None:
         self.outcome = replace(

@@ -15,6 +15,7 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
 
+from flows.field_values import assemble_fields
 from flows.ingest import record_rejects
 from flows.models import open_registry, record_version
 from flows.progress import progress_bar
@@ -48,7 +49,10 @@ _ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a 
 
 @dataclass(frozen=True)
 class ScoringReport:
-    """What a scoring run did: its shards and digits, and how many of them were scored just now."""
+    """What a scoring run did: its shards and digits, and how many of them were scored just now.
+
+    ``form_pages`` is how many pages of forms got the values of their fields.
+    """
 
     scoring_run_id: UUID
     dataset: str
@@ -58,6 +62,7 @@ class ScoringReport:
     digits: int
     digits_scored: int
     shards_rejected: int
+    form_pages: int
     plot: Path | None
     seconds: float
 
@@ -107,6 +112,7 @@ def score(
                 path = str(shard_path(settings.lake, dataset, shard))
                 record_rejects(dataset, [Reject(path, "bad_shard", str(exc), shard.fingerprint)], settings)
     run_id = key.scoring_run_id(manifest)
+    form_pages = assemble_fields(run_id, settings)
     if not rejected:
         finish_scoring_run(settings.database, settings.database_wait_s, run_id, datetime.now(UTC))
     report = ScoringReport(
@@ -118,6 +124,7 @@ def score(
         digits=manifest.rows,
         digits_scored=sum(shard.rows for shard in missing),
         shards_rejected=rejected,
+        form_pages=form_pages,
         plot=None if rejected else leave_plot(run_id, dataset, settings),
         seconds=time.perf_counter() - started,
     )

@@ -140,6 +140,13 @@ def derive_uuid(*parts: object) -> uuid.UUID:
     return uuid.UUID(bytes=uuid_bytes(hashlib.sha256(content.encode()).digest()))
 
 
+def identifier_bytes(identifier: uuid.UUID | str | bytes) -> bytes:
+    """Return the 16 bytes of an identifier, as Arrow builds a column from, however it was read."""
+    if isinstance(identifier, bytes):
+        return identifier
+    return (uuid.UUID(identifier) if isinstance(identifier, str) else identifier).bytes
+
+
 def uuid_bytes(digest: bytes) -> bytes:
     """Cut a digest to 16 bytes with the version (8) and variant bits of RFC 9562 set."""
     return digest[:6] + bytes([digest[6] & 0x0F | 0x80, digest[7], digest[8] & 0x3F | 0x80]) + digest[9:16]

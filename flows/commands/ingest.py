@@ -16,6 +16,7 @@ from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from flows.ingest import Ingested, Source
+    from flows.ingest_forms import IngestedForms
     from lenet_pipeline.lake import Manifest
 
 ingest_app = typer.Typer(
@@ -79,7 +80,7 @@ def ingest_printed(
     degradation: Annotated[
         str, typer.Option("--degradation", help="How bad the scan is: none, light, medium or heavy")
     ] = "medium",
-    per_font: Annotated[int, typer.Option("--per-font", min=1, help="Digits of each font")] = 1000,
+    per_font: Annotated[int, typer.Option("--per-font", min=1, help="Digits of each font")] = 2000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed gives other digits")] = 0,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
@@ -94,6 +95,47 @@ def ingest_printed(
     start_prefect_server(settings.home)
     outcome = ingest_printed_flow(fonts, name, degradation, per_font, seed, settings.home, settings.actor)
     _print(outcome, output_format)
+
+
+@ingest_app.command(
+    "forms", epilog="Example: lenet ingest forms scans/ --template invoice.yaml --name inbox/2026-11"
+)
+@command
+def ingest_forms(
+    settings: Settings,
+    path: Annotated[Path, typer.Argument(help="PDF, TIFF, PNG or JPEG, a folder tree, or a list of paths")],
+    templates: Annotated[
+        list[Path], typer.Option("--template", help="YAML file of a form; again for each form expected")
+    ],
+    name: NameOption = None,
+    references: Annotated[
+        Path | None,
+        typer.Option("--references", help="Folder of the blank forms, if not beside the templates"),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes that read pages; one a core if not given")
+    ] = None,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Scanned forms: every page is read with the template it fits, cell by cell, once.
+
+    Pages may be turned, shuffled and of several forms. One that cannot be read is recorded with its
+    reason and the rest goes on; cut off, the same command goes on where it stopped.
+    """
+    from flows.ingest_forms import ingest_forms as ingest_forms_flow
+    from flows.prefect_server import start_prefect_server
+    from lenet_pipeline.forms.documents import find_documents
+    from lenet_pipeline.forms.template_file import read_template
+
+    for template in templates:  # what is mistyped is told before anything is started
+        read_template(template, references)
+    find_documents(path)
+    start_prefect_server(settings.home)
+    outcome = ingest_forms_flow(path, templates, name, references, processes, settings.home, settings.actor)
+    if output_format is Format.TABLE:
+        print_ingested_forms(outcome)
+    else:
+        print_records([vars(outcome)], output_format)
 
 
 @command
@@ -138,6 +180,28 @@ def print_ingested(outcome: Sequence[Ingested]) -> None:
         if item.unrecognised:
             parts.append(f"{item.unrecognised:,} other files are no images")
         console.print(f"[bold]{item.dataset}[/]: {', '.join(parts)}; {item.rows:,} in all", highlight=False)
+
+
+def print_ingested_forms(outcome: IngestedForms) -> None:
+    """Print what became of every page."""
+    counts = [
+        (outcome.read, "read"),
+        (outcome.known, "read before"),
+        (outcome.unmatched, "of no form"),
+        (outcome.blank, "blank"),
+        (outcome.duplicates, "twice the same"),
+        (outcome.rejected, "rejected"),
+    ]
+    pages = ", ".join(f"{count:,} {what}" for count, what in counts if count) or "none"
+    console.print(
+        f"[bold]{outcome.dataset}[/]: {outcome.documents:,} documents, {outcome.pages:,} pages: {pages}",
+        highlight=False,
+    )
+    console.print(f"  {outcome.added:,} digits added; {outcome.digits:,} in all", highlight=False)
+    if outcome.unrecognised:
+        console.print(f"  {outcome.unrecognised:,} other files are no documents", highlight=False)
+    if outcome.unmatched or outcome.blank or outcome.duplicates or outcome.rejected:
+        console.print("  why pages were not read: `lenet audit pages_not_read`", highlight=False)
 
 
 def _run(

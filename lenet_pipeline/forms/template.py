@@ -83,6 +83,14 @@ class Field:
     unused_mark: UnusedMark | None = None
     may_be_blank: bool = True
 
+    @property
+    def outline(self) -> Rectangle:
+        """Return the smallest rectangle around all of it."""
+        if isinstance(self.place, WritingBox):
+            return self.place.place
+        first, last = self.place.rectangles()[0], self.place.rectangles()[-1]
+        return Rectangle(first.x, first.y, last.x + last.width - first.x, last.y + last.height - first.y)
+
 
 @dataclass(frozen=True)
 class Reference:

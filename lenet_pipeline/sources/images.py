@@ -11,7 +11,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -96,7 +96,7 @@ def read_content(path: Path, *, max_bytes: int, noun: str = "image") -> bytes:
 
 
 @contextmanager
-def open_content(path: Path, *, max_bytes: int, noun: str = "image") -> Iterator[BinaryIO]:
+def open_content(path: Path, *, max_bytes: int, noun: str = "image") -> Iterator[BufferedReader]:
     """Open one regular file for reading in this block; arguments and errors are those of ``read_content``."""
     try:
         found = path.stat()
@@ -147,13 +147,7 @@ def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
         decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=max_pixels),
         Image.open(BytesIO(content), formats=_FORMATS) as image,
     ):
-        frames = count_frames(image)
-        if frames > 1:
-            raise UnreadableImageError(
-                "several_frames",
-                f"the {image.format} has {frames} frames or pages and one is expected; "
-                "save each as its own file",
-            )
+        check_single_frame(image)
         return decode_frame(image, max_pixels)
 
 
@@ -183,21 +177,32 @@ def decoding(head: bytes, size: int, *, suffix: str, max_pixels: int) -> Iterato
             raise _explain_decoder(exc) from exc
 
 
-def open_frames(stream: BinaryIO) -> ImageFile.ImageFile:
-    """Open a PNG, JPEG, TIFF or BMP of any size without decoding it; call it within ``decoding``."""
+@contextmanager
+def open_image(stream: BinaryIO) -> Iterator[ImageFile.ImageFile]:
+    """Open a PNG, JPEG, TIFF or BMP of any size in this block, which is to be one within ``decoding``."""
     pillow_limit = Image.MAX_IMAGE_PIXELS
     try:
         # Pillow's own limit would hold whatever the setting says.
         Image.MAX_IMAGE_PIXELS = None
-        return Image.open(stream, formats=_FORMATS)
+        with Image.open(stream, formats=_FORMATS) as image:
+            yield image
     finally:
         Image.MAX_IMAGE_PIXELS = pillow_limit
 
 
-def count_frames(image: ImageFile.ImageFile) -> int:
-    """Return how many frames or pages an opened image has; call it within ``decoding``."""
+def check_single_frame(image: ImageFile.ImageFile) -> None:
+    """Check that an opened image is one picture; call it within ``decoding``.
+
+    Raises:
+        UnreadableImageError: it has several frames or pages.
+    """
     # A camera's JPEG may hold previews and gain maps behind its picture (MPO): those are no frames.
-    return 1 if image.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
+    frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise UnreadableImageError(
+            "several_frames",
+            f"the {image.format} has {frames} frames or pages and one is expected; save each as its own file",
+        )
 
 
 def decode_frame(image: ImageFile.ImageFile, max_pixels: int) -> Pixels:
@@ -291,6 +296,11 @@ def _too_many_pixels(found: str, max_pixels: int) -> UnreadableImageError:
 def is_named_as_image(path: Path) -> bool:
     """Tell whether a file's name ends as that of an image does, of a format that is read or any other."""
     return path.suffix.lower() in _READABLE_SUFFIXES | _OTHER_SUFFIXES
+
+
+def is_image_content(head: bytes) -> bool:
+    """Tell a PNG, JPEG or TIFF by the first bytes of the file."""
+    return head.startswith(tuple(_SIGNATURES))
 
 
 def _has_bmp_header(content: bytes) -> bool:

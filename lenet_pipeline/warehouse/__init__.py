@@ -6,15 +6,19 @@ close it; reading functions can change nothing and reach no other file. The SQL 
 
 from lenet_pipeline.warehouse.forms import (
     DOCUMENTS,
+    FIELD_TRUTHS,
     RULE_FAILURES,
     PageTables,
     TemplateRecord,
+    list_fields,
+    list_misread_fields,
     list_pages,
     load_field_values,
     load_pages,
     read_template_texts,
     read_unassembled_cells,
     record_documents,
+    record_field_truths,
     record_templates,
 )
 from lenet_pipeline.warehouse.loading import (
@@ -52,6 +56,7 @@ from lenet_pipeline.warehouse.statements import (
 
 __all__ = [
     "DOCUMENTS",
+    "FIELD_TRUTHS",
     "RULE_FAILURES",
     "CheckResult",
     "GateEvidence",
@@ -68,6 +73,8 @@ __all__ = [
     "finish_scoring_run",
     "list_audits",
     "list_checks",
+    "list_fields",
+    "list_misread_fields",
     "list_pages",
     "list_promotions",
     "load_field_values",
@@ -78,6 +85,7 @@ __all__ = [
     "read_template_texts",
     "read_unassembled_cells",
     "record_documents",
+    "record_field_truths",
     "record_model_version",
     "record_promotion",
     "record_templates",

@@ -28,6 +28,15 @@ DOCUMENTS = pa.schema(
         pa.field("flow_run_id", pa.string()),
     ]
 )
+FIELD_TRUTHS = pa.schema(
+    [
+        pa.field("field_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("truth", pa.string(), nullable=False),
+        pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+    ]
+)
 RULE_FAILURES = pa.schema([("page_id", pa.uuid()), ("rule", pa.string())])
 
 
@@ -168,3 +177,36 @@ def _registered(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> It
     finally:
         for name in tables:
             connection.unregister(name)
+
+
+def list_fields(database: Path, wait_s: float, dataset: str) -> pa.Table:
+    """Return field_id, page_id, source, page and field of every field of a dataset.
+
+    Raises:
+        WarehouseError: there is no database yet, or it cannot be read.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        return ask_statement(connection, "load/list_fields.sql", {"dataset": dataset})
+
+
+def record_field_truths(database: Path, wait_s: float, truths: pa.Table) -> None:
+    """Record what fields truly say, a table of schema ``FIELD_TRUTHS``; the newest truth counts.
+
+    Raises:
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    with writing(database, wait_s) as connection, _registered(connection, new_field_truths=truths):
+        run_statement(connection, "insert_field_truths", {})
+
+
+def list_misread_fields(database: Path, wait_s: float, scoring_run_id: UUID) -> pa.Table:
+    """Return the fields of a run whose value is not the truth, surest first, with their pictures.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        values = {"scoring_run_id": str(scoring_run_id)}
+        return ask_statement(connection, "load/list_misread_fields.sql", values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from lenet_pipeline.sources.fonts import GLYPH_HEIGHT, DigitFont, read_shipped_fonts
 from lenet_pipeline.sources.type_designs import vary_design
@@ -42,3 +43,17 @@ def test_designs_lean_to_the_right_as_italics_do_and_are_condensed_and_extended(
         for rows in (lambda one: one[: len(one) // 4], lambda one: one[-len(one) // 4 :])
     )
     assert top > bottom + 5
+
+
+def test_some_designs_have_ball_terminals_and_some_have_hairlines():
+    font = next(font for font in read_shipped_fonts() if font.source.endswith("STIXGeneral.ttf"))
+    three, thickest, ink = font.glyphs[3], [], []
+    rng = np.random.default_rng(0)
+    for _ in range(120):
+        varied = vary_design(three, rng)
+        thickest.append(distance_transform_edt(varied > 127).max())
+        ink.append((varied > 127).sum())
+    usual = distance_transform_edt(three > 127).max()
+    assert sum(depth > 1.25 * usual for depth in thickest) > 10  # balls
+    assert min(ink) < 0.8 * (three > 127).sum()  # hairlines
+    assert np.median(ink) > 0.85 * (three > 127).sum()

@@ -1,0 +1,149 @@
+"""What a person checks a template by: a draft of it, and pages with its cells and readings drawn on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from flows.models import find_version, open_registry
+from lenet_pipeline.engine import Engine, Scores
+from lenet_pipeline.errors import IngestError, UnknownNameError
+from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.forms.documents import PageLimits, inspect_document, read_pages
+from lenet_pipeline.forms.drafting import Draft, draft_template
+from lenet_pipeline.forms.drawing import DrawnCell, DrawnField, draw_page, outline_template
+from lenet_pipeline.forms.page import Page
+from lenet_pipeline.forms.prepared_template import prepare_template
+from lenet_pipeline.forms.reading import CellReading, read_cells
+from lenet_pipeline.forms.references import render_reference
+from lenet_pipeline.forms.registration import Unregistered, register_page
+from lenet_pipeline.forms.template import REGISTERED_DPI, Template
+from lenet_pipeline.forms.values import CellState, FieldValue, read_field_value
+from lenet_pipeline.registry import read_version
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.sources.batch import Reject
+
+_ASSUMED_DPI = 300  # of a blank form that does not say
+
+
+def draft_form(
+    blank: Path, number: int, form: str, dpi: float | None, filled: bool, settings: Settings
+) -> Draft:
+    """Find the cells on a page of a blank form.
+
+    Raises:
+        IngestError: the page cannot be read.
+    """
+    page = _read_page(blank, number, settings)
+    resolution = dpi or page.dpi or _ASSUMED_DPI
+    reference = None if filled else blank.name
+    return draft_template(
+        page.image, resolution, form=form, reference=reference, reference_page=number, filled=filled
+    )
+
+
+def draw_form(
+    template: Template, scan: Path | None, number: int, model: str, settings: Settings
+) -> Image.Image:
+    """Draw a template on its blank form, or on a page with what a model reads in its cells.
+
+    Where there is no such model yet, the cells are drawn with what is ink and what is not.
+
+    Raises:
+        IngestError: the page cannot be read, or does not fit the template.
+    """
+    if scan is None:
+        cells, fields = outline_template(template)
+        blank = render_reference(template, REGISTERED_DPI)
+        paper = np.full(template.registered_size, 255, np.uint8) if blank is None else blank
+        return draw_page(paper, cells, f"{template.form}: the template on its blank form", fields=fields)
+    prepared = prepare_template(template)
+    found = register_page(_read_page(scan, number, settings), [prepared])
+    if isinstance(found, Unregistered):
+        raise IngestError(f"page {number} of {scan} was not read: {found.reason}")
+    readings = read_cells(found.image, prepared.reference, template, found.to_scan)
+    drawn, fields = _with_readings(template, readings, _score(readings, model, settings))
+    residual = "" if found.residual_px is None else f", residual {found.residual_px:.2f} px"
+    return draw_page(
+        found.image, drawn, f"{template.form}: {scan.name}, page {number}{residual}", fields=fields
+    )
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a picture as PNG, whole or not at all.
+
+    Raises:
+        IngestError: the disk refused.
+    """
+    try:
+        with written_whole(path) as temporary:
+            picture.save(temporary, "PNG")
+    except OSError as exc:
+        raise IngestError(f"cannot write the picture {path}: {describe_os_error(exc)}") from exc
+
+
+def _read_page(path: Path, number: int, settings: Settings) -> Page:
+    """Read one page of a document.
+
+    Raises:
+        IngestError: it cannot be read, or the document has no such page.
+    """
+    limits = PageLimits(settings.image_max_bytes, settings.image_max_pixels, settings.form_max_pages)
+    document = inspect_document(path, limits)
+    if isinstance(document, Reject):
+        raise IngestError(f"{document.source}: {document.reason}")
+    if not 1 <= number <= document.pages:
+        raise IngestError(f"{path} has {document.pages} pages and page {number} is asked for")
+    (page,) = read_pages(document, limits, range(number, number + 1))
+    if isinstance(page, Reject):
+        raise IngestError(f"page {number} of {page.source}: {page.reason}")
+    return page
+
+
+def _score(readings: Sequence[CellReading], model: str, settings: Settings) -> Scores | None:
+    """Score the cells that hold ink, in order; None where there is no such model, or nothing to score."""
+    images = [reading.image for reading in readings if reading.image is not None]
+    if not images:
+        return None
+    registry = open_registry(settings)
+    try:
+        resolved = read_version(registry, find_version(registry, model))
+    except UnknownNameError:
+        return None
+    return Engine(resolved.model).score(np.stack(images))
+
+
+def _with_readings(
+    template: Template, readings: Sequence[CellReading], scores: Scores | None
+) -> tuple[list[DrawnCell], list[DrawnField]]:
+    """Return cells and fields with what was read in them."""
+    drawn: list[DrawnCell] = []
+    states: dict[str, list[CellState]] = {field.name: [] for field in template.fields}
+    scored = 0
+    for reading in readings:
+        cell = DrawnCell(reading.field, reading.position, reading.box, reading.state)
+        probabilities = None
+        if reading.image is not None and scores is not None:
+            probabilities = scores.probabilities[scored].astype(np.float64)
+            label, confidence = int(scores.labels[scored]), float(scores.confidences[scored])
+            scored += 1
+            if reading.state == "digit":
+                cell = replace(cell, text=str(label), confidence=confidence)
+        drawn.append(cell)
+        if reading.state != "digit" or probabilities is not None:
+            known = None if probabilities is None else probabilities / probabilities.sum()
+            states[reading.field].append(CellState(reading.position, reading.state, known))
+    _, outlines = outline_template(template)
+    if scores is None:
+        return drawn, outlines
+    values = {field.name: read_field_value(field, states[field.name]) for field in template.fields}
+    return drawn, [_with_value(outline, values[outline.name]) for outline in outlines]
+
+
+def _with_value(outline: DrawnField, value: FieldValue) -> DrawnField:
+    shown = "" if value.status == "blank" else value.value or value.raw_value
+    return replace(outline, value=shown, confidence=value.confidence, broken_rules=value.broken_rules)

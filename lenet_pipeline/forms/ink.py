@@ -1,0 +1,220 @@
+"""Ink: what stands out of the paper on a registered page, apart from the form's own print.
+
+Darkness is grey levels of 255 below the paper around: 0 for paper, 255 for black on white, negative where a
+pixel is lighter than its surroundings. All places are pixels of the array that is given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lenet_pipeline.forms.page import Grey
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int32]
+
+_STROKE = 9  # pixels of the halved page, 2.3 mm: lines and pens' strokes are narrower, tinted cells wider
+_BOLD_INK = 21  # pixels of the halved page, 5.3 mm: bold digits whose strokes run together are narrower
+_BOLD_DARKNESS = 60  # levels: darker than any tint or watermark
+_EVEN_GROUND = 25.0  # levels by which a cell's own paper may differ from the ground found around it
+_INSET = 0.1  # of a cell's sides, at its edges, where lines were: its paper is measured inside
+_PAPER_SHARES = (0.08, 0.3)  # of a cell's pixels from the lightest: two quantiles that tell its paper
+_PAPER_SCORES = (-1.405, -0.524)  # standard deviations from the middle that those quantiles lie at
+_MOST_UNLIKE = 2.5  # times the usual spread of a field's cells, which alternate between white and tinted
+_LEAST_LINE = 6.0  # levels: a fainter line needs no removing
+_SWELL = 1.1  # a line's darkness differs along its length by so much
+_CORNER = 6  # pixels by which a line goes beyond its cell's corners: as thick are the lines it meets
+_REFERENCE_SWELL = 1.25  # print comes out darker or lighter than the reference has it
+_REFERENCE_MARGIN = 8.0  # levels
+_SOFT_EDGE = 0.25  # of a line's full darkness
+_MEND_ANGLES = (-50, -25, 0, 25, 50)  # degrees from straight across, in which strokes cross a line
+_MOST_MENDED = 14  # pixels: a wider gap is no line's
+
+
+@dataclass(frozen=True)
+class Line:
+    """A printed line: vertical at column ``across`` (or horizontal at that row), from ``start`` to ``stop``.
+
+    ``profile`` float32 (2r + 1,) is its darkness from r pixels before to r pixels behind ``across``.
+    """
+
+    is_vertical: bool
+    across: int
+    start: int
+    stop: int
+    profile: Floats
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The paper of one cell: its darkness, and how much that varies (one standard deviation)."""
+
+    level: Floats
+    spread: Floats
+
+
+def measure_darkness(grey: Grey) -> Floats:
+    """Return how much darker each pixel is than the paper around it, float32 (height, width).
+
+    The paper is what a closing leaves: strokes and lines go, while shadows, tinted cells and broad
+    watermarks, all wider than a stroke, stay in it. Bold digits are as wide as those, but darker: they are
+    taken out first. It is found on the halved page: a quarter of the time.
+    """
+    height, width = grey.shape
+    halved = cv2.resize(grey, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(halved, (5, 5), 1.0)
+    paper = _close(soft, _BOLD_INK)
+    soft = np.where(cv2.subtract(paper, soft) > _BOLD_DARKNESS, paper, soft)
+    paper = _close(soft, _STROKE)
+    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.subtract(paper, grey, dtype=np.float32))
+
+
+def _close(picture: Grey, side: int) -> Grey:
+    """Replace what is dark and narrower than ``side`` pixels by what is around it."""
+    kernel = np.ones((side, side), np.uint8)
+    closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(closed, dtype=np.uint8)
+
+
+def smooth(darkness: Floats) -> Floats:
+    """Average out grain that is finer than any stroke."""
+    return np.asarray(cv2.GaussianBlur(darkness, (3, 3), 0.8), dtype=np.float32)
+
+
+def measure_paper(darkness: Floats, places: NDArray[np.float64]) -> Paper:
+    """Measure the paper inside each cell.
+
+    Both come from its lightest third, as of a normal distribution: bold digits cover nearly half a cell.
+
+    Args:
+        darkness: (height, width).
+        places: (n, 4), left, top, right and bottom of cells of about one size.
+
+    Returns:
+        Level and spread, each (n,).
+    """
+    sides = places[:, 2:] - places[:, :2]
+    width, height = (max(2, int(side * (1 - 2 * _INSET))) for side in np.median(sides, axis=0))
+    corners = np.rint(places[:, :2] + sides * _INSET).astype(np.intp)
+    step = 2 if width * height > 400 else 1
+    rows = np.clip(corners[:, 1, None] + np.arange(0, height, step), 0, darkness.shape[0] - 1)
+    columns = np.clip(corners[:, 0, None] + np.arange(0, width, step), 0, darkness.shape[1] - 1)
+    inside = darkness[rows[:, :, None], columns[:, None, :]].reshape(len(places), -1)
+    count = inside.shape[1]
+    ranks = [int(share * count) for share in _PAPER_SHARES]
+    ordered = np.partition(inside, ranks, axis=1)
+    low, high = ordered[:, ranks[0]], ordered[:, ranks[1]]
+    spread = (high - low) / (_PAPER_SCORES[1] - _PAPER_SCORES[0])
+    level = high - _PAPER_SCORES[1] * spread
+    # One cell that is nearly full of ink must not pass for coarse paper.
+    spread = np.clip(spread, 1.0, _MOST_UNLIKE * float(np.median(spread)) + 3.0)
+    return Paper(
+        np.clip(level, -_EVEN_GROUND, _EVEN_GROUND).astype(np.float32), spread.astype(np.float32)
+    )
+
+
+def remove_print(darkness: Floats, lines: Sequence[Line], reference: Floats | None) -> Floats:
+    """Take the form's own lines and print off a piece of a page, and mend the strokes that cross its lines.
+
+    Args:
+        darkness: (height, width), of the page.
+        lines: printed lines as the page has them.
+        reference: darkness of the blank form, aligned, of the same shape; None where there is none.
+    """
+    expected = np.zeros_like(darkness)
+    for line in lines:
+        _expect_line(expected, line)
+    expected *= _SWELL
+    if reference is not None:
+        # Widened by a pixel each way: that far off are the alignment and the printer.
+        printed = cv2.dilate(reference, np.ones((3, 3), np.uint8))
+        np.maximum(
+            expected, printed * _REFERENCE_SWELL + _REFERENCE_MARGIN, out=expected, where=printed > _LEAST_LINE
+        )
+    expected[expected < _LEAST_LINE] = 0
+    left = np.where(expected > 0, np.maximum(darkness - expected, 0), darkness)
+    left = np.asarray(left, dtype=np.float32)
+    _mend_strokes(left, expected, lines)
+    return left
+
+
+def _line_zone(line: Line, shape: tuple[int, ...], beyond: int = 0) -> tuple[slice, slice, slice]:
+    """Return a line's slices of the page (along and across it) and that of its profile.
+
+    ``beyond`` is how many pixels farther than its two ends.
+    """
+    along, across = shape if line.is_vertical else shape[::-1]
+    reach = len(line.profile) // 2
+    first, last = max(0, line.across - reach), min(across, line.across + reach + 1)
+    skipped = first - (line.across - reach)
+    return (
+        slice(max(0, line.start - beyond), max(0, min(along, line.stop + beyond))),
+        slice(first, last),
+        slice(skipped, skipped + max(0, last - first)),
+    )
+
+
+def _expect_line(expected: Floats, line: Line) -> None:
+    """Raise what is expected of a page to one line's darkness, a pixel wider each way."""
+    along, across, part = _line_zone(line, expected.shape, _CORNER)
+    profile = line.profile
+    wide = profile.copy()
+    np.maximum(wide[1:], profile[:-1], out=wide[1:])
+    np.maximum(wide[:-1], profile[1:], out=wide[:-1])
+    zone = expected[along, across] if line.is_vertical else expected.T[along, across]
+    np.maximum(zone, wide[part], out=zone)
+
+
+def _mend_strokes(left: Floats, expected: Floats, lines: Sequence[Line]) -> None:
+    """Fill, in place, removed pixels that have ink on both sides of the line that was removed."""
+    for line in lines:
+        along, across, _ = _line_zone(line, left.shape)
+        # Room for what lies beyond the line on both sides and for strokes that cross it aslant.
+        room = slice(max(0, across.start - 4), across.stop + 4)
+        strip = (left if line.is_vertical else left.T)[along, room]
+        print_there = (expected if line.is_vertical else expected.T)[along, room]
+        if not strip.size:
+            continue
+        # Of a line's soft edges enough is left to see whether strokes go on there.
+        removed = print_there > _SOFT_EDGE * print_there.max()
+        columns = np.flatnonzero(removed.mean(axis=0) > 0.5)
+        if not columns.size or columns[-1] - columns[0] >= _MOST_MENDED:
+            continue
+        first, last = int(columns[0]), int(columns[-1])
+        before, behind = strip[:, max(0, first - 2) : first], strip[:, last + 1 : last + 3]
+        if not before.size or not behind.size:
+            continue
+        least = max(15.0, 0.3 * float(max(before.max(), behind.max())))
+        if before.max() < least or behind.max() < least:
+            continue
+        mended = _bridge(np.ascontiguousarray(strip), last - first + 3)
+        strip[removed] = np.maximum(strip, mended)[removed]
+
+
+def _bridge(strip: Floats, gap: int) -> Floats:
+    """Close gaps across a strip's columns, in the directions that strokes cross in."""
+    margin = gap + 4  # of paper: OpenCV takes what is outside for ink when it closes
+    padded = cv2.copyMakeBorder(strip, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
+    closed = [cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _across(gap, angle)) for angle in _MEND_ANGLES]
+    return np.asarray(np.maximum.reduce(closed), dtype=np.float32)[margin:-margin, margin:-margin]
+
+
+_KERNELS: dict[tuple[int, int], NDArray[np.uint8]] = {}
+
+
+def _across(length: int, angle: int) -> NDArray[np.uint8]:
+    """Return a thin straight kernel that spans ``length`` columns, turned by so many degrees."""
+    if (length, angle) not in _KERNELS:
+        half = length // 2
+        rise = round(half * math.tan(math.radians(angle)))
+        kernel = np.zeros((2 * abs(rise) + 1, 2 * half + 1), np.uint8)
+        cv2.line(kernel, (0, abs(rise) - rise), (2 * half, abs(rise) + rise), 1, 1)
+        _KERNELS[length, angle] = kernel
+    return _KERNELS[length, angle]

@@ -1,0 +1,63 @@
+-- question: How rightly are the fields of forms read, where the truth is known?
+-- grain: One row per form and field, and one for all of them together, which comes first.
+-- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param at_least: confidence from which a field that needs no look goes through, 0 to 1 (default: 0.9)
+-- column form: the form, null for all
+-- column field: field of the form, null for all
+-- column fields: fields with a known truth
+-- column fields_right: those whose value is the truth
+-- column field_accuracy_pct: their share, per cent
+-- column raw_right: those whose most probable digits, before any correction, are the truth
+-- column digits: digits of the truths
+-- column digits_right: those read, as many as need not be changed, added or left out
+-- column digit_accuracy_pct: their share, per cent
+-- column straight_through_pct: fields that need no look and are sure enough, per cent
+-- column straight_through_wrong: those of them that are wrong
+-- column wrong_corrections: fields that a rule corrected to something else than the truth
+with
+
+readings as (
+    select
+        field_readings.form,
+        field_readings.field,
+        coalesce(field_readings.value, '') = field_truths.truth as is_right,
+        coalesce(field_readings.raw_value, '') = field_truths.truth as is_raw_right,
+        length(field_truths.truth) as digits,
+        greatest(
+            length(field_truths.truth)
+            - levenshtein(coalesce(field_readings.raw_value, ''), field_truths.truth),
+            0
+        ) as digits_right,
+        not field_readings.is_doubtful
+        and (field_readings.status = 'blank' or field_readings.confidence >= cast($at_least as double))
+            as goes_through,
+        field_readings.status = 'corrected' as is_corrected
+    from field_readings
+    inner join field_truths using (field_id)
+    where field_readings.scoring_run_id = cast($run as uuid)
+),
+
+final as (
+    select
+        form,
+        field,
+        count(*) as fields,
+        count(*) filter (where is_right) as fields_right,
+        round(100 * count(*) filter (where is_right) / count(*), 2) as field_accuracy_pct,
+        count(*) filter (where is_raw_right) as raw_right,
+        cast(sum(digits) as bigint) as digits,
+        cast(sum(digits_right) as bigint) as digits_right,
+        round(cast(100 * sum(digits_right) / nullif(sum(digits), 0) as double), 2) as digit_accuracy_pct,
+        round(100 * count(*) filter (where goes_through) / count(*), 2) as straight_through_pct,
+        count(*) filter (where goes_through and not is_right) as straight_through_wrong,
+        count(*) filter (where is_corrected and not is_right) as wrong_corrections
+    from readings
+    group by grouping sets ((), (form, field))
+    having count(*) > 0
+)
+
+select
+    form, field, fields, fields_right, field_accuracy_pct, raw_right, digits, digits_right,
+    digit_accuracy_pct, straight_through_pct, straight_through_wrong, wrong_corrections
+from final
+order by form nulls first, field nulls first

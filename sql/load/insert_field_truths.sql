@@ -1,0 +1,5 @@
+-- Records what fields truly say, from the registered table new_field_truths; the newest truth counts.
+insert into field_truths (field_id, page_id, truth, recorded_at, actor)
+select field_id, page_id, truth, recorded_at, actor
+from new_field_truths
+on conflict do update set truth = excluded.truth, recorded_at = excluded.recorded_at, actor = excluded.actor
