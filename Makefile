@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup
 	@$(BIN)/lenet demo
 
-# Options are handed on: make test PYTEST_OPTIONS="-k lake", or "-m ''" to run the slow tests too.
+# Options are handed on: make test PYTEST_OPTIONS="-k lake", or "-m 'not long'" for what CI runs.
 test: setup
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 

@@ -94,6 +94,10 @@ def plain_text(value: Any) -> str:
             return value[:_SHORT_UUID]
         case list():
             return " ".join(plain_text(item) for item in value)
+        case dict():
+            return " ".join(f"{name} {plain_text(item)}" for name, item in value.items())
+        case bytes():
+            return f"{len(value):,} bytes"
         case _:
             return str(value)
 

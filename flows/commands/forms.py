@@ -84,6 +84,17 @@ def show_command(
     console.print(f"{path}", highlight=False, soft_wrap=True, markup=False)
 
 
+@forms_app.command("schema", epilog="Example: lenet forms schema > template.schema.json")
+@command
+def schema_command(settings: Settings) -> None:
+    """Print the JSON Schema of templates, which editors complete and check YAML by."""
+    import json
+
+    from lenet_pipeline.forms.template_schema import template_schema
+
+    typer.echo(json.dumps(template_schema(), indent=2))
+
+
 @forms_app.command(
     "fill", epilog="Example: lenet forms fill invoice.yaml --digits mnist/test --pages 500 --output filled/"
 )
