@@ -244,10 +244,17 @@ def _store(settings: Settings, dataset: str, digits: pa.Table, description: str)
     return append_to_dataset(settings, dataset, watched())
 
 
-def append_to_dataset(settings: Settings, dataset: str, batches: Iterable[pa.Table]) -> Ingested:
+def append_to_dataset(
+    settings: Settings, dataset: str, batches: Iterable[pa.Table], may_be_empty: bool = False
+) -> Ingested:
     """Append tables of digits to a dataset and record those that came with another label."""
     append = append_digits(
-        settings.lake, dataset, batches, shard_rows=settings.shard_rows, actor=settings.actor
+        settings.lake,
+        dataset,
+        batches,
+        shard_rows=settings.shard_rows,
+        actor=settings.actor,
+        may_be_empty=may_be_empty,
     )
     relabelled = [_relabelled(digit) for digit in append.relabelled.to_pylist()]
     record_rejects(dataset, relabelled, settings)

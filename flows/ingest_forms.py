@@ -196,7 +196,9 @@ class _Store:
         pages = list_pages(self.settings.database, self.settings.database_wait_s, self.job.dataset)
         for row in pages.to_pylist():
             is_read = row["status"] == "read" and row["template"] in fingerprints
-            if is_read or row["templates"] == self.job.templates_fingerprint:
+            # Without a picture, what stood in the way may be gone: a limit is raised, memory is free again.
+            has_picture = row["page_fingerprint"] is not None
+            if is_read or (has_picture and row["templates"] == self.job.templates_fingerprint):
                 self.known.add((row["source_sha256"], row["page"]))
             if is_read and row["page_fingerprint"]:
                 self.pictures.setdefault(row["page_fingerprint"], identifier_bytes(row["page_id"]))
@@ -210,7 +212,7 @@ class _Store:
         """Append digits to the lake, then load the pages: killed between, pages are read again, and match."""
         settings = self.settings
         digits = pa.concat_tables([rows.digits for rows in self.pending] or [DIGITS.empty_table()])
-        appended = append_to_dataset(settings, self.job.dataset, [digits])
+        appended = append_to_dataset(settings, self.job.dataset, [digits], may_be_empty=True)
         self.outcome = replace(self.outcome, digits=appended.rows, added=self.outcome.added + appended.added)
         record_rejects(self.job.dataset, self.rejects, settings)
         if self.pending:

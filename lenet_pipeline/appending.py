@@ -34,7 +34,13 @@ class Append:
 
 
 def append_digits(
-    lake: Path, dataset: str, batches: Iterable[pa.Table], *, shard_rows: int, actor: str
+    lake: Path,
+    dataset: str,
+    batches: Iterable[pa.Table],
+    *,
+    shard_rows: int,
+    actor: str,
+    may_be_empty: bool = False,
 ) -> Append:
     """Write digits that the dataset does not have yet as new shards and commit them as one version.
 
@@ -44,6 +50,7 @@ def append_digits(
         batches: tables of schema ``DIGITS``, of any size; at most one shard of them is held in memory.
         shard_rows: most rows in one shard.
         actor: who does it.
+        may_be_empty: make the dataset even where it gets no digit.
 
     Raises:
         LakeError: the disk refused, or the name is malformed.
@@ -67,7 +74,7 @@ def append_digits(
 
     shards = [write_shard(lake, dataset, rows) for rows in _regroup(fresh(), shard_rows)]
     return Append(
-        manifest=commit_shards(lake, dataset, before, shards, actor=actor),
+        manifest=commit_shards(lake, dataset, before, shards, actor=actor, may_be_empty=may_be_empty),
         added=sum(shard.rows for shard in shards),
         skipped=skipped,
         relabelled=pa.concat_tables(relabelled),

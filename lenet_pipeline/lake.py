@@ -114,18 +114,26 @@ def write_shard(lake: Path, dataset: str, digits: pa.Table) -> Shard:
 
 
 def commit_shards(
-    lake: Path, dataset: str, before: Manifest | None, new: list[Shard], *, actor: str
+    lake: Path,
+    dataset: str,
+    before: Manifest | None,
+    new: list[Shard],
+    *,
+    actor: str,
+    may_be_empty: bool = False,
 ) -> Manifest:
     """Commit the manifest that follows ``before`` with new shards; with none, return ``before``.
+
+    ``may_be_empty`` commits a first manifest without shards: forms that are all blank have no digit.
 
     Raises:
         ManifestConflictError: that version was committed by another writer meanwhile.
         LakeError: there is nothing to commit at all, or the disk refused.
     """
-    if not new:
-        if before is None:
-            raise LakeError(f"nothing to put into {dataset}: no digit could be read")
+    if not new and before is not None:
         return before
+    if not new and not may_be_empty:
+        raise LakeError(f"nothing to put into {dataset}: no digit could be read")
     shards = (before.shards if before else ()) + tuple(new)
     manifest = Manifest(
         dataset=dataset,

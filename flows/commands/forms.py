@@ -86,7 +86,7 @@ def show_command(
 
 @forms_app.command("schema", epilog="Example: lenet forms schema > template.schema.json")
 @command
-def schema_command(settings: Settings) -> None:
+def schema_command(settings: Settings) -> None:  # noqa: ARG001 - every command takes them
     """Print the JSON Schema of templates, which editors complete and check YAML by."""
     import json
 

@@ -45,8 +45,9 @@ def score_command(
 def print_report(report: ScoringReport) -> None:
     """Print what a scoring run did."""
     if not report.digits_scored:
+        rest = "" if report.form_pages else ", nothing to do"
         console.print(
-            f"{report.dataset} is scored already with {report.model}: {report.digits:,} digits, nothing to do"
+            f"{report.dataset} is scored already with {report.model}: {report.digits:,} digits{rest}"
         )
     else:
         kept = report.digits - report.digits_scored
@@ -55,6 +56,8 @@ def print_report(report: ScoringReport) -> None:
             f"{report.digits_scored:,} digits in {report.seconds:.1f} s"
             + (f"; {kept:,} were scored before" if kept else "")
         )
+    if report.form_pages:
+        console.print(f"  values made of the fields of {report.form_pages:,} pages")
     console.print(f"  scoring run {report.scoring_run_id}")
     if report.plot:
         console.print(f"  its confidences: {report.plot}", soft_wrap=True, highlight=False, markup=False)

@@ -10,7 +10,8 @@
 -- column mean_confidence: mean of the values' confidence, 0 to 1
 with
 
--- A value with a digit too many or too few has no position for each of them.
+-- A value with a digit too many or too few has no position for each of them. A page that was read again,
+-- with a corrected template, counts as it was read last.
 readings as (
     select
         field_readings.form,
@@ -23,6 +24,8 @@ readings as (
     where
         field_readings.scoring_run_id = cast($run as uuid)
         and length(field_readings.raw_value) = length(field_truths.truth)
+    qualify field_readings.read_at
+        = max(field_readings.read_at) over (partition by field_readings.source_sha256, field_readings.page)
 ),
 
 digits_of_values as (

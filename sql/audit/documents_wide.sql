@@ -12,10 +12,12 @@
 -- column value: what that column holds
 with
 
+-- A page that was read again, with a corrected template, counts as it was read last.
 readings as (
     select source_sha256, source, form, page, template, field, value, is_doubtful, confidence
     from field_readings
     where scoring_run_id = cast($run as uuid)
+    qualify read_at = max(read_at) over (partition by source_sha256, page)
 ),
 
 copies as (
@@ -27,7 +29,7 @@ copies as (
     group by source_sha256, form, page
 ),
 
--- The same field name on two forms is one column: documents have one of them.
+-- The same field name on two forms is one column.
 places as (
     select template_fields.field, min(template_fields.field_number) as field_number
     from template_fields
@@ -48,8 +50,14 @@ copies_of_documents as (
     group by readings.source_sha256, copies.copy
 ),
 
+-- A document whose forms disagree on a field shows both values, for a person to choose from.
 values_of_copies as (
-    select readings.source_sha256, copies.copy, readings.field, max(readings.value) as value
+    select
+        readings.source_sha256,
+        copies.copy,
+        readings.field,
+        string_agg(distinct readings.value, ' or ' order by readings.value) as value,
+        count(distinct readings.value) > 1 as is_ambiguous
     from readings
     inner join copies using (source_sha256, page)
     group by readings.source_sha256, copies.copy, readings.field
@@ -60,7 +68,9 @@ final as (
         copies_of_documents.source,
         copies_of_documents.copy,
         copies_of_documents.pages,
-        copies_of_documents.is_doubtful,
+        copies_of_documents.is_doubtful
+        or bool_or(coalesce(values_of_copies.is_ambiguous, false))
+            over (partition by copies_of_documents.source_sha256, copies_of_documents.copy) as is_doubtful,
         copies_of_documents.least_confidence,
         copies_of_documents.source_sha256,
         places.field,

@@ -14,10 +14,12 @@
 -- column field_id: the field; its picture is in the table fields
 with
 
+-- A page that was read again, with a corrected template, counts as it was read last.
 readings as (
     select source, page, form, field, value, raw_value, confidence, is_doubtful, reason, field_id
     from field_readings
     where scoring_run_id = cast($run as uuid)
+    qualify read_at = max(read_at) over (partition by source_sha256, page)
 ),
 
 final as (

@@ -16,6 +16,7 @@
 -- column wrong_corrections: fields that a rule corrected to something else than the truth
 with
 
+-- A page that was read again, with a corrected template, counts as it was read last.
 readings as (
     select
         field_readings.form,
@@ -35,6 +36,8 @@ readings as (
     from field_readings
     inner join field_truths using (field_id)
     where field_readings.scoring_run_id = cast($run as uuid)
+    qualify field_readings.read_at
+        = max(field_readings.read_at) over (partition by field_readings.source_sha256, field_readings.page)
 ),
 
 final as (

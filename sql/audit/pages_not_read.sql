@@ -1,5 +1,5 @@
 -- question: Which pages were not read as a form, and why?
--- grain: One row per page that was rejected, fits no template, is blank or repeats another; newest first.
+-- grain: One row per page that no template has read, with what was found last; newest first.
 -- param dataset: NAME/SPLIT, or 'all' (default: all)
 -- param limit: most rows to list (default: 100)
 -- column read_at: when (UTC)
@@ -17,7 +17,12 @@ with
 final as (
     select read_at, dataset, source, page, status, reason, form, residual_px, duplicate_of, page_id
     from pages
-    where status <> 'read' and ($dataset = 'all' or dataset = $dataset)
+    where $dataset = 'all' or dataset = $dataset
+    qualify
+        status <> 'read'
+        and row_number() over (
+            partition by dataset, source_sha256, page order by status = 'read' desc, read_at desc, page_id
+        ) = 1
 )
 
 select read_at, dataset, source, page, status, reason, form, residual_px, duplicate_of, page_id

@@ -13,7 +13,7 @@ with
 
 readings as (
     select
-        page_id, source, page, form, template, field, raw_value, value, status, broken_rule
+        source, source_sha256, page, form, template, field, raw_value, value, status, broken_rule
     from field_readings
     where scoring_run_id = cast($run as uuid)
 ),
@@ -51,6 +51,7 @@ rules_across_fields as (
     where scoring_runs.scoring_run_id = cast($run as uuid)
 ),
 
+-- Of several pages: one that was read again, with a corrected template, repeats nothing.
 repeated_values as (
     select
         'unique' as rule,
@@ -63,7 +64,8 @@ repeated_values as (
     from readings
     inner join template_fields using (template, field)
     where template_fields.is_unique and readings.value is not null
-    qualify count(*) over (partition by readings.form, readings.field, readings.value) > 1
+    qualify count(distinct readings.source_sha256 || ' ' || readings.page)
+        over (partition by readings.form, readings.field, readings.value) > 1
 ),
 
 final as (

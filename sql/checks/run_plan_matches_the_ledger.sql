@@ -9,7 +9,11 @@
 with
 
 runs as (
-    select scoring_run_id, dataset, finished_at is not null as is_finished
+    select
+        scoring_run_id,
+        dataset,
+        manifest_fingerprint,
+        finished_at is not null as is_finished
     from scoring_runs
 ),
 
@@ -38,7 +42,9 @@ compared as (
         ledger.scored_rows,
         case
             when runs.scoring_run_id is null then 'the shard is planned by a run that does not exist'
-            when planned_shards.shard_score_id is null then 'the run plans no shard'
+            -- Forms that are all blank make a dataset without shards, whose fingerprint is that of nothing.
+            when planned_shards.shard_score_id is null
+                then case when runs.manifest_fingerprint <> sha256('') then 'the run plans no shard' end
             when planned_shards.times_planned > 1 then 'the run plans the shard several times'
             when runs.is_finished and ledger.shard_score_id is null
                 then 'the run is finished, and the shard not scored'

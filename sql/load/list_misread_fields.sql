@@ -1,22 +1,31 @@
--- Lists the fields of a run whose value is not the truth, with their pictures.
+-- Lists the fields of a run whose value is not the truth, with their pictures; of a page that was read
+-- again, with a corrected template, those of the last time.
+with
+
+readings as (
+    select
+        source, page, form, field, field_number, field_id, value, raw_value, confidence, truth
+    from field_readings
+    inner join field_truths using (field_id)
+    where scoring_run_id = $scoring_run_id
+    qualify read_at = max(read_at) over (partition by source_sha256, page)
+)
+
 select
-    field_readings.source,
-    field_readings.page,
-    field_readings.form,
-    field_readings.field,
-    field_readings.value,
-    field_readings.raw_value,
-    field_readings.confidence,
-    field_truths.truth,
+    readings.source,
+    readings.page,
+    readings.form,
+    readings.field,
+    readings.value,
+    readings.raw_value,
+    readings.confidence,
+    readings.truth,
     fields.picture
-from field_readings
-inner join field_truths using (field_id)
+from readings
 inner join fields using (field_id)
-where
-    field_readings.scoring_run_id = $scoring_run_id
-    and coalesce(field_readings.value, '') <> field_truths.truth
+where coalesce(readings.value, '') <> readings.truth
 order by
-    field_readings.confidence desc nulls last,
-    field_readings.source,
-    field_readings.page,
-    field_readings.field_number
+    readings.confidence desc nulls last,
+    readings.source,
+    readings.page,
+    readings.field_number

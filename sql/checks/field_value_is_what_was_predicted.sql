@@ -1,0 +1,97 @@
+-- question: Is every raw value the digits that its reader read in the field's cells, made once?
+-- grain: One row per field and reader with several values, or another value than was predicted.
+-- column field_id: the field
+-- column model_name: model that read it
+-- column model_version: its version
+-- column raw_value: value of the most probable digits, as it is stored
+-- column predicted: the predicted digits in the order of the cells
+-- column problem: what is wrong
+with
+
+readers_values as (
+    select
+        field_id,
+        model_name,
+        model_version,
+        preprocessing_fingerprint,
+        precision,
+        min(raw_value) as raw_value,
+        bool_and(status in ('read', 'corrected', 'rule_failed')) as has_digits_only,
+        count(*) as values_made
+    from field_values
+    group by field_id, model_name, model_version, preprocessing_fingerprint, precision
+),
+
+-- The same scan in two datasets is read in two shards, alike.
+readers_digits as (
+    select distinct
+        predictions.digit_id,
+        predictions.label,
+        shard_scores.model_name,
+        shard_scores.model_version,
+        shard_scores.preprocessing_fingerprint,
+        shard_scores.precision
+    from predictions
+    inner join shard_scores using (shard_score_id)
+    where predictions.digit_id in (select digit_id from cells where state = 'digit')
+),
+
+written as (
+    select
+        readers_values.field_id,
+        readers_values.model_name,
+        readers_values.model_version,
+        readers_values.preprocessing_fingerprint,
+        readers_values.precision,
+        string_agg(
+            coalesce(cast(readers_digits.label as varchar), '?'), '' order by cells.position
+        ) as predicted
+    from readers_values
+    inner join cells on readers_values.field_id = cells.field_id and cells.state = 'digit'
+    left join readers_digits
+        on cells.digit_id = readers_digits.digit_id
+        and readers_values.model_name = readers_digits.model_name
+        and readers_values.model_version = readers_digits.model_version
+        and readers_values.preprocessing_fingerprint = readers_digits.preprocessing_fingerprint
+        and readers_values.precision = readers_digits.precision
+    group by
+        readers_values.field_id,
+        readers_values.model_name,
+        readers_values.model_version,
+        readers_values.preprocessing_fingerprint,
+        readers_values.precision
+),
+
+compared as (
+    select
+        readers_values.field_id,
+        readers_values.model_name,
+        readers_values.model_version,
+        readers_values.raw_value,
+        written.predicted,
+        case
+            when readers_values.values_made > 1 then 'the reader has several values of the field'
+            when contains(written.predicted, '?') then 'a digit of the value was not read'
+            when
+                readers_values.has_digits_only
+                and readers_values.raw_value is distinct from written.predicted
+                then 'the raw value is not what was predicted'
+            when
+                not readers_values.has_digits_only
+                and readers_values.raw_value is null
+                and written.predicted is not null
+                then 'digits were read, and the field is called blank'
+        end as problem
+    from readers_values
+    left join written using (field_id, model_name, model_version, preprocessing_fingerprint, precision)
+),
+
+final as (
+    select field_id, model_name, model_version, raw_value, predicted, problem
+    from compared
+    where problem is not null
+)
+
+select field_id, model_name, model_version, raw_value, predicted, problem
+from final
+order by field_id, model_name, model_version

@@ -1,0 +1,86 @@
+-- question: Has every page that was read each field of its template once, and no other page any?
+-- grain: One row per page and what is wrong with its fields, its cells or its document.
+-- column page_id: the page
+-- column dataset: its dataset
+-- column source: its document
+-- column page: page of the document, from 1
+-- column problem: what is wrong
+with
+
+page_rows as (
+    select page_id, dataset, source, source_sha256, page, status, template
+    from pages
+),
+
+known_documents as (
+    select dataset, source_sha256, pages
+    from documents
+),
+
+-- A template's row a field, and a page's: both are counted by name, so that one twice is no other one.
+expected_fields as (
+    select template, list(field order by field) as fields
+    from template_fields
+    group by template
+),
+
+found_fields as (
+    select page_id, list(field order by field) as fields
+    from fields
+    group by page_id
+),
+
+found_cells as (
+    select page_id, count(*) as cells, count(distinct (field_id, position)) as places
+    from cells
+    group by page_id
+),
+
+strays as (
+    select page_id, 'the fields belong to no page' as problem
+    from fields
+    where page_id not in (select page_id from pages)
+    union
+    select page_id, 'cells belong to no field of their page' as problem
+    from cells
+    where (page_id, field_id) not in (select (page_id, field_id) from fields)
+),
+
+compared as (
+    select
+        page_rows.page_id,
+        case
+            when known_documents.pages is null then 'the document is not recorded'
+            when page_rows.page not between 1 and known_documents.pages
+                then 'the document has no such page'
+            when page_rows.status <> 'read' and found_fields.fields is not null
+                then 'the page was not read, and has fields'
+            when page_rows.status = 'read' and found_fields.fields is distinct from expected_fields.fields
+                then 'the fields are not those of the template, each once'
+            when found_cells.cells > found_cells.places then 'a place in a field has several cells'
+        end as problem
+    from page_rows
+    left join known_documents using (dataset, source_sha256)
+    left join expected_fields using (template)
+    left join found_fields using (page_id)
+    left join found_cells using (page_id)
+),
+
+problems as (
+    select page_id, problem
+    from compared
+    where problem is not null
+    union all
+    select page_id, problem
+    from strays
+),
+
+final as (
+    select problems.page_id, page_rows.dataset, page_rows.source, page_rows.page, problems.problem
+    from problems
+    left join page_rows using (page_id)
+)
+
+select page_id, dataset, source, page, problem
+from final
+order by page_id, problem
