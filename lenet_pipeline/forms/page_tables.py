@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 
@@ -100,6 +101,7 @@ def duplicate_page(rows: PageRows, original: Any) -> PageRows:
 
 @functools.lru_cache(maxsize=1)
 def _prepare(templates: tuple[Template, ...]) -> list[PreparedTemplate]:
+    cv2.setNumThreads(1)  # the cores are shared out among processes already
     return [prepare_template(template) for template in templates]
 
 
