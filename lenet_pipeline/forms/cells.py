@@ -23,7 +23,7 @@ Places = NDArray[np.float64]  # (n, 4): left, top, right and bottom
 Sums = NDArray[np.float64]
 
 SEARCHED_PX = round(1.5 * REGISTERED_DPI / MM_PER_INCH)
-_AROUND_PX = 8  # of a line: what is compared with the reference
+_AROUND_PX = 16  # of an edge: what is compared with the reference; a table's rules near cells tell much
 _REACH = SEARCHED_PX + _AROUND_PX
 _SECTIONS = 8  # of an edge: writing crosses few of them, a printed line all
 _RANK = 2  # the section, from the lightest, whose darkness counts as the line's
@@ -32,11 +32,12 @@ _NARROW = 9  # pixels: what is wider is no line
 _LEAST_LINE = 7.0  # levels a line stands out by
 _PLAIN_LINE = 20.0  # levels by which a line stands out plainly
 _PLAIN_MATCH = 0.5  # of 1, at which an edge plainly matches the reference's
-_FAR_COST = 0.15  # of a perfect match, at the end of the search: of two equal places the nearer is right
+_FAR_COST = 0.35  # of a perfect match, at the end of the search: of two equal places the nearer is right
 _NEAR_PX = 3  # around the common shift, in which each edge finds its own
 _SLOPE_SPREAD = 0.004  # pixels a pixel: how much registration may stretch or shear a page locally
 _SHIFT_SPREAD = 4.0  # pixels
 _EDGE_SPREAD = 0.6  # pixels by which an edge's measured place is uncertain
+_OWN_SHARE = 0.8  # of an edge's difference from its field's smooth model that counts as its own
 _MOST_CORRECTION = 1.2  # pixels by which one edge may differ from its field's smooth model
 _LINE_REACH = 6  # pixels to each side of a line: all of a thick one
 
@@ -131,9 +132,7 @@ def _expect(sums: Sums | None, edges: Edges) -> ExpectedEdges:
     return ExpectedEdges(edges, across, pattern, _has_line(pattern))
 
 
-def _find_edges(
-    sums: Sums, expected: ExpectedEdges
-) -> tuple[NDArray[np.float64], Floats, NDArray[np.bool_]]:
+def _find_edges(sums: Sums, expected: ExpectedEdges) -> tuple[NDArray[np.float64], Floats, NDArray[np.bool_]]:
     """Return where each edge is on the page, its profile there, and whether it is a printed line.
 
     ``sums`` is turned so that the edges run down its columns.
@@ -208,7 +207,7 @@ def _profile_matches(reference: Floats, page: Floats) -> Floats:
         page: around the same places on the page.
     """
     # By steps, not levels: an edge may be that of a tinted area and no line.
-    pattern = np.diff(reference[:, SEARCHED_PX : -SEARCHED_PX], axis=1)
+    pattern = np.diff(reference[:, SEARCHED_PX:-SEARCHED_PX], axis=1)
     steps = np.diff(page, axis=1)
     windows = np.lib.stride_tricks.sliding_window_view(steps, pattern.shape[1], axis=1)
     products = np.einsum("mdk,mk->md", windows, pattern)
@@ -249,24 +248,22 @@ def _displacements(
     for _ in range(2):
         predicted = design @ model
         found, weight = _peaks_near(matches, predicted)
-        found = found + rounded
-        residual = found - predicted
+        residual = found + rounded - predicted
         robust = weight / (1 + (residual / _EDGE_SPREAD) ** 2)
         moments = (design * robust[:, None]).T @ design + np.diag(prior)
-        model = model + np.linalg.solve(moments, design.T @ (robust * residual) - prior * (model - [common, 0, 0]))
+        pull = prior * (model - [common, 0, 0])
+        model = model + np.linalg.solve(moments, design.T @ (robust * residual) - pull)
     predicted = design @ model
-    found, weight = _peaks_near(matches, predicted)
-    found = found + rounded
-    own = np.where(np.abs(found - predicted) <= 2, found - predicted, 0) * weight * 0.8
-    return np.asarray(predicted + np.clip(own, -_MOST_CORRECTION, _MOST_CORRECTION), dtype=np.float64)
+    residual = found + rounded - predicted
+    own = np.where(np.abs(residual) <= 2, residual, 0) * weight * _OWN_SHARE
+    own = np.minimum(np.maximum(own, -_MOST_CORRECTION), _MOST_CORRECTION)
+    return np.asarray(predicted + own, dtype=np.float64)
 
 
 def _design(edges: Edges) -> NDArray[np.float64]:
     """Return one row an edge: 1, its place across and its middle along, both from the field's middle."""
     along = (edges.start + edges.stop) / 2
-    return np.column_stack(
-        [np.ones(len(along)), edges.across - edges.across.mean(), along - along.mean()]
-    )
+    return np.column_stack([np.ones(len(along)), edges.across - edges.across.mean(), along - along.mean()])
 
 
 def _peaks_near(matches: Floats, predicted: NDArray[np.float64]) -> tuple[NDArray[np.float64], Floats]:
@@ -293,7 +290,7 @@ def _cut_lines(
     usual = np.median(near[is_line], axis=0) if is_line.any() else near[:0]
     lines = []
     columns = _columns(across)
-    for index in np.flatnonzero(is_line):
+    for index in _unlike(edges, columns, np.flatnonzero(is_line)):
         profile = np.minimum(near[index], 1.5 * usual + 10)
         lines.append(
             Line(
@@ -305,3 +302,12 @@ def _cut_lines(
             )
         )
     return lines
+
+
+def _unlike(edges: Edges, columns: NDArray[np.intp], chosen: NDArray[np.intp]) -> list[int]:
+    """Leave out edges beside which another one runs: of two cells that share a line, one has it."""
+    kept: list[int] = []
+    for index in sorted(chosen.tolist(), key=lambda index: (edges.start[index], columns[index])):
+        if not kept or edges.start[kept[-1]] != edges.start[index] or columns[index] - columns[kept[-1]] > 1:
+            kept.append(index)
+    return kept

@@ -27,8 +27,11 @@ _WIDEST, _LOWEST = 1.05, 0.75  # no digit of MNIST is wider, next to none lower:
 _WIDTHS = ((1.0, 0.8, 0.17), (0.12, 0.35, 0.15))  # share, middle and spread: of most digits, and of a 1
 _WIDEST_TRIED = 1.5  # of the pieces that are tried when cutting
 _HEIGHT_COST = 12.0  # of each height of a digit that a piece is lower than that
-_CUT_COST, _CROSSING_COST = 1.0, 1.5  # of a cut, and of each thickness of a stroke that it crosses
-_DROP_COST = 8.0  # of leaving out as much ink as a digit has
+_TOUCH_COST = 2.0  # of taking a connected part for several digits at all: most are one
+_CUT_COST, _CROSSING_COST = 0.0, 0.5  # of a cut, and of each thickness of a stroke that it crosses
+_DROP_COST = 15.0  # of leaving out what is as high as a digit
+_CORE_SHARE = 0.45  # of full ink, from which on pixels connect
+_PALE_PX = 4  # around them, the pale edge of strokes
 _SEAM_DISTANCE = 0.12  # between the middles of seams that are tried
 _NARROWEST = 0.2  # digits are no closer than that, from middle to middle
 _CRUMB = 0.25  # of a cut digit's ink: what the seam cut off its neighbour instead
@@ -44,11 +47,11 @@ class _Group:
 
     @property
     def width(self) -> int:
-        return self.mask.shape[1]
+        return int(self.mask.shape[1])
 
     @property
     def height(self) -> int:
-        return self.mask.shape[0]
+        return int(self.mask.shape[0])
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,11 @@ def cut_run(mask: Mask, soft: Floats, fewest: int, most: int) -> tuple[Labels, i
         Labels int32 (height, width), 1 for the leftmost digit and 0 for paper, and how many there are.
     """
     labels = np.zeros(mask.shape, np.int32)
-    groups, usual = _group_parts(mask)
+    if not mask.any():
+        return labels, 0
+    # Blur bridges narrow gaps with pale pixels: digits are told apart without them.
+    core = mask & (soft > _CORE_SHARE * _full(soft[mask]))
+    groups, usual = _group_parts(core)
     choices = [_choices(group, soft, usual, most) for group in groups]
     digits: list[tuple[float, _Group, Mask]] = []
     for group, choice in zip(groups, _choose(choices, fewest, most), strict=True):
@@ -83,7 +90,16 @@ def cut_run(mask: Mask, soft: Floats, fewest: int, most: int) -> tuple[Labels, i
     for number, (_, group, piece) in enumerate(digits, start=1):
         place = labels[group.top : group.top + group.height, group.left : group.left + group.width]
         place[piece] = number
-    return labels, len(digits)
+    return _spread(labels, mask & ~core), len(digits)
+
+
+def _spread(labels: Labels, pale: Mask) -> Labels:
+    """Give pale pixels of ink to the digit that they lie beside."""
+    spread = labels.astype(np.uint8)
+    for _ in range(_PALE_PX):
+        wider = cv2.dilate(spread, np.ones((3, 3), np.uint8))
+        spread = np.where(pale & (spread == 0), wider, spread)
+    return spread.astype(np.int32)
 
 
 def _group_parts(mask: Mask) -> tuple[list[_Group], float]:
@@ -149,8 +165,10 @@ def _broken_from(
 
 def _choices(group: _Group, soft: Floats, usual: float, most: int) -> dict[int, _Choice]:
     """Return how the group can be taken as none, one or more digits, the cheapest way for each count."""
-    share = float(group.mask.sum()) / (_stroke_thickness(group.mask) * 2.5 * usual)
-    choices = {0: _Choice((), _DROP_COST * share), 1: _Choice((group.mask,), _piece_cost(group.mask, usual))}
+    choices = {
+        0: _Choice((), _DROP_COST * group.height / usual),
+        1: _Choice((group.mask,), _piece_cost(group.mask, usual)),
+    }
     fitting = min(most, int(group.width / (_NARROWEST * usual)))
     if fitting < 2:
         return choices
@@ -218,7 +236,7 @@ def _cut_group(mask: Mask, seams: list[Seam], usual: float, most: int) -> dict[i
             start = best[stop][count][1]
             found.append(pieces[start, stop])
             stop, count = start, count - 1
-        choices[number] = _Choice(_without_crumbs(found[::-1]), best[-1][number][0])
+        choices[number] = _Choice(_without_crumbs(found[::-1]), _TOUCH_COST + best[-1][number][0])
     return choices
 
 

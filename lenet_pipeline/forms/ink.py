@@ -21,17 +21,20 @@ Labels = NDArray[np.int32]
 
 _STROKE = 9  # pixels of the halved page, 2.3 mm: lines and pens' strokes are narrower, tinted cells wider
 _BOLD_INK = 21  # pixels of the halved page, 5.3 mm: bold digits whose strokes run together are narrower
-_BOLD_DARKNESS = 60  # levels: darker than any tint or watermark
+_BOLD_DARKNESS = 45  # levels: darker than any tint or watermark
 _EVEN_GROUND = 25.0  # levels by which a cell's own paper may differ from the ground found around it
 _INSET = 0.1  # of a cell's sides, at its edges, where lines were: its paper is measured inside
 _PAPER_SHARES = (0.08, 0.3)  # of a cell's pixels from the lightest: two quantiles that tell its paper
-_PAPER_SCORES = (-1.405, -0.524)  # standard deviations from the middle that those quantiles lie at
-_MOST_UNLIKE = 2.5  # times the usual spread of a field's cells, which alternate between white and tinted
+_PAPER_SCORES = (-1.0, -0.524)  # standard deviations from the middle of paper: in a full and a usual cell
+_MOST_UNLIKE = 3.0  # spreads between those quantiles, from which on the second is ink
+_MEDIAN_STEP = 0.954  # of a standard deviation, between two pixels of normally distributed grain
 _LEAST_LINE = 6.0  # levels: a fainter line needs no removing
 _SWELL = 1.1  # a line's darkness differs along its length by so much
+_PLAIN_RULE = 30.0  # levels: paler long lines are left alone, they connect to nothing
 _CORNER = 6  # pixels by which a line goes beyond its cell's corners: as thick are the lines it meets
 _REFERENCE_SWELL = 1.25  # print comes out darker or lighter than the reference has it
 _REFERENCE_MARGIN = 8.0  # levels
+_FAINTEST_STROKE = 15.0  # levels: what is paler is not mended
 _SOFT_EDGE = 0.25  # of a line's full darkness
 _MEND_ANGLES = (-50, -25, 0, 25, 50)  # degrees from straight across, in which strokes cross a line
 _MOST_MENDED = 14  # pixels: a wider gap is no line's
@@ -68,12 +71,11 @@ def measure_darkness(grey: Grey) -> Floats:
     """
     height, width = grey.shape
     halved = cv2.resize(grey, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
-    soft = cv2.GaussianBlur(halved, (5, 5), 1.0)
+    soft = np.asarray(cv2.GaussianBlur(halved, (5, 5), 1.0), dtype=np.uint8)
     paper = _close(soft, _BOLD_INK)
     soft = np.where(cv2.subtract(paper, soft) > _BOLD_DARKNESS, paper, soft)
-    paper = _close(soft, _STROKE)
-    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(np.subtract(paper, grey, dtype=np.float32))
+    whole = cv2.resize(_close(soft, _STROKE), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.subtract(whole, grey, dtype=np.float32))
 
 
 def _close(picture: Grey, side: int) -> Grey:
@@ -88,47 +90,50 @@ def smooth(darkness: Floats) -> Floats:
     return np.asarray(cv2.GaussianBlur(darkness, (3, 3), 0.8), dtype=np.float32)
 
 
-def measure_paper(darkness: Floats, places: NDArray[np.float64]) -> Paper:
+def measure_paper(soft: Floats, places: NDArray[np.float64]) -> Paper:
     """Measure the paper inside each cell.
 
-    Both come from its lightest third, as of a normal distribution: bold digits cover nearly half a cell.
+    Neighbouring pixels differ by grain alone in all but the edges of strokes, so half of those differences
+    tell it, however much of a cell is ink, and also where a scanner shows paper as white as it can. The
+    level is that of the lighter pixels.
 
     Args:
-        darkness: (height, width).
+        soft: smoothed darkness without print, (height, width).
         places: (n, 4), left, top, right and bottom of cells of about one size.
 
     Returns:
         Level and spread, each (n,).
     """
     sides = places[:, 2:] - places[:, :2]
-    width, height = (max(2, int(side * (1 - 2 * _INSET))) for side in np.median(sides, axis=0))
+    width, height = (max(4, int(side * (1 - 2 * _INSET))) for side in np.median(sides, axis=0))
     corners = np.rint(places[:, :2] + sides * _INSET).astype(np.intp)
-    step = 2 if width * height > 400 else 1
-    rows = np.clip(corners[:, 1, None] + np.arange(0, height, step), 0, darkness.shape[0] - 1)
-    columns = np.clip(corners[:, 0, None] + np.arange(0, width, step), 0, darkness.shape[1] - 1)
-    inside = darkness[rows[:, :, None], columns[:, None, :]].reshape(len(places), -1)
-    count = inside.shape[1]
-    ranks = [int(share * count) for share in _PAPER_SHARES]
-    ordered = np.partition(inside, ranks, axis=1)
-    low, high = ordered[:, ranks[0]], ordered[:, ranks[1]]
-    spread = (high - low) / (_PAPER_SCORES[1] - _PAPER_SCORES[0])
-    level = high - _PAPER_SCORES[1] * spread
-    # One cell that is nearly full of ink must not pass for coarse paper.
-    spread = np.clip(spread, 1.0, _MOST_UNLIKE * float(np.median(spread)) + 3.0)
-    return Paper(
-        np.clip(level, -_EVEN_GROUND, _EVEN_GROUND).astype(np.float32), spread.astype(np.float32)
-    )
+    rows = np.clip(corners[:, 1, None] + np.arange(0, height, 2), 0, soft.shape[0] - 1)
+    columns = np.clip(corners[:, 0, None] + np.arange(0, width, 2), 0, soft.shape[1] - 1)
+    inside = soft[rows[:, :, None], columns[:, None, :]]
+    steps = np.abs(inside[:, :, 1:] - inside[:, :, :-1]).reshape(len(places), -1)
+    middle = steps.shape[1] // 2
+    spread = np.maximum(np.partition(steps, middle, axis=1)[:, middle] / _MEDIAN_STEP, 1.0)
+    pixels = inside.reshape(len(places), -1)
+    ranks = [int(share * pixels.shape[1]) for share in _PAPER_SHARES]
+    lightest, light = np.partition(pixels, ranks, axis=1)[:, ranks].T
+    # Where a third is no paper any more, the lightest pixels must do.
+    is_full = light - lightest > _MOST_UNLIKE * spread
+    level = np.where(is_full, lightest - _PAPER_SCORES[0] * spread, light - _PAPER_SCORES[1] * spread)
+    return Paper(np.clip(level, -_EVEN_GROUND, _EVEN_GROUND).astype(np.float32), spread.astype(np.float32))
 
 
-def remove_print(darkness: Floats, lines: Sequence[Line], reference: Floats | None) -> Floats:
+def remove_print(
+    darkness: Floats, lines: Sequence[Line], reference: Floats | None, longest_stroke: int
+) -> Floats:
     """Take the form's own lines and print off a piece of a page, and mend the strokes that cross its lines.
 
     Args:
         darkness: (height, width), of the page.
         lines: printed lines as the page has them.
         reference: darkness of the blank form, aligned, of the same shape; None where there is none.
+        longest_stroke: pixels; without a blank form, what is straight and longer is print.
     """
-    expected = np.zeros_like(darkness)
+    expected = _long_lines(darkness, longest_stroke) if reference is None else np.zeros_like(darkness)
     for line in lines:
         _expect_line(expected, line)
     expected *= _SWELL
@@ -136,13 +141,29 @@ def remove_print(darkness: Floats, lines: Sequence[Line], reference: Floats | No
         # Widened by a pixel each way: that far off are the alignment and the printer.
         printed = cv2.dilate(reference, np.ones((3, 3), np.uint8))
         np.maximum(
-            expected, printed * _REFERENCE_SWELL + _REFERENCE_MARGIN, out=expected, where=printed > _LEAST_LINE
+            expected,
+            printed * _REFERENCE_SWELL + _REFERENCE_MARGIN,
+            out=expected,
+            where=printed > _LEAST_LINE,
         )
     expected[expected < _LEAST_LINE] = 0
     left = np.where(expected > 0, np.maximum(darkness - expected, 0), darkness)
     left = np.asarray(left, dtype=np.float32)
     _mend_strokes(left, expected, lines)
     return left
+
+
+def _long_lines(darkness: Floats, length: int) -> Floats:
+    """Return the darkness of upright and level lines that are longer than so many pixels, a pixel wider."""
+    found = np.zeros_like(darkness)
+    for along, across in (((length, 1), (1, 3)), ((1, length), (3, 1))):
+        # Widened first: a line that is a little aslant leaves its row somewhere.
+        wide = cv2.dilate(darkness, np.ones(across, np.uint8))
+        lines = cv2.morphologyEx(
+            wide, cv2.MORPH_OPEN, np.ones(along, np.uint8), borderType=cv2.BORDER_REPLICATE
+        )
+        np.maximum(found, lines, out=found)
+    return np.where(found >= _PLAIN_RULE, found, np.float32(0))
 
 
 def _line_zone(line: Line, shape: tuple[int, ...], beyond: int = 0) -> tuple[slice, slice, slice]:
@@ -174,14 +195,15 @@ def _expect_line(expected: Floats, line: Line) -> None:
 
 def _mend_strokes(left: Floats, expected: Floats, lines: Sequence[Line]) -> None:
     """Fill, in place, removed pixels that have ink on both sides of the line that was removed."""
+    faintest = max(_FAINTEST_STROKE, 0.2 * float(left.max(initial=0)))
     for line in lines:
         along, across, _ = _line_zone(line, left.shape)
         # Room for what lies beyond the line on both sides and for strokes that cross it aslant.
         room = slice(max(0, across.start - 4), across.stop + 4)
         strip = (left if line.is_vertical else left.T)[along, room]
-        print_there = (expected if line.is_vertical else expected.T)[along, room]
-        if not strip.size:
+        if not strip.size or strip.max() < faintest:
             continue
+        print_there = (expected if line.is_vertical else expected.T)[along, room]
         # Of a line's soft edges enough is left to see whether strokes go on there.
         removed = print_there > _SOFT_EDGE * print_there.max()
         columns = np.flatnonzero(removed.mean(axis=0) > 0.5)
@@ -191,7 +213,7 @@ def _mend_strokes(left: Floats, expected: Floats, lines: Sequence[Line]) -> None
         before, behind = strip[:, max(0, first - 2) : first], strip[:, last + 1 : last + 3]
         if not before.size or not behind.size:
             continue
-        least = max(15.0, 0.3 * float(max(before.max(), behind.max())))
+        least = max(_FAINTEST_STROKE, 0.3 * float(max(before.max(), behind.max())))
         if before.max() < least or behind.max() < least:
             continue
         mended = _bridge(np.ascontiguousarray(strip), last - first + 3)

@@ -48,11 +48,12 @@ class _Stroke:
 
     def distances(self, points: Points) -> NDArray[np.float64]:
         """Return how far points lie from the stroke's line."""
-        return np.abs((points - self.middle) @ np.array([-self.direction[1], self.direction[0]]))
+        normal = np.array([-self.direction[1], self.direction[0]])
+        return np.asarray(np.abs((points - self.middle) @ normal), dtype=np.float64)
 
     def along(self, points: Points) -> NDArray[np.float64]:
         """Return where along the stroke points lie."""
-        return (points - self.middle) @ self.direction
+        return np.asarray((points - self.middle) @ self.direction, dtype=np.float64)
 
 
 def is_mark(mask: Mask, mark: UnusedMark) -> bool:
@@ -88,9 +89,7 @@ def _is_cross(points: Points, mask: Mask) -> bool:
     height, width = mask.shape
     middle = np.array([width - 1, height - 1]) / 2
     diagonal = np.array([width, height]) / np.hypot(width, height)
-    strokes = [
-        _Stroke(middle, diagonal * [1, sign], 0.0, 0.0) for sign in (1, -1)
-    ]
+    strokes = [_Stroke(middle, diagonal * [1, sign], 0.0, 0.0) for sign in (1, -1)]
     for _ in range(_ROUNDS):
         distances = np.stack([stroke.distances(points) for stroke in strokes])
         nearest = distances.argmin(axis=0)

@@ -19,17 +19,25 @@ from lenet_pipeline.forms.cells import (
     template_places,
 )
 from lenet_pipeline.forms.cutting import cut_run
-from lenet_pipeline.forms.ink import Floats, measure_darkness, measure_paper, remove_print
+from lenet_pipeline.forms.ink import Floats, measure_darkness, remove_print
 from lenet_pipeline.forms.marks import is_mark
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.template import REGISTERED_DPI, Field, Template, WritingBox
-from lenet_pipeline.forms.writing import Digit, Strokes, cut_digits, find_strokes
+from lenet_pipeline.forms.writing import (
+    Digit,
+    Sheet,
+    Strokes,
+    cut_digits,
+    find_strokes,
+    measure_sheet,
+)
 from lenet_pipeline.schema import DARK_ON_BRIGHT
 from lenet_pipeline.sources.batch import Box
 
 State = Literal["blank", "digit", "mark"]
 
 _MARGIN_PX = SEARCHED_PX + 12  # around a field: all the search sees, and strokes that stick out
+_LONGEST_STROKE = 1.5  # sides of a cell; heights of a box without dividers
 _PICTURE_MARGIN_MM = 2.0
 _MOST_PICTURE_PX = 1200  # a field's picture is no larger: enough to read by
 
@@ -87,10 +95,14 @@ def read_cells(
         template: the form's.
         to_scan: homography from the registered page's pixels to the original scan's.
     """
+    fields = _prepare_fields(reference, template)
+    sheets = [_clear_field(registered, field) for field in fields]
+    written = [sheet.usual for sheet in sheets if sheet.usual is not None]
+    usual = float(np.median(written)) if written else 0.0
     return [
         reading
-        for field in _prepare_fields(reference, template)
-        for reading in _read_field(registered, field, to_scan)
+        for field, sheet in zip(fields, sheets, strict=True)
+        for reading in _read_field(field, find_strokes(sheet, usual), sheet.places, to_scan)
     ]
 
 
@@ -104,7 +116,8 @@ def field_picture(registered: Grey, field: Field, template: Template) -> bytes:
     largest = max(picture.shape)
     if largest > _MOST_PICTURE_PX:
         scale = _MOST_PICTURE_PX / largest
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        smaller = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(smaller, dtype=np.uint8)
     _, encoded = cv2.imencode(".png", picture)
     return encoded.tobytes()
 
@@ -129,22 +142,27 @@ def _prepare_field(reference: Grey | None, field: Field, shape: tuple[int, int])
     return _PreparedField(field, rows, columns, corner, blank, expected, own)
 
 
-def _read_field(
-    registered: Grey, prepared: _PreparedField, to_scan: NDArray[np.float64]
-) -> list[CellReading]:
-    field, corner = prepared.field, prepared.corner
+def _clear_field(registered: Grey, prepared: _PreparedField) -> Sheet:
+    """Find a field's cells on the page and remove the form's own print from it."""
     darkness = measure_darkness(registered[prepared.rows, prepared.columns])
     refined = refine_cells(darkness, prepared.expected)
     blank = prepared.blank
     if blank is not None:
         blank = _align(blank, prepared.places, refined.places)
-    darkness = remove_print(darkness, refined.lines, blank)
-    paper = measure_paper(darkness, refined.places)
-    strokes = find_strokes(darkness, refined.places, paper)
+    sides = np.median(refined.places[:, 2:] - refined.places[:, :2], axis=0)
+    is_box = isinstance(prepared.field.place, WritingBox)
+    longest = round(_LONGEST_STROKE * float(sides[1] if is_box else sides.max()))
+    return measure_sheet(remove_print(darkness, refined.lines, blank, longest), refined.places)
+
+
+def _read_field(
+    prepared: _PreparedField, strokes: Strokes, places: Places, to_scan: NDArray[np.float64]
+) -> list[CellReading]:
+    field, corner = prepared.field, prepared.corner
     if isinstance(field.place, WritingBox):
         return _read_box(strokes, field, field.place, corner, to_scan)
     digits = cut_digits(strokes, strokes.cells, strokes.palest)
-    boxes = _whole_boxes(refined.places + corner)
+    boxes = _whole_boxes(places + corner)
     scanned = locate_in_scan(boxes, to_scan)
     return [
         _reading(field, position, digit, box, source_box)
@@ -215,7 +233,11 @@ def locate_in_scan(boxes: list[Box], to_scan: NDArray[np.float64]) -> list[Box]:
         return []
     corners = np.array(
         [
-            [(box.x + right * box.width, box.y + bottom * box.height) for right in (0, 1) for bottom in (0, 1)]
+            [
+                (box.x + right * box.width, box.y + bottom * box.height)
+                for right in (0, 1)
+                for bottom in (0, 1)
+            ]
             for box in boxes
         ],
         dtype=np.float64,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lenet_pipeline.forms.cells import Places
-from lenet_pipeline.forms.ink import Floats, Labels, Paper, smooth
+from lenet_pipeline.forms.ink import Floats, Labels, Paper, measure_paper, smooth
 from lenet_pipeline.forms.page import MM_PER_INCH
 from lenet_pipeline.forms.template import REGISTERED_DPI
 from lenet_pipeline.sources.normalisation import place_ink
@@ -21,21 +21,43 @@ from lenet_pipeline.sources.normalisation import place_ink
 Mask = NDArray[np.bool_]
 
 _MM_PER_PX = MM_PER_INCH / REGISTERED_DPI
-_PALE_SPREADS, _LEAST_PALE = 3.0, 9.0  # standard deviations of the paper, levels: the palest edge of a stroke
-_STRONG_SPREADS, _LEAST_STRONG = 5.0, 20.0  # what a stroke must reach somewhere
-_PALE_SHARE, _STRONG_SHARE = 0.18, 0.25  # of the darkness of a field's writing, likewise
-_FEWEST_STRONG = 3  # pixels
+_PALE_SPREADS, _LEAST_PALE = 4.0, 9.0  # standard deviations of the paper, levels: the palest edge of a stroke
+_STRONG_SPREADS, _LEAST_STRONG = 7.0, 20.0  # what a stroke must reach somewhere
+_PALE_SHARE, _STRONG_SHARE = 0.18, 0.28  # of the darkness of a page's writing, likewise
+_FEWEST_STRONG = 3  # pixels, of a part of a stroke
+_FEWEST_WRITTEN = 30  # pixels, of a field's writing, to tell how dark it is
 _SMALLEST_PART = 0.03  # of a cell's largest part: what is smaller is a speck
+_SMALL_PART, _NEAR_MM = 0.15, 0.8  # a part smaller than that is a digit's only so near to its largest
 _SHORTEST_MM = 1.1  # a cell whose longest part is shorter holds specks and no writing
-_SHORTEST_SHARE = 0.18  # of a cell's shorter side, likewise
+_SHORTEST_SHARE = 0.25  # of a cell's shorter side, likewise
 _REST_PX = 4  # a part no wider than that, and no farther from an edge, is the rest of a line
 _REACH_SHARE, _MOST_REACH_MM = 0.35, 3.0  # of a cell's side: how far strokes may stick out of it
 _LEAST_INSIDE = 0.35  # of a part's ink, for it to be a cell's
 _SPLIT_SHARE = 0.3  # of a part's ink in a second cell: then two digits touch, and the border cuts them
 _MAIN_SHARE = 0.6  # of a part's ink in its first cell: with less, half as much in a second is enough
 _FULL_SHARE = 0.8  # of a digit's pixels are no darker than what counts as full ink
-_EDGE_SHARE = 0.3  # of full ink, where a digit ends; measured: with 0.1 the blur of 200 dpi makes digits smaller
+_EDGE_SHARE = 0.3  # of full ink, where a digit ends: lower down, blur makes its box larger
+_NOWHERE = np.full(1, np.inf, np.float32)  # no ink is so dark: for pixels that belong to no cell
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The paper of a field, its print removed.
+
+    ``darkness`` and ``soft``, both float32 (height, width), are above each cell's own paper, as found and
+    with the grain averaged out. ``owners`` and ``inner``, both int32 (height, width): 1 + the cell that a
+    pixel is in or near to, and 1 + the cell that it is in; 0 for none. ``usual`` is the darkness of the
+    field's writing, None where it seems to have none.
+    """
+
+    darkness: Floats
+    soft: Floats
+    places: Places
+    paper: Paper
+    owners: Labels
+    inner: Labels
+    usual: float | None
 
 
 @dataclass(frozen=True)
@@ -69,32 +91,46 @@ class Digit:
     ink: float
 
 
-def find_strokes(darkness: Floats, places: Places, paper: Paper) -> Strokes:
-    """Find the strokes of a field and give each to the cell that holds most of it.
+def measure_sheet(darkness: Floats, places: Places) -> Sheet:
+    """Measure the paper and the ink of a field.
 
     Args:
         darkness: (height, width), the form's own print removed.
         places: (n, 4), left, top, right and bottom of the cells.
-        paper: of each cell.
     """
+    soft = smooth(darkness)
+    paper = measure_paper(soft, places)
     owners, inner = _own_pixels(darkness.shape, places)
-    above = darkness - np.concatenate([np.zeros(1, np.float32), paper.level])[owners]
-    soft = smooth(above)
-    palest = np.maximum(_LEAST_PALE, _PALE_SPREADS * paper.spread)
+    ground = np.concatenate([np.zeros(1, np.float32), paper.level])[owners]
+    above, soft = darkness - ground, soft - ground
     strong = np.maximum(_LEAST_STRONG, _STRONG_SPREADS * paper.spread)
-    nowhere = np.full(1, np.inf, np.float32)
-    written = soft[soft > np.concatenate([nowhere, strong])[inner]]
-    usual = _quantile(written, 0.9) if written.size >= _FEWEST_STRONG else 0.0
-    palest, strong = np.maximum(palest, _PALE_SHARE * usual), np.maximum(strong, _STRONG_SHARE * usual)
-    inked = soft > np.concatenate([nowhere, palest])[owners]
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(inked.view(np.uint8), connectivity=8)
+    written = soft[soft > np.concatenate([_NOWHERE, strong])[inner]]
+    usual = _quantile(written, 0.9) if written.size >= _FEWEST_WRITTEN else None
+    return Sheet(above, soft, places, paper, owners, inner, usual)
+
+
+def find_strokes(sheet: Sheet, usual: float) -> Strokes:
+    """Find the strokes of a field and give each to the cell that holds most of it.
+
+    Args:
+        sheet: the field.
+        usual: darkness of the page's writing, 0 where it has none. Watermarks, stains and print that shines
+            through are paler.
+    """
+    soft, spread, owners = sheet.soft, sheet.paper.spread, sheet.owners
+    usual = max(usual, sheet.usual or 0.0)
+    palest = np.maximum(np.maximum(_LEAST_PALE, _PALE_SPREADS * spread), _PALE_SHARE * usual)
+    strong = np.maximum(np.maximum(_LEAST_STRONG, _STRONG_SPREADS * spread), _STRONG_SHARE * usual)
+    inked = soft > np.concatenate([_NOWHERE, palest])[owners]
+    count, found, measured, _ = cv2.connectedComponentsWithStats(inked.view(np.uint8), connectivity=8)
+    parts, stats = np.asarray(found, dtype=np.int32), np.asarray(measured, dtype=np.int32)
     cells = np.zeros(soft.shape, np.int32)
     if count > 1:
-        ink = _InkPixels(parts[inked] - 1, owners[inked], inner[inked], soft[inked])
+        ink = _InkPixels(parts[inked] - 1, owners[inked], sheet.inner[inked], soft[inked])
         is_strong = ink.darkness > strong[ink.owner - 1]
         is_part = np.bincount(ink.part[is_strong], minlength=count - 1) >= _FEWEST_STRONG
-        cells[inked] = _assign_parts(ink, is_part, stats[1:], places)
-    return Strokes(cells, above, soft, palest)
+        cells[inked] = _assign_parts(ink, is_part, stats[1:], sheet.places)
+    return Strokes(cells, sheet.darkness, soft, palest)
 
 
 @dataclass(frozen=True)
@@ -134,7 +170,9 @@ def _half_gaps(places: Places) -> NDArray[np.float64]:
     for axis in (0, 1):
         start, stop = places[:, axis], places[:, axis + 2]
         other_start, other_stop = places[:, 1 - axis], places[:, 3 - axis]
-        beside = (other_start[:, None] < other_stop) & (other_start < other_stop[:, None])
+        shared = np.minimum(other_stop[:, None], other_stop) - np.maximum(other_start[:, None], other_start)
+        # Neighbours in a row may seem to overlap by a pixel: they do not lie one above another.
+        beside = shared > 0.25 * (other_stop - other_start)
         np.fill_diagonal(beside, val=False)
         gap = np.maximum(np.maximum(start - stop[:, None], start[:, None] - stop), 0)
         gaps[:, axis] = np.where(beside, gap, np.inf).min(axis=1) / 2
@@ -160,6 +198,9 @@ def _assign_parts(
     is_kept &= ~_is_rest_of_line(stats, places[chosen - 1])
     masses[~is_kept] = 0
     kept = (masses > 0) & (masses >= _SMALLEST_PART * masses.max(axis=0))
+    largest = masses.argmax(axis=0)
+    is_small = total < _SMALL_PART * masses[largest[chosen], chosen]
+    kept &= ~(is_small & (_gaps(stats, stats[largest[chosen]]) > _NEAR_MM / _MM_PER_PX))[:, None]
     longest = np.where(kept, stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)[:, None], 0)
     shortest = np.minimum(places[:, 2] - places[:, 0], places[:, 3] - places[:, 1]) * _SHORTEST_SHARE
     kept[:, 1:] &= longest.max(axis=0)[1:] >= np.maximum(shortest, _SHORTEST_MM / _MM_PER_PX)
@@ -170,7 +211,16 @@ def _assign_parts(
 def _sum_table(ink: _InkPixels, cells: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.float64]:
     """Sum the darkness of pixels by part and cell."""
     index = ink.part.astype(np.intp) * shape[1] + cells
-    return np.bincount(index, weights=ink.darkness, minlength=shape[0] * shape[1]).reshape(shape)
+    sums = np.bincount(index, weights=ink.darkness, minlength=shape[0] * shape[1])
+    return np.asarray(sums.reshape(shape), dtype=np.float64)
+
+
+def _gaps(stats: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return how far the boxes of parts lie from those of others, the larger of across and down."""
+    sides = [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]
+    start, other_start = (each[:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]] for each in (stats, others))
+    stop, other_stop = start + stats[:, sides], other_start + others[:, sides]
+    return np.asarray(np.maximum(start - other_stop, other_start - stop).max(axis=1), dtype=np.int32)
 
 
 def _is_rest_of_line(stats: NDArray[np.int32], places: Places) -> Mask:
