@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="folder of labelled digits to test on as well")
     parser.add_argument("--printed", action="store_true", help="learn printed digits too, and test on them")
     parser.add_argument("--architecture", default="lenet5")
+    parser.add_argument("--epochs", type=int, help="passes, where not the recipe's own")
     parser.add_argument("--effort", choices=("quick", "best"), default="quick")
     parser.add_argument("--all-digits", action="store_true", help="keep none to validate with")
     parser.add_argument("--seeds", type=int, default=3, help="train with seeds 0, 1, ...")
@@ -75,6 +76,7 @@ def measure(home: Path, arguments: argparse.Namespace) -> list[Row]:
             arguments.architecture,
             effort=arguments.effort,
             all_digits=arguments.all_digits,
+            epochs=arguments.epochs,
             seed=seed,
             home=home,
         )

@@ -1,0 +1,170 @@
+"""Legibility: whether a registered page shows its own form's print well enough to trust what is read from it.
+
+Past some blur, noise or fading a reader still gives answers, and sure ones. The form's print, which is known,
+tells how good the scan is before anything unknown is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.template import REGISTERED_DPI, Field
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_PAPER_REDUCED = 8  # times smaller: what the paper's level is found on
+_PAPER_WINDOW = 15  # of those pixels, wider than any letter
+_DARK = 100  # grey levels below white, from which the blank form's print counts
+_AWAY_MM = 1.5  # from print and fields, where paper must be bare
+_EDGE_MM = 0.3  # around print, where its edges are
+_SMOOTH_PX = 1.0  # so that grain is no edge
+_ONE_DEVIATION = (15.87, 84.13)  # percentiles of a normal distribution, a deviation below and above
+_SPECK_PIXELS = (2, 80)
+_FEWEST_PIXELS = 500  # of print or of bare paper, to measure anything by
+
+
+# Set where reading begins to go wrong (benchmarks/forms.py severity), with room for worn forms.
+_LEAST_CONTRAST = 0.12
+_LEAST_SHARPNESS = 0.12
+_MOST_GRAIN = 0.11
+_MOST_SPECKS = 110.0
+
+
+@dataclass(frozen=True)
+class Legibility:
+    """How a page shows its form's print.
+
+    ``contrast`` is its darkness as a share of the blank form's. ``sharpness`` is the steepness of its edges,
+    as a share of the blank form's at the same contrast. ``grain`` is the standard deviation of bare paper as
+    a share of the print's darkness. ``specks`` are dark spots on bare paper, for a square inch.
+    """
+
+    contrast: float
+    sharpness: float
+    grain: float
+    specks: float
+
+    @property
+    def fault(self) -> str | None:
+        """Say what makes the page too bad to read; None where it is good enough."""
+        faults = (
+            (
+                self.contrast < _LEAST_CONTRAST,
+                f"its print is too pale ({self.contrast:.0%} of the form's darkness, of at least "
+                f"{_LEAST_CONTRAST:.0%}); scan it darker",
+            ),
+            (
+                self.sharpness < _LEAST_SHARPNESS,
+                f"it is blurred (its edges are {self.sharpness:.0%} as sharp as the form's, of at least "
+                f"{_LEAST_SHARPNESS:.0%}); scan it in focus, at 150 pixels an inch or more",
+            ),
+            (
+                self.grain > _MOST_GRAIN,
+                f"its paper is too noisy (grain of {self.grain:.0%} of the print's darkness, of at most "
+                f"{_MOST_GRAIN:.1%}); scan it with more light or at a higher resolution",
+            ),
+            (
+                self.specks > _MOST_SPECKS,
+                f"it has too many specks ({self.specks:.0f} a square inch of bare paper, of at most "
+                f"{_MOST_SPECKS:.0f}); clean the scanner's glass",
+            ),
+        )
+        return next((text for is_fault, text in faults if is_fault), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Gauge:
+    """Where a blank form has print and where it is bare: what pages of it are measured at.
+
+    Masks are bool (height, width): ``solid`` print, ``edges`` of print, ``bare`` paper away from print and
+    fields. ``darkness`` is the print's, in grey levels, and ``steepness`` that of its edges.
+    """
+
+    solid: Mask
+    edges: Mask
+    bare: Mask
+    darkness: float
+    steepness: float
+
+
+def make_gauge(reference: Grey, fields: tuple[Field, ...]) -> Gauge | None:
+    """Find where pages of a form can be measured; None where it has too little print or bare paper.
+
+    Args:
+        reference: the blank form, uint8 (height, width), at the registered page's resolution.
+        fields: whose places are left out: what is written there is not the form's.
+    """
+    print_darkness = 255 - reference.astype(np.float32)
+    written = _field_mask(fields, reference.shape)
+    solid = cv2.erode((print_darkness > _DARK).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    solid &= ~written
+    bare = ~_grown(print_darkness > _DARK / 4, _AWAY_MM) & ~_grown(written, _AWAY_MM)
+    if min(solid.sum(), bare.sum()) < _FEWEST_PIXELS:
+        return None
+    darkness = float(np.median(print_darkness[solid]))
+    steep, around = _steepness(print_darkness / darkness), _grown(solid, _EDGE_MM)
+    edges = around & (steep > np.percentile(steep[around], 75))
+    return Gauge(solid, edges, bare, darkness, float(np.median(steep[edges])))
+
+
+def measure_legibility(registered: Grey, gauge: Gauge) -> Legibility:
+    """Measure how a registered page, uint8 (height, width), shows the print of its form."""
+    darkness = _paper_level(registered) - registered.astype(np.float32)
+    dark = max(float(np.median(darkness[gauge.solid])), 1.0)
+    return Legibility(
+        contrast=dark / gauge.darkness,
+        sharpness=float(np.median(_steepness(darkness / dark)[gauge.edges])) / gauge.steepness,
+        grain=_grain(darkness, gauge.bare) / dark,
+        specks=_count_specks(darkness > dark / 2, gauge.bare),
+    )
+
+
+def _paper_level(picture: Grey) -> Floats:
+    """Return the grey level of the paper everywhere, float32 (height, width)."""
+    height, width = picture.shape
+    small = cv2.resize(
+        picture, (width // _PAPER_REDUCED, height // _PAPER_REDUCED), interpolation=cv2.INTER_AREA
+    )
+    level = cv2.medianBlur(cv2.dilate(small, np.ones((3, 3), np.uint8)), _PAPER_WINDOW)
+    return cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+
+
+def _steepness(darkness: Floats) -> Floats:
+    smooth = cv2.GaussianBlur(darkness.astype(np.float32), (0, 0), _SMOOTH_PX)
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    return np.asarray(cv2.magnitude(across, down), np.float32)
+
+
+def _grain(darkness: Floats, bare: Mask) -> float:
+    """Return the standard deviation of bare paper around its own smooth level, whatever specks it has."""
+    rough = darkness - cv2.GaussianBlur(darkness, (0, 0), 3.0)
+    low, high = np.percentile(rough[bare][::7], _ONE_DEVIATION)
+    return float(high - low) / 2
+
+
+def _count_specks(dark: Mask, bare: Mask) -> float:
+    """Return how many small dark spots a square inch of bare paper has."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats((dark & bare).astype(np.uint8))
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    low, high = _SPECK_PIXELS
+    inches = float(bare.sum()) / REGISTERED_DPI**2
+    return float(((areas >= low) & (areas <= high)).sum()) / inches
+
+
+def _field_mask(fields: tuple[Field, ...], shape: tuple[int, ...]) -> Mask:
+    mask = np.zeros(shape, dtype=bool)
+    for field in fields:
+        left, top, right, bottom = (max(0, round(edge)) for edge in field.outline.pixels())
+        mask[top:bottom, left:right] = True
+    return mask
+
+
+def _grown(mask: Mask, distance_mm: float) -> Mask:
+    radius = max(1, round(distance_mm / MM_PER_INCH * REGISTERED_DPI))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * radius + 1,) * 2, np.uint8)) > 0)
