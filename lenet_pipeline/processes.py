@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -104,7 +105,16 @@ def _attempt(work: Callable[[Part], Result], part: Part) -> Result | Exception:
     try:
         return work(part)
     except Exception as exc:  # noqa: BLE001  # it is raised again where the part came from
-        return exc
+        return _portable(exc)
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an exception that can be made again where it goes: some take other arguments than they keep."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # our own, just pickled
+    except Exception:  # noqa: BLE001  # whatever an exception's own code does
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _receive(worker: Connection) -> Any:

@@ -17,11 +17,11 @@ from lenet_pipeline.forms.homographies import (
     shifting,
     warp_picture,
 )
+from lenet_pipeline.forms.layouts import LAYOUT_DPI, Layout, find_layout
 from lenet_pipeline.forms.light import flatten_light, soften_print
-from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.prepared_template import (
     COARSE_DPI,
-    OVERVIEW_DPI,
     OVERVIEW_REACH,
     Landmarks,
 )
@@ -40,6 +40,8 @@ _FINE_REACHES = (5, 5)  # pixels at REGISTERED_DPI
 _DISPLACED_REACH = 8  # pixels at COARSE_DPI
 _DISPLACED_PX = 2.0  # at COARSE_DPI
 _FEWEST_DISPLACED = 3  # chance finds that many elsewhere
+_AROUND_MM = 15.0  # print so near is bent with its neighbours
+_FEWEST_AROUND = 2
 _LONGER = 1.1  # how much longer or wider than its template a page may be that is only scaled
 _REDUCED_FROM = 1.75  # scan pixels to a registered one, from where on averaging loses nothing
 
@@ -51,6 +53,7 @@ class Scan:
     image: Grey
     _flat: dict[tuple[int, int], tuple[Grey, Homography]] = field(default_factory=dict)
     _features: dict[tuple[FeatureKind, int, int], Features] = field(default_factory=dict)
+    _layouts: dict[tuple[int, ...], Layout] = field(default_factory=dict)
     _reduced: dict[int, Grey] = field(default_factory=dict)
     _paper: list[int] = field(default_factory=list)
 
@@ -88,6 +91,13 @@ class Scan:
             self._features[key] = find_features(picture, kind, float(to_scan[0, 0]))
         return self._features[key]
 
+    def layout(self, template: Template) -> tuple[Layout, Homography]:
+        """Return all ink of the scan, and the homography from there to the scan."""
+        picture, to_scan = self.flat(template, LAYOUT_DPI)
+        if picture.shape not in self._layouts:
+            self._layouts[picture.shape] = find_layout(saturate_ink(picture))
+        return self._layouts[picture.shape], to_scan
+
     def reduced(self, scale: float) -> tuple[Grey, Homography]:
         """Return the scan averaged by a whole factor that fits a scale, and the homography to the scan."""
         factor = 1 if scale < _REDUCED_FROM else round(scale)
@@ -102,9 +112,9 @@ class Scan:
 class Alignment:
     """How a page lies under a template, and what was measured there last.
 
-    ``displaced`` is the share, of all print found within 4 mm of its place, of that more than half a
-    millimetre off as its neighbours are: on the whole page or near fields, whichever is more. A page bent so much is at its place
-    only in parts, and windows looked for nearby do not tell.
+    ``displaced`` is the share, of all print found within 4 mm of its place, of that which is more than half
+    a millimetre off and has its neighbours as far off: of the whole page or of that near fields, whichever
+    is more. Paper bent so much is at its place only in parts, and what is found nearby does not tell.
     """
 
     to_scan: Homography
@@ -116,7 +126,7 @@ def align_coarsely(scan: Scan, template: Template, landmarks: Landmarks, to_scan
     """Improve a guess until it is right to about a pixel at ``COARSE_DPI``, if it is right at all."""
     picture, from_picture = scan.flat(template, COARSE_DPI)
     to_picture = np.linalg.inv(from_picture) @ to_scan
-    to_picture = to_picture @ _shift_overview(picture, to_picture, landmarks.overview)
+    to_picture = to_picture @ _shift_overview(picture, to_picture, landmarks.layout.ink)
     registered = scaling(COARSE_DPI / REGISTERED_DPI)
     homography = to_picture @ np.linalg.inv(registered)
     places, size = landmarks.coarse, _at(COARSE_DPI, template)
@@ -156,18 +166,27 @@ def _measure_displaced(view: Grey, places: PrintPlaces) -> float:
     )
     found = measured.is_found
     is_off = found & (np.hypot(*measured.shifts.T) > _DISPLACED_PX)
-    # Paper bends smoothly: where the nearest other print is not as far off, chance found something else.
-    if found.sum() > 1:
-        middles, shifts = places.middles[found], measured.shifts[found]
-        distances = np.hypot(*np.moveaxis(middles[:, None] - middles[None, :], 2, 0))
-        np.fill_diagonal(distances, np.inf)
-        is_off[found] &= np.hypot(*(shifts - shifts[distances.argmin(axis=1)]).T) <= _DISPLACED_PX
+    is_off[found] &= _is_shared(places.middles[found], measured.shifts[found])
     shares = [
         float(is_off[part].sum()) / float(part.sum())
         for part in (found, found & places.is_near_field)
         if is_off[part].sum() >= _FEWEST_DISPLACED
     ]
     return max(shares, default=0.0)
+
+
+def _is_shared(middles: NDArray[np.float64], shifts: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell of each place whether most of the print around it is as far off.
+
+    Paper bends smoothly; where the print around is not off alike, writing or chance was taken for print.
+    Takes middles and shifts as float64 (n, 2), pixels at COARSE_DPI.
+    """
+    apart = np.hypot(*np.moveaxis(middles[:, None] - middles[None], 2, 0))
+    around = (apart < _AROUND_MM / MM_PER_INCH * COARSE_DPI) & ~np.eye(len(middles), dtype=bool)
+    alike = np.hypot(*np.moveaxis(shifts[:, None] - shifts[None], 2, 0)) <= _DISPLACED_PX
+    counts = around.sum(axis=1)
+    shared: NDArray[np.bool_] = (counts >= _FEWEST_AROUND) & (2 * (around & alike).sum(axis=1) > counts)
+    return shared
 
 
 def scale_page(scan: Scan, template: Template) -> tuple[Grey, Homography] | None:
@@ -204,12 +223,12 @@ def _at(dpi: int, template: Template) -> tuple[int, int]:
 def _shift_overview(picture: Grey, to_picture: Homography, overview: Grey) -> Homography:
     """Return the shift, in registered pixels, that brings all of a page's ink onto the form's."""
     height, width = overview.shape
-    from_registered = scaling(OVERVIEW_DPI / REGISTERED_DPI)
+    from_registered = scaling(LAYOUT_DPI / REGISTERED_DPI)
     reach = OVERVIEW_REACH
     margin = to_picture @ np.linalg.inv(from_registered) @ shifting(-reach, -reach)
     view = warp_picture(picture, margin, (height + 2 * reach, width + 2 * reach), paper=255)
     x, y = locate_overview(saturate_ink(view), overview, reach)
-    return shifting(x * REGISTERED_DPI / OVERVIEW_DPI, y * REGISTERED_DPI / OVERVIEW_DPI)
+    return shifting(x * REGISTERED_DPI / LAYOUT_DPI, y * REGISTERED_DPI / LAYOUT_DPI)
 
 
 def _outside(places: PrintPlaces, homography: Homography, shape: tuple[int, ...]) -> NDArray[np.bool_]:

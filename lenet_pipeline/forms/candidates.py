@@ -8,19 +8,22 @@ from typing import Literal
 
 import numpy as np
 
+from lenet_pipeline.forms.aliases import LEAST_LEAD, measure_lead
 from lenet_pipeline.forms.alignment import Alignment, Scan, align_coarsely, align_finely
 from lenet_pipeline.forms.blank_pages import is_blank
 from lenet_pipeline.forms.features import Guess, guess_from_features
 from lenet_pipeline.forms.homographies import half_turn, map_points
+from lenet_pipeline.forms.layouts import guess_from_layouts
 from lenet_pipeline.forms.likelier import is_likelier
 from lenet_pipeline.forms.markers import MARKER_DPI, guess_from_markers
 from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.prepared_template import Landmarks, PreparedTemplate
-from lenet_pipeline.forms.template import RegistrationMethod
+from lenet_pipeline.forms.template import RegistrationMethod, Template
 
 LEAST_SHARE = 0.3  # of the form's print, and of that near its fields
 
-_Source = Literal["orb", "sift", "markers"]
+_Source = Literal["markers", "orb", "sift", "layouts"]
+_ALL_SOURCES: tuple[_Source, ...] = ("markers", "orb", "sift")
 _SOURCES: dict[RegistrationMethod, tuple[_Source, ...]] = {
     "features": ("orb", "sift", "markers"),
     "markers": ("markers", "orb", "sift"),
@@ -30,6 +33,7 @@ _LEAST_SUPPORT = 0.25  # of the best supported guess of all templates
 _RIVAL_SUPPORT = 0.5  # of a template that is sure, what others need to be tried after it
 _SURE = 0.6  # the share of the print found, from where on no other source is asked
 _MOST_FINE = 3  # alignments that are finished
+_LEAST_PROMISE = 0.15  # of the print, roughly aligned, to be finished: a row off it is mostly below 0.1
 _NEARLY = 0.6  # of the best share, what others must have to be finished
 _FEWEST_FOUND = 6
 _LEAST_SEEN = 0.5  # of the places, that lie on the scan
@@ -39,13 +43,17 @@ _IN_PLACE_PX = 2.0  # at COARSE_DPI or REGISTERED_DPI: what the fit leaves
 
 @dataclass(frozen=True)
 class Candidate:
-    """A template, a way the page lies under it, and the page so registered once it has been finished."""
+    """A template, a way the page lies under it, and the page so registered once it has been finished.
+
+    ``lead`` is then by how much the page is more like the form there than a row or a cell off, -1 to 1.
+    """
 
     prepared: PreparedTemplate
     landmarks: Landmarks
     reference: Grey
     alignment: Alignment
     image: Grey | None = None
+    lead: float = 1.0
 
     @property
     def share(self) -> float:
@@ -55,62 +63,73 @@ class Candidate:
 
 def locate_candidates(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[Candidate]:
     """Return how the page may lie under which template, the likeliest few, finished."""
-    return [_finish(scan, candidate) for candidate in _nearest(_search(scan, prepared))]
+    finished = [_finish(scan, candidate) for candidate in _nearest(_search(scan, prepared))]
+    if any(is_fitting(one) and one.lead >= LEAST_LEAD for one in finished) or is_blank(scan.image):
+        return finished
+    # Rows of equal boxes: no part of the page tells where it is, but all of it does.
+    for candidate in _nearest(_ask(scan, prepared, "layouts")):
+        if candidate.share >= _LEAST_PROMISE and not any(_is_same(candidate, one) for one in finished):
+            finished.append(_finish(scan, candidate))
+    return finished
 
 
 def _search(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[Candidate]:
     """Return how the page may lie under which template, roughly; ask further sources until one is sure."""
     candidates: list[Candidate] = []
-    for turn in range(len(_SOURCES["features"])):
-        guesses = {
-            number: _guess(scan, one, turn)
-            for number, one in enumerate(prepared)
-            if one.landmarks is not None
-        }
-        support = {
-            number: max((guess.support for guess in some), default=0) for number, some in guesses.items()
-        }
-        least = _LEAST_SUPPORT * max(support.values(), default=0)
-        for number in sorted(guesses, key=lambda number: -support[number]):
-            likely = [guess for guess in guesses[number] if guess.support >= least]
-            found = list(_align(scan, prepared[number], likely))
-            candidates += found
-            if any(candidate.share >= _SURE for candidate in found):
-                least = max(least, _RIVAL_SUPPORT * support[number])
+    for turn in range(len(_ALL_SOURCES)):
+        # Four markers and four hundred key points support a guess equally well: each kind for itself.
+        for source in _ALL_SOURCES:
+            asked = [one for one in prepared if _SOURCES[one.template.registration][turn] == source]
+            candidates += _ask(scan, asked, source)
         if any(candidate.share >= _SURE for candidate in candidates) or (turn == 0 and is_blank(scan.image)):
             break
     return candidates
 
 
-def _guess(scan: Scan, prepared: PreparedTemplate, turn: int) -> list[Guess]:
-    """Return the best supported guesses of one template's first, second or third source."""
-    template, landmarks = prepared.template, prepared.landmarks
-    assert landmarks is not None  # noqa: S101 - the caller's choice
-    source = _SOURCES[template.registration][turn]
+def _ask(scan: Scan, prepared: Sequence[PreparedTemplate], source: _Source) -> list[Candidate]:
+    """Return how the page may lie under which template as one source tells, the best supported first."""
+    guesses = [(one, _guess(scan, one.template, one.landmarks, source)) for one in prepared if one.landmarks]
+    guesses = sorted((pair for pair in guesses if pair[1]), key=lambda pair: -pair[1][0].support)
+    least = _LEAST_SUPPORT * guesses[0][1][0].support if guesses else 0.0
+    candidates: list[Candidate] = []
+    for one, some in guesses:
+        found = list(_align(scan, one, [guess for guess in some if guess.support >= least]))
+        candidates += found
+        if any(candidate.share >= _SURE for candidate in found):
+            least = max(least, _RIVAL_SUPPORT * some[0].support)
+    return candidates
+
+
+def _guess(scan: Scan, template: Template, landmarks: Landmarks, source: _Source) -> list[Guess]:
+    """Return a source's guesses for one template, the best supported first."""
     size, scale = template.registered_size, scan.expected_scale(template)
     if source == "markers":
         if landmarks.markers is None:
             return []
         picture, from_picture = scan.flat(template, MARKER_DPI)
         return guess_from_markers(landmarks.markers, picture, from_picture, size=size, expected_scale=scale)
+    if source == "layouts":
+        page, from_page = scan.layout(template)
+        return guess_from_layouts(landmarks.layout, page, from_page, size=size)
     features = scan.features(template, source)
     guesses = guess_from_features(landmarks.features[source], features, size=size, expected_scale=scale)
     return sorted(guesses, key=lambda guess: -guess.support)[:_MOST_GUESSES]
 
 
 def _align(scan: Scan, prepared: PreparedTemplate, guesses: Iterable[Guess]) -> Iterator[Candidate]:
-    """Yield one template's guesses, improved, until one is sure; then, where it is alike, upside down."""
+    """Yield one template's guesses, improved, until one is sure; upside down too, where that is alike."""
     landmarks, reference = prepared.landmarks, prepared.reference
     if landmarks is None or reference is None:
         return
     for guess in guesses:
         alignment = align_coarsely(scan, prepared.template, landmarks, guess.to_scan)
-        yield Candidate(prepared, landmarks, reference, alignment)
-        if landmarks.is_alike_turned and alignment.measured.share_within(_IN_PLACE_PX) >= LEAST_SHARE:
+        candidate = Candidate(prepared, landmarks, reference, alignment)
+        yield candidate
+        if landmarks.is_alike_turned and candidate.share >= LEAST_SHARE:
             turned = alignment.to_scan @ half_turn(*prepared.template.registered_size)
-            alignment = align_coarsely(scan, prepared.template, landmarks, turned)
-            yield Candidate(prepared, landmarks, reference, alignment)
-        if alignment.measured.share_within(_IN_PLACE_PX) >= _SURE:
+            upside_down = align_coarsely(scan, prepared.template, landmarks, turned)
+            yield Candidate(prepared, landmarks, reference, upside_down)
+        if candidate.share >= _SURE:
             return
 
 
@@ -141,7 +160,8 @@ def _finish(scan: Scan, candidate: Candidate) -> Candidate:
     """Return the candidate with its page registered and measured."""
     template, landmarks = candidate.prepared.template, candidate.landmarks
     image, alignment = align_finely(scan, template, landmarks, candidate.alignment.to_scan)
-    return replace(candidate, alignment=alignment, image=image)
+    lead = measure_lead(image, landmarks.layout.ink, landmarks.aliases)
+    return replace(candidate, alignment=alignment, image=image, lead=lead)
 
 
 def is_fitting(candidate: Candidate) -> bool:

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.aliases import Aliases, find_aliases
 from lenet_pipeline.forms.features import FEATURE_DPI, FeatureKind, Features, find_features
 from lenet_pipeline.forms.homographies import half_turn, reduce_picture, scaling, shifting, warp_picture
+from lenet_pipeline.forms.layouts import LAYOUT_DPI, Layout, find_layout
 from lenet_pipeline.forms.light import flatten_light, soften_print
 from lenet_pipeline.forms.markers import Markers, find_markers
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
@@ -24,8 +26,7 @@ from lenet_pipeline.forms.print_places import (
 from lenet_pipeline.forms.references import render_reference
 from lenet_pipeline.forms.template import REGISTERED_DPI, Cells, Rectangle, Template
 
-OVERVIEW_DPI = 50  # a whole page is compared at once
-OVERVIEW_REACH = 30  # pixels at OVERVIEW_DPI: 15 mm, a row or two of boxes
+OVERVIEW_REACH = 30  # pixels at LAYOUT_DPI: 15 mm, a row or two of boxes
 COARSE_DPI = 100
 
 _FINE_SIDE, _FINE_DISTANCE, _MOST_FINE = 41, 40, 180
@@ -42,12 +43,13 @@ _AROUND_FIELDS_MM = 8.0
 class Landmarks:
     """What on a blank form scans are compared with.
 
-    ``overview`` is its ink at ``OVERVIEW_DPI``, ``coarse`` are places at ``COARSE_DPI``, ``fine`` ones at
-    ``REGISTERED_DPI``; key points and markers are in registered pixels. ``is_alike_turned`` tells whether
-    the form upside down could be taken for the form.
+    ``layout`` is all its ink, and ``aliases`` are shifts that hardly change that. ``coarse`` are places at
+    ``COARSE_DPI``, ``fine`` ones at ``REGISTERED_DPI``; key points and markers are in registered pixels.
+    ``is_alike_turned`` tells whether the form upside down could be taken for the form.
     """
 
-    overview: Grey
+    layout: Layout
+    aliases: Aliases
     coarse: PrintPlaces
     fine: PrintPlaces
     features: dict[FeatureKind, Features]
@@ -147,13 +149,15 @@ def _find_landmarks(reference: Grey, near: Grey) -> Landmarks:
     coarse = choose_places(
         at(COARSE_DPI), near, side=_COARSE_SIDE, distance=_COARSE_DISTANCE, most=_MOST_COARSE
     )
+    ink = saturate_ink(at(LAYOUT_DPI))
     return Landmarks(
-        overview=saturate_ink(at(OVERVIEW_DPI)),
+        layout=find_layout(ink),
+        aliases=find_aliases(ink),
         coarse=coarse,
         fine=choose_places(reference, near, side=_FINE_SIDE, distance=_FINE_DISTANCE, most=_MOST_FINE),
         features=features,
         markers=find_markers(reference),
-        is_alike_turned=_is_alike_turned(at(COARSE_DPI), at(OVERVIEW_DPI), coarse),
+        is_alike_turned=_is_alike_turned(at(COARSE_DPI), at(LAYOUT_DPI), coarse),
     )
 
 
@@ -162,7 +166,7 @@ def _is_alike_turned(coarse: Grey, overview: Grey, places: PrintPlaces) -> bool:
     reach, ink = OVERVIEW_REACH, saturate_ink(overview)
     upside_down = np.pad(np.rot90(ink, 2), reach)
     x, y = locate_overview(upside_down, ink, reach)
-    factor = COARSE_DPI / OVERVIEW_DPI
+    factor = COARSE_DPI / LAYOUT_DPI
     half_turned = half_turn(*coarse.shape) @ shifting(x * factor, y * factor)
     view = soften_print(warp_picture(coarse, half_turned, (coarse.shape[0], coarse.shape[1]), paper=255))
     nowhere = np.zeros(len(places.corners), dtype=bool)

@@ -138,12 +138,17 @@ def choose_places(reference: Grey, near: Grey, *, side: int, distance: int, most
 
 def _spread_corners(ink: Grey, mask: Grey, side: int, distance: float, most: int) -> Points:
     """Return at most so many corners of ink, as far from each other as that takes, (corners, 2)."""
-    while True:
-        found = cv2.goodFeaturesToTrack(ink, 0, _LEAST_CORNER, distance, mask=mask, blockSize=side // 2)
-        points = np.zeros((0, 2)) if found is None else found.reshape(-1, 2).astype(np.float64)
-        if len(points) <= most:
-            return points
-        distance *= max((len(points) / most) ** 0.5, 1.05)
+    found = cv2.goodFeaturesToTrack(ink, 0, _LEAST_CORNER, distance, mask=mask, blockSize=side // 2)
+    points = np.zeros((0, 2)) if found is None else found.reshape(-1, 2).astype(np.float64)
+    while len(points) > most:
+        distance *= max((len(points) / max(most, 1)) ** 0.5, 1.05)
+        kept: list[int] = []
+        # The strongest come first.
+        for number, point in enumerate(points):
+            if not kept or ((points[kept] - point) ** 2).sum(axis=1).min() >= distance**2:
+                kept.append(number)
+        points = points[kept]
+    return points
 
 
 def saturate_ink(picture: Grey) -> Grey:
@@ -207,10 +212,10 @@ def _locate_peak(correlation: NDArray[np.float32]) -> tuple[float, float, float]
     if not (0 < x < width - 1 and 0 < y < height - 1) or not best <= 1.001:
         return float(x), float(y), -1.0
     (_, above, _), (before, at, after), (_, below, _) = correlation[y - 1 : y + 2, x - 1 : x + 2].tolist()
-    return x + _vertex(before, at, after), y + _vertex(above, at, below), float(best)
+    return x + locate_vertex(before, at, after), y + locate_vertex(above, at, below), float(best)
 
 
-def _vertex(before: float, at: float, after: float) -> float:
+def locate_vertex(before: float, at: float, after: float) -> float:
     """Return where a parabola through three heights is highest, -0.5 to 0.5 from the middle one."""
     bend = before - 2 * at + after
     return min(max((before - after) / (2 * bend), -0.5), 0.5) if bend < -1e-9 else 0.0

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from lenet_pipeline.forms.aliases import LEAST_LEAD
 from lenet_pipeline.forms.alignment import Scan, scale_page
 from lenet_pipeline.forms.blank_pages import is_blank
 from lenet_pipeline.forms.candidates import (
@@ -29,7 +30,7 @@ from lenet_pipeline.forms.template import REGISTERED_DPI, Cells
 
 __all__ = ["PreparedTemplate", "Registration", "Unregistered", "prepare_template", "register_page"]
 
-_MOST_DISPLACED = 0.15  # of the print found; on good scans 0 to 0.05, on one of a changed form 0.09
+_MOST_DISPLACED = 0.05  # of the print found: none on good scans, 0.1 or more where paper bends by 0.5 mm
 _OFF_SCAN_MM = 1.0  # how far a field may stick out of the scan
 
 
@@ -61,7 +62,7 @@ class Unregistered:
     form's print and the residual in registered pixels, where any was found.
     """
 
-    kind: Literal["blank_page", "unmatched_page", "poor_registration"]
+    kind: Literal["blank_page", "unmatched_page", "poor_registration", "poor_scan"]
     reason: str
     nearest: str | None = None
     residual_px: float | None = None
@@ -114,6 +115,11 @@ def _conclude(scan: Scan, candidate: Candidate) -> Registration | Unregistered:
         fault = (
             f"{candidate.alignment.displaced:.0%} of the print found lies more than 0.5 mm from its place, "
             f"of at most {_MOST_DISPLACED:.0%}; scan it again, flat"
+        )
+    elif candidate.lead < LEAST_LEAD:
+        fault = (
+            f"it fits only {candidate.lead:.2f} better there than where its rows or cells repeat, of at "
+            f"least {LEAST_LEAD:g}; scan the whole page again, clearly"
         )
     elif off := _field_off_scan(scan, candidate):
         fault = f"field {off!r} lies off the scan; scan the whole page"

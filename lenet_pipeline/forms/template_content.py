@@ -8,6 +8,8 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.rules import AcrossRule
 from lenet_pipeline.forms.template import Field
 from lenet_pipeline.forms.template_fields import read_across_rules, read_field
+from lenet_pipeline.forms.template_schema import template_schema
+from lenet_pipeline.forms.template_shape import find_shape_faults
 from lenet_pipeline.forms.template_sheet import Sheet
 from lenet_pipeline.forms.yaml_text import FaultyFile, read_yaml
 
@@ -30,8 +32,13 @@ def read_content(text: str) -> TemplateContent:
     """
     try:
         written = read_yaml(text)
+        if faults := find_shape_faults(written, template_schema()):
+            raise FaultyFile(*faults)
         fields = tuple(read_field(item, _NO_SHEET) for item in written["fields"].items())
-        return TemplateContent(fields, read_across_rules(written)[0])
+        rules, faults = read_across_rules(written)
+        if faults:
+            raise FaultyFile(*faults)
+        return TemplateContent(fields, rules)
     except FaultyFile as exc:
         raise IngestError(
             f"a recorded template is no longer valid: {exc}; ingest its pages again with a corrected one"

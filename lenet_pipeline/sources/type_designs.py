@@ -62,7 +62,8 @@ def _thin_horizontals(sheet: Glyph, depth: float) -> Glyph:
 @functools.lru_cache(maxsize=4096)  # a font's digits come again and again
 def _stroke_ends(content: bytes, shape: tuple[int, int]) -> list[tuple[int, int]]:
     """Return y and x of the ends of a glyph's strokes."""
-    lines = skeletonize(np.frombuffer(content, np.uint8).reshape(shape) > 127)
+    glyph = np.frombuffer(content, np.uint8).reshape(shape) > 127
+    lines = skeletonize(glyph)  # type: ignore[no-untyped-call]
     neighbours = cv2.filter2D(lines.astype(np.uint8), -1, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT)
     return [(int(y), int(x)) for y, x in np.argwhere(lines & (neighbours == 2))]
 

@@ -26,7 +26,7 @@ from lenet_pipeline.forms.template import (
 
 A4 = (210.0, 297.0)
 DRAWN_DPI = 300
-SHEET_DPI = 400
+SHEET_DPI = 300
 LETTERS = "abcdefghijklmnopqrstuvwxyz     "
 
 MEDIUM = Severity(
@@ -98,6 +98,18 @@ def draw_grid(path: Path, fields: Sequence[Field], *, discs: bool = True) -> Pat
     return _save(page, path)
 
 
+def draw_rows(path: Path, fields: Sequence[Field], *, labels: bool = True) -> Path:
+    """Draw a form of A4 with a title and alike cells, a number above every row, and save it as PNG."""
+    page = _paper()
+    _write(page, "Numbers", 20, 20)
+    _draw_fields(page, fields, level=110)
+    for field in fields if labels else ():
+        for number, place in enumerate(_places(field)):
+            if number % 8 == 0:
+                _write(page, f"{field.name} {number // 8 + 1}", place.x, place.y - 1.5, size=0.7)
+    return _save(page, path)
+
+
 def scribble(sheet: Grey, fields: Sequence[Field], rng: np.random.Generator, *, share: float = 0.8) -> None:
     """Draw strokes like writing into a share of all cells, in place."""
     for field in fields:
@@ -157,8 +169,8 @@ def _point(x: float, y: float) -> tuple[int, int]:
     return _length(x), _length(y)
 
 
-def _write(page: Grey, text: str, x: float, y: float) -> None:
-    cv2.putText(page, text, _point(x, y), cv2.FONT_HERSHEY_COMPLEX, 1.3, 0, 2, cv2.LINE_AA)
+def _write(page: Grey, text: str, x: float, y: float, size: float = 1.3) -> None:
+    cv2.putText(page, text, _point(x, y), cv2.FONT_HERSHEY_COMPLEX, size, 0, 2, cv2.LINE_AA)
 
 
 def _draw_fields(page: Grey, fields: Sequence[Field], level: int) -> None:

@@ -15,7 +15,10 @@ import pytest
 from page_builders import HEAVY, MEDIUM, as_page, cells_at, make_template
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.homographies import map_points
+from lenet_pipeline.forms.aliases import measure_lead
+from lenet_pipeline.forms.alignment import Scan
+from lenet_pipeline.forms.homographies import map_points, shifting, warp_picture
+from lenet_pipeline.forms.layouts import guess_from_layouts
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.registration import (
     PreparedTemplate,
@@ -25,11 +28,16 @@ from lenet_pipeline.forms.registration import (
     register_page,
 )
 from lenet_pipeline.forms.scanning import Severity, scan_sheet
-from lenet_pipeline.forms.template import Field, Rectangle, Template, WritingBox
+from lenet_pipeline.forms.template import Cells, Field, Rectangle, Template, WritingBox
 
 HALF_MILLIMETRE_PX = 0.5 / MM_PER_INCH * 200
 LETTER_FIELDS = (cells_at("number", 40, 105, 10), cells_at("date", 40, 125, 6))
 GRID_FIELDS = (cells_at("rows", 30, 40, 7, rows=20), cells_at("more", 120, 40, 7, rows=20))
+ROW_PITCH = 15.0  # millimetres
+ROW_FIELDS = tuple(
+    Field(name, Cells(Rectangle(x, 40, 7, 7), 8, 7, 10, ROW_PITCH))
+    for name, x in (("left", 20), ("right", 110))
+)
 
 
 @pytest.fixture
@@ -76,11 +84,19 @@ def grid(drawn: Path) -> PreparedTemplate:
 
 
 @pytest.fixture(scope="module")
+def rows(drawn: Path) -> PreparedTemplate:
+    path = build.draw_rows(drawn / "rows.png", ROW_FIELDS)
+    return prepare_template(make_template("rows", path, ROW_FIELDS))
+
+
+@pytest.fixture(scope="module")
 def letter_sheet(letter: PreparedTemplate) -> Grey:
     return build.lay_sheet(letter.template)
 
 
-@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+@pytest.mark.parametrize(
+    "turn", [pytest.param(90, marks=pytest.mark.slow), pytest.param(180, marks=pytest.mark.slow), 270]
+)
 def test_a_page_turned_any_way_is_upright_when_registered(
     letter: PreparedTemplate, letter_sheet: Grey, turn: int
 ) -> None:
@@ -96,23 +112,26 @@ def test_a_page_turned_any_way_is_upright_when_registered(
     assert likeness > 0.6
 
 
-@pytest.mark.parametrize("severity", [MEDIUM, HEAVY], ids=["medium", "heavy"])
+@pytest.mark.parametrize(
+    "severity", [pytest.param(MEDIUM, id="medium", marks=pytest.mark.slow), pytest.param(HEAVY, id="heavy")]
+)
 @pytest.mark.parametrize("form", ["letter", "grid"])
 def test_every_cell_of_a_filled_page_is_within_a_pixel_of_its_place(
     form: str, severity: Severity, request: pytest.FixtureRequest
 ) -> None:
     prepared = request.getfixturevalue(form)
     sheet = build.lay_sheet(prepared.template)
-    for seed in range(2):
-        scan = build.scan_filled(sheet, prepared.template, severity, seed)
-        found = register(scan.image, prepared)
-        assert found.rotation == -scan.rotation % 360
-        assert build.cell_errors(found, scan).max() < 1
-        assert found.residual_px is not None and found.residual_px < 1
-        assert found.score is not None and 0.4 < found.score <= 1
+    scan = build.scan_filled(sheet, prepared.template, severity, 0)
+    found = register(scan.image, prepared)
+    assert found.rotation == -scan.rotation % 360
+    assert build.cell_errors(found, scan).max() < 1
+    assert found.residual_px is not None and found.residual_px < 1
+    assert found.score is not None and 0.4 < found.score <= 1
 
 
-@pytest.mark.parametrize("dpi", [75, 150, 600])
+@pytest.mark.parametrize(
+    "dpi", [75, pytest.param(150, marks=pytest.mark.slow), pytest.param(600, marks=pytest.mark.slow)]
+)
 def test_the_resolution_does_not_matter_and_need_not_be_known(
     letter: PreparedTemplate, letter_sheet: Grey, dpi: int
 ) -> None:
@@ -121,6 +140,7 @@ def test_the_resolution_does_not_matter_and_need_not_be_known(
     assert build.cell_errors(register(scan.image, letter), scan).max() < 1
 
 
+@pytest.mark.slow
 def test_stamps_dark_borders_watermarks_and_cropped_margins_do_no_harm(
     letter: PreparedTemplate, letter_sheet: Grey
 ) -> None:
@@ -143,6 +163,7 @@ def test_stamps_dark_borders_watermarks_and_cropped_margins_do_no_harm(
         assert build.cell_errors(moved, scan).max() < 1
 
 
+@pytest.mark.slow
 def test_a_scan_of_ink_and_paper_only_is_registered_without_its_pale_boxes(drawn: Path) -> None:
     fields = GRID_FIELDS
     path = build.draw_letter(drawn / "pale.png", seed=5, fields=())
@@ -160,6 +181,65 @@ def test_a_scan_of_ink_and_paper_only_is_registered_without_its_pale_boxes(drawn
     )
     found = register(np.where(scan.image > 128, np.uint8(255), np.uint8(0)), prepared)
     assert build.cell_errors(found, scan).max() < 1
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
+@pytest.mark.parametrize(
+    "severity", [MEDIUM, pytest.param(HEAVY, marks=pytest.mark.slow)], ids=["medium", "heavy"]
+)
+def test_rows_of_alike_cells_are_never_registered_a_row_off(
+    rows: PreparedTemplate, severity: Severity, seed: int
+) -> None:
+    scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, severity, seed)
+    found = register(scan.image, rows)
+    assert found.rotation == -scan.rotation % 360
+    assert build.cell_errors(found, scan).max() < 1
+
+
+def test_alike_cells_are_found_by_their_layout_alone_however_they_lie(rows: PreparedTemplate) -> None:
+    sheet, landmarks = build.lay_sheet(rows.template), rows.landmarks
+    assert landmarks is not None
+    for turn in (0, 90, 180):
+        severity = replace(MEDIUM, skew_degrees=5, scale=0.05, shift_mm=10, rotations=(turn,))
+        scan = build.scan_filled(sheet, rows.template, severity, turn)
+        page = Scan(scan.image)
+        layout, from_layout = page.layout(rows.template)
+        guesses = guess_from_layouts(
+            landmarks.layout, layout, from_layout, size=rows.template.registered_size
+        )
+        corners = np.array([[0.0, 0], [1654, 0], [0, 2339], [1654, 2339]])
+        apart = map_points(np.linalg.inv(scan.homography) @ guesses[0].to_scan, corners) - corners
+        assert np.hypot(*apart.T).max() < ROW_PITCH / 3 / MM_PER_INCH * 200
+
+
+def test_a_page_laid_a_row_or_a_cell_off_is_told(rows: PreparedTemplate) -> None:
+    landmarks = rows.landmarks
+    assert landmarks is not None and len(landmarks.aliases)
+    scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, Severity(noise=8), 0)
+    size, ink = rows.template.registered_size, landmarks.layout.ink
+    for x, y, is_told in (
+        (0, 0, False),
+        (0, ROW_PITCH, True),
+        (0, -ROW_PITCH, True),
+        (7, 0, True),
+        (-7, 0, True),
+    ):
+        to_scan = scan.homography @ shifting(x / MM_PER_INCH * 200, y / MM_PER_INCH * 200)
+        lead = measure_lead(warp_picture(scan.image, to_scan, size, paper=255), ink, landmarks.aliases)
+        assert (lead < 0) if is_told else (lead > 0.6), (x, y)
+
+
+def test_a_page_that_may_as_well_lie_a_row_off_is_not_read(drawn: Path) -> None:
+    path = build.draw_rows(drawn / "unlabelled.png", ROW_FIELDS, labels=False)
+    prepared = prepare_template(make_template("unlabelled", path, ROW_FIELDS))
+    sheet = build.lay_sheet(prepared.template)
+    scan = scan_sheet(sheet, build.SHEET_DPI, Severity(noise=5), np.random.default_rng(0))
+    # Without its title and its last row: the other rows fit as well where they are as one row below.
+    covered = scan.image.copy()
+    covered[:280], covered[1340:] = 255, 255
+    found = refuse(covered, prepared)
+    assert found.kind == "poor_registration"
+    assert "better there than where its rows or cells repeat" in found.reason
 
 
 def test_an_empty_sheet_is_a_blank_page(letter: PreparedTemplate) -> None:
@@ -190,13 +270,13 @@ def test_a_page_of_another_form_is_unmatched_and_says_so(
     assert "\n" not in found.reason and "another form" in found.reason
 
 
+@pytest.mark.slow
 def test_of_two_forms_that_differ_in_one_digit_the_right_one_is_chosen(drawn: Path) -> None:
     templates = [make_template(f"form {n}", drawn / f"sibling_{n}.png", LETTER_FIELDS) for n in (1, 2)]
     prepared = [prepare_template(template) for template in templates]
     for template in templates:
         scan = build.scan_filled(build.lay_sheet(template), template, MEDIUM, 4)
         assert register(scan.image, *prepared).prepared.template.form == template.form
-        assert register(scan.image, *reversed(prepared)).prepared.template.form == template.form
 
 
 def test_a_crumpled_page_is_poorly_registered_not_read(letter: PreparedTemplate, letter_sheet: Grey) -> None:
@@ -210,6 +290,7 @@ def test_a_crumpled_page_is_poorly_registered_not_read(letter: PreparedTemplate,
     assert found.nearest == "letter"
 
 
+@pytest.mark.slow
 def test_a_residual_above_the_templates_limit_is_poor_registration(
     letter: PreparedTemplate, letter_sheet: Grey
 ) -> None:
@@ -230,6 +311,7 @@ def test_a_field_cut_off_by_the_scanner_is_not_read_as_blank(
     assert "'number' lies off the scan" in found.reason
 
 
+@pytest.mark.slow
 def test_the_same_page_gives_the_same_registration(letter: PreparedTemplate, letter_sheet: Grey) -> None:
     scan = build.scan_filled(letter_sheet, letter.template, MEDIUM, 3)
     once = register(scan.image, letter)
@@ -257,13 +339,13 @@ def test_without_a_reference_the_page_is_scaled_and_nothing_claims_to_be_checked
 
 def test_a_template_that_cannot_be_registered_with_says_what_to_do(drawn: Path) -> None:
     blank = drawn / "blank.png"
-    cv2.imwrite(str(blank), np.full((3508, 2480), 255, np.uint8))
+    cv2.imwrite(str(blank), np.full((351, 248), 255, np.uint8))
     with pytest.raises(IngestError, match="has no reference; name a blank form"):
         prepare_template(make_template("none", None))
     with pytest.raises(IngestError, match="print at 0 places"):
         prepare_template(make_template("white", blank))
     with pytest.raises(IngestError, match="no four equal discs"):
-        prepare_template(make_template("unmarked", drawn / "letter.png", method="markers"))
+        prepare_template(make_template("unmarked", blank, method="markers"))
 
 
 # Real forms and scans.
@@ -321,10 +403,11 @@ def render(path: Path, number: int, dpi: int) -> Grey:
         return np.asarray(bitmap.to_numpy(), dtype=np.uint8).reshape(bitmap.height, bitmap.width).copy()
 
 
+@pytest.mark.slow
 def test_the_cover_is_found_among_the_pages_of_a_shuffled_booklet(forms_root: Path) -> None:
     prepared = prepare_template(booklet(forms_root))
     path = forms_root / "exam-booklets" / "midterm_scan_101.pdf"
-    for number, turns in ((3, 0), (3, 2), (1, 0), (6, 0)):
+    for number, turns in ((3, 2), (1, 0)):
         found = register_page(as_page(np.rot90(render(path, number, 150), turns).copy()), [prepared])
         if number == 3:
             assert isinstance(found, Registration), found
@@ -357,6 +440,7 @@ def test_of_every_booklet_exactly_the_covers_are_found(forms_root: Path, name: s
     assert covers == COVERS[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_form_that_has_changed_since_is_registered_by_the_print_it_kept(
     forms_root: Path, number: int
@@ -381,15 +465,13 @@ def test_a_form_that_has_changed_since_is_registered_by_the_print_it_kept(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("severity", [MEDIUM, HEAVY], ids=["medium", "heavy"])
-def test_hundreds_of_real_forms_are_never_confused_nor_misplaced(
-    forms_root: Path, severity: Severity
-) -> None:
+def test_many_real_forms_are_never_confused_nor_misplaced(forms_root: Path, severity: Severity) -> None:
     templates = [booklet(forms_root), *marked_forms(forms_root)]
     prepared = [prepare_template(template) for template in templates]
     rejected = 0
     for template in templates:
         sheet = build.lay_sheet(template)
-        for seed in range(50):
+        for seed in range(12):
             scan = build.scan_filled(sheet, template, severity, 1, seed)
             found = register_page(as_page(scan.image), prepared)
             if isinstance(found, Unregistered):
@@ -398,9 +480,10 @@ def test_hundreds_of_real_forms_are_never_confused_nor_misplaced(
             assert found.prepared.template.form == template.form
             assert found.rotation == -scan.rotation % 360
             assert build.cell_errors(found, scan).max() < HALF_MILLIMETRE_PX
-    assert rejected <= (0 if severity is MEDIUM else 8)
+    assert rejected <= (0 if severity is MEDIUM else 2)
 
 
+@pytest.mark.slow
 def test_one_marked_form_is_not_taken_for_the_other(forms_root: Path) -> None:
     templates = marked_forms(forms_root)
     prepared = [prepare_template(template) for template in templates]
