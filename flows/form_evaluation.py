@@ -22,6 +22,7 @@ from lenet_pipeline.schema import identifier_bytes
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import (
     FIELD_TRUTHS,
+    find_finished_run,
     list_fields,
     list_misread_fields,
     record_field_truths,
@@ -103,6 +104,11 @@ def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
             f"{path} has no column {', '.join(sorted(missing))}; expected {', '.join(TRUTH_COLUMNS)}"
         )
     for row in rows:
+        if None in row or None in row.values():  # a row of more cells than the header, or of fewer
+            raise IngestError(
+                f"{path}, line {rows.line_num}: expected {len(rows.fieldnames or ())} cells, as the header "
+                "has, empty where a field is blank"
+            )
         page = (row.get("page") or "1").strip()
         value = (row["value"] or "").strip()
         if not page.isdecimal() or not (value.isdecimal() or not value) or not row["source"]:
@@ -114,11 +120,10 @@ def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
 
 
 def _latest_run(dataset: str, settings: Settings) -> UUID:
-    runs = run_audit(settings.database, settings.database_wait_s, "runs", {})
-    for row in runs.to_pylist():
-        if row["dataset"] == dataset and row["finished_at"] is not None:
-            return UUID(str(row["scoring_run_id"]))
-    raise WarehouseError(f"{dataset} is not scored yet; run `lenet score {dataset}` first")
+    run = find_finished_run(settings.database, settings.database_wait_s, dataset)
+    if run is None:
+        raise WarehouseError(f"{dataset} is not scored yet; run `lenet score {dataset}` first")
+    return run
 
 
 def _match(

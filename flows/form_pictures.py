@@ -11,7 +11,7 @@ from PIL import Image
 
 from flows.models import find_version, open_registry
 from lenet_pipeline.engine import Engine, Scores
-from lenet_pipeline.errors import IngestError, UnknownNameError
+from lenet_pipeline.errors import IngestError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.forms.documents import PageLimits, inspect_document, read_pages
 from lenet_pipeline.forms.drafting import Draft, draft_template
@@ -23,7 +23,7 @@ from lenet_pipeline.forms.references import render_reference
 from lenet_pipeline.forms.registration import Unregistered, register_page
 from lenet_pipeline.forms.template import REGISTERED_DPI, Template
 from lenet_pipeline.forms.values import CellState, FieldValue, read_field_value
-from lenet_pipeline.registry import read_version
+from lenet_pipeline.registry import list_versions, read_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.sources.batch import Reject
 
@@ -36,14 +36,20 @@ def draft_form(
     """Find the cells on a page of a blank form.
 
     Raises:
-        IngestError: the page cannot be read.
+        IngestError: the page cannot be read, or there is no box on it.
     """
     page = _read_page(blank, number, settings)
     resolution = dpi or page.dpi or _ASSUMED_DPI
     reference = None if filled else blank.name
-    return draft_template(
+    draft = draft_template(
         page.image, resolution, form=form, reference=reference, reference_page=number, filled=filled
     )
+    if not draft.fields:
+        raise IngestError(
+            f"no box or row of cells was found on page {number} of {blank} at {resolution:g} dpi; if there "
+            "is one, give its true --dpi, another --page, or --filled where something is written in it"
+        )
+    return draft
 
 
 def draw_form(
@@ -51,10 +57,11 @@ def draw_form(
 ) -> Image.Image:
     """Draw a template on its blank form, or on a page with what a model reads in its cells.
 
-    Where there is no such model yet, the cells are drawn with what is ink and what is not.
+    Where no model is trained yet, the cells are drawn with what is ink and what is not.
 
     Raises:
         IngestError: the page cannot be read, or does not fit the template.
+        UnknownNameError: there are models, and none of this name.
     """
     if scan is None:
         cells, fields = outline_template(template)
@@ -105,15 +112,12 @@ def _read_page(path: Path, number: int, settings: Settings) -> Page:
 
 
 def _score(readings: Sequence[CellReading], model: str, settings: Settings) -> Scores | None:
-    """Score the cells that hold ink, in order; None where there is no such model, or nothing to score."""
+    """Score the cells that hold ink, in order; None where no model is trained yet, or nothing to score."""
     images = [reading.image for reading in readings if reading.image is not None]
-    if not images:
-        return None
     registry = open_registry(settings)
-    try:
-        resolved = read_version(registry, find_version(registry, model))
-    except UnknownNameError:
+    if not images or not list_versions(registry):
         return None
+    resolved = read_version(registry, find_version(registry, model))
     return Engine(resolved.model).score(np.stack(images))
 
 

@@ -22,7 +22,7 @@ def _real_data(folder: str, name: str) -> Path:
     return base / folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mnist_root() -> Path:
     """The folder of the real MNIST files."""
     return _real_data("mnist", "MNIST")
@@ -32,3 +32,9 @@ def mnist_root() -> Path:
 def hwd1000() -> Path:
     """The folder of the 1,000 drawn digits, black on white."""
     return _real_data("hwd1000", "hwd1000")
+
+
+@pytest.fixture(scope="session")
+def forms_root() -> Path:
+    """The folder of the real scanned forms and blank forms."""
+    return _real_data("forms", "forms")

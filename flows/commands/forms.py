@@ -10,6 +10,7 @@ import typer
 from flows.command import command
 from flows.output import Format, FormatOption, OutputOption, console, print_rows
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.files import written_whole
 from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,16 +49,19 @@ def draft_command(
     """
     from flows.form_pictures import draft_form
 
+    if output is not None and output.exists():
+        raise IngestError(f"{output} is there already and may be edited; name another file")
     draft = draft_form(blank, page, form or blank.stem, dpi, filled, settings)
     if output is None:
         typer.echo(draft.text, nl=False)
         return
-    if output.exists():
-        raise IngestError(f"{output} is there already and may be edited; name another file")
-    output.write_text(draft.text, encoding="utf-8")
+    with written_whole(output) as temporary:
+        temporary.write_text(draft.text, encoding="utf-8")
     console.print(
         f"{output}: {len(draft.fields)} fields found, {len(draft.suggestions)} boxes suggested in comments",
         highlight=False,
+        soft_wrap=True,
+        markup=False,
     )
 
 

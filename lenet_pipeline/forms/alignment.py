@@ -19,7 +19,7 @@ from lenet_pipeline.forms.homographies import (
 )
 from lenet_pipeline.forms.layouts import LAYOUT_DPI, Layout, find_layout
 from lenet_pipeline.forms.light import flatten_light, soften_print
-from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.prepared_template import (
     COARSE_DPI,
     OVERVIEW_REACH,
@@ -40,8 +40,8 @@ _FINE_REACHES = (5, 5)  # pixels at REGISTERED_DPI
 _DISPLACED_REACH = 8  # pixels at COARSE_DPI
 _DISPLACED_PX = 2.0  # at COARSE_DPI
 _FEWEST_DISPLACED = 3  # chance finds that many elsewhere
-_AROUND_MM = 15.0  # print so near is bent with its neighbours
-_FEWEST_AROUND = 2
+_NEAR_FIELDS = 0.2  # as much as elsewhere counts what is off near fields, where digits are taken for print
+_NEIGHBOURS = 5  # what bent paper moves alike
 _LONGER = 1.1  # how much longer or wider than its template a page may be that is only scaled
 _REDUCED_FROM = 1.75  # scan pixels to a registered one, from where on averaging loses nothing
 
@@ -167,25 +167,29 @@ def _measure_displaced(view: Grey, places: PrintPlaces) -> float:
     found = measured.is_found
     is_off = found & (np.hypot(*measured.shifts.T) > _DISPLACED_PX)
     is_off[found] &= _is_shared(places.middles[found], measured.shifts[found])
+    near = found & places.is_near_field
     shares = [
-        float(is_off[part].sum()) / float(part.sum())
-        for part in (found, found & places.is_near_field)
+        weight * float(is_off[part].sum()) / float(part.sum())
+        for part, weight in ((found, 1.0), (near, _NEAR_FIELDS))
         if is_off[part].sum() >= _FEWEST_DISPLACED
     ]
     return max(shares, default=0.0)
 
 
 def _is_shared(middles: NDArray[np.float64], shifts: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell of each place whether most of the print around it is as far off.
+    """Tell of each place whether the print around it is as far off.
 
-    Paper bends smoothly; where the print around is not off alike, writing or chance was taken for print.
+    Paper bends smoothly; where the print around is not off alike, writing or chance was taken for print: the
+    stroke of a digit for the edge of its box.
     Takes middles and shifts as float64 (n, 2), pixels at COARSE_DPI.
     """
+    if len(middles) <= _NEIGHBOURS:
+        return np.zeros(len(middles), dtype=bool)
     apart = np.hypot(*np.moveaxis(middles[:, None] - middles[None], 2, 0))
-    around = (apart < _AROUND_MM / MM_PER_INCH * COARSE_DPI) & ~np.eye(len(middles), dtype=bool)
-    alike = np.hypot(*np.moveaxis(shifts[:, None] - shifts[None], 2, 0)) <= _DISPLACED_PX
-    counts = around.sum(axis=1)
-    shared: NDArray[np.bool_] = (counts >= _FEWEST_AROUND) & (2 * (around & alike).sum(axis=1) > counts)
+    np.fill_diagonal(apart, np.inf)
+    nearest = np.argpartition(apart, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
+    usual = np.median(shifts[nearest], axis=1)
+    shared: NDArray[np.bool_] = np.hypot(*(shifts - usual).T) <= _DISPLACED_PX
     return shared
 
 

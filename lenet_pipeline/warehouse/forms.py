@@ -210,3 +210,15 @@ def list_misread_fields(database: Path, wait_s: float, scoring_run_id: UUID) -> 
     with reading(database, wait_s) as connection:
         values = {"scoring_run_id": str(scoring_run_id)}
         return ask_statement(connection, "load/list_misread_fields.sql", values)
+
+
+def find_finished_run(database: Path, wait_s: float, dataset: str) -> UUID | None:
+    """Return the newest finished run over a dataset; None where there is none yet.
+
+    Raises:
+        WarehouseError: there is no database yet, or it cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        rows = ask_statement(connection, "load/find_finished_run.sql", {"dataset": dataset}).to_pylist()
+    return UUID(rows[0]["scoring_run_id"]) if rows else None

@@ -18,13 +18,14 @@
 -- column digit_id: the digit, null where the cell is blank
 with
 
+-- As a list: of a fixed-size array that a left join leaves null in most rows, DuckDB 2.0 returns garbage.
 run_predictions as (
     select
         predictions.digit_id,
         predictions.label,
         predictions.confidence,
         predictions.not_a_digit,
-        predictions.probabilities
+        cast(predictions.probabilities as float[]) as probabilities
     from predictions
     inner join scoring_run_shards using (shard_score_id)
     where scoring_run_shards.scoring_run_id = cast($run as uuid)

@@ -8,10 +8,11 @@ run as (
     where scoring_run_id = $scoring_run_id
 ),
 
+-- As a list: of a fixed-size array that a left join leaves null in most rows, DuckDB 2.0 returns garbage.
 run_predictions as (
     select
         predictions.digit_id,
-        predictions.probabilities,
+        cast(predictions.probabilities as float[]) as probabilities,
         predictions.not_a_digit
     from predictions
     inner join scoring_run_shards using (shard_score_id)

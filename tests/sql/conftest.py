@@ -243,6 +243,12 @@ READINGS: dict[str, list[Reading]] = {
 }
 
 
+@pytest.fixture(scope="session")
+def make_builder() -> Callable[[Path], Builder]:
+    """Return what makes a builder of the database in a folder, new or copied."""
+    return lambda folder: Builder(folder, folder / "home" / "audit.duckdb")
+
+
 @pytest.fixture
 def builder(tmp_path: Path) -> Builder:
     return Builder(tmp_path, tmp_path / "home" / "audit.duckdb")

@@ -1,0 +1,136 @@
+"""Measure how scanned forms are read: ``python -m benchmarks.forms --home DIR --references DIR [PART ...]``.
+
+The home has a model and MNIST's test digits, as ``lenet ingest mnist`` and ``lenet train mnist/train`` leave
+it; it is only read. The references are the folder of the example templates' blank forms. The parts are
+``accuracy``, ``severity``, ``runs``, ``checksum`` and ``speed``; all by default. Prints a table for each,
+writes all figures as JSON with the machine's description, and a plot of the severities beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.forms_pages import limit_threads, read_test_digits
+from lenet_pipeline.forms.scanning import SEVERITIES
+
+if TYPE_CHECKING:
+    from benchmarks.forms_model import Reader
+
+PARTS = ("accuracy", "severity", "runs", "checksum", "speed")
+SURE = 0.9  # the confidence from which a field goes straight through by default
+
+_TEMPLATES = Path(__file__).parent.parent / "examples" / "templates"
+
+
+def main() -> None:
+    """Run the parts that are asked for, and print them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument(
+        "--home", type=Path, required=True, help="the pipeline's home: a model, and mnist/test"
+    )
+    parser.add_argument("--references", type=Path, help="folder of the blank forms of the example templates")
+    parser.add_argument("--model", default="digits@champion")
+    parser.add_argument("--digits", default="mnist/test", help="dataset to write with")
+    parser.add_argument(
+        "--pages", type=float, default=1.0, help="of each part, as a share of its usual number"
+    )
+    parser.add_argument("--processes", type=int, default=2, help="that fill and read; speed has its own")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--severity", choices=list(SEVERITIES), default="medium", help="of the runs' scans")
+    parser.add_argument("--output", type=Path, default=Path("forms.json"))
+    arguments = parser.parse_args()
+    unknown = set(arguments.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
+    limit_threads()
+    from benchmarks.machine import describe_machine
+
+    machine = {**describe_machine(), "model": arguments.model, "digits": arguments.digits}
+    show(f"{name:<30} {value}" for name, value in machine.items())
+    record: dict[str, Any] = {"machine": machine, "seed": arguments.seed}
+    for part in PARTS:
+        if arguments.parts and part not in arguments.parts:
+            continue
+        started = time.perf_counter()
+        record[part], lines = measure(part, arguments)
+        record[f"{part}_seconds"] = time.perf_counter() - started
+        show(["", f"{part} ({record[f'{part}_seconds']:.0f} s)", *lines])
+        arguments.output.write_text(json.dumps(record, indent=1))
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines at once, for those who watch a long run."""
+    for line in lines:
+        print(line, flush=True)  # noqa: T201 - what a benchmark is for
+
+
+def measure(part: str, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    """Measure one part; return its figures as plain values, and as lines."""
+    if part == "speed":
+        from benchmarks import forms_speed
+
+        speed = forms_speed.measure_speed(arguments.home, arguments.digits, arguments.pages, arguments.seed)
+        return forms_speed.speed_record(speed), forms_speed.speed_table(speed)
+    from benchmarks.forms_model import read_model
+
+    reader = read_model(arguments.home, arguments.model, read_test_digits(arguments.home, arguments.digits))
+    measured = {
+        "accuracy": _measure_accuracy,
+        "severity": _measure_severity,
+        "runs": _measure_runs,
+        "checksum": _measure_checksums,
+    }
+    return measured[part](reader, arguments)
+
+
+def _pages(usual: int, arguments: argparse.Namespace) -> int:
+    share: float = arguments.pages
+    return max(1, round(usual * share))
+
+
+def _measure_accuracy(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    from benchmarks import forms_accuracy as accuracy
+
+    templates = accuracy.read_example_templates(_TEMPLATES, arguments.references)
+    pages = _pages(accuracy.PAGES, arguments)
+    figures = accuracy.measure_accuracy(templates, reader, pages, arguments.seed, arguments.processes, SURE)
+    return accuracy.accuracy_record(figures), accuracy.accuracy_table(figures, reader)
+
+
+def _measure_severity(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    from benchmarks import forms_severity as severity
+    from benchmarks.forms_accuracy import read_example_templates
+
+    templates = read_example_templates(_TEMPLATES, arguments.references)
+    pages = _pages(severity.PAGES, arguments)
+    points = severity.measure_severity(templates, reader, pages, arguments.seed, arguments.processes, SURE)
+    severity.plot_severity(points, arguments.output.with_suffix(".png"))
+    return severity.severity_record(points), severity.severity_table(points)
+
+
+def _measure_runs(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    from benchmarks import forms_runs as runs
+
+    pages = _pages(runs.PAGES, arguments)
+    figures, rejected = runs.measure_runs(
+        reader, pages, arguments.seed, arguments.processes, SEVERITIES[arguments.severity]
+    )
+    return runs.runs_record(figures, rejected), runs.runs_table(figures, rejected)
+
+
+def _measure_checksums(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    from benchmarks import forms_checksum as checksum
+
+    pages = _pages(checksum.PAGES, arguments)
+    figures = checksum.measure_checksums(reader, pages, arguments.seed, arguments.processes)
+    return checksum.checksum_record(figures), checksum.checksum_table(figures)
+
+
+if __name__ == "__main__":
+    main()

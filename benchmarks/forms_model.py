@@ -1,0 +1,102 @@
+"""The model that reads filled pages, and how it reads the very images that they are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.forms_pages import ReadPage
+from lenet_pipeline.engine import Engine
+from lenet_pipeline.forms.handwriting import LabelledImages
+from lenet_pipeline.forms.reading import CellReading
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A model of a home, and the digits that pages are written with."""
+
+    engine: Engine
+    digits: LabelledImages
+
+    @cached_property
+    def is_right(self) -> NDArray[np.bool_]:
+        """Tell of each digit to write with whether the model reads its own image rightly, bool (n,)."""
+        labels = self.engine.score(self.digits.images).labels
+        return np.asarray(labels == self.digits.labels)
+
+    def read(self, readings: Sequence[CellReading]) -> NDArray[np.float64]:
+        """Return the probabilities of every reading, float64 (n, 10): NaN where there is no image."""
+        probabilities = np.full((len(readings), 10), np.nan)
+        inked = [index for index, reading in enumerate(readings) if reading.image is not None]
+        if inked:
+            images = np.stack([readings[index].image for index in inked])  # type: ignore[misc]
+            scores = self.engine.score(images).probabilities.astype(np.float64)
+            probabilities[inked] = scores / scores.sum(axis=1, keepdims=True)
+        return probabilities
+
+
+@dataclass
+class Counts:
+    """How the cells of pages were read: counts of cells, and of digits among them."""
+
+    digits: int = 0
+    right: int = 0
+    right_alone: int = 0  # of the images that were written with, read as they are
+    sure_wrong: int = 0
+    blanks: int = 0
+    blanks_as_ink: int = 0
+    ink_as_blank: int = 0
+
+    @property
+    def accuracy_pct(self) -> float:
+        return share_pct(self.right, self.digits)
+
+    @property
+    def accuracy_alone_pct(self) -> float:
+        return share_pct(self.right_alone, self.digits)
+
+    def add(self, page: ReadPage, reader: Reader, sure: float) -> None:
+        """Count the cells of a page that was read; ``sure`` is the confidence from which a digit is."""
+        probabilities = reader.read(page.readings)
+        read = {
+            (one.field, one.position): (one, chances)
+            for one, chances in zip(page.readings, probabilities, strict=True)
+        }
+        for cell in page.written:
+            reading, chances = read.get((cell.field, cell.position), (None, None))
+            state = "blank" if reading is None else reading.state
+            if cell.state == "blank":
+                self.blanks += 1
+                self.blanks_as_ink += state != "blank"
+            if cell.state != "digit" or cell.image is None:
+                continue
+            self.digits += 1
+            self.right_alone += bool(reader.is_right[cell.image])
+            self.ink_as_blank += state == "blank"
+            if state == "digit" and chances is not None:
+                is_right = int(chances.argmax()) == cell.label
+                self.right += is_right
+                self.sure_wrong += not is_right and float(chances.max()) >= sure
+
+
+def share_pct(part: float, whole: float) -> float:
+    """Return a share in per cent; NaN of nothing."""
+    return 100 * part / whole if whole else float("nan")
+
+
+def read_model(home: Path, reference: str, digits: LabelledImages) -> Reader:
+    """Load a model of a home, on the CPU and one thread."""
+    from flows.models import find_version, open_registry
+    from lenet_pipeline.registry import read_version
+    from lenet_pipeline.settings import read_settings
+
+    torch.set_num_threads(1)
+    registry = open_registry(read_settings(home))
+    version = find_version(registry, reference)
+    return Reader(Engine(read_version(registry, version).model, "cpu"), digits)
