@@ -446,7 +446,6 @@ def test_a_new_page_in_the_folder_is_all_that_is_read_and_scored_next(slips: Rea
 
 
 def test_pages_whose_every_field_is_blank_have_blank_values(slips: Read, tmp_path: Path) -> None:
-    """A DuckDB of 2.0 garbles arrays that a left join leaves null in most rows: of blank cells, all."""
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     for number in range(3):
