@@ -59,7 +59,7 @@ def test_lenet5_reads_99_percent_of_mnist_and_the_database_agrees_to_the_image(
 
 
 @pytest.mark.mnist
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_one_model_reads_handwriting_and_print_in_families_it_never_saw(
     mnist_root: Path, hwd1000: Path, home: Path
