@@ -15,6 +15,7 @@ from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from flows.form_evaluation import FormEvaluation
+    from lenet_pipeline.forms.template import Template
 
 forms_app = typer.Typer(no_args_is_help=True, help="Templates of forms: draft, show, fill, evaluate.")
 
@@ -75,7 +76,8 @@ def show_command(
     references: ReferencesOption = None,
     model: Annotated[str, typer.Option(help="Model version that reads")] = "digits@champion",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="PNG to write; beside you if not given")
+        Path | None,
+        typer.Option("--output", "-o", help="PNG to write; in plots/ of the home if not given"),
     ] = None,
 ) -> None:
     """Draw every field, cell and reading on the registered page: how a person checks a template."""
@@ -83,9 +85,18 @@ def show_command(
     from lenet_pipeline.forms.template_file import read_template
 
     read = read_template(template, references)
-    path = output or Path(f"{(scan or template).stem}-{page}.png" if scan else f"{template.stem}.png")
+    name = f"{scan.stem}-{page}" if scan else f"{template.stem}-template"
+    path = output or settings.plots / f"{name}.png"
+    if path.exists() and any(path.samefile(read_from) for read_from in _files_of(read, scan)):
+        raise IngestError(f"{path} is what the picture is drawn from; name another file with --output")
     save_picture(draw_form(read, scan, page, model, settings), path)
     console.print(f"{path}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _files_of(template: Template, scan: Path | None) -> list[Path]:
+    """Return the files that a picture is drawn from."""
+    reference = [template.reference.path] if template.reference else []
+    return [*reference, *([scan] if scan else [])]
 
 
 @forms_app.command("schema", epilog="Example: lenet forms schema > template.schema.json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from lenet_pipeline.forms.rules import AcrossRule, SumRule
 from lenet_pipeline.forms.template_content import TemplateContent
 from lenet_pipeline.forms.values import CellState, FieldValue, apply_across_rules, read_field_value
 from lenet_pipeline.schema import FIELD_VALUES, identifier_bytes
@@ -42,11 +43,25 @@ def assemble_pages(cells: pa.Table, templates: Mapping[str, TemplateContent]) ->
         rows = list(page_rows)
         content = templates[rows[0]["template"]]
         found = dict(_field_values(rows, content))
-        values += [_value_row(page_id, field_id, value) for (field_id, _), value in found.items()]
-        by_name = {name: value for (_, name), value in found.items()}
-        failures += [(identifier_bytes(page_id), rule) for rule in apply_across_rules(content.rules, by_name)]
+        broken = apply_across_rules(content.rules, {name: value for (_, name), value in found.items()})
+        failures += [(identifier_bytes(page_id), rule) for rule in broken]
+        doubts = _doubts_by_field([rule for rule in content.rules if rule.name in broken])
+        values += [
+            _value_row(page_id, field_id, replace(value, reasons=(*value.reasons, *doubts.get(name, ()))))
+            for (field_id, name), value in found.items()
+        ]
         pages += 1
     return AssembledPages(pa.Table.from_pylist(values, schema=FIELD_VALUES), tuple(failures), pages)
+
+
+def _doubts_by_field(broken: Sequence[AcrossRule]) -> dict[str, list[str]]:
+    """Return why to look at fields whose values do not fit together: which of them is wrong, nobody knows."""
+    doubts: dict[str, list[str]] = {}
+    for rule in broken:
+        names = (*rule.of, rule.equals) if isinstance(rule, SumRule) else getattr(rule, "fields", ())
+        for name in names:
+            doubts.setdefault(name, []).append(f"rule_failed: {rule.name}")
+    return doubts
 
 
 def _field_values(

@@ -5,7 +5,7 @@
 -- column source: the document
 -- column copy: which copy of its forms, from 1
 -- column pages: pages of that copy that were read
--- column is_doubtful: whether a person should look at any of its fields
+-- column is_doubtful: whether a rule or a cell speaks against any of its values, however sure
 -- column least_confidence: confidence of its least sure value, 0 to 1
 -- column source_sha256: sha256 of the document's bytes
 -- column field: a column of its own for each field of the templates

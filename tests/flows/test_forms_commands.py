@@ -136,16 +136,24 @@ def test_a_template_is_shown_on_its_blank_form_and_a_scan_with_what_is_read(
 ) -> None:
     shown = lenet("forms", "show", str(demo_form.template))
     assert (shown.returncode, shown.stderr) == (0, "")
-    with Image.open(inside / "delivery-note.png") as picture:
+    with Image.open(settings.plots / "delivery-note-template.png") as picture:
         assert min(picture.size) > 1600  # A4 at 200 dpi, and a line above it
     scan = scans(slips)[0]
     read = lenet("forms", "show", str(template), str(scan))
     assert read.returncode == 0, read.stderr
-    assert read.stdout.strip() == f"{scan.stem}-1.png"
-    with Image.open(inside / f"{scan.stem}-1.png") as picture, Image.open(scan) as before:
+    assert read.stdout.strip() == str(settings.plots / f"{scan.stem}-1.png")
+    with Image.open(settings.plots / f"{scan.stem}-1.png") as picture, Image.open(scan) as before:
         drawn = np.asarray(picture.convert("RGB"))
         assert drawn.shape[1] >= before.width
         assert (drawn.max(axis=2) - drawn.min(axis=2)).max() > 100  # in colour: cells and readings
+
+
+def test_a_picture_never_takes_the_place_of_what_it_is_drawn_from(lenet: Run, demo_form: DemoForm) -> None:
+    before = demo_form.blank.read_bytes()
+    result = lenet("forms", "show", str(demo_form.template), "--output", str(demo_form.blank))
+    assert result.returncode == 1
+    assert "is what the picture is drawn from; name another file" in result.stderr
+    assert demo_form.blank.read_bytes() == before
 
 
 def test_a_scan_is_shown_before_any_model_is_trained(
