@@ -89,9 +89,6 @@ def fill_forms(
 
 def _fill_parts(job: FillJob, parts: Sequence[range], processes: int) -> Iterator[list[FilledFile]]:
     fill = partial(_fill_part, job=job)
-    if not processes:
-        yield from map(fill, parts)
-        return
     with closing(work_in_processes(fill, iter(parts), processes)) as done_parts:
         for done in done_parts:
             yield done.get()

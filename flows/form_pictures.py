@@ -22,7 +22,7 @@ from lenet_pipeline.forms.reading import CellReading, read_cells
 from lenet_pipeline.forms.references import render_reference
 from lenet_pipeline.forms.registration import Unregistered, register_page
 from lenet_pipeline.forms.template import REGISTERED_DPI, Template
-from lenet_pipeline.forms.values import CellState, FieldValue, read_field_value
+from lenet_pipeline.forms.values import CellState, FieldValue, read_field_value, sum_to_one
 from lenet_pipeline.registry import list_versions, read_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.sources.batch import Reject
@@ -93,13 +93,18 @@ def save_picture(picture: Image.Image, path: Path) -> None:
         raise IngestError(f"cannot write the picture {path}: {describe_os_error(exc)}") from exc
 
 
+def page_limits(settings: Settings) -> PageLimits:
+    """Return the limits that documents are opened with."""
+    return PageLimits(settings.image_max_bytes, settings.image_max_pixels, settings.form_max_pages)
+
+
 def _read_page(path: Path, number: int, settings: Settings) -> Page:
     """Read one page of a document.
 
     Raises:
         IngestError: it cannot be read, or the document has no such page.
     """
-    limits = PageLimits(settings.image_max_bytes, settings.image_max_pixels, settings.form_max_pages)
+    limits = page_limits(settings)
     document = inspect_document(path, limits)
     if isinstance(document, Reject):
         raise IngestError(f"{document.source}: {document.reason}")
@@ -132,15 +137,14 @@ def _with_readings(
         cell = DrawnCell(reading.field, reading.position, reading.box, reading.state)
         probabilities = None
         if reading.image is not None and scores is not None:
-            probabilities = scores.probabilities[scored].astype(np.float64)
+            probabilities = sum_to_one(scores.probabilities[scored])
             label, confidence = int(scores.labels[scored]), float(scores.confidences[scored])
             scored += 1
             if reading.state == "digit":
                 cell = replace(cell, text=str(label), confidence=confidence)
         drawn.append(cell)
         if reading.state != "digit" or probabilities is not None:
-            known = None if probabilities is None else probabilities / probabilities.sum()
-            states[reading.field].append(CellState(reading.position, reading.state, known))
+            states[reading.field].append(CellState(reading.position, reading.state, probabilities))
     _, outlines = outline_template(template)
     if scores is None:
         return drawn, outlines

@@ -16,6 +16,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
 
+from flows.form_pictures import page_limits
 from flows.ingest import append_to_dataset, default_dataset, record_rejects, refuse_too_many_rejects
 from flows.progress import progress_bar
 from lenet_pipeline.errors import IngestError
@@ -116,7 +117,7 @@ def store_forms(
     """Read documents page by page and store what is found, some hundred pages at a time."""
     _require_different(templates)
     record_templates(settings.database, settings.database_wait_s, [_record(t, settings) for t in templates])
-    limits = PageLimits(settings.image_max_bytes, settings.image_max_pixels, settings.form_max_pages)
+    limits = page_limits(settings)
     job = FormJob(
         dataset, tuple(templates), fingerprint_parts(sorted(t.fingerprint for t in templates)), limits
     )
@@ -232,9 +233,6 @@ _COUNTED = {
 def _read_parts(job: FormJob, parts: Sequence[PagePart], processes: int) -> Iterator[ReadPart]:
     """Yield what each part gave, in order; read here where there are no processes to share the work."""
     read = partial(read_part, job=job)
-    if not processes:
-        yield from map(read, parts)
-        return
     with closing(work_in_processes(read, iter(parts), processes)) as done_parts:
         for done in done_parts:
             yield done.result if isinstance(done.result, ReadPart) else _read_one_by_one(job, done)

@@ -56,8 +56,11 @@ def work_in_processes(
         work: a function of a module, or a partial of one. Processes import the main module again, which
             must bear that.
         parts: each is sent to a process, and its result back.
-        processes: how many.
+        processes: how many; with 0 the work is done here, where a crash is everybody's.
     """
+    if not processes:
+        yield from (Done(part, _try(work, part)) for part in parts)
+        return
     with ExitStack() as ends:
         busy: deque[tuple[Connection, Part]] = deque()
 
@@ -102,10 +105,15 @@ def _work(connection: Connection, work: Callable[[Part], Result]) -> None:
 
 
 def _attempt(work: Callable[[Part], Result], part: Part) -> Result | Exception:
+    result = _try(work, part)
+    return _portable(result) if isinstance(result, Exception) else result
+
+
+def _try(work: Callable[[Part], Result], part: Part) -> Result | Exception:
     try:
         return work(part)
     except Exception as exc:  # noqa: BLE001  # it is raised again where the part came from
-        return _portable(exc)
+        return exc
 
 
 def _portable(error: Exception) -> Exception:

@@ -8,13 +8,17 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from lenet_pipeline.forms.rules import AcrossRule, SumRule
 from lenet_pipeline.forms.template_content import TemplateContent
-from lenet_pipeline.forms.values import CellState, FieldValue, apply_across_rules, read_field_value
+from lenet_pipeline.forms.values import (
+    CellState,
+    FieldValue,
+    apply_across_rules,
+    read_field_value,
+    sum_to_one,
+)
 from lenet_pipeline.schema import FIELD_VALUES, identifier_bytes
 
 Row = dict[str, Any]
@@ -75,14 +79,8 @@ def _field_values(
 
 def _cell_state(cell: Row) -> CellState:
     probabilities = cell["probabilities"]
-    known = None if probabilities is None else _exactly_one(np.asarray(probabilities, np.float64))
+    known = None if probabilities is None else sum_to_one(probabilities)
     return CellState(cell["position"], cell["state"], known, cell["not_a_digit"])
-
-
-def _exactly_one(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Divide by the sum: stored as float32, probabilities add up to one only within 1e-5."""
-    scaled: NDArray[np.float64] = probabilities / probabilities.sum()
-    return scaled
 
 
 def _value_row(page_id: str, field_id: str, value: FieldValue) -> Row:

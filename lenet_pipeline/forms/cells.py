@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.forms.ink import Floats, Line
 from lenet_pipeline.forms.page import MM_PER_INCH
-from lenet_pipeline.forms.template import REGISTERED_DPI, Cells, Field
+from lenet_pipeline.forms.template import REGISTERED_DPI, Field
 
 Places = NDArray[np.float64]  # (n, 4): left, top, right and bottom
 Sums = NDArray[np.float64]
@@ -76,7 +76,7 @@ class RefinedCells:
 
 def template_places(field: Field) -> Places:
     """Return where the template puts a field's cells, or its one box."""
-    rectangles = field.place.rectangles() if isinstance(field.place, Cells) else (field.place.place,)
+    rectangles = field.place.rectangles()
     return np.array([rectangle.pixels() for rectangle in rectangles], dtype=np.float64)
 
 

@@ -82,11 +82,9 @@ def outline_template(template: Template) -> tuple[list[DrawnCell], list[DrawnFie
     """
     cells, fields = [], []
     for field in template.fields:
-        place = field.place
-        places = place.rectangles() if isinstance(place, Cells) else (place.place,)
-        boxes = [_pixel_box(rectangle) for rectangle in places]
+        boxes = [_pixel_box(rectangle) for rectangle in field.place.rectangles()]
         fields.append(DrawnField(field.name, _around(boxes)))
-        if isinstance(place, Cells):
+        if isinstance(field.place, Cells):
             cells += [DrawnCell(field.name, n, box, "blank") for n, box in enumerate(boxes)]
     return cells, fields
 

@@ -28,7 +28,7 @@ from lenet_pipeline.forms.scanning import (
     move_points,
     scan_sheet,
 )
-from lenet_pipeline.forms.template import REGISTERED_DPI, Cells, Template
+from lenet_pipeline.forms.template import REGISTERED_DPI, Template
 
 Corners = NDArray[np.float64]  # (4, 2), x and y of top left, top right, bottom right, bottom left
 
@@ -177,8 +177,7 @@ def _draw_boxes(template: Template, dpi: float) -> Grey:
     paper = np.full((height, width), 255, np.uint8)
     thickness = max(1, round(_LINE_MM * dpi / MM_PER_INCH))
     for field in template.fields:
-        place = field.place
-        for rectangle in place.rectangles() if isinstance(place, Cells) else (place.place,):
+        for rectangle in field.place.rectangles():
             left, top, right, bottom = (round(edge) for edge in rectangle.pixels(dpi))
             cv2.rectangle(paper, (left, top), (right, bottom), (_LINE_GREY,), thickness)
     return paper

@@ -24,7 +24,7 @@ from lenet_pipeline.forms.print_places import (
     saturate_ink,
 )
 from lenet_pipeline.forms.references import render_reference
-from lenet_pipeline.forms.template import REGISTERED_DPI, Cells, Rectangle, Template
+from lenet_pipeline.forms.template import REGISTERED_DPI, Rectangle, Template
 
 OVERVIEW_REACH = 30  # pixels at LAYOUT_DPI: 15 mm, a row or two of boxes
 COARSE_DPI = 100
@@ -127,11 +127,7 @@ def _near_fields(template: Template) -> Grey:
 
 def field_places(template: Template) -> tuple[Rectangle, ...]:
     """Return all cells and writing boxes of a template, in millimetres."""
-    return tuple(
-        place
-        for field in template.fields
-        for place in (field.place.rectangles() if isinstance(field.place, Cells) else (field.place.place,))
-    )
+    return tuple(place for field in template.fields for place in field.place.rectangles())
 
 
 def _find_landmarks(reference: Grey, near: Grey) -> Landmarks:

@@ -26,7 +26,7 @@ from lenet_pipeline.forms.candidates import (
 from lenet_pipeline.forms.homographies import Homography, map_points, quarter_turns
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey, Page
 from lenet_pipeline.forms.prepared_template import PreparedTemplate, prepare_template
-from lenet_pipeline.forms.template import REGISTERED_DPI, Cells
+from lenet_pipeline.forms.template import REGISTERED_DPI
 
 __all__ = ["PreparedTemplate", "Registration", "Unregistered", "prepare_template", "register_page"]
 
@@ -136,7 +136,7 @@ def _field_off_scan(scan: Scan, candidate: Candidate) -> str | None:
     template = candidate.prepared.template
     slack = _OFF_SCAN_MM / MM_PER_INCH * REGISTERED_DPI * scan.expected_scale(template)
     for field in template.fields:
-        places = field.place.rectangles() if isinstance(field.place, Cells) else (field.place.place,)
+        places = field.place.rectangles()
         edges = np.array([place.pixels() for place in places])
         corners = np.concatenate([edges[:, [0, 1]], edges[:, [2, 1]], edges[:, [2, 3]], edges[:, [0, 3]]])
         points = map_points(candidate.alignment.to_scan, corners)

@@ -68,6 +68,10 @@ class WritingBox:
     fewest: int
     most: int
 
+    def rectangles(self) -> tuple[Rectangle, ...]:
+        """Return the one place that is written in, as ``Cells.rectangles`` returns its many."""
+        return (self.place,)
+
 
 @dataclass(frozen=True)
 class Field:
@@ -86,8 +90,6 @@ class Field:
     @property
     def outline(self) -> Rectangle:
         """Return the smallest rectangle around all of it."""
-        if isinstance(self.place, WritingBox):
-            return self.place.place
         first, last = self.place.rectangles()[0], self.place.rectangles()[-1]
         return Rectangle(first.x, first.y, last.x + last.width - first.x, last.y + last.height - first.y)
 

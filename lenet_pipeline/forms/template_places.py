@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.template import Cells, Field, Rectangle
+from lenet_pipeline.forms.template import Cells, Field
 from lenet_pipeline.forms.yaml_text import Fault
 
 _MOST_PLACES = 4_000  # cells and boxes of one page: 40 by 100 of 5 mm on A4
@@ -41,16 +41,12 @@ def count_places(field: Field) -> int:
     return field.place.columns * field.place.rows if isinstance(field.place, Cells) else 1
 
 
-def _rectangles(field: Field) -> tuple[Rectangle, ...]:
-    return field.place.rectangles() if isinstance(field.place, Cells) else (field.place.place,)
-
-
 def _corners(field: Field) -> Places:
-    return np.array([(r.x, r.y, r.x + r.width, r.y + r.height) for r in _rectangles(field)])
+    return np.array([(r.x, r.y, r.x + r.width, r.y + r.height) for r in field.place.rectangles()])
 
 
 def _one_field_faults(line: int, field: Field, width: float, height: float) -> list[Fault]:
-    first = _rectangles(field)[0]
+    first = field.place.rectangles()[0]
     if min(first.width, first.height) < _LEAST_SIDE_MM:
         reason = (
             f"{field.name} is {first.width:.2f} x {first.height:.2f} mm, too small to write a digit in; "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lenet_pipeline.forms.decoding import MOST_TRIED, Decoded, decode
 from lenet_pipeline.forms.rules import AcrossRule, Length, Rule
@@ -127,6 +127,13 @@ def read_field_value(field: Field, cells: Sequence[CellState], most_tried: int =
     if len(digits) < len(written):
         return _unreadable(field, written, gaps)
     return _readable(field, decode(np.stack(digits), _rules(field), most_tried), gaps)
+
+
+def sum_to_one(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Divide stored probabilities by their sum: as float32 they add up to one only within 1e-5."""
+    exact = np.asarray(probabilities, np.float64)
+    scaled: NDArray[np.float64] = exact / exact.sum()
+    return scaled
 
 
 def apply_across_rules(rules: Sequence[AcrossRule], values: Mapping[str, FieldValue]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -104,12 +104,7 @@ def _print_parts(
     print_part: _PrintPart, parts: Iterator[_Part], processes: int, advance: Callable[[int], None]
 ) -> Iterator[pa.Table]:
     """Yield the table of every part, in order, computed by so many processes."""
-    printed: Generator[Done[_Part, pa.Table], None, None]
-    if processes > 1:
-        printed = work_in_processes(print_part, parts, processes)
-    else:
-        printed = (Done(part, print_part(part)) for part in parts)
-    with closing(printed):
+    with closing(work_in_processes(print_part, parts, processes if processes > 1 else 0)) as printed:
         for done in printed:
             yield _table(done)
             advance(len(done.part[1]))

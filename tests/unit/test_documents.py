@@ -36,15 +36,6 @@ from lenet_pipeline.forms.resolution import judge_resolution
 from lenet_pipeline.sources.batch import Reject
 
 LIMITS = PageLimits(max_bytes=10_000_000, max_pixels=50_000_000, max_pages=500)
-FORMS = Path(os.environ.get("LENET_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "forms"
-
-
-@pytest.fixture
-def exam_booklets() -> Path:
-    """The folder of scanned exam booklets."""
-    if not (FORMS / "exam-booklets").exists():
-        pytest.skip("needs the exam booklets; name the folder that has forms/ in LENET_TEST_DATA")
-    return FORMS / "exam-booklets"
 
 
 def inspect(path: Path, limits: PageLimits = LIMITS) -> Document:
@@ -632,8 +623,8 @@ def test_a_folder_named_in_a_list_and_a_named_pipe_are_rejects(tmp_path):
 # --- real scans --------------------------------------------------------------------------------------
 
 
-def test_each_exam_booklet_has_six_pages_at_the_resolution_it_was_scanned_at(exam_booklets):
-    whole = [path for path in list_documents(exam_booklets) if path.match("*scan*.pdf")]
+def test_each_exam_booklet_has_six_pages_at_the_resolution_it_was_scanned_at(forms_root):
+    whole = [path for path in list_documents(forms_root / "exam-booklets") if path.match("*scan*.pdf")]
     whole = [path for path in whole if not path.stem.endswith(("odds", "evens"))]
     assert len(whole) == 7
     for path in whole:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
@@ -174,15 +173,6 @@ def test_a_page_without_boxes_gives_a_draft_that_says_so() -> None:
     assert "No boxes were found" in found.text
 
 
-@pytest.fixture
-def forms_data() -> Path:
-    """The folder of the real forms."""
-    base = Path(os.environ.get("LENET_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    if not (base / "forms").exists():
-        pytest.skip("needs the real forms; name the folder that has forms/ in LENET_TEST_DATA")
-    return base / "forms"
-
-
 def render(path: Path, dpi: float) -> Grey:
     with pdfium.PdfDocument(path) as document:
         return np.array(document[0].render(scale=dpi / 72, grayscale=True).to_pil())
@@ -193,8 +183,8 @@ BOOKLET_ROWS = [(31.5235, 108.6885, 7.38063, 24), (64.6035, 122.0575, 7.7321, 10
 
 
 @pytest.mark.parametrize("dpi", [100, 150, 200, 300])
-def test_the_exam_booklet_has_its_two_rows_to_a_tenth_of_a_millimetre(forms_data: Path, dpi: float) -> None:
-    page = render(forms_data / "exam-booklets" / "midterm1-v2-test.pdf", dpi)
+def test_the_exam_booklet_has_its_two_rows_to_a_tenth_of_a_millimetre(forms_root: Path, dpi: float) -> None:
+    page = render(forms_root / "exam-booklets" / "midterm1-v2-test.pdf", dpi)
     found = draft_template(page, dpi, form="exam-booklet")
     for field, (x, y, pitch, count) in zip(found.fields, BOOKLET_ROWS, strict=True):
         assert field.place.columns == count
@@ -204,8 +194,8 @@ def test_the_exam_booklet_has_its_two_rows_to_a_tenth_of_a_millimetre(forms_data
     assert len(found.suggestions) == 4  # the grades
 
 
-def test_light_grey_cells_within_tables_are_found_and_the_tables_are_not(forms_data: Path) -> None:
-    blanks = forms_data / "blank-templates"
+def test_light_grey_cells_within_tables_are_found_and_the_tables_are_not(forms_root: Path) -> None:
+    blanks = forms_root / "blank-templates"
     sheet = draft_template(render(blanks / "Attendance-sheetLayout.pdf", DPI), DPI, form="a")
     assert sorted(field.place.columns for field in sheet.fields) == [1] * 4 + [7] * 20
     assert sheet.suggestions == ()
@@ -215,8 +205,8 @@ def test_light_grey_cells_within_tables_are_found_and_the_tables_are_not(forms_d
     assert [field.place.columns for field in questions.fields] == [7] + [2] * 12
 
 
-def test_white_and_tinted_cells_of_one_row_are_one_field(forms_data: Path) -> None:
-    with Image.open(forms_data / "answer-sheets" / "reference.png") as image:
+def test_white_and_tinted_cells_of_one_row_are_one_field(forms_root: Path) -> None:
+    with Image.open(forms_root / "answer-sheets" / "reference.png") as image:
         page = np.array(image.convert("L"))
     found = draft_template(page, 300, form="answer-sheet")
     assert [field.place.columns for field in found.fields] == [7, 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
@@ -210,15 +209,6 @@ def test_a_fields_picture_is_a_small_png_with_a_margin() -> None:
 # The real scans. Whether a model reads these images rightly is the business of the flows' tests.
 
 
-@pytest.fixture
-def forms() -> Path:
-    """The folder of real forms."""
-    base = Path(os.environ.get("LENET_TEST_DATA", CHECKOUT.parent / "shared" / "data"))
-    if not (base / "forms").exists():
-        pytest.skip("needs the real forms; name the folder that has forms/ in it in LENET_TEST_DATA")
-    return base / "forms"
-
-
 def pixel_cells(left: float, top: float, side: float, tall: float, count: int, size: Grey) -> Template:
     """Return a template of one row of cells given in pixels."""
     scale = 25.4 / 200
@@ -233,9 +223,9 @@ def pixel_cells(left: float, top: float, side: float, tall: float, count: int, s
     [("student_info_num.jpg", (35.5, 32.3, 101.1, 103.2)), ("student_info.jpg", (941.7, 291.7, 74.8, 76.7))],
 )
 def test_the_strip_of_sixteen_cells_has_ten_digits_and_six_blanks(
-    forms: Path, name: str, place: tuple[float, float, float, float]
+    forms_root: Path, name: str, place: tuple[float, float, float, float]
 ) -> None:
-    picture = cv2.imread(str(forms / "exam-booklets" / name), cv2.IMREAD_GRAYSCALE)
+    picture = cv2.imread(str(forms_root / "exam-booklets" / name), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
     page = cv2.resize(picture, None, fx=2 / 3, fy=2 / 3, interpolation=cv2.INTER_AREA)
     left, top, side, tall = (each * 2 / 3 for each in place)
@@ -244,8 +234,10 @@ def test_the_strip_of_sixteen_cells_has_ten_digits_and_six_blanks(
 
 
 @pytest.mark.parametrize(("name", "expected"), [("success", "d" * 10), ("blank", "b" * 10)])
-def test_the_booklets_ten_cells_are_all_digits_or_all_blank(forms: Path, name: str, expected: str) -> None:
-    path = forms / "exam-booklets" / f"test-auto-parse-scan-{name}.pdf"
+def test_the_booklets_ten_cells_are_all_digits_or_all_blank(
+    forms_root: Path, name: str, expected: str
+) -> None:
+    path = forms_root / "exam-booklets" / f"test-auto-parse-scan-{name}.pdf"
     document = pypdfium2.PdfDocument(path)
     page = document[0].render(scale=200 / 72, grayscale=True).to_numpy().reshape(2200, 1700).copy()
     document.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -38,15 +37,6 @@ ROW_FIELDS = tuple(
     Field(name, Cells(Rectangle(x, 40, 7, 7), 8, 7, 10, ROW_PITCH))
     for name, x in (("left", 20), ("right", 110))
 )
-
-
-@pytest.fixture
-def forms_root() -> Path:
-    """The folder of the real forms and scans."""
-    base = Path(os.environ.get("LENET_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    if not (base / "forms").exists():
-        pytest.skip("needs the real forms; name the folder that has forms/ in LENET_TEST_DATA")
-    return base / "forms"
 
 
 def register(image: Grey, *prepared: PreparedTemplate) -> Registration:

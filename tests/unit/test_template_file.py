@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +35,6 @@ fields:
   - name: a
     {CELLS}
 """
-
-
-@pytest.fixture
-def forms_data() -> Path:
-    """The folder of the real forms."""
-    base = Path(os.environ.get("LENET_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    if not (base / "forms").exists():
-        pytest.skip("needs the real forms; name the folder that has forms/ in LENET_TEST_DATA")
-    return base / "forms"
 
 
 @pytest.fixture
@@ -161,13 +151,13 @@ def test_pixels_are_those_of_the_reference(write: Any, tmp_path: Path) -> None:
     assert place.pitch == pytest.approx(1.95)
 
 
-def test_pixels_of_a_pdf_are_counted_at_a_stated_resolution(write: Any, forms_data: Path) -> None:
+def test_pixels_of_a_pdf_are_counted_at_a_stated_resolution(write: Any, forms_root: Path) -> None:
     text = SMALL.replace(
         "x: 20, y: 30, width: 6, height: 7, pitch: 6.5", "x: 300, y: 60, width: 60, height: 75, pitch: 63"
     )
     for dpi, given in ((200, ""), (300, ", dpi: 300")):
         reference = f"reference: {{file: midterm1-v2-test.pdf{given}}}\nunits: px"
-        template = read_template(write(text.replace("page: A4", reference)), forms_data / "exam-booklets")
+        template = read_template(write(text.replace("page: A4", reference)), forms_root / "exam-booklets")
         assert (template.width, template.height) == (pytest.approx(215.9), pytest.approx(279.4))
         assert template.fields[0].place.first.x == pytest.approx(300 / dpi * 25.4)
 
@@ -455,9 +445,9 @@ def test_a_reference_of_another_shape_or_resolution_is_refused(write: Any, tmp_p
     assert "line 2: the reference does not state its resolution" in unknown
 
 
-def test_a_reference_that_is_no_form_is_refused(write: Any, tmp_path: Path, forms_data: Path) -> None:
+def test_a_reference_that_is_no_form_is_refused(write: Any, tmp_path: Path, forms_root: Path) -> None:
     text = SMALL.replace("page: A4", "reference: {file: blank.pdf, page: 7}")
-    (tmp_path / "blank.pdf").write_bytes((forms_data / "exam-booklets" / "midterm1-v2-test.pdf").read_bytes())
+    (tmp_path / "blank.pdf").write_bytes((forms_root / "exam-booklets" / "midterm1-v2-test.pdf").read_bytes())
     assert "it has 6 pages, counted from 1; correct the page" in fault(write(text))
     (tmp_path / "blank.pdf").write_bytes(b"%PDF-1.4\nnothing")
     assert "line 2: page 7 of the reference" in fault(write(text))
@@ -504,8 +494,8 @@ def test_every_example_has_the_schema_that_editors_use() -> None:
         ("twelve-questions", [7] + [2] * 12),
     ],
 )
-def test_every_example_is_read_with_its_blank_form(forms_data: Path, name: str, digits: list[int]) -> None:
-    template = read_template(EXAMPLES / f"{name}.yaml", forms_data / EXAMPLE_FOLDERS[name])
+def test_every_example_is_read_with_its_blank_form(forms_root: Path, name: str, digits: list[int]) -> None:
+    template = read_template(EXAMPLES / f"{name}.yaml", forms_root / EXAMPLE_FOLDERS[name])
     assert template.form == name
     assert [field.place.columns for field in template.fields] == digits
     assert (template.reference is None) == (name == "student-number-strip")
