@@ -66,40 +66,48 @@ def work_in_processes(
 
         def hand_out(worker: Connection) -> None:
             for part in islice(parts, 1):
-                with suppress(OSError):  # a lost process is told of when its result is awaited
-                    worker.send(part)
+                _send(worker, part)
                 busy.append((worker, part))
 
-        for _ in range(processes):
-            hand_out(ends.enter_context(_worker(work)))
+        started = [ends.enter_context(_worker()) for _ in range(processes)]
+        for worker in started:
+            _send(worker, work)
+            hand_out(worker)
         while busy:
             worker, part = busy.popleft()
             result = _receive(worker)
-            is_lost = isinstance(result, ProcessLostError)
-            hand_out(ends.enter_context(_worker(work)) if is_lost else worker)
+            if isinstance(result, ProcessLostError):
+                worker = ends.enter_context(_worker())
+                _send(worker, work)
+            hand_out(worker)
             yield Done(part, result)
 
 
 @contextmanager
-def _worker(work: Callable[[Part], Result]) -> Iterator[Connection]:
-    """Start a process and yield the connection that takes parts and gives their results; end it after."""
+def _worker() -> Iterator[Connection]:
+    """Start a process; yield the connection that takes its work, then parts, and gives results; end it after.
+
+    The work goes through the connection as parts do: as an argument of the process, a large one is waited
+    for without end where the process dies before it has read it.
+    """
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of a flow's threads
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, work), daemon=True)
+    process = context.Process(target=_work, args=(theirs,), daemon=True)
     process.start()
     theirs.close()  # while it is open here too, its process could end unheard
     try:
         yield ours
     finally:
-        process.terminate()
+        process.kill()  # it has nothing to tidy, and what it runs may have taken SIGTERM for itself
         process.join()
         ours.close()
 
 
-def _work(connection: Connection, work: Callable[[Part], Result]) -> None:
+def _work(connection: Connection) -> None:
     """Answer every part that comes with its result, or with what went wrong, until the other end closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     with suppress(EOFError, OSError):
+        work = connection.recv()
         while True:
             connection.send(_attempt(work, connection.recv()))
 
@@ -123,6 +131,11 @@ def _portable(error: Exception) -> Exception:
     except Exception:  # noqa: BLE001  # whatever an exception's own code does
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
+
+
+def _send(worker: Connection, what: object) -> None:
+    with suppress(OSError):  # a lost process is told of when its result is awaited
+        worker.send(what)
 
 
 def _receive(worker: Connection) -> Any:

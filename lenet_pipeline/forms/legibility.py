@@ -26,14 +26,15 @@ _EDGE_MM = 0.3  # around print, where its edges are
 _SMOOTH_PX = 1.0  # so that grain is no edge
 _ONE_DEVIATION = (15.87, 84.13)  # percentiles of a normal distribution, a deviation below and above
 _SPECK_PIXELS = (2, 80)
+_DARKEST = 90  # percentile of print that its darkness is taken from: blur fades thin lines, not thick ones
 _FEWEST_PIXELS = 500  # of print or of bare paper, to measure anything by
 
 
 # Set where reading begins to go wrong (benchmarks/forms.py severity), with room for worn forms.
 _LEAST_CONTRAST = 0.12
-_LEAST_SHARPNESS = 0.12
-_MOST_GRAIN = 0.11
-_MOST_SPECKS = 110.0
+_LEAST_SHARPNESS = 0.17
+_MOST_GRAIN = 0.12
+_MOST_SPECKS = 75.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def make_gauge(reference: Grey, fields: tuple[Field, ...]) -> Gauge | None:
     bare = ~_grown(print_darkness > _DARK / 4, _AWAY_MM) & ~_grown(written, _AWAY_MM)
     if min(solid.sum(), bare.sum()) < _FEWEST_PIXELS:
         return None
-    darkness = float(np.median(print_darkness[solid]))
+    darkness = float(np.percentile(print_darkness[solid], _DARKEST))
     steep, around = _steepness(print_darkness / darkness), _grown(solid, _EDGE_MM)
     edges = around & (steep > np.percentile(steep[around], 75))
     return Gauge(solid, edges, bare, darkness, float(np.median(steep[edges])))
@@ -116,7 +117,7 @@ def make_gauge(reference: Grey, fields: tuple[Field, ...]) -> Gauge | None:
 def measure_legibility(registered: Grey, gauge: Gauge) -> Legibility:
     """Measure how a registered page, uint8 (height, width), shows the print of its form."""
     darkness = _paper_level(registered) - registered.astype(np.float32)
-    dark = max(float(np.median(darkness[gauge.solid])), 1.0)
+    dark = max(float(np.percentile(darkness[gauge.solid], _DARKEST)), 1.0)
     return Legibility(
         contrast=dark / gauge.darkness,
         sharpness=float(np.median(_steepness(darkness / dark)[gauge.edges])) / gauge.steepness,

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from lenet_pipeline.forms.documents import Document, PageLimits, read_pages
-from lenet_pipeline.forms.legibility import Gauge, make_gauge, measure_legibility
 from lenet_pipeline.forms.page import Page
 from lenet_pipeline.forms.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.reading import CellReading, field_picture, locate_in_scan, read_cells
@@ -74,7 +73,7 @@ def read_part(part: PagePart, job: FormJob) -> ReadPart:
             rejects.append(page)
             pages.append(rejected_page(job, part.document, page))
             continue
-        outcome = _register(page, job.templates)
+        outcome = register_page(page, _prepare(job.templates))
         if isinstance(outcome, Unregistered):
             rows = _unregistered_page(job, part.document, page, outcome)
             if rows.page["status"] == "rejected":
@@ -105,29 +104,10 @@ def duplicate_page(rows: PageRows, original: Any) -> PageRows:
     return _without_fields(page)
 
 
-def _register(page: Page, templates: tuple[Template, ...]) -> Registration | Unregistered:
-    """Register a page, and refuse it where it shows its form's print too badly to be read."""
-    outcome = register_page(page, [prepared for prepared, _ in _prepare(templates)])
-    if isinstance(outcome, Unregistered):
-        return outcome
-    template = outcome.prepared.template
-    gauges = {prepared.template.fingerprint: gauge for prepared, gauge in _prepare(templates)}
-    gauge = gauges[template.fingerprint]
-    fault = measure_legibility(outcome.image, gauge).fault if gauge else None
-    if fault is None:
-        return outcome
-    reason = f"the page is form {template.form!r}, but {fault}"
-    return Unregistered("poor_scan", reason, template.form, outcome.residual_px, outcome.score)
-
-
 @functools.lru_cache(maxsize=1)
-def _prepare(templates: tuple[Template, ...]) -> list[tuple[PreparedTemplate, Gauge | None]]:
+def _prepare(templates: tuple[Template, ...]) -> list[PreparedTemplate]:
     cv2.setNumThreads(1)  # the cores are shared out among processes already
-    prepared = [prepare_template(template) for template in templates]
-    return [
-        (one, None if one.reference is None else make_gauge(one.reference, one.template.fields))
-        for one in prepared
-    ]
+    return [prepare_template(template) for template in templates]
 
 
 def _page_id_bytes(dataset: str, source_sha256: str, number: int, read_with: str) -> bytes:

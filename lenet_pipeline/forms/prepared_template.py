@@ -13,6 +13,7 @@ from lenet_pipeline.forms.aliases import Aliases, find_aliases
 from lenet_pipeline.forms.features import FEATURE_DPI, FeatureKind, Features, find_features
 from lenet_pipeline.forms.homographies import half_turn, reduce_picture, scaling, shifting, warp_picture
 from lenet_pipeline.forms.layouts import LAYOUT_DPI, Layout, find_layout
+from lenet_pipeline.forms.legibility import Gauge, make_gauge
 from lenet_pipeline.forms.light import flatten_light, soften_print
 from lenet_pipeline.forms.markers import Markers, find_markers
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
@@ -61,16 +62,17 @@ class Landmarks:
 class PreparedTemplate:
     """A template with its blank form.
 
-    ``reference`` is uint8 and ``ink`` its print, bool, both of the size of the registered page; they and
-    ``landmarks`` are None where the template has no reference. ``bilevel`` are the landmarks of what
-    scanners that know only ink and paper leave of the form; None where that is all of it.
+    ``reference`` is uint8, of the size of the registered page; it and ``landmarks`` are None where the
+    template has no reference. ``bilevel`` are the landmarks of what
+    scanners that know only ink and paper leave of the form; None where that is all of it. ``gauge`` is what
+    tells a scan too bad to be read; None where the form has too little print for that.
     """
 
     template: Template
     reference: Grey | None
-    ink: NDArray[np.bool_] | None
     landmarks: Landmarks | None
     bilevel: Landmarks | None = None
+    gauge: Gauge | None = None
 
 
 def prepare_template(template: Template) -> PreparedTemplate:
@@ -88,7 +90,7 @@ def prepare_template(template: Template) -> PreparedTemplate:
                 f"template {template.form!r} registers by {template.registration} and has no reference; "
                 "name a blank form under 'reference', or set 'registration: scale'"
             )
-        return PreparedTemplate(template, None, None, None)
+        return PreparedTemplate(template, None, None)
     reference = _register_reference(large, template)
     near = _near_fields(template)
     landmarks = _find_landmarks(reference, near)
@@ -99,7 +101,8 @@ def prepare_template(template: Template) -> PreparedTemplate:
     # The pale rims of dark strokes go too; pale boxes are more than that.
     if is_dark.any() and (ink & ~_grow(is_dark)).sum() > _PALE_SHARE * ink.sum():
         bilevel = _find_landmarks(np.where(is_dark, np.uint8(0), np.uint8(255)), near)
-    return PreparedTemplate(template, reference, ink, landmarks, bilevel)
+    gauge = make_gauge(reference, template.fields)
+    return PreparedTemplate(template, reference, landmarks, bilevel, gauge)
 
 
 def _grow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

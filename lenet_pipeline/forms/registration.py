@@ -24,6 +24,7 @@ from lenet_pipeline.forms.candidates import (
     locate_candidates,
 )
 from lenet_pipeline.forms.homographies import Homography, map_points, quarter_turns
+from lenet_pipeline.forms.legibility import measure_legibility
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey, Page
 from lenet_pipeline.forms.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.template import REGISTERED_DPI
@@ -70,12 +71,25 @@ class Unregistered:
 
 
 def register_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration | Unregistered:
-    """Find the template that a page fits, and register it.
+    """Find the template that a page fits, and register it; refuse it where it is too bad to be read.
 
     Args:
         page: turned in any way and of any resolution; ``page.dpi`` is not relied on.
         prepared: the templates it may fit; those that only scale are tried last.
     """
+    found = _lay_page(page, prepared)
+    if isinstance(found, Unregistered) or found.prepared.gauge is None:
+        return found
+    fault = measure_legibility(found.image, found.prepared.gauge).fault
+    if fault is None:
+        return found
+    form = found.prepared.template.form
+    reason = f"the page is form {form!r}, but {fault}"
+    return Unregistered("poor_scan", reason, form, found.residual_px, found.score)
+
+
+def _lay_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration | Unregistered:
+    """Lay a page under the template that it fits, however well it can be read."""
     scan = Scan(page.image)
     tried = [one for one in prepared if one.template.registration != "scale"]
     rounds = [tried]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -117,3 +118,20 @@ def test_only_cores_that_may_be_used_are_counted() -> None:
     finally:
         os.sched_setaffinity(0, allowed)
     assert usable_cores() == len(allowed)
+
+
+class Fatal:
+    """What ends the process that unpickles it."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return os._exit, (4,)
+
+
+def weigh(part: str, _fatal: Fatal, ballast: bytes) -> int:
+    return len(part) + len(ballast)
+
+
+def test_processes_that_die_before_they_read_a_large_job_do_not_keep_it_waiting() -> None:
+    job = functools.partial(weigh, _fatal=Fatal(), ballast=bytes(10_000_000))
+    with closing(work_in_processes(job, iter(["a", "b"]), 1)) as done:
+        assert [type(each.result) for each in done] == [ProcessLostError, ProcessLostError]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,8 +40,13 @@ ROW_FIELDS = tuple(
 )
 
 
+def lay(image: Grey, prepared: Iterable[PreparedTemplate]) -> Registration | Unregistered:
+    """Register a page however badly it can be read: registration holds longer than reading does."""
+    return register_page(as_page(image), [replace(one, gauge=None) for one in prepared])
+
+
 def register(image: Grey, *prepared: PreparedTemplate) -> Registration:
-    found = register_page(as_page(image), prepared)
+    found = lay(image, prepared)
     assert isinstance(found, Registration), found
     return found
 
@@ -184,6 +190,21 @@ def test_rows_of_alike_cells_are_never_registered_a_row_off(
     found = register(scan.image, rows)
     assert found.rotation == -scan.rotation % 360
     assert build.cell_errors(found, scan).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("worse", "reason"),
+    [({"noise": 90}, "too noisy"), ({"blur_px": 6}, "blurred"), ({"speckle": 250}, "specks")],
+    ids=str,
+)
+def test_a_page_that_lies_right_and_shows_too_little_is_refused(
+    rows: PreparedTemplate, worse: dict[str, float], reason: str
+) -> None:
+    scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, Severity(**worse), 0)
+    assert build.cell_errors(register(scan.image, rows), scan).max() < 1
+    refused = refuse(scan.image, rows)
+    assert (refused.kind, refused.nearest) == ("poor_scan", "rows")
+    assert reason in refused.reason
 
 
 def test_alike_cells_are_found_by_their_layout_alone_however_they_lie(rows: PreparedTemplate) -> None:
@@ -463,7 +484,7 @@ def test_many_real_forms_are_never_confused_nor_misplaced(forms_root: Path, seve
         sheet = build.lay_sheet(template)
         for seed in range(12):
             scan = build.scan_filled(sheet, template, severity, 1, seed)
-            found = register_page(as_page(scan.image), prepared)
+            found = lay(scan.image, prepared)
             if isinstance(found, Unregistered):
                 rejected += 1
                 continue
