@@ -5,6 +5,9 @@ A page registered a row off has nearly all of its print in its places, and every
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +29,35 @@ _LEAST_DIFFERENCE = 0.3  # of the strongest ink: less is what interpolation make
 _LEAST_STRENGTH = 0.3  # of the print that both have
 
 _Floats = NDArray[np.float32]
-# (aliases, 2): x and y in pixels of the layout; the opposite shifts are meant too.
-Aliases = NDArray[np.float64]
 
 
-def find_aliases(ink: Grey) -> Aliases:
-    """Find the shifts by which a form is most like itself.
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """Ink of one kind that is looked for on a page: ``found.ravel()[places] @ weights - there`` is its share.
+
+    ``there`` is what is found on the blank form of other ink.
+    """
+
+    places: NDArray[np.int64]
+    weights: _Floats
+    there: float
+
+    def share(self, found: _Floats) -> float:
+        """Return how much of the ink is found, beside that which is there anyway."""
+        return float(found.ravel()[self.places] @ self.weights) - self.there
+
+
+@dataclass(frozen=True, eq=False)
+class Alias:
+    """A shift of a form that hardly changes it: the print that both have, and that only one of them has."""
+
+    both: Probe
+    only_ours: Probe
+    only_theirs: Probe
+
+
+def find_aliases(ink: Grey) -> tuple[Alias, ...]:
+    """Find the shifts by which a form is most like itself, and their opposites.
 
     Args:
         ink: the form's layout, uint8 (height, width).
@@ -58,10 +84,31 @@ def find_aliases(ink: Grey) -> Aliases:
         )
         for column, row in zip(x[strongest].tolist(), y[strongest].tolist(), strict=True)
     ]
-    return np.array(shifts, dtype=np.float64).reshape(-1, 2)
+    ours = _blur(ink)
+    return tuple(_make_alias(ours, sign * x, sign * y) for x, y in shifts for sign in (1, -1))
 
 
-def measure_lead(page: Grey, ink: Grey, aliases: Aliases) -> float:
+def _make_alias(ours: _Floats, x: float, y: float) -> Alias:
+    shift = np.array([[1, 0, x], [0, 1, y]], dtype=np.float32)
+    theirs = np.asarray(cv2.warpAffine(ours, shift, ours.shape[::-1]), dtype=np.float32)
+    least = _LEAST_DIFFERENCE * float(ours.max())
+    only_ours, only_theirs = (np.where(one >= least, one, 0) for one in (ours - theirs, theirs - ours))
+    return Alias(
+        _make_probe(np.minimum(ours, theirs), np.zeros_like(ours)),
+        _make_probe(only_ours, theirs),
+        _make_probe(only_theirs, ours),
+    )
+
+
+def _make_probe(wanted: _Floats, there: _Floats) -> Probe:
+    """Make a probe of ink that lies on that which is there anyway."""
+    places = np.flatnonzero(wanted)
+    weights = wanted.ravel()[places]
+    weights = weights / max(float((weights * weights).sum()), 1e-6)
+    return Probe(places, weights, float(there.ravel()[places] @ weights))
+
+
+def measure_lead(page: Grey, shape: tuple[int, ...], aliases: Sequence[Alias]) -> float:
     """Return by how much a registered page is more like its form than like the form shifted by any alias.
 
     Only where the form and the shifted form differ is looked: it is the share found of the print that only
@@ -70,28 +117,21 @@ def measure_lead(page: Grey, ink: Grey, aliases: Aliases) -> float:
 
     Args:
         page: registered, uint8.
-        ink: the form's layout, uint8 (height, width).
+        shape: height and width of the form's layout.
         aliases: of that form; without any the lead is 1.
     """
-    height, width = ink.shape
-    ours = _blur(ink)
-    found = _blur(saturate_ink(flatten_light(reduce_picture(page, height, width)))) if len(aliases) else ours
-    least = _LEAST_DIFFERENCE * float(ours.max())
-    lead = 1.0
-    for x, y in np.concatenate([aliases, -aliases]).astype(np.float32):
-        shift = np.array([[1, 0, x], [0, 1, y]], dtype=np.float32)
-        theirs = np.asarray(cv2.warpAffine(ours, shift, (width, height)), dtype=np.float32)
-        strength = _share(found, np.minimum(ours, theirs), np.zeros_like(ours))
-        only_ours, only_theirs = (np.where(one >= least, one, 0) for one in (ours - theirs, theirs - ours))
-        # At most 1: the dark bed around a page may lie on print that is not there.
-        share = min(_share(found, only_ours, theirs) / max(strength, _LEAST_STRENGTH), 1.0)
-        lead = min(lead, share - _share(found, only_theirs, ours) / max(strength, _LEAST_STRENGTH))
-    return lead
+    if not aliases:
+        return 1.0
+    height, width = shape
+    found = _blur(saturate_ink(flatten_light(reduce_picture(page, height, width))))
+    return min(_lead_over(alias, found) for alias in aliases)
 
 
-def _share(found: _Floats, wanted: _Floats, there: _Floats) -> float:
-    """Return how much of wanted ink is found, beside that which is there anyway."""
-    return float((wanted * (found - there)).sum()) / max(float((wanted * wanted).sum()), 1e-6)
+def _lead_over(alias: Alias, found: _Floats) -> float:
+    strength = max(alias.both.share(found), _LEAST_STRENGTH)
+    # At most 1: the dark bed around a page may lie on print that is not there.
+    share = min(alias.only_ours.share(found) / strength, 1.0)
+    return min(1.0, share - alias.only_theirs.share(found) / strength)
 
 
 def _blur(ink: Grey) -> _Floats:

@@ -18,7 +18,7 @@ from lenet_pipeline.forms.homographies import (
     warp_picture,
 )
 from lenet_pipeline.forms.layouts import LAYOUT_DPI, Layout, find_layout
-from lenet_pipeline.forms.light import flatten_light, soften_print
+from lenet_pipeline.forms.light import find_level, flatten_light, soften_print
 from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.prepared_template import (
     COARSE_DPI,
@@ -36,7 +36,8 @@ from lenet_pipeline.forms.print_places import (
 from lenet_pipeline.forms.template import REGISTERED_DPI, Template
 
 _COARSE_REACHES = (10, 5)  # pixels at COARSE_DPI
-_FINE_REACHES = (5, 5)  # pixels at REGISTERED_DPI
+_FINE_REACH, _FINE_ROUNDS = 5, 2  # pixels at REGISTERED_DPI
+_SMALL_PX = 1.0  # at REGISTERED_DPI: what is corrected by less need not be measured again
 _DISPLACED_REACH = 8  # pixels at COARSE_DPI
 _DISPLACED_PX = 2.0  # at COARSE_DPI
 _FEWEST_DISPLACED = 3  # chance finds that many elsewhere
@@ -55,6 +56,7 @@ class Scan:
     _features: dict[tuple[FeatureKind, int, int], Features] = field(default_factory=dict)
     _layouts: dict[tuple[int, ...], Layout] = field(default_factory=dict)
     _reduced: dict[int, Grey] = field(default_factory=dict)
+    _smaller: dict[tuple[int, int], Grey] = field(default_factory=dict)
     _paper: list[int] = field(default_factory=list)
 
     @property
@@ -66,7 +68,7 @@ class Scan:
     def paper(self) -> int:
         """Return the level of the page's paper."""
         if not self._paper:
-            self._paper.append(int(np.percentile(self.image[::8, ::8], 75)))
+            self._paper.append(find_level(self.image[::8, ::8], 75))
         return self._paper[0]
 
     def expected_scale(self, template: Template) -> float:
@@ -79,9 +81,21 @@ class Scan:
         factor = dpi / REGISTERED_DPI / self.expected_scale(template)
         size = max(round(height * factor), 1), max(round(width * factor), 1)
         if size not in self._flat:
-            picture = flatten_light(reduce_picture(self.image, *size))
+            # The smaller ones from a smaller one: going through all pixels of a scan takes a while.
+            source = self.image if dpi > COARSE_DPI else self._coarse(template)
+            picture = flatten_light(reduce_picture(source, *size))
             self._flat[size] = picture, scaling(width / size[1], height / size[0])
         return self._flat[size]
+
+    def _coarse(self, template: Template) -> Grey:
+        """Return the scan at about ``COARSE_DPI``, where that is smaller."""
+        factor = COARSE_DPI / REGISTERED_DPI / self.expected_scale(template)
+        if factor >= 1:
+            return self.image
+        height, width = (max(round(side * factor), 1) for side in self.image.shape)
+        if (height, width) not in self._smaller:
+            self._smaller[height, width] = reduce_picture(self.image, height, width)
+        return self._smaller[height, width]
 
     def features(self, template: Template, kind: FeatureKind) -> Features:
         """Return the key points of the scan, in its pixels."""
@@ -127,9 +141,11 @@ def align_coarsely(scan: Scan, template: Template, landmarks: Landmarks, to_scan
     picture, from_picture = scan.flat(template, COARSE_DPI)
     to_picture = np.linalg.inv(from_picture) @ to_scan
     to_picture = to_picture @ _shift_overview(picture, to_picture, landmarks.layout.ink)
-    registered = scaling(COARSE_DPI / REGISTERED_DPI)
-    homography = to_picture @ np.linalg.inv(registered)
     places, size = landmarks.coarse, _at(COARSE_DPI, template)
+    # Whole pixels: not quite the two resolutions' ratio, which at the far edge is half a pixel off.
+    (height, width), (registered_height, registered_width) = size, template.registered_size
+    registered = scaling(width / registered_width, height / registered_height)
+    homography = to_picture @ np.linalg.inv(registered)
     for reach in _COARSE_REACHES:
         view = soften_print(warp_picture(picture, homography, size, paper=255))
         measured = measure_places(view, places, _outside(places, homography, picture.shape), reach)
@@ -141,18 +157,24 @@ def align_coarsely(scan: Scan, template: Template, landmarks: Landmarks, to_scan
 def align_finely(
     scan: Scan, template: Template, landmarks: Landmarks, to_scan: Homography
 ) -> tuple[Grey, Alignment]:
-    """Return the registered page, and how it lies, measured on that page itself."""
+    """Return the registered page, and how it lies.
+
+    It is measured again after a correction unless that is a small one, where no place could look otherwise.
+    """
     size, places = template.registered_size, landmarks.fine
     scale = mean_scale(to_scan, *size)
     picture, from_picture = scan.reduced(scale)
     homography = np.linalg.inv(from_picture) @ to_scan
-    for number, reach in enumerate(_FINE_REACHES):
+    for _ in range(_FINE_ROUNDS):
         view = warp_picture(picture, homography, size, paper=scan.paper, sharp=scale < 1)
-        measured = measure_places(
-            soften_print(flatten_light(view)), places, _outside(places, homography, picture.shape), reach
-        )
-        if number + 1 < len(_FINE_REACHES):
-            homography = homography @ fit_correction(places.middles, measured, size)
+        outside = _outside(places, homography, picture.shape)
+        measured = measure_places(soften_print(flatten_light(view)), places, outside, _FINE_REACH)
+        correction = fit_correction(places.middles, measured, size)
+        homography = homography @ correction
+        measured = measured.after(correction, places.middles)
+        if np.abs(map_points(correction, places.middles) - places.middles).max(initial=0.0) < _SMALL_PX:
+            break
+    view = warp_picture(picture, homography, size, paper=scan.paper, sharp=scale < 1)
     return view, Alignment(from_picture @ homography, measured, _measure_displaced(view, landmarks.coarse))
 
 

@@ -22,18 +22,19 @@ from lenet_pipeline.forms.template import RegistrationMethod, Template
 
 LEAST_SHARE = 0.3  # of the form's print, and of that near its fields
 
-_Source = Literal["markers", "orb", "sift", "layouts"]
-_ALL_SOURCES: tuple[_Source, ...] = ("markers", "orb", "sift")
-_SOURCES: dict[RegistrationMethod, tuple[_Source, ...]] = {
+Source = Literal["markers", "orb", "sift", "layouts"]
+_ALL_SOURCES: tuple[Source, ...] = ("markers", "orb", "sift")
+_SOURCES: dict[RegistrationMethod, tuple[Source, ...]] = {
     "features": ("orb", "sift", "markers"),
     "markers": ("markers", "orb", "sift"),
 }
 _MOST_GUESSES = 3  # of one template from one source that are tried
 _LEAST_SUPPORT = 0.25  # of the best supported guess of all templates
 _RIVAL_SUPPORT = 0.5  # of a template that is sure, what others need to be tried after it
-_SURE = 0.6  # the share of the print found, from where on no other source is asked
+_SURE = 0.6  # the share of the print found, from where on no other way to lie is tried
+_ENOUGH = 0.45  # the share of the print found, from where on no other source is asked: writing hides some
 _MOST_FINE = 3  # alignments that are finished
-_LEAST_PROMISE = 0.15  # of the print, roughly aligned, to be finished: a row off it is mostly below 0.1
+LEAST_PROMISE = 0.15  # of the print, roughly aligned, to be finished: a row off it is mostly below 0.1
 _NEARLY = 0.6  # of the best share, what others must have to be finished
 _FEWEST_FOUND = 6
 _LEAST_SEEN = 0.5  # of the places, that lie on the scan
@@ -63,13 +64,13 @@ class Candidate:
 
 def locate_candidates(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[Candidate]:
     """Return how the page may lie under which template, the likeliest few, finished."""
-    finished = [_finish(scan, candidate) for candidate in _nearest(_search(scan, prepared))]
+    finished = [finish_candidate(scan, candidate) for candidate in _nearest(_search(scan, prepared))]
     if any(is_fitting(one) and one.lead >= LEAST_LEAD for one in finished) or is_blank(scan.image):
         return finished
     # Rows of equal boxes: no part of the page tells where it is, but all of it does.
-    for candidate in _nearest(_ask(scan, prepared, "layouts")):
-        if candidate.share >= _LEAST_PROMISE and not any(_is_same(candidate, one) for one in finished):
-            finished.append(_finish(scan, candidate))
+    for candidate in _nearest(ask_source(scan, prepared, "layouts")):
+        if candidate.share >= LEAST_PROMISE and not any(_is_same(candidate, one) for one in finished):
+            finished.append(finish_candidate(scan, candidate))
     return finished
 
 
@@ -80,27 +81,29 @@ def _search(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[Candidate]
         # Four markers and four hundred key points support a guess equally well: each kind for itself.
         for source in _ALL_SOURCES:
             asked = [one for one in prepared if _SOURCES[one.template.registration][turn] == source]
-            candidates += _ask(scan, asked, source)
-        if any(candidate.share >= _SURE for candidate in candidates) or (turn == 0 and is_blank(scan.image)):
+            candidates += ask_source(scan, asked, source)
+        if any(candidate.share >= _ENOUGH for candidate in candidates) or (
+            turn == 0 and is_blank(scan.image)
+        ):
             break
     return candidates
 
 
-def _ask(scan: Scan, prepared: Sequence[PreparedTemplate], source: _Source) -> list[Candidate]:
+def ask_source(scan: Scan, prepared: Sequence[PreparedTemplate], source: Source) -> list[Candidate]:
     """Return how the page may lie under which template as one source tells, the best supported first."""
     guesses = [(one, _guess(scan, one.template, one.landmarks, source)) for one in prepared if one.landmarks]
     guesses = sorted((pair for pair in guesses if pair[1]), key=lambda pair: -pair[1][0].support)
     least = _LEAST_SUPPORT * guesses[0][1][0].support if guesses else 0.0
     candidates: list[Candidate] = []
     for one, some in guesses:
-        found = list(_align(scan, one, [guess for guess in some if guess.support >= least]))
+        found = list(align_guesses(scan, one, [guess for guess in some if guess.support >= least]))
         candidates += found
         if any(candidate.share >= _SURE for candidate in found):
             least = max(least, _RIVAL_SUPPORT * some[0].support)
     return candidates
 
 
-def _guess(scan: Scan, template: Template, landmarks: Landmarks, source: _Source) -> list[Guess]:
+def _guess(scan: Scan, template: Template, landmarks: Landmarks, source: Source) -> list[Guess]:
     """Return a source's guesses for one template, the best supported first."""
     size, scale = template.registered_size, scan.expected_scale(template)
     if source == "markers":
@@ -116,7 +119,7 @@ def _guess(scan: Scan, template: Template, landmarks: Landmarks, source: _Source
     return sorted(guesses, key=lambda guess: -guess.support)[:_MOST_GUESSES]
 
 
-def _align(scan: Scan, prepared: PreparedTemplate, guesses: Iterable[Guess]) -> Iterator[Candidate]:
+def align_guesses(scan: Scan, prepared: PreparedTemplate, guesses: Iterable[Guess]) -> Iterator[Candidate]:
     """Yield one template's guesses, improved, until one is sure; upside down too, where that is alike."""
     landmarks, reference = prepared.landmarks, prepared.reference
     if landmarks is None or reference is None:
@@ -156,11 +159,11 @@ def _is_same(one: Candidate, other: Candidate) -> bool:
     return bool(np.abs(map_points(between, corners) - corners).max() < _SAME_PX)
 
 
-def _finish(scan: Scan, candidate: Candidate) -> Candidate:
+def finish_candidate(scan: Scan, candidate: Candidate) -> Candidate:
     """Return the candidate with its page registered and measured."""
     template, landmarks = candidate.prepared.template, candidate.landmarks
     image, alignment = align_finely(scan, template, landmarks, candidate.alignment.to_scan)
-    lead = measure_lead(image, landmarks.layout.ink, landmarks.aliases)
+    lead = measure_lead(image, landmarks.layout.ink.shape, landmarks.aliases)
     return replace(candidate, alignment=alignment, image=image, lead=lead)
 
 

@@ -12,6 +12,12 @@ _FULL_DARKNESS = 90  # of 255, from where on a line counts as much as a black on
 _BLUR_PX = 1.0  # standard deviation: takes noise away and makes correlation smooth between pixels
 
 
+def find_level(picture: Grey, percent: float) -> int:
+    """Return the grey level that so many percent of a picture's pixels are at most as bright as."""
+    counts = cv2.calcHist([np.ascontiguousarray(picture)], [0], None, [256], [0, 256])
+    return int(np.searchsorted(np.cumsum(counts.ravel(), dtype=np.float64), percent / 100 * picture.size))
+
+
 def flatten_light(picture: Grey) -> Grey:
     """Return the picture with its paper white and its darkest ink black, whatever the light was."""
     height, width = picture.shape
@@ -19,7 +25,7 @@ def flatten_light(picture: Grey) -> Grey:
     paper = cv2.medianBlur(cv2.dilate(small, np.ones((3, 3), np.uint8)), 9)
     background = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
     even = cv2.divide(picture, np.maximum(background, 1), scale=255)
-    ink = np.uint8(min(float(np.percentile(np.asarray(even)[::3, ::3], 0.2)), 180.0))
+    ink = np.uint8(min(find_level(np.asarray(even, np.uint8)[::3, ::3], 0.2), 180))
     gain = 255 / (255 - int(ink))
     stretched = cv2.convertScaleAbs(np.maximum(even, ink), alpha=gain, beta=-gain * int(ink))
     return np.asarray(stretched, dtype=np.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -219,7 +219,7 @@ def _digits(
     columns = {
         "page": [page.number] * rows,
         "field": [cell.field for cell, *_ in written],
-        "box": [asdict(cell.box) for cell, *_ in written],
+        "box": [vars(cell.box) for cell, *_ in written],
         "template": [template.fingerprint] * rows,
     }
     for name, values in columns.items():
@@ -240,8 +240,8 @@ def _fields(found: Registration, page_id: bytes, field_ids: dict[str, bytes]) ->
                 "template": template.fingerprint,
                 "field": field.name,
                 "field_number": number,
-                "box": asdict(boxes[number]),
-                "source_box": asdict(scan_boxes[number]),
+                "box": vars(boxes[number]),
+                "source_box": vars(scan_boxes[number]),
                 "picture": field_picture(found.image, field, template),
             }
             for number, field in enumerate(template.fields)
@@ -270,8 +270,8 @@ def _cells(
                 "state": cell.state,
                 "digit_id": digit_id,
                 "ink": cell.ink,
-                "box": asdict(cell.box),
-                "source_box": asdict(cell.source_box),
+                "box": vars(cell.box),
+                "source_box": vars(cell.source_box),
             }
             for cell, digit_id in zip(cells, digit_ids, strict=True)
         ],

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.aliases import Aliases, find_aliases
+from lenet_pipeline.forms.aliases import Alias, find_aliases
 from lenet_pipeline.forms.features import FEATURE_DPI, FeatureKind, Features, find_features
 from lenet_pipeline.forms.homographies import half_turn, reduce_picture, scaling, shifting, warp_picture
 from lenet_pipeline.forms.layouts import LAYOUT_DPI, Layout, find_layout
@@ -50,7 +50,7 @@ class Landmarks:
     """
 
     layout: Layout
-    aliases: Aliases
+    aliases: tuple[Alias, ...]
     coarse: PrintPlaces
     fine: PrintPlaces
     features: dict[FeatureKind, Features]

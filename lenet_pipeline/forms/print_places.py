@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.homographies import Homography, Points, map_points, scaling, shifting
-from lenet_pipeline.forms.light import flatten_light, soften_print
+from lenet_pipeline.forms.light import find_level, flatten_light, soften_print
 from lenet_pipeline.forms.page import Grey
 
 Floats = NDArray[np.float64]
@@ -153,10 +153,10 @@ def _spread_corners(ink: Grey, mask: Grey, side: int, distance: float, most: int
 
 def saturate_ink(picture: Grey) -> Grey:
     """Return how dark ink is, grey lines counting as much as black ones: 0 to ``_FULL_DARKNESS``."""
-    paper = int(np.percentile(picture[::2, ::2], 90))
-    darkness = np.clip(paper - picture.astype(np.int16), 0, _FULL_DARKNESS)
+    paper = find_level(picture[::2, ::2], 90)
+    darkness = np.minimum(cv2.subtract(np.full_like(picture, paper), picture), np.uint8(_FULL_DARKNESS))
     darkness[darkness < _LEAST_DARKNESS] = 0
-    return darkness.astype(np.uint8)
+    return darkness
 
 
 def locate_overview(ink: Grey, overview: Grey, reach: int) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from lenet_pipeline.forms.candidates import (
     locate_candidates,
 )
 from lenet_pipeline.forms.homographies import Homography, map_points, quarter_turns
+from lenet_pipeline.forms.kin import fitting_kin
 from lenet_pipeline.forms.legibility import measure_legibility
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey, Page
 from lenet_pipeline.forms.prepared_template import PreparedTemplate, prepare_template
@@ -100,7 +101,8 @@ def _lay_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration 
         finished = locate_candidates(scan, some)
         fitting = [one for one in finished if is_fitting(one)]
         if fitting:
-            return _conclude(scan, choose_likeliest(fitting))
+            best = choose_likeliest(fitting)
+            return _conclude(scan, choose_likeliest([best, *fitting_kin(scan, best, some)]))
     if is_blank(scan.image):
         return Unregistered("blank_page", "the page has no ink on it but specks and shadows at its edges")
     for one in prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def make_template(
 ) -> Template:
     """Return a template with a blank form; ``size`` is width and height in millimetres."""
     named = Reference(reference, page) if reference else None
-    return Template(form, *size, tuple(fields), method, 3.0, "0" * 64, "", named)
+    fingerprint = hashlib.sha256(f"{form} {reference}".encode()).hexdigest()
+    return Template(form, *size, tuple(fields), method, 3.0, fingerprint, "", named)
 
 
 def cells_at(name: str, x: float, y: float, count: int, side: float = 7.0, rows: int = 1) -> Field:

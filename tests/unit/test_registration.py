@@ -193,6 +193,22 @@ def test_rows_of_alike_cells_are_never_registered_a_row_off(
 
 
 @pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4, 5))]
+)
+def test_of_two_editions_the_right_one_is_found_though_one_has_all_the_print_of_the_other(
+    drawn: Path, seed: int
+) -> None:
+    shorter, longer = (cells_at("a", 20, 30, 8), cells_at("a", 20, 30, 8, rows=20))
+    prepared = [
+        prepare_template(make_template(name, build.draw_rows(drawn / f"{name}.png", [field]), [field]))
+        for name, field in (("shorter", shorter), ("longer", longer))
+    ]
+    for one in prepared:
+        scan = build.scan_filled(build.lay_sheet(one.template), one.template, MEDIUM, seed)
+        assert register(scan.image, *prepared).prepared.template.form == one.template.form
+
+
+@pytest.mark.parametrize(
     ("worse", "reason"),
     [({"noise": 90}, "too noisy"), ({"blur_px": 6}, "blurred"), ({"speckle": 250}, "specks")],
     ids=str,
@@ -236,7 +252,7 @@ def test_a_page_laid_a_row_or_a_cell_off_is_told(rows: PreparedTemplate) -> None
         (-7, 0, True),
     ):
         to_scan = scan.homography @ shifting(x / MM_PER_INCH * 200, y / MM_PER_INCH * 200)
-        lead = measure_lead(warp_picture(scan.image, to_scan, size, paper=255), ink, landmarks.aliases)
+        lead = measure_lead(warp_picture(scan.image, to_scan, size, paper=255), ink.shape, landmarks.aliases)
         assert (lead < 0) if is_told else (lead > 0.6), (x, y)
 
 
