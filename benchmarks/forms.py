@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.forms_pages import limit_threads, read_test_digits
-from lenet_pipeline.forms.scanning import SEVERITIES
+from lenet_pipeline.forms.filling.scanning import SEVERITIES
 
 if TYPE_CHECKING:
     from benchmarks.forms_model import Reader

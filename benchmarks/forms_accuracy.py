@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.forms_model import Counts, Reader, share_pct
 from benchmarks.forms_pages import FillJob, ReadPage, read_filled_pages, split_pages
-from lenet_pipeline.forms.scanning import SEVERITIES, Severity
-from lenet_pipeline.forms.template import Template
+from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity
+from lenet_pipeline.forms.templates.template import Template
 
 PAGES = 500
 NEAR_MM = 0.5
@@ -108,7 +108,7 @@ def accuracy_table(figures: list[FormFigures], reader: Reader) -> list[str]:
 
 def read_example_templates(folder: Path, references: Path | None) -> tuple[Template, ...]:
     """Read the two forms that have blank ones to fill."""
-    from lenet_pipeline.forms.template_file import read_template
+    from lenet_pipeline.forms.templates.template_file import read_template
 
     names = ("attendance-sheet.yaml", "twelve-questions.yaml")
     return tuple(read_template(folder / name, references) for name in names)

@@ -10,10 +10,10 @@ from typing import Any
 from benchmarks.forms_model import Reader, share_pct
 from benchmarks.forms_pages import FillJob, ReadPage, read_filled_pages, split_pages
 from benchmarks.forms_sheets import checksum_form
-from lenet_pipeline.forms.habits import Habits
-from lenet_pipeline.forms.scanning import SEVERITIES
-from lenet_pipeline.forms.template import Field
-from lenet_pipeline.forms.values import CellState, FieldValue, read_field_value
+from lenet_pipeline.forms.filling.habits import Habits
+from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from lenet_pipeline.forms.templates.template import Field
+from lenet_pipeline.forms.values.values import CellState, FieldValue, read_field_value
 
 PAGES = 60  # of 32 numbers of nine digits
 LEVELS = ("medium", "heavy")

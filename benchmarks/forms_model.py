@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks.forms_pages import ReadPage
 from lenet_pipeline.engine import Engine
-from lenet_pipeline.forms.handwriting import LabelledImages
-from lenet_pipeline.forms.reading import CellReading
+from lenet_pipeline.forms.filling.handwriting import LabelledImages
+from lenet_pipeline.forms.reading.reading import CellReading
 
 
 @dataclass(frozen=True)

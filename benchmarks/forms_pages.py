@@ -17,17 +17,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.filled_fields import WrittenCell
-from lenet_pipeline.forms.filling import FilledPage, fill_pages
-from lenet_pipeline.forms.habits import Habits
-from lenet_pipeline.forms.handwriting import LabelledImages
-from lenet_pipeline.forms.homographies import map_points
-from lenet_pipeline.forms.page import MM_PER_INCH, Page
-from lenet_pipeline.forms.prepared_template import PreparedTemplate, prepare_template
-from lenet_pipeline.forms.reading import CellReading, read_cells
-from lenet_pipeline.forms.registration import Unregistered, register_page
-from lenet_pipeline.forms.scanning import Severity
-from lenet_pipeline.forms.template import REGISTERED_DPI, Cells, Template
+from lenet_pipeline.forms.filling.filled_fields import WrittenCell
+from lenet_pipeline.forms.filling.filling import FilledPage, fill_pages
+from lenet_pipeline.forms.filling.habits import Habits
+from lenet_pipeline.forms.filling.handwriting import LabelledImages
+from lenet_pipeline.forms.filling.scanning import Severity
+from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Page
+from lenet_pipeline.forms.reading.reading import CellReading, read_cells
+from lenet_pipeline.forms.registration.homographies import map_points
+from lenet_pipeline.forms.registration.prepared_template import PreparedTemplate, prepare_template
+from lenet_pipeline.forms.registration.registration import Unregistered, register_page
+from lenet_pipeline.forms.templates.template import Cells, Template
 from lenet_pipeline.processes import work_in_processes
 
 MISREAD_MM = 1.0  # a page with a cell farther from its place was registered wrongly

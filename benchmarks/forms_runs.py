@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks.forms_model import Reader, share_pct
 from benchmarks.forms_pages import FillJob, ReadPage, read_filled_pages, split_pages
 from benchmarks.forms_sheets import runs_form
-from lenet_pipeline.forms.habits import Habits
-from lenet_pipeline.forms.scanning import Severity
+from lenet_pipeline.forms.filling.habits import Habits
+from lenet_pipeline.forms.filling.scanning import Severity
 
 PAGES = 60  # for each rate of touching: as many runs of each length, by both templates
 LENGTHS = tuple(range(2, 11))

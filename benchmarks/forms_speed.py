@@ -20,15 +20,15 @@ from benchmarks.forms_memory import Memory, measure_memory
 from benchmarks.forms_pages import read_test_digits
 from benchmarks.forms_sheets import cells_form
 from lenet_pipeline.forms import page_tables
-from lenet_pipeline.forms.documents import Document, PageLimits, inspect_document, read_pages
-from lenet_pipeline.forms.filling import fill_pages
-from lenet_pipeline.forms.handwriting import LabelledImages
+from lenet_pipeline.forms.documents.documents import Document, PageLimits, inspect_document, read_pages
+from lenet_pipeline.forms.filling.filling import fill_pages
+from lenet_pipeline.forms.filling.handwriting import LabelledImages
+from lenet_pipeline.forms.filling.scanning import SEVERITIES
 from lenet_pipeline.forms.page_tables import FormJob, PagePart
-from lenet_pipeline.forms.prepared_template import PreparedTemplate, prepare_template
-from lenet_pipeline.forms.reading import read_cells
-from lenet_pipeline.forms.registration import Registration, register_page
-from lenet_pipeline.forms.scanning import SEVERITIES
-from lenet_pipeline.forms.template import Template
+from lenet_pipeline.forms.reading.reading import read_cells
+from lenet_pipeline.forms.registration.prepared_template import PreparedTemplate, prepare_template
+from lenet_pipeline.forms.registration.registration import Registration, register_page
+from lenet_pipeline.forms.templates.template import Template
 from lenet_pipeline.processes import work_in_processes
 from lenet_pipeline.sources.batch import Reject
 

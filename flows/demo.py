@@ -21,9 +21,9 @@ from flows.output import Format, console, print_rows
 from flows.prefect_server import start_prefect_server
 from flows.retrain import retrain
 from flows.score import score
-from lenet_pipeline.forms.demo_form import draw_demo_form
-from lenet_pipeline.forms.scanning import SEVERITIES
-from lenet_pipeline.forms.template_file import read_template
+from lenet_pipeline.forms.filling.demo_form import draw_demo_form
+from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.registry import find_champion
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import run_audit

@@ -8,8 +8,8 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from lenet_pipeline.forms.assembly import AssembledPages, assemble_pages
-from lenet_pipeline.forms.template_content import read_content
+from lenet_pipeline.forms.templates.content import read_content
+from lenet_pipeline.forms.values.assembly import AssembledPages, assemble_pages
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import (
     RULE_FAILURES,

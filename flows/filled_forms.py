@@ -12,10 +12,10 @@ from pathlib import Path
 from flows.progress import progress_bar
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.files import describe_os_error, written_whole
-from lenet_pipeline.forms.filling import fill_pages
-from lenet_pipeline.forms.handwriting import LabelledImages
-from lenet_pipeline.forms.scanning import Severity
-from lenet_pipeline.forms.template import Template
+from lenet_pipeline.forms.filling.filling import fill_pages
+from lenet_pipeline.forms.filling.handwriting import LabelledImages
+from lenet_pipeline.forms.filling.scanning import Severity
+from lenet_pipeline.forms.templates.template import Template
 from lenet_pipeline.lake import read_manifest
 from lenet_pipeline.processes import usable_cores, work_in_processes
 from lenet_pipeline.settings import Settings

@@ -17,7 +17,7 @@ from flows.filled_forms import TRUTH_COLUMNS
 from flows.form_pictures import save_picture
 from lenet_pipeline.errors import IngestError, WarehouseError
 from lenet_pipeline.files import describe_os_error
-from lenet_pipeline.forms.mistake_sheets import DrawnMistake, draw_mistakes
+from lenet_pipeline.forms.drawing.mistake_sheets import DrawnMistake, draw_mistakes
 from lenet_pipeline.schema import identifier_bytes
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import (

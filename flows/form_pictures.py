@@ -13,16 +13,16 @@ from flows.models import find_version, open_registry
 from lenet_pipeline.engine import Engine, Scores
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.files import describe_os_error, written_whole
-from lenet_pipeline.forms.documents import PageLimits, inspect_document, read_pages
-from lenet_pipeline.forms.drafting import Draft, draft_template
-from lenet_pipeline.forms.drawing import DrawnCell, DrawnField, draw_page, outline_template
-from lenet_pipeline.forms.page import Page
-from lenet_pipeline.forms.prepared_template import prepare_template
-from lenet_pipeline.forms.reading import CellReading, read_cells
-from lenet_pipeline.forms.references import render_reference
-from lenet_pipeline.forms.registration import Unregistered, register_page
-from lenet_pipeline.forms.template import REGISTERED_DPI, Template
-from lenet_pipeline.forms.values import CellState, FieldValue, read_field_value, sum_to_one
+from lenet_pipeline.forms.documents.documents import PageLimits, inspect_document, read_pages
+from lenet_pipeline.forms.drawing.drawing import DrawnCell, DrawnField, draw_page, outline_template
+from lenet_pipeline.forms.page import REGISTERED_DPI, Page
+from lenet_pipeline.forms.reading.reading import CellReading, read_cells
+from lenet_pipeline.forms.registration.prepared_template import prepare_template
+from lenet_pipeline.forms.registration.registration import Unregistered, register_page
+from lenet_pipeline.forms.templates.drafting import Draft, draft_template
+from lenet_pipeline.forms.templates.references import render_reference
+from lenet_pipeline.forms.templates.template import Template
+from lenet_pipeline.forms.values.values import CellState, FieldValue, read_field_value, sum_to_one
 from lenet_pipeline.registry import list_versions, read_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.sources.batch import Reject

@@ -21,7 +21,7 @@ from flows.ingest import append_to_dataset, default_dataset, record_rejects, ref
 from flows.progress import progress_bar
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.fingerprints import fingerprint_parts
-from lenet_pipeline.forms.documents import Document, PageLimits, find_documents, inspect_document
+from lenet_pipeline.forms.documents.documents import Document, PageLimits, find_documents, inspect_document
 from lenet_pipeline.forms.page_tables import (
     FormJob,
     PagePart,
@@ -31,9 +31,9 @@ from lenet_pipeline.forms.page_tables import (
     read_part,
     rejected_page,
 )
-from lenet_pipeline.forms.rules import UniqueRule
-from lenet_pipeline.forms.template import Template
-from lenet_pipeline.forms.template_file import read_template
+from lenet_pipeline.forms.rules.rules import UniqueRule
+from lenet_pipeline.forms.templates.template import Template
+from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.lake import validate_dataset
 from lenet_pipeline.processes import Done, ProcessLostError, usable_cores, work_in_processes
 from lenet_pipeline.schema import DIGITS, PAGES, identifier_bytes

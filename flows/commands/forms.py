@@ -15,7 +15,7 @@ from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from flows.form_evaluation import FormEvaluation
-    from lenet_pipeline.forms.template import Template
+    from lenet_pipeline.forms.templates.template import Template
 
 forms_app = typer.Typer(no_args_is_help=True, help="Templates of forms: draft, show, fill, evaluate.")
 
@@ -82,7 +82,7 @@ def show_command(
 ) -> None:
     """Draw every field, cell and reading on the registered page: how a person checks a template."""
     from flows.form_pictures import draw_form, save_picture
-    from lenet_pipeline.forms.template_file import read_template
+    from lenet_pipeline.forms.templates.template_file import read_template
 
     read = read_template(template, references)
     name = f"{scan.stem}-{page}" if scan else f"{template.stem}-template"
@@ -105,7 +105,7 @@ def schema_command(settings: Settings) -> None:  # noqa: ARG001 - every command 
     """Print the JSON Schema of templates, which editors complete and check YAML by."""
     import json
 
-    from lenet_pipeline.forms.template_schema import template_schema
+    from lenet_pipeline.forms.templates.schema import template_schema
 
     typer.echo(json.dumps(template_schema(), indent=2))
 
@@ -132,8 +132,8 @@ def fill_command(
     """
     from flows.filled_forms import fill_forms
     from lenet_pipeline.errors import UnknownNameError
-    from lenet_pipeline.forms.scanning import SEVERITIES
-    from lenet_pipeline.forms.template_file import read_template
+    from lenet_pipeline.forms.filling.scanning import SEVERITIES
+    from lenet_pipeline.forms.templates.template_file import read_template
 
     if severity not in SEVERITIES:
         raise UnknownNameError("severity", severity, SEVERITIES)

@@ -124,8 +124,8 @@ def ingest_forms(
     """
     from flows.ingest_forms import ingest_forms as ingest_forms_flow
     from flows.prefect_server import start_prefect_server
-    from lenet_pipeline.forms.documents import find_documents
-    from lenet_pipeline.forms.template_file import read_template
+    from lenet_pipeline.forms.documents.documents import find_documents
+    from lenet_pipeline.forms.templates.template_file import read_template
 
     for template in templates:  # what is mistyped is told before anything is started
         read_template(template, references)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Grey = NDArray[np.uint8]  # (height, width), 0 black to 255 white
 
 MM_PER_INCH = 25.4
+REGISTERED_DPI = 200  # of every registered page, whatever its scan had
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from lenet_pipeline.forms.documents import Document, PageLimits, read_pages
+from lenet_pipeline.forms.documents.documents import Document, PageLimits, read_pages
 from lenet_pipeline.forms.page import Page
-from lenet_pipeline.forms.prepared_template import PreparedTemplate, prepare_template
-from lenet_pipeline.forms.reading import CellReading, field_picture, locate_in_scan, read_cells
-from lenet_pipeline.forms.registration import Registration, Unregistered, register_page
-from lenet_pipeline.forms.template import Rectangle, Template
+from lenet_pipeline.forms.reading.reading import CellReading, field_picture, locate_in_scan, read_cells
+from lenet_pipeline.forms.registration.prepared_template import PreparedTemplate, prepare_template
+from lenet_pipeline.forms.registration.registration import Registration, Unregistered, register_page
+from lenet_pipeline.forms.templates.template import Rectangle, Template
 from lenet_pipeline.schema import CELLS, DIGITS, FIELDS, derive_digit_id, derive_uuid
 from lenet_pipeline.sources.batch import Box, Reject, digits_table
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from flows.check import check_home
 from flows.filled_forms import fill_forms
-from lenet_pipeline.forms.scanning import SEVERITIES
-from lenet_pipeline.forms.template_file import read_template
+from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import run_audit, run_select
 

@@ -21,10 +21,10 @@ from flows.ingest_forms import IngestedForms, ingest_forms
 from flows.retrain import retrain
 from flows.score import ScoringReport, score
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.demo_form import draw_demo_form
-from lenet_pipeline.forms.documents import PageLimits, inspect_document
+from lenet_pipeline.forms.documents.documents import PageLimits, inspect_document
+from lenet_pipeline.forms.filling.demo_form import draw_demo_form
 from lenet_pipeline.forms.page_tables import FormJob, PagePart
-from lenet_pipeline.forms.template_file import read_template
+from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.lake import read_manifest
 from lenet_pipeline.processes import Done, ProcessLostError
 from lenet_pipeline.settings import Settings, read_settings
@@ -97,7 +97,7 @@ def read_forms(trained: Settings, base: Path, dataset: str, folder: Path, templa
 def notes(trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> Read:
     """Delivery notes, scanned at medium severity and read: look at them, never write."""
     from flows.filled_forms import fill_forms
-    from lenet_pipeline.forms.scanning import SEVERITIES
+    from lenet_pipeline.forms.filling.scanning import SEVERITIES
 
     base = tmp_path_factory.mktemp("notes")
     form = draw_demo_form(base)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from lenet_pipeline.forms.demo_form import DemoForm, draw_demo_form
-from lenet_pipeline.forms.template import Cells, WritingBox
-from lenet_pipeline.forms.template_file import read_template
+from lenet_pipeline.forms.filling.demo_form import DemoForm, draw_demo_form
+from lenet_pipeline.forms.templates.template import Cells, WritingBox
+from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.settings import Settings, read_settings
 from tests.flows.conftest import Run
 from tests.flows.form_builders import (

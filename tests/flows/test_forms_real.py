@@ -13,7 +13,7 @@ from flows.ingest import ingest
 from flows.ingest_forms import IngestedForms, ingest_forms
 from flows.retrain import retrain
 from flows.score import score
-from lenet_pipeline.forms.documents import PageLimits, inspect_document, read_pages
+from lenet_pipeline.forms.documents.documents import PageLimits, inspect_document, read_pages
 from lenet_pipeline.settings import Settings, read_settings
 from tests.conftest import CHECKOUT
 from tests.flows.form_builders import Row, ask, audit, broken_checks, count

@@ -8,16 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.page import MM_PER_INCH
-from lenet_pipeline.forms.template import (
-    REGISTERED_DPI,
-    Cells,
-    Field,
-    Rectangle,
-    Template,
-    UnusedMark,
-    WritingBox,
-)
+from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
+from lenet_pipeline.forms.templates.template import Cells, Field, Rectangle, Template, UnusedMark, WritingBox
 
 Grey = NDArray[np.uint8]
 Points = Sequence[tuple[float, float]]

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.homographies import map_points
+from lenet_pipeline.forms.filling.scanning import Scan, Severity, scan_sheet
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey, Page
-from lenet_pipeline.forms.references import render_reference
-from lenet_pipeline.forms.registration import Registration
-from lenet_pipeline.forms.scanning import Scan, Severity, scan_sheet
-from lenet_pipeline.forms.template import (
+from lenet_pipeline.forms.registration.homographies import map_points
+from lenet_pipeline.forms.registration.registration import Registration
+from lenet_pipeline.forms.templates.references import render_reference
+from lenet_pipeline.forms.templates.template import (
     Cells,
     Field,
     Rectangle,

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.assembly import AssembledPages, assemble_pages
-from lenet_pipeline.forms.rules import SumRule, UniqueRule
-from lenet_pipeline.forms.template import WritingBox
-from lenet_pipeline.forms.template_content import TemplateContent, read_content
+from lenet_pipeline.forms.rules.rules import SumRule, UniqueRule
+from lenet_pipeline.forms.templates.content import TemplateContent, read_content
+from lenet_pipeline.forms.templates.template import WritingBox
+from lenet_pipeline.forms.values.assembly import AssembledPages, assemble_pages
 from lenet_pipeline.schema import FIELD_VALUES
 
 TEXT = """

@@ -8,9 +8,9 @@ import pytest
 from cell_builders import SIDE, STROKES, TALL, TOP, blank_form, in_cell, row_of_cells, scanned, write
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.cells import expect_edges, refine_cells, template_places
-from lenet_pipeline.forms.ink import measure_darkness
 from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.forms.reading.cells import expect_edges, refine_cells, template_places
+from lenet_pipeline.forms.reading.ink import measure_darkness
 
 PLACES = template_places(row_of_cells())
 

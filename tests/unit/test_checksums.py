@@ -8,7 +8,7 @@ import random
 import pytest
 
 from lenet_pipeline.errors import IngestError, UnknownNameError
-from lenet_pipeline.forms.checksums import CHECKSUMS, resolve_method
+from lenet_pipeline.forms.rules.checksums import CHECKSUMS, resolve_method
 
 ISBN = tuple(range(10, 0, -1))
 METHODS = sorted(CHECKSUMS)

@@ -10,7 +10,7 @@ import pytest
 from cell_builders import STROKES, write
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.cutting import cut_run
+from lenet_pipeline.forms.reading.cutting import cut_run
 from lenet_pipeline.sources.idx import read_idx
 
 Mask = NDArray[np.bool_]

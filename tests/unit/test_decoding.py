@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.checksums import CHECKSUMS
-from lenet_pipeline.forms.decoding import decode
-from lenet_pipeline.forms.rules import Checksum, Length, OneOf, Pattern, Range, Rule
+from lenet_pipeline.forms.rules.checksums import CHECKSUMS
+from lenet_pipeline.forms.rules.rules import Checksum, Length, OneOf, Pattern, Range, Rule
+from lenet_pipeline.forms.values.decoding import decode
 
 Probabilities = NDArray[np.float64]
 

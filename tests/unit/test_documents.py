@@ -23,7 +23,7 @@ from document_builders import (
 from PIL import Image
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.documents import (
+from lenet_pipeline.forms.documents.documents import (
     Document,
     PageLimits,
     find_documents,
@@ -31,8 +31,8 @@ from lenet_pipeline.forms.documents import (
     list_documents,
     read_pages,
 )
+from lenet_pipeline.forms.documents.resolution import judge_resolution
 from lenet_pipeline.forms.page import Page
-from lenet_pipeline.forms.resolution import judge_resolution
 from lenet_pipeline.sources.batch import Reject
 
 LIMITS = PageLimits(max_bytes=10_000_000, max_pixels=50_000_000, max_pages=500)

@@ -10,10 +10,10 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
-from lenet_pipeline.forms.drafting import Draft, draft_template
 from lenet_pipeline.forms.page import Grey
-from lenet_pipeline.forms.template import Cells, Rectangle, WritingBox
-from lenet_pipeline.forms.template_file import read_template
+from lenet_pipeline.forms.templates.drafting import Draft, draft_template
+from lenet_pipeline.forms.templates.template import Cells, Rectangle, WritingBox
+from lenet_pipeline.forms.templates.template_file import read_template
 
 DPI = 200
 SCALE = DPI / 25.4

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from lenet_pipeline.forms.drawing import DrawnCell, DrawnField, draw_page, outline_template
-from lenet_pipeline.forms.lettering import fit_text, load_lettering
-from lenet_pipeline.forms.mistake_sheets import DrawnMistake, draw_mistakes
-from lenet_pipeline.forms.template import Cells, Field, Rectangle, Template, WritingBox
+from lenet_pipeline.forms.drawing.drawing import DrawnCell, DrawnField, draw_page, outline_template
+from lenet_pipeline.forms.drawing.lettering import fit_text, load_lettering
+from lenet_pipeline.forms.drawing.mistake_sheets import DrawnMistake, draw_mistakes
+from lenet_pipeline.forms.templates.template import Cells, Field, Rectangle, Template, WritingBox
 from lenet_pipeline.sources.batch import Box
 
 PAGE = np.full((500, 800), 255, np.uint8)

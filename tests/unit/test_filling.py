@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.demo_form import draw_demo_form
-from lenet_pipeline.forms.filled_fields import Sheet, Writer
-from lenet_pipeline.forms.filling import FilledPage, fill_page, fill_pages, lay_blank_sheet
-from lenet_pipeline.forms.habits import Habits
-from lenet_pipeline.forms.handwriting import LabelledImages
-from lenet_pipeline.forms.lettering import FontStyle, load_lettering
-from lenet_pipeline.forms.made_up_patterns import make_up_match
-from lenet_pipeline.forms.made_up_values import make_up_value, make_up_values
+from lenet_pipeline.forms.drawing.lettering import FontStyle, load_lettering
+from lenet_pipeline.forms.filling.demo_form import draw_demo_form
+from lenet_pipeline.forms.filling.filled_fields import Sheet, Writer
+from lenet_pipeline.forms.filling.filling import FilledPage, fill_page, fill_pages, lay_blank_sheet
+from lenet_pipeline.forms.filling.habits import Habits
+from lenet_pipeline.forms.filling.handwriting import LabelledImages
+from lenet_pipeline.forms.filling.made_up_patterns import make_up_match
+from lenet_pipeline.forms.filling.made_up_values import make_up_value, make_up_values
+from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity, move_points, scan_sheet
 from lenet_pipeline.forms.page import MM_PER_INCH
-from lenet_pipeline.forms.rules import (
+from lenet_pipeline.forms.rules.rules import (
     AcrossRule,
     Checksum,
     EqualRule,
@@ -35,9 +36,16 @@ from lenet_pipeline.forms.rules import (
     Rule,
     SumRule,
 )
-from lenet_pipeline.forms.scanning import SEVERITIES, Severity, move_points, scan_sheet
-from lenet_pipeline.forms.template import Cells, Field, Rectangle, Reference, Template, UnusedMark, WritingBox
-from lenet_pipeline.forms.template_file import read_template
+from lenet_pipeline.forms.templates.template import (
+    Cells,
+    Field,
+    Rectangle,
+    Reference,
+    Template,
+    UnusedMark,
+    WritingBox,
+)
+from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.sources.normalisation import normalise_digit, place_ink
 
 NONE = SEVERITIES["none"]

@@ -16,16 +16,16 @@ from benchmarks.forms_severity import Point
 from benchmarks.forms_sheets import cells_form, checksum_form
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import Engine
-from lenet_pipeline.forms.documents import read_pages
-from lenet_pipeline.forms.filling import fill_pages
-from lenet_pipeline.forms.handwriting import LabelledImages
+from lenet_pipeline.forms.documents.documents import read_pages
+from lenet_pipeline.forms.filling.filling import fill_pages
+from lenet_pipeline.forms.filling.handwriting import LabelledImages
+from lenet_pipeline.forms.filling.scanning import SEVERITIES
 from lenet_pipeline.forms.page import Page
 from lenet_pipeline.forms.page_tables import FormJob
-from lenet_pipeline.forms.prepared_template import prepare_template
-from lenet_pipeline.forms.scanning import SEVERITIES
-from lenet_pipeline.forms.template import Template
-from lenet_pipeline.forms.template_file import read_template
-from lenet_pipeline.forms.values import CellState, FieldValue, read_field_value
+from lenet_pipeline.forms.registration.prepared_template import prepare_template
+from lenet_pipeline.forms.templates.template import Template
+from lenet_pipeline.forms.templates.template_file import read_template
+from lenet_pipeline.forms.values.values import CellState, FieldValue, read_field_value
 from lenet_pipeline.recipes import find_recipe
 from lenet_pipeline.sources.optdigits import read_optdigits
 from lenet_pipeline.training import train_network

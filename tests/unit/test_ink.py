@@ -18,9 +18,9 @@ from cell_builders import (
     write,
 )
 
-from lenet_pipeline.forms.cells import expect_edges, refine_cells, template_places
-from lenet_pipeline.forms.ink import Floats, measure_darkness, measure_paper, remove_print
 from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.forms.reading.cells import expect_edges, refine_cells, template_places
+from lenet_pipeline.forms.reading.ink import Floats, measure_darkness, measure_paper, remove_print
 
 PLACES = template_places(row_of_cells())
 

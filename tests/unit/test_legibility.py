@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lenet_pipeline.forms.legibility import Gauge, make_gauge, measure_legibility
 from lenet_pipeline.forms.page import Grey
-from lenet_pipeline.forms.template import Cells, Field, Rectangle
+from lenet_pipeline.forms.registration.legibility import Gauge, make_gauge, measure_legibility
+from lenet_pipeline.forms.templates.template import Cells, Field, Rectangle
 
 FIELDS = (Field("number", Cells(Rectangle(20, 60, 6, 7), columns=8, pitch=6)),)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lenet_pipeline.fingerprints import fingerprint_parts
-from lenet_pipeline.forms.documents import Document, PageLimits, inspect_document
+from lenet_pipeline.forms.documents.documents import Document, PageLimits, inspect_document
 from lenet_pipeline.forms.page_tables import (
     FormJob,
     PagePart,
@@ -22,8 +22,8 @@ from lenet_pipeline.forms.page_tables import (
     duplicate_page,
     read_part,
 )
-from lenet_pipeline.forms.template import Template
-from lenet_pipeline.forms.template_file import read_template
+from lenet_pipeline.forms.templates.template import Template
+from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.schema import DIGITS, derive_digit_id
 
 LIMITS = PageLimits(max_bytes=10_000_000, max_pixels=4_000_000, max_pages=500)

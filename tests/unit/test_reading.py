@@ -26,10 +26,10 @@ from cell_builders import (
 )
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.marks import is_mark
 from lenet_pipeline.forms.page import Grey
-from lenet_pipeline.forms.reading import CellReading, field_picture, read_cells
-from lenet_pipeline.forms.template import Cells, Field, Rectangle, Template, UnusedMark
+from lenet_pipeline.forms.reading.marks import is_mark
+from lenet_pipeline.forms.reading.reading import CellReading, field_picture, read_cells
+from lenet_pipeline.forms.templates.template import Cells, Field, Rectangle, Template, UnusedMark
 from lenet_pipeline.sources.idx import read_idx
 from lenet_pipeline.sources.normalisation import normalise_digit
 

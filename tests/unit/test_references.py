@@ -11,8 +11,8 @@ from document_builders import PdfWriter, page_picture, write_encrypted, write_sc
 from PIL import Image
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.references import render_reference
-from lenet_pipeline.forms.template import Reference, Template
+from lenet_pipeline.forms.templates.references import render_reference
+from lenet_pipeline.forms.templates.template import Reference, Template
 
 FORMS = Path(os.environ.get("LENET_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "forms"
 

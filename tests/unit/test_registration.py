@@ -15,20 +15,20 @@ import pytest
 from page_builders import HEAVY, MEDIUM, as_page, cells_at, make_template
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.aliases import measure_lead
-from lenet_pipeline.forms.alignment import Scan
-from lenet_pipeline.forms.homographies import map_points, shifting, warp_picture
-from lenet_pipeline.forms.layouts import guess_from_layouts
+from lenet_pipeline.forms.filling.scanning import Severity, scan_sheet
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
-from lenet_pipeline.forms.registration import (
+from lenet_pipeline.forms.registration.aliases import measure_lead
+from lenet_pipeline.forms.registration.alignment import Scan
+from lenet_pipeline.forms.registration.homographies import map_points, shifting, warp_picture
+from lenet_pipeline.forms.registration.layouts import guess_from_layouts
+from lenet_pipeline.forms.registration.registration import (
     PreparedTemplate,
     Registration,
     Unregistered,
     prepare_template,
     register_page,
 )
-from lenet_pipeline.forms.scanning import Severity, scan_sheet
-from lenet_pipeline.forms.template import Cells, Field, Rectangle, Template, WritingBox
+from lenet_pipeline.forms.templates.template import Cells, Field, Rectangle, Template, WritingBox
 
 HALF_MILLIMETRE_PX = 0.5 / MM_PER_INCH * 200
 LETTER_FIELDS = (cells_at("number", 40, 105, 10), cells_at("date", 40, 125, 6))

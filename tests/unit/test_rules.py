@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from lenet_pipeline.errors import IngestError, PipelineError
-from lenet_pipeline.forms.rules import (
+from lenet_pipeline.forms.rules.rules import (
     AcrossRule,
     Checksum,
     EqualRule,

@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.rules import (
+from lenet_pipeline.forms.rules.rules import (
     Checksum,
     EqualRule,
     Length,
@@ -22,9 +22,9 @@ from lenet_pipeline.forms.rules import (
     SumRule,
     UniqueRule,
 )
-from lenet_pipeline.forms.template import Cells, Rectangle, WritingBox
-from lenet_pipeline.forms.template_file import read_template
-from lenet_pipeline.forms.template_schema import template_schema
+from lenet_pipeline.forms.templates.schema import template_schema
+from lenet_pipeline.forms.templates.template import Cells, Rectangle, WritingBox
+from lenet_pipeline.forms.templates.template_file import read_template
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "templates"
 CELLS = "cells: {x: 20, y: 30, width: 6, height: 7, pitch: 6.5, count: 4}"

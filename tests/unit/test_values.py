@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lenet_pipeline.forms.rules import Checksum, EqualRule, Length, Range, Rule, SumRule
-from lenet_pipeline.forms.template import Cells, Field, Rectangle, WritingBox
-from lenet_pipeline.forms.values import CellState, FieldValue, apply_across_rules, read_field_value
+from lenet_pipeline.forms.rules.rules import Checksum, EqualRule, Length, Range, Rule, SumRule
+from lenet_pipeline.forms.templates.template import Cells, Field, Rectangle, WritingBox
+from lenet_pipeline.forms.values.values import CellState, FieldValue, apply_across_rules, read_field_value
 
 PLACE = Cells(Rectangle(10, 10, 5, 7), columns=8, pitch=6)
 SURE = 0.91  # of each digit that ``cells`` makes; every other class has a hundredth

@@ -1,0 +1,1 @@
+"""Documents: files of scanned pages, and the pages read from them."""

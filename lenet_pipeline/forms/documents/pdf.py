@@ -1,0 +1,263 @@
+"""Pages of a PDF as grey pixels, by PDFium.
+
+PDFium keeps global state and is not safe in threads: call it from one thread of a process at a time, and read
+pages in parallel over processes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import numpy as np
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+
+from lenet_pipeline.forms.documents.resolution import judge_resolution
+from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.sources.images import UnreadableImageError
+
+_POINTS_PER_INCH = 72
+_DRAWN_DPI = 300.0  # for pages that are drawn, and not one scan
+PDF_HEAD_BYTES = 1024  # within which PDFium, as other readers, looks for %PDF-
+_TAIL_BYTES = 65_536
+_TRAILER_BYTES = 2_048  # within which, but for padding, a whole PDF says that it ends
+_SCAN_COVERS = 0.9  # of a page's area, where images are all that there is on it
+_LEAST_PART = 0.01  # of a page's area: what is smaller is no part of the scan
+_INSET_PX = 0.01
+# PDFium holds every stream it has read until the document is closed: 0.7 MB a page of 300 dpi grey JPEG.
+_PAGES_AN_OPENING = 50
+
+Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+
+
+def is_pdf(head: bytes) -> bool:
+    """Tell a PDF by its first 1024 bytes."""
+    return b"%PDF-" in head[:PDF_HEAD_BYTES]
+
+
+@contextmanager
+def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
+    """Open a PDF in this block; PDFium reads of the file what each page needs, never all of it.
+
+    Raises:
+        UnreadableImageError: it is encrypted, truncated or damaged.
+    """
+    handle = pdfium_c.FPDF_LoadDocument(os.fsencode(path) + b"\0", None)
+    if not handle:
+        raise _explain_refusal(pdfium_c.FPDF_GetLastError())
+    with pdfium.PdfDocument(handle) as document:
+        if not len(document):
+            raise UnreadableImageError("damaged_pdf", "the PDF has no page; save or scan it again")
+        yield document
+
+
+def check_pdf_end(stream: BinaryIO) -> None:
+    """Check that a PDF has its end: PDFium would read what there is, and show the rest as blank pages.
+
+    Raises:
+        UnreadableImageError: its end is missing.
+    """
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - _TAIL_BYTES))
+    if b"%%EOF" not in stream.read().rstrip(b"\0\t\n\f\r ")[-_TRAILER_BYTES:]:
+        raise UnreadableImageError(
+            "truncated_pdf",
+            f"the PDF has {size:,} bytes and its end (%%EOF) is missing, so pages may be missing or blank; "
+            "copy or scan it again",
+        )
+
+
+class PdfPages:
+    """The pages of one PDF, read one at a time."""
+
+    def __init__(self, path: Path, *, max_pixels: int) -> None:
+        self._path = path
+        self._max_pixels = max_pixels
+        self._read = 0
+        self._opened = ExitStack()
+        self._document: pdfium.PdfDocument | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, number: int) -> tuple[Grey, float | None]:
+        """Return page ``number``; see ``read_pdf_page``."""
+        if self._read % _PAGES_AN_OPENING == 0:
+            self.close()
+        self._read += 1
+        if self._document is None:
+            self._document = self._opened.enter_context(open_pdf(self._path))
+        return read_pdf_page(self._document, number, self._max_pixels)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._opened.close()
+        self._document = None
+
+
+def read_pdf_page(document: pdfium.PdfDocument, number: int, max_pixels: int) -> tuple[Grey, float | None]:
+    """Return page ``number``, from 1, upright as the PDF says, and its resolution in pixels an inch.
+
+    A page that is one scan, in one image or in strips, is rendered at the scan's own resolution, so that its
+    pixels come out as they are; any other at 300 dpi. What has too many pixels so is rendered at less, but
+    never below the resolution that forms are read at.
+
+    Raises:
+        UnreadableImageError: PDFium cannot read this page, or it has more than ``max_pixels``.
+    """
+    with open_pdf_page(document, number) as page:
+        images = _scanned_images(page)
+        own = _scan_resolution(page, images)
+        width, height, dpi = _pixel_size(page, own, max_pixels)
+        grey = render_pdf_page(page, width=width, height=height)
+        if images and grey.min() == grey.max():
+            _check_images(images, is_black=not grey.any())
+    return grey, dpi if own is None else judge_resolution(width, height, dpi)
+
+
+@contextmanager
+def open_pdf_page(document: pdfium.PdfDocument, number: int) -> Iterator[pdfium.PdfPage]:
+    """Open one page, counted from 1, in this block.
+
+    Raises:
+        UnreadableImageError: PDFium cannot read this page.
+    """
+    try:
+        with closing(document[number - 1]) as page:
+            yield page
+    except pdfium.PdfiumError as exc:
+        raise UnreadableImageError(
+            "damaged_page", f"this page of the PDF cannot be read ({exc}); save or scan it again"
+        ) from exc
+
+
+def render_pdf_page(page: pdfium.PdfPage, *, width: int, height: int) -> Grey:
+    """Render a page, with its annotations, into exactly so many pixels of grey on white."""
+    bitmap = pdfium.PdfBitmap.new_native(width, height, format=pdfium_c.FPDFBitmap_Gray)
+    try:
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, width, height)
+        # PDFium places an image on the whole pixels around it. A rounding error would make that one pixel
+        # more, and the scan blurred: it lies a hundredth of a pixel inside instead.
+        across = (width - 2 * _INSET_PX) / page.get_width()
+        down = (height - 2 * _INSET_PX) / page.get_height()
+        matrix = pdfium_c.FS_MATRIX(across, 0, 0, down, _INSET_PX, _INSET_PX)
+        clip = pdfium_c.FS_RECTF(0, 0, width, height)
+        flags = pdfium_c.FPDF_GRAYSCALE | pdfium_c.FPDF_ANNOT
+        pdfium_c.FPDF_RenderPageBitmapWithMatrix(bitmap, page, matrix, clip, flags)
+        # A copy: the bitmap's memory goes when it is closed.
+        return np.array(bitmap.to_numpy(), dtype=np.uint8).reshape(height, width)
+    finally:
+        bitmap.close()
+
+
+def _pixel_size(page: pdfium.PdfPage, own: float | None, max_pixels: int) -> tuple[int, int, float]:
+    """Return the width and height to render a page in, in pixels, and their resolution."""
+    inches = [side / _POINTS_PER_INCH for side in page.get_size()]
+    if not all(0 < side < math.inf for side in inches):
+        raise UnreadableImageError("damaged_page", "this page of the PDF has no size; save or scan it again")
+    wanted = _DRAWN_DPI if own is None else own
+    fitting = math.sqrt(max_pixels / (inches[0] * inches[1]))
+    # A thousandth below what fits: rounding up must not pass the limit.
+    dpi = wanted if fitting >= wanted else fitting * 0.999
+    if dpi < min(wanted, REGISTERED_DPI):
+        least = min(wanted, REGISTERED_DPI)
+        width, height = (round(side * least) for side in inches)
+        across, down = (side * MM_PER_INCH for side in inches)
+        raise UnreadableImageError(
+            "too_many_pixels",
+            f"the page is {across:,.0f} x {down:,.0f} mm: at {least:.0f} dpi {width} x {height} = "
+            f"{width * height:,} pixels, and at most {max_pixels:,} are rendered; check its size, or raise "
+            "LENET_IMAGE_MAX_PIXELS",
+        )
+    width, height = (max(1, round(side * dpi)) for side in inches)
+    return width, height, dpi
+
+
+def _scanned_images(page: pdfium.PdfPage) -> list[tuple[pdfium.PdfImage, Corners]]:
+    """Return the images of a page and where they lie, if they are all that can be seen on it; else none.
+
+    The text that character recognition lays over a scan cannot be seen.
+    """
+    images = []
+    for item in page.get_objects():
+        if item.type == pdfium_c.FPDF_PAGEOBJ_IMAGE:
+            images.append((item, _corners(item)))
+        elif item.type == pdfium_c.FPDF_PAGEOBJ_TEXT:
+            if pdfium_c.FPDFTextObj_GetTextRenderMode(item) != pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE:
+                return []
+        elif item.type != pdfium_c.FPDF_PAGEOBJ_FORM:
+            return []
+    return images
+
+
+def _corners(image: pdfium.PdfImage) -> Corners:
+    """Return the lower left, lower right and upper left corners of an image, in points of the page."""
+    matrix = image.get_matrix()
+    container = image.container
+    while container is not None:  # an image in a form is placed by the form's matrix too
+        matrix = matrix.multiply(container.get_matrix())
+        container = container.container
+    return (
+        (matrix.e, matrix.f),
+        (matrix.e + matrix.a, matrix.f + matrix.b),
+        (matrix.e + matrix.c, matrix.f + matrix.d),
+    )
+
+
+def _scan_resolution(page: pdfium.PdfPage, images: list[tuple[pdfium.PdfImage, Corners]]) -> float | None:
+    """Return the finest resolution of the images that a scanned page is made of; None for another page."""
+    left, bottom, right, top = page.get_bbox()
+    area = (right - left) * (top - bottom)
+    covered, finest = 0.0, 0.0
+    for image, (origin, along, up) in images:
+        fourth = (along[0] + up[0] - origin[0], along[1] + up[1] - origin[1])
+        xs, ys = zip(origin, along, up, fourth, strict=True)
+        across = min(max(xs), right) - max(min(xs), left)
+        down = min(max(ys), top) - max(min(ys), bottom)
+        lengths = math.dist(origin, along), math.dist(origin, up)
+        if min(across, down, *lengths) <= 0 or across * down < _LEAST_PART * area:
+            continue
+        covered += across * down
+        for pixels, length in zip(image.get_px_size(), lengths, strict=True):
+            finest = max(finest, _POINTS_PER_INCH * pixels / length)
+    return finest if finest and covered >= _SCAN_COVERS * area else None
+
+
+def _check_images(images: list[tuple[pdfium.PdfImage, Corners]], *, is_black: bool) -> None:
+    """Check that the images of a page without any mark on it can be decoded.
+
+    PDFium says nothing of one that cannot be: it leaves it out, or shows it black.
+
+    Raises:
+        UnreadableImageError: one cannot be decoded.
+    """
+    damage = UnreadableImageError(
+        "damaged_page", "the image on this page of the PDF cannot be decoded; save or scan it again"
+    )
+    if is_black:
+        raise damage
+    for image, _ in images:
+        try:
+            image.get_bitmap()
+        except pdfium.PdfiumError as exc:
+            raise damage from exc
+
+
+def _explain_refusal(code: int) -> UnreadableImageError:
+    """Say in one line why PDFium does not open a file."""
+    if code in (pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY):
+        return UnreadableImageError(
+            "encrypted_pdf", "the PDF is encrypted and needs a password; save it without one"
+        )
+    return UnreadableImageError(
+        "damaged_pdf",
+        f"it cannot be opened as a PDF (PDFium's error {code}), so it is damaged; save or scan it again",
+    )

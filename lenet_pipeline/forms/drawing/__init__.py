@@ -1,0 +1,1 @@
+"""Drawing: pictures of pages and mistakes that a person looks at."""

@@ -1,0 +1,1 @@
+"""Filling: made-up pages with known truth, written, printed and scanned as badly as asked."""

@@ -1,0 +1,270 @@
+"""Filled fields: a value put on a sheet of paper by hand, cell by cell or as one run of digits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lenet_pipeline.forms.filling.habits import Habits
+from lenet_pipeline.forms.filling.handwriting import (
+    Ink,
+    LabelledImages,
+    ink_digit,
+    ink_strokes,
+    lay_ink,
+    space_run,
+)
+from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.templates.template import Cells, Field, UnusedMark, WritingBox
+
+Points = NDArray[np.float64]
+WrittenState = Literal["digit", "blank", "mark", "crossed_out"]
+Edges = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the sheet
+Plan = list[tuple[WrittenState, int | None]]
+
+_MARGIN_MM, _MARGIN_SHARE = 0.6, 0.1  # between a box's edge and ink: the smaller of both
+_PEN_MM = (0.35, 0.6)  # thickness of strokes that are no digits
+_PEN_VARIES = 10.0  # grey levels up or down, from one digit to the next
+_AIM = 0.25  # standard deviation of a digit's place, as a share of the room it has in its cell
+_LEAST_GAP = 0.05  # between digits that do not touch, in heights of a digit
+_OVERLAP = (0.02, 0.1)  # of digits that touch, in heights of a digit
+_LOWEST_PX = 10  # of a digit on the sheet
+_WOBBLE = 0.05  # of a digit's height, up or down along a run
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Paper that is written on: its pixels, which writing changes, and how many of them to an inch."""
+
+    image: Grey
+    dpi: float
+
+
+@dataclass(frozen=True)
+class WrittenCell:
+    """One cell, or one digit of a box without dividers.
+
+    Attributes:
+        field: its field.
+        position: from 0, of the cell in the field, or of the digit in the box.
+        state: what is in it.
+        label: the digit, also where it is crossed out; None for none.
+        image: the index of its image among the labelled ones.
+        corners: float64 (4, 2), of the cell, or of the digit's ink in a box: x and y of top left, top
+            right, bottom right and bottom left, in pixels of the sheet, or of the scan it became.
+        touches: whether the digit was written so as to touch a neighbour in its box.
+    """
+
+    field: str
+    position: int
+    state: WrittenState
+    label: int | None
+    image: int | None
+    corners: Points
+    touches: bool = False
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Digits side by side: their ink, and its left and top edges from the run's own corner."""
+
+    inks: list[Ink]
+    lefts: list[int]
+    tops: list[int]
+
+    @property
+    def width(self) -> int:
+        return max(left + int(ink.shape[1]) for left, ink in zip(self.lefts, self.inks, strict=True))
+
+    @property
+    def height(self) -> int:
+        return max(top + int(ink.shape[0]) for top, ink in zip(self.tops, self.inks, strict=True))
+
+
+class Writer:
+    """Someone with a pen over a sheet of paper; what they write changes the sheet."""
+
+    def __init__(
+        self, sheet: Sheet, digits: LabelledImages, habits: Habits, rng: np.random.Generator
+    ) -> None:
+        self._sheet = sheet
+        self._digits = digits
+        self._habits = habits
+        self._rng = rng
+        self._pen = float(rng.uniform(*habits.pen))
+        self._thickness = float(rng.uniform(*_PEN_MM)) * sheet.dpi / MM_PER_INCH
+        self._size = 0.0
+
+    def write_field(self, field: Field, value: str) -> list[WrittenCell]:
+        """Write a field's value; return what is in its cells, in pixels of the sheet.
+
+        Args:
+            field: where.
+            value: digits, no more than there is room for; ``""`` leaves the field blank.
+        """
+        self._size = float(self._rng.uniform(*self._habits.size))
+        if isinstance(field.place, WritingBox):
+            return self._write_box(field.name, field.place, value)
+        return self._write_cells(field.name, field.place, value, field.unused_mark)
+
+    def _write_cells(
+        self, name: str, place: Cells, value: str, unused_mark: UnusedMark | None
+    ) -> list[WrittenCell]:
+        """Write a value into cells, one digit each."""
+        boxes = [rectangle.pixels(self._sheet.dpi) for rectangle in place.rectangles()]
+        if not value and self._happens(self._habits.void_rate):
+            self._strike(_around(boxes))
+            return [WrittenCell(name, n, "mark", None, None, _corners(box)) for n, box in enumerate(boxes)]
+        cells = []
+        for position, (state, label) in enumerate(self._plan_cells(value, len(boxes), unused_mark)):
+            box = boxes[position]
+            image = None if label is None else self._digits.choose(label, self._rng)
+            if image is not None:
+                self._write_digit(image, box)
+            if state == "crossed_out":
+                self._draw_mark("X" if self._happens(0.5) else "-", box)
+            elif state == "mark" and unused_mark is not None:
+                self._draw_mark(unused_mark, box)
+            cells.append(WrittenCell(name, position, state, label, image, _corners(box)))
+        return cells
+
+    def _plan_cells(self, value: str, room: int, unused_mark: UnusedMark | None) -> Plan:
+        """Return what goes into every cell of a field: its state, and the digit if there is one."""
+        spare = room - len(value)
+        plan: Plan = []
+        for digit in value:
+            if spare and self._happens(self._habits.crossed_out_rate):
+                plan.append(("crossed_out", int(self._rng.integers(10))))
+                spare -= 1
+            plan.append(("digit", int(digit)))
+        free: Plan = []
+        for _ in range(spare):
+            is_marked = value and unused_mark and not self._happens(self._habits.unmarked_rate)
+            free.append(("mark" if is_marked else "blank", None))
+        return free + plan if self._happens(self._habits.right_aligned_rate) else plan + free
+
+    def _write_box(self, name: str, place: WritingBox, value: str) -> list[WrittenCell]:
+        """Write a value as a run of digits into one box."""
+        box = place.place.pixels(self._sheet.dpi)
+        if not value:
+            if self._happens(self._habits.void_rate):
+                self._strike(box)
+            return []
+        inner = _inside(box, self._sheet.dpi)
+        images = [self._digits.choose(int(digit), self._rng) for digit in value]
+        touching = [self._happens(self._habits.touching_rate) for _ in value[1:]]
+        run = self._fit_run(images, self._draw_gaps(touching), box)
+        start = inner[0] + self._rng.uniform(0, 0.6) * (inner[2] - inner[0] - run.width)
+        line = inner[1] + self._rng.uniform(0.2, 0.8) * (inner[3] - inner[1] - run.height)
+        cells = []
+        for position, (ink, left, top) in enumerate(zip(run.inks, run.lefts, run.tops, strict=True)):
+            x, y = round(start) + left, round(line) + top
+            self._lay(ink, x, y)
+            corners = _corners((x, y, x + ink.shape[1], y + ink.shape[0]))
+            near = any(touching[max(0, position - 1) : position + 1])
+            label = int(value[position])
+            cells.append(WrittenCell(name, position, "digit", label, images[position], corners, near))
+        return cells
+
+    def _draw_gaps(self, touching: list[bool]) -> list[float]:
+        """Return the gap before every digit but the first, in heights of a digit."""
+        usual = self._rng.uniform(*self._habits.gap)
+        return [
+            -self._rng.uniform(*_OVERLAP) if touches else max(_LEAST_GAP, usual * self._rng.uniform(0.5, 1.5))
+            for touches in touching
+        ]
+
+    def _fit_run(self, images: list[int], gaps: list[float], box: Edges) -> _Run:
+        """Return a run of digits as high as their writer writes, lower where they would not fit."""
+        left, top, right, bottom = _inside(box, self._sheet.dpi)
+        # Drawn once, so that a run that has to be made narrower to fit keeps its looks.
+        heights = self._size * self._rng.uniform(0.92, 1.06, len(images)) * (box[3] - box[1])
+        heights = np.minimum(heights, (bottom - top) * (1 - _WOBBLE))
+        wobbles = self._rng.uniform(0, _WOBBLE, len(images)) * heights
+        while True:
+            inks = [ink_digit(self._digits.images[i], h) for i, h in zip(images, heights, strict=True)]
+            highest = max(ink.shape[0] for ink in inks)
+            tops = [highest - ink.shape[0] + round(down) for ink, down in zip(inks, wobbles, strict=True)]
+            lefts = space_run(inks, tops, [gap * float(heights.mean()) for gap in gaps])
+            run = _Run(inks, lefts, tops)
+            # A digit a few pixels high cannot shrink on; where it does not fit, it runs over the edge.
+            fits = run.width <= right - left and run.height <= bottom - top
+            if fits or heights.max() < _LOWEST_PX:
+                return run
+            shrink = min(0.97, (right - left) / run.width)
+            heights, wobbles = heights * shrink, wobbles * shrink
+
+    def _write_digit(self, image: int, box: Edges) -> None:
+        """Write one digit into a cell, somewhere near its middle."""
+        inner = _inside(box, self._sheet.dpi)
+        width, height = inner[2] - inner[0], inner[3] - inner[1]
+        size = self._size * self._rng.uniform(0.95, 1.05) * (box[3] - box[1])
+        ink = ink_digit(self._digits.images[image], min(size, height), width)
+        room = np.maximum([width - ink.shape[1], height - ink.shape[0]], 0)
+        middle = np.array([inner[0] + width / 2 - ink.shape[1] / 2, inner[1] + height / 2 - ink.shape[0] / 2])
+        offset = np.clip(self._rng.normal(0, _AIM, 2), -0.5, 0.5) * room
+        if self._happens(self._habits.over_line_rate):
+            offset = self._over_an_edge(ink, box, middle)
+        x, y = np.rint(middle + offset)
+        self._lay(ink, int(x), int(y))
+
+    def _over_an_edge(self, ink: Ink, box: Edges, middle: Points) -> Points:
+        """Return the offset from the middle that takes some of a digit over one edge of its cell."""
+        axis, over = int(self._rng.integers(2)), self._rng.uniform(0.05, 0.2)
+        side = ink.shape[1 - axis]
+        offset = np.zeros(2)
+        if self._happens(0.5):
+            offset[axis] = box[axis] - over * side - middle[axis]
+        else:
+            offset[axis] = box[axis + 2] - (1 - over) * side - middle[axis]
+        return offset
+
+    def _draw_mark(self, mark: UnusedMark, box: Edges) -> None:
+        """Draw the mark of an unused cell, or cross out what is in it."""
+        corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
+        jitter = self._rng.uniform(-0.06, 0.06, (4, 2))
+        ends = [[0.22, 0.22], [0.78, 0.78], [0.78, 0.22], [0.22, 0.78]]
+        if mark == "-":
+            ends = [[0.2, 0.5], [0.8, 0.5]]
+        points = (np.array(ends) + jitter[: len(ends)]) * sides + corner
+        self._stroke([points[start : start + 2] for start in range(0, len(ends), 2)])
+
+    def _strike(self, box: Edges) -> None:
+        """Strike a whole field through from one end to the other."""
+        corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
+        low, high = self._rng.uniform(0.55, 0.75), self._rng.uniform(0.25, 0.45)
+        self._stroke([np.array([[0.02, low], [0.5, (low + high) / 2 + 0.04], [0.98, high]]) * sides + corner])
+
+    def _stroke(self, strokes: list[Points]) -> None:
+        ink, (left, top) = ink_strokes(strokes, self._thickness)
+        self._lay(ink, left, top)
+
+    def _lay(self, ink: Ink, left: int, top: int) -> None:
+        pen = self._pen + self._rng.uniform(-_PEN_VARIES, _PEN_VARIES)
+        lay_ink(self._sheet.image, ink, left, top, float(np.clip(pen, 0, 255)))
+
+    def _happens(self, rate: float) -> bool:
+        return bool(self._rng.random() < rate)
+
+
+def _inside(box: Edges, dpi: float) -> Edges:
+    """Return the part of a box that ink stays in, clear of the box's lines."""
+    left, top, right, bottom = box
+    margin = min(_MARGIN_MM * dpi / MM_PER_INCH, _MARGIN_SHARE * min(right - left, bottom - top))
+    return left + margin, top + margin, right - margin, bottom - margin
+
+
+def _around(boxes: list[Edges]) -> Edges:
+    """Return the smallest box around others."""
+    edges = np.array(boxes)
+    left, top = edges[:, :2].min(axis=0)
+    right, bottom = edges[:, 2:].max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _corners(box: Edges) -> Points:
+    left, top, right, bottom = box
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.float64)

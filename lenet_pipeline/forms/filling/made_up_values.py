@@ -1,0 +1,245 @@
+"""Made-up values: what a form could be filled with, such that its own rules pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.filling.made_up_patterns import make_up_match
+from lenet_pipeline.forms.rules.checksums import resolve_method
+from lenet_pipeline.forms.rules.rules import (
+    Checksum,
+    EqualRule,
+    Length,
+    OneOf,
+    Pattern,
+    Range,
+    Rule,
+    SumRule,
+)
+from lenet_pipeline.forms.templates.template import Cells, Field, Template
+
+_TRIES_FOR_A_VALUE = 200
+_TRIES_FOR_A_PAGE = 100
+
+
+def make_up_values(template: Template, rng: np.random.Generator, *, blank_rate: float) -> dict[str, str]:
+    """Return a value for every field of a page, ``""`` for those left blank.
+
+    Every value passes the rules of its field, and all of them those across fields, but for uniqueness in a
+    batch, which only chance keeps. Fields that a rule ties together are blank together.
+
+    Args:
+        template: whose fields.
+        rng: where every chance comes from.
+        blank_rate: how often a field that may be blank is.
+
+    Raises:
+        IngestError: after many tries no values pass the rules: they contradict each other or the cells.
+    """
+    blank = _choose_blank(template, rng, blank_rate)
+    fields = {field.name: field for field in template.fields if field.name not in blank}
+    refusal = ""
+    for _ in range(_TRIES_FOR_A_PAGE):
+        values = {name: make_up_value(field, rng) for name, field in fields.items()}
+        _tie_values(template, fields, values, rng)
+        refusal = _find_refusal(template, fields, values)
+        if not refusal:
+            return {field.name: values.get(field.name, "") for field in template.fields}
+    raise IngestError(
+        f"cannot make up values for form {template.form!r} that pass its rules: {refusal} refused each of "
+        f"{_TRIES_FOR_A_PAGE} tries; see whether its rules contradict each other or their fields' cells"
+    )
+
+
+def make_up_value(field: Field, rng: np.random.Generator) -> str:
+    """Return a value that a field has room for and whose rules it passes.
+
+    Raises:
+        IngestError: after many tries none passes.
+    """
+    lengths = _lengths(field)
+    for _ in range(_TRIES_FOR_A_VALUE if lengths else 0):
+        value = _attempt(field.rules, int(rng.choice(lengths)), rng)
+        if len(value) in lengths and all(rule.accepts(value) for rule in field.rules):
+            return value
+    rules = ", ".join(rule.name for rule in field.rules)
+    fewest, most = _room(field)
+    raise IngestError(
+        f"cannot make up a value for field {field.name!r}: no value of {fewest} to {most} digits was found "
+        f"that passes {rules}; correct its rules or its place in the template"
+    )
+
+
+def _room(field: Field) -> tuple[int, int]:
+    """Return how many digits a field has room for, at least and at most."""
+    if isinstance(field.place, Cells):
+        return 1, field.place.columns * field.place.rows
+    return max(1, field.place.fewest), field.place.most
+
+
+def _lengths(field: Field) -> list[int]:
+    """Return the lengths that a value could have.
+
+    People fill all cells of a field unless something says that they need not.
+    """
+    fewest, most = _room(field)
+    possible = [
+        length
+        for length in range(fewest, most + 1)
+        if all(_permits_length(rule, length) for rule in field.rules)
+    ]
+    says_length = any(isinstance(rule, Length | OneOf | Pattern) for rule in field.rules)
+    if isinstance(field.place, Cells) and not says_length and field.unused_mark is None:
+        return possible[-1:]
+    return possible
+
+
+def _permits_length(rule: Rule, length: int) -> bool:
+    """Tell whether a value of so many digits could pass a rule, as far as its kind says."""
+    match rule:
+        case Length():
+            return rule.fewest <= length <= rule.most
+        case OneOf():
+            return any(len(value) == length for value in rule.values)
+        case Range():
+            return len(str(rule.lowest or 0)) <= length
+        case Checksum():
+            return not rule.weights or length == len(rule.weights)
+    return True
+
+
+def _attempt(rules: Sequence[Rule], length: int, rng: np.random.Generator) -> str:
+    """Return a value that was made for the kinds of rules there are; it need not pass."""
+    value = _draw_digits(length, rng)
+    for rule in rules:
+        match rule:
+            case OneOf():
+                value = rule.values[int(rng.integers(len(rule.values)))]
+            case Pattern():
+                value = make_up_match(rule.expression, rng) or value
+            case Range():
+                value = _draw_number(rule, length, rng)
+    for rule in rules:
+        if isinstance(rule, Checksum):
+            value = _end_in_check(rule, value)
+    return value
+
+
+def _draw_digits(length: int, rng: np.random.Generator) -> str:
+    return "".join(map(str, rng.integers(0, 10, length)))
+
+
+def _draw_number(rule: Range, length: int, rng: np.random.Generator) -> str:
+    """Return a number in a range with so many digits, leading zeros only where it has to be."""
+    lowest, most = rule.lowest or 0, 10**length - 1
+    highest = most if rule.highest is None else min(rule.highest, most)
+    without_zeros = max(lowest, 10 ** (length - 1))
+    if (
+        length > 1
+        and without_zeros <= highest
+        and rng.random() < (highest - without_zeros + 1) / (highest - lowest + 1)
+    ):
+        lowest = without_zeros
+    return str(_draw_between(lowest, highest, rng)).zfill(length)
+
+
+def _draw_between(lowest: int, highest: int, rng: np.random.Generator) -> int:
+    """Return a whole number of any size, both ends included."""
+    if highest <= lowest:
+        return lowest
+    # numpy draws 64 bits at most; a field may have more digits than those hold.
+    wide = int.from_bytes(rng.bytes(8 + (highest.bit_length() + 7) // 8), "big")
+    return lowest + wide % (highest - lowest + 1)
+
+
+def _end_in_check(rule: Checksum, value: str) -> str:
+    """Return a value with its last digits replaced by the check digits of those before."""
+    method = resolve_method(rule.name, rule.weights)
+    body = value[: -method.check_digits]
+    if not body or (rule.weights and len(value) != len(rule.weights)):
+        return value
+    return method.append_check(body, rule.weights) or value
+
+
+def _choose_blank(template: Template, rng: np.random.Generator, blank_rate: float) -> set[str]:
+    """Return the names of the fields that this page leaves blank."""
+    groups = {field.name: {field.name} for field in template.fields}
+    for rule in template.rules:
+        tied = _tied_names(rule)
+        joined = set().union(*(groups.get(name, set()) for name in tied))
+        groups |= dict.fromkeys(joined, joined)
+    may_be_blank = {field.name for field in template.fields if field.may_be_blank}
+    blank: set[str] = set()
+    for field in template.fields:
+        first = next(other.name for other in template.fields if other.name in groups[field.name])
+        draw = rng.random()
+        if field.name == first and draw < blank_rate and groups[first] <= may_be_blank:
+            blank |= groups[first]
+    return blank
+
+
+def _tied_names(rule: object) -> tuple[str, ...]:
+    """Return the fields that a rule across fields wants all written or all blank."""
+    match rule:
+        case SumRule():
+            return (*rule.of, rule.equals)
+        case EqualRule():
+            return rule.fields
+    return ()
+
+
+def _tie_values(
+    template: Template, fields: Mapping[str, Field], values: dict[str, str], rng: np.random.Generator
+) -> None:
+    """Change values, in place, towards what the rules across fields want."""
+    for rule in template.rules:
+        if not set(_tied_names(rule)) <= values.keys():
+            continue
+        match rule:
+            case SumRule():
+                _tie_sum(rule, fields, values, rng)
+            case EqualRule():
+                values |= dict.fromkeys(rule.fields, values[rule.fields[0]])
+
+
+def _tie_sum(
+    rule: SumRule, fields: Mapping[str, Field], values: dict[str, str], rng: np.random.Generator
+) -> None:
+    """Write the sum of some fields into its field; smaller summands where it would not fit."""
+    total = fields[rule.equals]
+    largest = 10 ** _room(total)[1] - 1
+    for each in total.rules:
+        if isinstance(each, Range) and each.highest is not None:
+            largest = min(largest, each.highest)
+    if sum(int(values[name]) for name in rule.of) > largest:
+        for name in rule.of:
+            share = _draw_between(0, min(largest // len(rule.of), int(values[name])), rng)
+            values[name] = _write_number(share, fields[name])
+    values[rule.equals] = _write_number(sum(int(values[name]) for name in rule.of), total)
+
+
+def _write_number(number: int, field: Field) -> str:
+    """Return a number as its field wants it: with as few leading zeros as the rules let pass."""
+    natural = str(number)
+    fewest, most = _room(field)
+    for length in range(max(fewest, len(natural)), most + 1):
+        value = natural.zfill(length)
+        if all(rule.accepts(value) for rule in field.rules):
+            return value
+    return natural
+
+
+def _find_refusal(template: Template, fields: Mapping[str, Field], values: Mapping[str, str]) -> str:
+    """Return the name of the rule that refuses the values, or nothing."""
+    for name, field in fields.items():
+        fewest, most = _room(field)
+        if not fewest <= len(values[name]) <= most:
+            return f"the place of {name}, for {fewest} to {most} digits,"
+        for rule in field.rules:
+            if not rule.accepts(values[name]):
+                return f"{name}: {rule.name}"
+    written: dict[str, str | None] = dict(values)
+    return next((rule.name for rule in template.rules if not rule.accepts(written)), "")

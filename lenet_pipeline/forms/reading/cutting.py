@@ -1,0 +1,273 @@
+"""Cutting: the digits of a run without dividers, told apart from left to right.
+
+Connected parts are digits, but for two cases: a digit broken into parts, which are put together again by
+where they lie, and digits that touch, which are cut apart along seams that cross little ink. Which cuts are
+made is decided for the whole run at once, at the lowest cost of a count that the template allows. Costs
+have no unit; lengths are shares of the run's usual height of a digit, unless they say pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lenet_pipeline.forms.reading.ink import Floats, Labels
+from lenet_pipeline.forms.reading.seams import Seam, find_seams
+
+Mask = NDArray[np.bool_]
+
+_TALL = 0.7  # a part as high as that is a digit or several, however it lies to others
+_LOW = 0.45  # a part lower than that is a piece of a digit, or a blot
+_OVERLAP = 0.6  # of the narrower of two parts' width, beside which both are one digit's
+_NEAR = 0.25  # the widest gap between the pieces of one digit
+_WIDEST, _LOWEST = 1.05, 0.75  # no digit of MNIST is wider, next to none lower: measured on 20,000
+_WIDTHS = ((1.0, 0.8, 0.17), (0.12, 0.35, 0.15))  # share, middle and spread: of most digits, and of a 1
+_WIDEST_TRIED = 1.5  # of the pieces that are tried when cutting
+_HEIGHT_COST = 12.0  # of each height of a digit that a piece is lower than that
+_TOUCH_COST = 2.0  # of taking a connected part for several digits at all: most are one
+_CUT_COST, _CROSSING_COST = 0.0, 0.5  # of a cut, and of each thickness of a stroke that it crosses
+_DROP_COST = 15.0  # of leaving out what is as high as a digit
+_CORE_SHARE = 0.45  # of full ink, from which on pixels connect
+_PALE_PX = 4  # around them, the pale edge of strokes
+_SEAM_DISTANCE = 0.12  # between the middles of seams that are tried
+_NARROWEST = 0.2  # digits are no closer than that, from middle to middle
+_CRUMB = 0.25  # of a cut digit's ink: what the seam cut off its neighbour instead
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Ink that is one digit, or several that touch: its place in pixels and its mask there."""
+
+    left: int
+    top: int
+    mask: Mask
+
+    @property
+    def width(self) -> int:
+        return int(self.mask.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.mask.shape[0])
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One way to take a group: its digits from left to right, and what that costs."""
+
+    pieces: tuple[Mask, ...]
+    cost: float
+
+
+def cut_run(mask: Mask, soft: Floats, fewest: int, most: int) -> tuple[Labels, int]:
+    """Find the digits of a run.
+
+    Args:
+        mask: (height, width), where there is ink.
+        soft: darkness in grey levels, of the same shape.
+        fewest: digits that the template allows, unless there is no ink at all.
+        most: digits that it allows. Where no cut gives an allowed count, the cheapest count is given.
+
+    Returns:
+        Labels int32 (height, width), 1 for the leftmost digit and 0 for paper, and how many there are.
+    """
+    labels = np.zeros(mask.shape, np.int32)
+    if not mask.any():
+        return labels, 0
+    # Blur bridges narrow gaps with pale pixels: digits are told apart without them.
+    core = mask & (soft > _CORE_SHARE * _full(soft[mask]))
+    groups, usual = _group_parts(core)
+    choices = [_choices(group, soft, usual, most) for group in groups]
+    digits: list[tuple[float, _Group, Mask]] = []
+    for group, choice in zip(groups, _choose(choices, fewest, most), strict=True):
+        for piece in choice.pieces:
+            columns = np.nonzero(piece)[1]
+            digits.append((group.left + float(columns.mean()), group, piece))
+    digits.sort(key=lambda digit: digit[0])
+    for number, (_, group, piece) in enumerate(digits, start=1):
+        place = labels[group.top : group.top + group.height, group.left : group.left + group.width]
+        place[piece] = number
+    return _spread(labels, mask & ~core), len(digits)
+
+
+def _spread(labels: Labels, pale: Mask) -> Labels:
+    """Give pale pixels of ink to the digit that they lie beside."""
+    spread = labels.astype(np.uint8)
+    for _ in range(_PALE_PX):
+        wider = cv2.dilate(spread, np.ones((3, 3), np.uint8))
+        spread = np.where(pale & (spread == 0), wider, spread)
+    return spread.astype(np.int32)
+
+
+def _group_parts(mask: Mask) -> tuple[list[_Group], float]:
+    """Put the parts of broken digits together; return the groups and the usual height of a digit."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    boxes = [tuple(int(value) for value in row[:4]) for row in stats[1:]]
+    if not boxes:
+        return [], 1.0
+    highest = max(box[3] for box in boxes)
+    usual = float(np.median([box[3] for box in boxes if box[3] >= 0.6 * highest]))
+    members = [[index] for index in range(count - 1)]
+    merged = True
+    while merged:
+        merged = False
+        for one in range(len(members)):
+            partner = _broken_from(one, members, boxes, usual)
+            if partner is not None:
+                members[partner].extend(members.pop(one))
+                merged = True
+                break
+    groups = []
+    for member in members:
+        left, top, right, bottom = _union(member, boxes)
+        inside = np.isin(labels[top:bottom, left:right], [index + 1 for index in member])
+        groups.append(_Group(left, top, inside))
+    return sorted(groups, key=lambda group: group.left), usual
+
+
+def _union(member: list[int], boxes: list[tuple[int, ...]]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the box around some parts."""
+    return (
+        min(boxes[index][0] for index in member),
+        min(boxes[index][1] for index in member),
+        max(boxes[index][0] + boxes[index][2] for index in member),
+        max(boxes[index][1] + boxes[index][3] for index in member),
+    )
+
+
+def _broken_from(
+    one: int, members: list[list[int]], boxes: list[tuple[int, ...]], usual: float
+) -> int | None:
+    """Return the group that another group was broken from; None where it stands by itself."""
+    left, top, right, bottom = _union(members[one], boxes)
+    if bottom - top >= _TALL * usual:
+        return None
+    nearest: tuple[float, int] | None = None
+    for other, member in enumerate(members):
+        if other == one:
+            continue
+        other_left, other_top, other_right, other_bottom = _union(member, boxes)
+        across = max(left - other_right, other_left - right)
+        down = max(top - other_bottom, other_top - bottom)
+        overlap = -across / max(1, min(right - left, other_right - other_left))
+        # What lies above or below is a piece of it; beside it only what is too low to be a digit.
+        is_stacked = overlap >= _OVERLAP and down <= _NEAR * usual
+        is_beside = bottom - top < _LOW * usual and max(across, down) <= _NEAR * usual
+        wide = max(right, other_right) - min(left, other_left) > _WIDEST * usual
+        if (is_stacked or is_beside) and not (wide and not is_stacked):
+            distance = float(max(across, 0) + max(down, 0)) - overlap
+            nearest = min(nearest or (np.inf, 0), (distance, other))
+    return None if nearest is None else nearest[1]
+
+
+def _choices(group: _Group, soft: Floats, usual: float, most: int) -> dict[int, _Choice]:
+    """Return how the group can be taken as none, one or more digits, the cheapest way for each count."""
+    choices = {
+        0: _Choice((), _DROP_COST * group.height / usual),
+        1: _Choice((group.mask,), _piece_cost(group.mask, usual)),
+    }
+    fitting = min(most, int(group.width / (_NARROWEST * usual)))
+    if fitting < 2:
+        return choices
+    inside = soft[group.top : group.top + group.height, group.left : group.left + group.width]
+    ink = np.where(group.mask, np.minimum(inside / max(1.0, _full(inside[group.mask])), 1), 0)
+    seams = find_seams(ink.astype(np.float32), max(2, round(_SEAM_DISTANCE * usual)))
+    choices.update(_cut_group(group.mask, seams, usual, fitting))
+    return choices
+
+
+def _full(values: Floats) -> float:
+    return float(np.partition(values, int(0.8 * (len(values) - 1)))[int(0.8 * (len(values) - 1))])
+
+
+def _stroke_thickness(mask: Mask) -> float:
+    """Return the usual thickness of strokes in pixels: the mean distance to paper is a quarter of it."""
+    padded = np.pad(mask, 1).astype(np.uint8)
+    distances = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
+    return max(1.0, 4 * float(distances[padded > 0].mean()) - 1)
+
+
+def _piece_cost(piece: Mask, usual: float) -> float:
+    """Return how unlike a digit a piece's size is."""
+    rows, columns = np.flatnonzero(piece.any(axis=1)), np.flatnonzero(piece.any(axis=0))
+    if not len(rows):
+        return float("inf")
+    height, width = (rows[-1] - rows[0] + 1) / usual, (columns[-1] - columns[0] + 1) / usual
+    likeness = sum(
+        share * np.exp(-0.5 * ((width - middle) / spread) ** 2) for share, middle, spread in _WIDTHS
+    )
+    return float(-np.log(likeness + 1e-30) + _HEIGHT_COST * max(0.0, _LOWEST - height))
+
+
+def _cut_group(mask: Mask, seams: list[Seam], usual: float, most: int) -> dict[int, _Choice]:
+    """Return the cheapest way to cut a group into each number of digits from 2 on.
+
+    Best ways to cut what lies left of each seam are built on those of the seams before it.
+    """
+    thickness = _stroke_thickness(mask)
+    width = mask.shape[1]
+    columns = np.arange(width)
+    borders = [np.zeros(len(mask)), *(seam.columns for seam in seams), np.full(len(mask), width)]
+    prices = [0.0, *(_CUT_COST + _CROSSING_COST * seam.ink / thickness for seam in seams), 0.0]
+    # best[i][k]: cost of the k digits left of border i, and the border before the last of them.
+    best: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]
+    pieces: dict[tuple[int, int], Mask] = {}
+    for stop in range(1, len(borders)):
+        ways: dict[int, tuple[float, int]] = {}
+        for start in range(stop):
+            if not best[start] or np.mean(borders[stop] - borders[start]) > _WIDEST_TRIED * usual:
+                continue
+            piece = mask & (columns >= borders[start][:, None]) & (columns < borders[stop][:, None])
+            pieces[start, stop] = piece
+            cost = _piece_cost(piece, usual) + prices[stop]
+            for number, (before, _) in best[start].items():
+                if number < most and before + cost < ways.get(number + 1, (np.inf, 0))[0]:
+                    ways[number + 1] = (before + cost, start)
+        best.append(ways)
+    choices = {}
+    for number in range(2, most + 1):
+        if number not in best[-1]:
+            continue
+        found, stop, count = [], len(borders) - 1, number
+        while count:
+            start = best[stop][count][1]
+            found.append(pieces[start, stop])
+            stop, count = start, count - 1
+        choices[number] = _Choice(_without_crumbs(found[::-1]), _TOUCH_COST + best[-1][number][0])
+    return choices
+
+
+def _without_crumbs(pieces: list[Mask]) -> tuple[Mask, ...]:
+    """Give what a seam cut off a digit by mistake back to the neighbour that it still touches."""
+    cleaned = [piece.copy() for piece in pieces]
+    for index, piece in enumerate(pieces):
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(piece.astype(np.uint8), connectivity=8)
+        for part in range(1, count):
+            if stats[part, cv2.CC_STAT_AREA] >= _CRUMB * piece.sum():
+                continue
+            crumb = labels == part
+            around = cv2.dilate(crumb.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+            for other in (index - 1, index + 1):
+                if 0 <= other < len(pieces) and (around & pieces[other]).any():
+                    cleaned[index] &= ~crumb
+                    cleaned[other] |= crumb
+                    break
+    return tuple(cleaned)
+
+
+def _choose(choices: list[dict[int, _Choice]], fewest: int, most: int) -> list[_Choice]:
+    """Choose how each group is taken: the cheapest whose digits are as many as allowed, if any are."""
+    ways: dict[int, tuple[float, list[_Choice]]] = {0: (0.0, [])}
+    for group in choices:
+        following: dict[int, tuple[float, list[_Choice]]] = {}
+        for count, (cost, chosen) in ways.items():
+            for number, choice in group.items():
+                total = cost + choice.cost
+                if total < following.get(count + number, (np.inf, []))[0]:
+                    following[count + number] = (total, [*chosen, choice])
+        ways = following
+    allowed = {count: way for count, way in ways.items() if fewest <= count <= most}
+    return min((allowed or ways).values(), key=lambda way: way[0])[1]

@@ -1,0 +1,152 @@
+"""Marks: telling a cross or a dash, which fills cells that are not used, from a digit by its geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lenet_pipeline.forms.templates.template import UnusedMark
+
+Mask = NDArray[np.bool_]
+Points = NDArray[np.float64]  # (n, 2), x and y in pixels
+
+_ROUNDS = 8  # of fitting two lines to a cross: they settle in four or five
+_MOST_POINTS = 600
+_ON_STROKE = 0.6  # of a stroke's thickness from its middle line, within which its pixels lie
+_LEAST_ON_STROKES = 0.95  # of a mark's pixels; of the digits of MNIST, next to none reach it
+_LEAST_COVERED = 0.9  # of a stroke's length that has ink: strokes have no gaps
+_FLATTEST, _STEEPEST = 20.0, 75.0  # degrees that a cross's strokes rise by
+_CROSSING = (0.25, 0.75)  # where along its strokes a cross crosses
+_LEAST_LENGTH = 0.55  # of the longer stroke, for the shorter
+_CROSS_LENGTH = 4.0  # thicknesses, at least, of each of its strokes
+_LARGEST_HOLE = 0.3  # of the square of the thickness: grain leaves such holes, the loops of an 8 are larger
+_DASH_RISE = 25.0  # degrees a dash may slope
+_DASH_LENGTH = 3.0  # thicknesses, at least
+
+
+@dataclass(frozen=True)
+class _Stroke:
+    """A straight stroke: its middle, its direction (a unit vector), and its two ends along that."""
+
+    middle: NDArray[np.float64]
+    direction: NDArray[np.float64]
+    start: float
+    stop: float
+
+    @property
+    def length(self) -> float:
+        return self.stop - self.start
+
+    @property
+    def rise(self) -> float:
+        """Degrees from the horizontal, -90 to 90."""
+        x, y = self.direction if self.direction[0] >= 0 else -self.direction
+        return float(np.degrees(np.arctan2(y, x)))
+
+    def distances(self, points: Points) -> NDArray[np.float64]:
+        """Return how far points lie from the stroke's line."""
+        normal = np.array([-self.direction[1], self.direction[0]])
+        return np.asarray(np.abs((points - self.middle) @ normal), dtype=np.float64)
+
+    def along(self, points: Points) -> NDArray[np.float64]:
+        """Return where along the stroke points lie."""
+        return np.asarray((points - self.middle) @ self.direction, dtype=np.float64)
+
+
+def is_mark(mask: Mask, mark: UnusedMark) -> bool:
+    """Tell whether ink is the mark that fills unused cells, strictly: a digit must never pass.
+
+    Args:
+        mask: (height, width), cropped to the ink.
+        mark: which mark the form wants.
+    """
+    rows, columns = np.nonzero(mask)
+    if len(rows) < 5:
+        return False
+    points = np.column_stack([columns, rows]).astype(np.float64)
+    return _is_dash(points) if mark == "-" else _is_cross(points, mask)
+
+
+def _is_dash(points: Points) -> bool:
+    stroke = _fit_stroke(points)
+    length = stroke.length + 1
+    thickness = len(points) / length
+    return (
+        abs(stroke.rise) <= _DASH_RISE
+        and length >= _DASH_LENGTH * thickness
+        and _share_on([stroke], points, thickness) >= _LEAST_ON_STROKES
+        and _covered(stroke, points, thickness) >= _LEAST_COVERED
+    )
+
+
+def _is_cross(points: Points, mask: Mask) -> bool:
+    """Fit the two diagonals to the ink and tell whether it is just them."""
+    share = len(points) / len(points[:: 1 + len(points) // _MOST_POINTS])
+    points = points[:: 1 + len(points) // _MOST_POINTS]
+    height, width = mask.shape
+    middle = np.array([width - 1, height - 1]) / 2
+    diagonal = np.array([width, height]) / np.hypot(width, height)
+    strokes = [_Stroke(middle, diagonal * [1, sign], 0.0, 0.0) for sign in (1, -1)]
+    for _ in range(_ROUNDS):
+        distances = np.stack([stroke.distances(points) for stroke in strokes])
+        nearest = distances.argmin(axis=0)
+        if min((nearest == 0).sum(), (nearest == 1).sum()) < 5:
+            return False
+        strokes = [_fit_stroke(points[nearest == index]) for index in (0, 1)]
+    lengths = sorted(stroke.length + 1 for stroke in strokes)
+    thickness = len(points) * share / sum(lengths)
+    rises = sorted(stroke.rise for stroke in strokes)
+    return bool(
+        lengths[0] >= _LEAST_LENGTH * lengths[1]
+        and lengths[0] >= _CROSS_LENGTH * thickness
+        and -_STEEPEST <= rises[0] <= -_FLATTEST
+        and _FLATTEST <= rises[1] <= _STEEPEST
+        and _share_on(strokes, points, thickness) >= _LEAST_ON_STROKES
+        and all(_covered(stroke, points, thickness) >= _LEAST_COVERED for stroke in strokes)
+        and _largest_hole(mask) <= _LARGEST_HOLE * thickness**2
+        and _crosses_inside(strokes[0], strokes[1])
+        and _crosses_inside(strokes[1], strokes[0])
+    )
+
+
+def _fit_stroke(points: Points) -> _Stroke:
+    """Fit a straight line to points by least squares of their distances from it."""
+    middle = points.mean(axis=0)
+    offsets = points - middle
+    direction = np.linalg.eigh(offsets.T @ offsets)[1][:, 1]
+    along = offsets @ direction
+    return _Stroke(middle, direction, float(along.min()), float(along.max()))
+
+
+def _share_on(strokes: list[_Stroke], points: Points, thickness: float) -> float:
+    """Return the share of points that lie on any of the strokes."""
+    distances = np.stack([stroke.distances(points) for stroke in strokes]).min(axis=0)
+    return float((distances <= _ON_STROKE * thickness + 0.5).mean())
+
+
+def _covered(stroke: _Stroke, points: Points, thickness: float) -> float:
+    """Return the share of a stroke's length, in steps of two pixels, that has ink on its line."""
+    near = points[stroke.distances(points) <= 0.5 * thickness + 1]
+    steps = max(1, int(stroke.length / 2))
+    found = (stroke.along(near) - stroke.start) / max(stroke.length, 1e-6) * steps
+    return len(np.unique(np.clip(found.astype(int), 0, steps - 1))) / steps
+
+
+def _largest_hole(mask: Mask) -> int:
+    """Return the pixels of the largest piece of paper that ink goes all around."""
+    paper = np.pad(~mask, 1, constant_values=True).view(np.uint8)
+    areas = cv2.connectedComponentsWithStats(paper, connectivity=4)[2][1:, cv2.CC_STAT_AREA]
+    return int(np.sort(areas)[-2]) if len(areas) > 1 else 0
+
+
+def _crosses_inside(stroke: _Stroke, other: _Stroke) -> bool:
+    """Tell whether another stroke's line crosses well between this one's ends."""
+    normal = np.array([-other.direction[1], other.direction[0]])
+    slant = float(stroke.direction @ normal)
+    if abs(slant) < 1e-6 or stroke.length <= 0:
+        return False
+    crossing = float((other.middle - stroke.middle) @ normal) / slant
+    return _CROSSING[0] <= (crossing - stroke.start) / stroke.length <= _CROSSING[1]

@@ -1,0 +1,1 @@
+"""Registration: which form a scanned page is, how it lies, and whether it can be read."""

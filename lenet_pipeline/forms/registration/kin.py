@@ -1,0 +1,67 @@
+"""Kin: forms whose print is part of another's, as a form's editions are, and forms of one letterhead.
+
+A page of the larger form shows all that the smaller one has, and key points may tell the smaller one alone.
+So where a page fits one of them, the others are tried as well, in the same place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from lenet_pipeline.forms.registration.alignment import Scan
+from lenet_pipeline.forms.registration.candidates import (
+    LEAST_PROMISE,
+    LEAST_SHARE,
+    Candidate,
+    Source,
+    align_guesses,
+    ask_source,
+    finish_candidate,
+    is_fitting,
+)
+from lenet_pipeline.forms.registration.features import Guess
+from lenet_pipeline.forms.registration.homographies import Homography
+from lenet_pipeline.forms.registration.prepared_template import PreparedTemplate
+
+_SOURCES: tuple[Source, ...] = ("orb", "sift", "layouts")
+
+# By the fingerprints of two templates: a pair takes about as long as a page, and is the same for all pages.
+_LAID: dict[tuple[str, str], Homography | None] = {}
+
+
+def fitting_kin(scan: Scan, found: Candidate, others: Sequence[PreparedTemplate]) -> Iterator[Candidate]:
+    """Yield, finished, the other forms that a page fits where it fits this one."""
+    for other in others:
+        if other.landmarks is None or other is found.prepared:
+            continue
+        to_other = _lay_over(found.prepared, other)
+        if to_other is None:
+            continue
+        guess = Guess(found.alignment.to_scan @ np.linalg.inv(to_other), support=0)
+        for candidate in align_guesses(scan, other, [guess]):
+            if candidate.share >= LEAST_PROMISE:
+                finished = finish_candidate(scan, candidate)
+                if is_fitting(finished):
+                    yield finished
+
+
+def _lay_over(one: PreparedTemplate, other: PreparedTemplate) -> Homography | None:
+    """Return where one form's print is on the other blank form, from pixel to pixel; None where it is not."""
+    pair = one.template.fingerprint, other.template.fingerprint
+    if pair not in _LAID:
+        _LAID[pair] = _find_print(one, other)
+    return _LAID[pair]
+
+
+def _find_print(one: PreparedTemplate, other: PreparedTemplate) -> Homography | None:
+    if other.reference is None:
+        return None
+    scan = Scan(other.reference)
+    for source in _SOURCES:
+        candidates = ask_source(scan, [one], source)
+        best = max(candidates, key=lambda candidate: candidate.share, default=None)
+        if best is not None and best.share >= LEAST_SHARE:
+            return best.alignment.to_scan
+    return None

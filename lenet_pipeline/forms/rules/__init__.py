@@ -1,0 +1,1 @@
+"""Rules: what a value must keep to, alone or with others."""

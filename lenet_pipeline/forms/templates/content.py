@@ -1,0 +1,45 @@
+"""What a template says of values, from its text alone: its blank form may be gone when digits are scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.rules.rules import AcrossRule
+from lenet_pipeline.forms.templates.fields import read_across_rules, read_field
+from lenet_pipeline.forms.templates.schema import template_schema
+from lenet_pipeline.forms.templates.shape import find_shape_faults
+from lenet_pipeline.forms.templates.sheet import Sheet
+from lenet_pipeline.forms.templates.template import Field
+from lenet_pipeline.forms.templates.yaml_text import FaultyFile, read_yaml
+
+_NO_SHEET = Sheet(width=0, height=0, across=1, down=1, reference=None, reference_sha256=None)
+
+
+@dataclass(frozen=True)
+class TemplateContent:
+    """Fields with their rules, and the rules across them; the fields' places are in the file's own units."""
+
+    fields: tuple[Field, ...]
+    rules: tuple[AcrossRule, ...]
+
+
+def read_content(text: str) -> TemplateContent:
+    """Read the fields and rules of a template that was valid when it was recorded.
+
+    Raises:
+        IngestError: this release reads templates otherwise than the one that recorded it.
+    """
+    try:
+        written = read_yaml(text)
+        if faults := find_shape_faults(written, template_schema()):
+            raise FaultyFile(*faults)
+        fields = tuple(read_field(item, _NO_SHEET) for item in written["fields"].items())
+        rules, faults = read_across_rules(written)
+        if faults:
+            raise FaultyFile(*faults)
+        return TemplateContent(fields, rules)
+    except FaultyFile as exc:
+        raise IngestError(
+            f"a recorded template is no longer valid: {exc}; ingest its pages again with a corrected one"
+        ) from exc

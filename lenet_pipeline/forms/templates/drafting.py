@@ -1,0 +1,226 @@
+"""A first template of a blank form: the rows of cells and the boxes on it, as YAML for a person to edit.
+
+What is found are places. What they are called and what their values must be, the person knows; and boxes for
+several digits are only suggested (as comments) on a form that has cells, since most are for something else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.templates.printed_boxes import find_printed_boxes
+from lenet_pipeline.forms.templates.template import Cells, Field, Rectangle, WritingBox
+
+_NARROWEST_CELL, _LOWEST_CELL, _LARGEST_CELL = 3.0, 4.0, 20.0  # millimetres
+_FLATTEST_CELL, _TALLEST_CELL = 1.35, 0.4  # width to height
+_LONE_CELL = 5.0  # millimetres: smaller squares that stand alone are for ticks
+_LOWEST_BOX, _NARROWEST_BOX = 4.5, 7.0
+_SIZE_TOLERANCE = 0.5  # millimetres between cells of one row
+_PITCH_TOLERANCE = 0.4
+_PLACE_TOLERANCE = 0.6  # millimetres between the tops of neighbouring cells, tilted scans included
+_WIDEST_GAP = 0.6  # of a cell's width, between cells of one row
+_SAME_LINE = 0.5  # of a box's height, between boxes that are read as one line of the page
+_DIGIT_WIDTH = 4.0  # millimetres, that a written digit takes at least
+_LONGEST_NAME = 100  # of a form, as templates have it
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A drafted template: its YAML, the fields in it, and the boxes suggested in its comments."""
+
+    text: str
+    fields: tuple[Field, ...]
+    suggestions: tuple[Field, ...]
+
+
+def draft_template(
+    blank: Grey,
+    dpi: float,
+    *,
+    form: str,
+    reference: str | None = None,
+    reference_page: int = 1,
+    filled: bool = False,
+) -> Draft:
+    """Find rows of cells and boxes on a blank form and describe them as a template.
+
+    Args:
+        blank: uint8 (height, width), 0 black to 255 white, upright; 100 to 600 pixels an inch.
+        dpi: its pixels an inch.
+        form: the name of the form.
+        reference: the file name of the blank form, as the template is to name it; None where scans are to
+            be scaled only.
+        reference_page: the page of that file.
+        filled: take boxes that something is written in too, where there is no blank form to be had.
+    """
+    boxes = [box.place for box in find_printed_boxes(blank, dpi) if filled or not box.has_print]
+    rows, lone = _find_rows([box for box in boxes if _is_cell(box)])
+    rows += [[cell] for cell in lone if min(cell.width, cell.height) >= _LONE_CELL]
+    cells = [_fit_row(row) for row in rows]
+    fields = _name_fields(_reading_order(cells))
+    suggestions = _name_fields(_reading_order([_writing_box(box) for box in boxes if _is_box(box)]))
+    if not fields:
+        fields, suggestions = suggestions, ()
+    size = blank.shape[1] / dpi * MM_PER_INCH, blank.shape[0] / dpi * MM_PER_INCH
+    header = _write_header(form, size, reference, reference_page)
+    return Draft(header + _write_fields(fields, suggestions), fields, suggestions)
+
+
+def _is_cell(box: Rectangle) -> bool:
+    """Tell whether a box has the size and shape of one for a single digit."""
+    fits = _NARROWEST_CELL <= box.width <= _LARGEST_CELL and _LOWEST_CELL <= box.height <= _LARGEST_CELL
+    return fits and _TALLEST_CELL <= box.width / box.height <= _FLATTEST_CELL
+
+
+def _is_box(box: Rectangle) -> bool:
+    """Tell whether a box has room for several digits in one line."""
+    fits = box.width >= _NARROWEST_BOX and _LOWEST_BOX <= box.height <= _LARGEST_CELL
+    return fits and box.width / box.height > _FLATTEST_CELL
+
+
+def _find_rows(cells: Sequence[Rectangle]) -> tuple[list[list[Rectangle]], list[Rectangle]]:
+    """Return runs of equal cells at one pitch, and the cells that stand alone."""
+    left = sorted(cells, key=lambda cell: cell.x)
+    followers = {cell: _next_cell(cell, left) for cell in left}
+    preceded = {following for following in followers.values() if following is not None}
+    rows, lone = [], []
+    for cell in left:
+        if cell in preceded:
+            continue
+        chain = [cell]
+        while (following := followers[chain[-1]]) is not None:
+            chain.append(following)
+        for run in _split_by_pitch(chain):
+            if len(run) > 1:
+                rows.append(run)
+            else:
+                lone += run
+    return rows, lone
+
+
+def _next_cell(cell: Rectangle, cells: Sequence[Rectangle]) -> Rectangle | None:
+    """Return the equal cell that begins where this one ends or a small gap later."""
+    end = cell.x + cell.width
+    for other in cells:
+        beside = -_PLACE_TOLERANCE <= other.x - end <= _WIDEST_GAP * cell.width
+        if beside and abs(other.y - cell.y) <= _PLACE_TOLERANCE and _are_equal(cell, other):
+            return other
+    return None
+
+
+def _are_equal(one: Rectangle, other: Rectangle) -> bool:
+    return max(abs(one.width - other.width), abs(one.height - other.height)) <= _SIZE_TOLERANCE
+
+
+def _split_by_pitch(chain: list[Rectangle]) -> list[list[Rectangle]]:
+    """Cut a chain of cells where the step to the next is wider than a step beside it: DD MM YYYY."""
+    steps = [after.x - before.x for before, after in pairwise(chain)]
+    runs = [[chain[0]]]
+    for index, cell in enumerate(chain[1:]):
+        beside = steps[max(0, index - 1) : index + 2]
+        if steps[index] > min(beside) + _PITCH_TOLERANCE:
+            runs.append([])
+        runs[-1].append(cell)
+    return runs
+
+
+def _fit_row(row: list[Rectangle]) -> Cells:
+    """Return the cells at equal pitch that lie closest to a run of found ones."""
+    numbers = np.arange(len(row), dtype=np.float64)
+    lefts = np.array([cell.x for cell in row])
+    rights = np.array([cell.x + cell.width for cell in row])
+    if len(row) == 1:
+        return Cells(row[0], columns=1, pitch=0.0)
+    pitch, middle = np.polynomial.Polynomial.fit(numbers, (lefts + rights) / 2, 1).convert().coef[::-1]
+    width = float(np.median(rights - lefts))
+    top = float(np.median([cell.y for cell in row]))
+    height = float(np.median([cell.height for cell in row]))
+    first = Rectangle(float(middle) - width / 2, top, width, height)
+    return Cells(first, columns=len(row), pitch=float(pitch))
+
+
+def _writing_box(box: Rectangle) -> WritingBox:
+    return WritingBox(box, fewest=1, most=max(2, int(box.width / _DIGIT_WIDTH)))
+
+
+def _rectangle(place: Cells | WritingBox) -> Rectangle:
+    return place.first if isinstance(place, Cells) else place.place
+
+
+def _reading_order(places: Sequence[Cells | WritingBox]) -> list[Cells | WritingBox]:
+    """Return places line by line from the top, each line from the left."""
+    lines: list[list[Cells | WritingBox]] = []
+    for place in sorted(places, key=lambda place: _rectangle(place).y):
+        here = _rectangle(place)
+        if lines and here.y - _rectangle(lines[-1][0]).y < _SAME_LINE * here.height:
+            lines[-1].append(place)
+        else:
+            lines.append([place])
+    return [place for line in lines for place in sorted(line, key=lambda place: _rectangle(place).x)]
+
+
+def _name_fields(places: Sequence[Cells | WritingBox]) -> tuple[Field, ...]:
+    """Name places by what they are and their number: row_1, cell_1, box_1."""
+    counts: dict[str, int] = {}
+    fields = []
+    for place in places:
+        kind = "box" if isinstance(place, WritingBox) else "row" if place.columns > 1 else "cell"
+        counts[kind] = counts.get(kind, 0) + 1
+        fields.append(Field(f"{kind}_{counts[kind]}", place))
+    return tuple(fields)
+
+
+def _write_header(form: str, size: tuple[float, float], reference: str | None, page: int) -> str:
+    lines = [
+        "# A draft. Rename the fields (names become columns), delete those that hold no digits, and look",
+        "# at the picture that `lenet forms show` draws. Places are in millimetres from the page's top left",
+        "# corner; a cell reaches to the middle of its lines. A field may also have:",
+        "#   blank: forbidden    # a page that leaves it empty needs a look",
+        '#   unused: "-"         # what writers put into cells they leave out: "-" or X',
+        "#   rules: [{length: [6, 10]}, {checksum: luhn}]",
+        f"form: {_quote(form[:_LONGEST_NAME] or 'form')}",
+        f"page: {{width: {size[0]:.2f}, height: {size[1]:.2f}}}",
+    ]
+    if reference is None:
+        lines.append("register: scale")
+    else:
+        lines.append(f"reference: {{file: {_quote(reference)}, page: {page}}}")
+    return "\n".join(lines) + "\n\n"
+
+
+def _quote(text: str) -> str:
+    """Return a text in YAML's double quotes, what cannot be printed as its number."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in quoted)
+
+
+def _write_fields(fields: Sequence[Field], suggestions: Sequence[Field]) -> str:
+    lines = ["fields:"] if fields else ["# No boxes were found; describe at least one field.", "fields: []"]
+    for field in fields:
+        lines += [f"  {line}" for line in _write_field(field)]
+    if suggestions:
+        lines += [
+            "",
+            "  # Boxes that may hold several digits; remove the # of those that do, and say how many.",
+        ]
+        for field in suggestions:
+            lines += [f"  # {line}" for line in _write_field(field)]
+    return "\n".join(lines) + "\n"
+
+
+def _write_field(field: Field) -> list[str]:
+    place = field.place
+    here = _rectangle(place)
+    written = f"x: {here.x:.2f}, y: {here.y:.2f}, width: {here.width:.2f}, height: {here.height:.2f}"
+    if isinstance(place, WritingBox):
+        return [f"- name: {field.name}", f"  box: {{{written}, digits: [{place.fewest}, {place.most}]}}"]
+    if place.columns > 1:
+        # A pitch adds up over the row, so it has a decimal more.
+        written += f", pitch: {place.pitch:.3f}, count: {place.columns}"
+    return [f"- name: {field.name}", f"  cells: {{{written}}}"]

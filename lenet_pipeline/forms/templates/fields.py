@@ -1,0 +1,157 @@
+"""A template's fields and rules, from what a person wrote."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.forms.rules.rules import (
+    AcrossRule,
+    Checksum,
+    EqualRule,
+    Length,
+    OneOf,
+    Pattern,
+    Range,
+    Rule,
+    SumRule,
+    UniqueRule,
+)
+from lenet_pipeline.forms.templates.sheet import Sheet
+from lenet_pipeline.forms.templates.template import Cells, Field, UnusedMark, WritingBox
+from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located
+
+
+def read_field(item: Located, sheet: Sheet) -> Field:
+    """Return a field whose shape is right.
+
+    Raises:
+        FaultyFile: a rule could never hold, or cells have no pitch.
+    """
+    place = _read_cells(item["cells"], sheet) if "cells" in item else _read_box(item["box"], sheet)
+    written_rules = item.get("rules")
+    rules = tuple(_read_rule(rule) for rule in written_rules.items()) if written_rules else ()
+    if isinstance(place, Cells):
+        lengths = range(1, place.columns * place.rows + 1)
+    else:
+        lengths = range(place.fewest, place.most + 1)
+    if not any(all(_allows_length(rule, length) for rule in rules) for length in lengths):
+        names = ", ".join(rule.name for rule in rules)
+        digits = f"{lengths[0]} to {lengths[-1]} digits"
+        reason = f"no value of {digits}, as the place holds, passes the rules ({names}); correct either"
+        raise FaultyFile(Fault(item.line, reason))
+    unused, blank = item.get("unused"), item.get("blank")
+    return Field(
+        name=item["name"].value,
+        place=place,
+        rules=rules,
+        unused_mark=cast(UnusedMark, unused.value) if unused and unused.value != "none" else None,
+        may_be_blank=blank is None or blank.value == "allowed",
+    )
+
+
+def _read_cells(cells: Located, sheet: Sheet) -> Cells:
+    columns, rows = _whole(cells, "count", 1), _whole(cells, "rows", 1)
+    for count, counted, pitch in ((columns, "count", "pitch"), (rows, "rows", "row_pitch")):
+        if count > 1 and pitch not in cells:
+            reason = (
+                f"{pitch!r} is missing in cells, which have {counted}: {count}; expected the distance from "
+                "one to the next"
+            )
+            raise FaultyFile(Fault(cells.line, reason))
+    return Cells(
+        first=sheet.rectangle(cells),
+        columns=columns,
+        pitch=float(cells["pitch"].value) * sheet.across if "pitch" in cells else 0.0,
+        rows=rows,
+        row_pitch=float(cells["row_pitch"].value) * sheet.down if "row_pitch" in cells else 0.0,
+    )
+
+
+def _read_box(box: Located, sheet: Sheet) -> WritingBox:
+    fewest, most = (int(item.value) for item in box["digits"].items())
+    if fewest > most:
+        reason = f"digits is [{fewest}, {most}]; expected the fewest, then the most"
+        raise FaultyFile(Fault(box["digits"].line, reason))
+    return WritingBox(sheet.rectangle(box), fewest, most)
+
+
+def _whole(found: Located, key: str, default: int) -> int:
+    return int(found[key].value) if key in found else default
+
+
+def _read_rule(rule: Located) -> Rule:
+    try:
+        if "pattern" in rule:
+            return Pattern(rule["pattern"].value)
+        if "range" in rule:
+            return Range(*(int(end.value) for end in rule["range"].items()))
+        if "length" in rule:
+            return Length(*(int(end.value) for end in rule["length"].items()))
+        if "values" in rule:
+            # As written: to YAML, 007 is the number 7.
+            return OneOf(tuple(value.text for value in rule["values"].items()))
+        weights = rule["weights"].items() if "weights" in rule else []
+        return Checksum(rule["checksum"].value, tuple(int(weight.value) for weight in weights))
+    except PipelineError as exc:
+        raise FaultyFile(Fault(rule.line, str(exc))) from exc
+
+
+def _allows_length(rule: Rule, length: int) -> bool:
+    """Tell whether any value of so many digits could pass a rule, as far as its kind says."""
+    match rule:
+        case Length():
+            return rule.fewest <= length <= rule.most
+        case OneOf():
+            return any(len(value) == length for value in rule.values)
+        case Range():
+            return rule.lowest is None or rule.lowest < 10**length
+        case Checksum(name="weighted-mod-11"):
+            return length == len(rule.weights)
+    return True
+
+
+def find_name_faults(fields: Located) -> list[Fault]:
+    """Return a fault for each name that an earlier field has: columns do not tell A from a."""
+    lines: dict[str, int] = {}
+    faults = []
+    for item in fields.items():
+        name = item["name"]
+        first = lines.setdefault(name.value.lower(), name.line)
+        if first != name.line:
+            reason = f"the name {name.value!r} is that of the field in line {first} too; give each its own"
+            faults.append(Fault(name.line, reason))
+    return faults
+
+
+def read_across_rules(written: Located) -> tuple[tuple[AcrossRule, ...], list[Fault]]:
+    """Return the rules across fields, and a fault for each that cannot hold or names an unknown field."""
+    found = written.get("rules")
+    names = [item["name"].value for item in written["fields"].items()]
+    rules: list[AcrossRule] = []
+    faults: list[Fault] = []
+    for rule in found.items() if found else []:
+        unknown = [name for name in _named_in(rule) if name.value not in names]
+        faults += [
+            Fault(name.line, f"the rule names the field {name.value!r}; there is only {', '.join(names)}")
+            for name in unknown
+        ]
+        try:
+            rules.append(_read_across_rule(rule))
+        except PipelineError as exc:
+            faults.append(Fault(rule.line, str(exc)))
+    return tuple(rules), faults
+
+
+def _named_in(rule: Located) -> list[Located]:
+    """Return the names of fields in a rule, where they are written."""
+    if "sum" in rule:
+        return [*rule["sum"]["of"].items(), rule["sum"]["equals"]]
+    return rule["equal"].items() if "equal" in rule else [rule["unique"]]
+
+
+def _read_across_rule(rule: Located) -> AcrossRule:
+    names = [name.value for name in _named_in(rule)]
+    if "sum" in rule:
+        return SumRule(of=tuple(names[:-1]), equals=names[-1])
+    return EqualRule(tuple(names)) if "equal" in rule else UniqueRule(names[0])

@@ -1,0 +1,168 @@
+"""Boxes printed on a blank form: found as even areas that edges enclose on all sides.
+
+Areas rather than lines: an area is closed by whatever encloses it (a thin grey line, a thick black one, a
+filled block, the neighbour's grey tint), and print within a box shows as a hole in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.templates.template import Rectangle
+
+_NARROWEST_MM, _LOWEST_MM = 2.5, 3.0
+_WIDEST_MM, _HIGHEST_MM = 160.0, 22.0
+_LEAST_EDGE = 16  # grey levels across three pixels: a thin line at 75 % white has 40 and more
+_EDGE_TO_GRAIN, _MOST_EDGE = 2.0, 40.0  # to the paper's own levels across three pixels, in scanned blanks
+_LEAST_GRAIN, _SMOOTHED_MM = 4.0, 0.12  # of paper that is smoothed first, and how far
+_LARGEST_GAP_MM = 0.4  # in a dotted or broken line
+_LEAST_RECTANGULAR = 0.93  # of an area's own rectangle, tilted with it; a disc has 0.785
+_LARGEST_TILT = 0.05  # radians, of a scanned blank
+_LARGEST_SPECK_MM = 0.8  # of a scan's noise and dust
+_MOST_PRINT_MM2 = 0.6  # in an empty box; a hyphen has more
+_THICKEST_LINE_MM = 1.2  # thicker is a block, and the box ends where it begins
+_LOOKED_OUTWARDS_MM = 2.0
+_LOOKED_INWARDS_MM = 0.6
+_LEAST_CONTRAST = 10.0  # grey levels between a box and its line
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PrintedBox:
+    """A box as printed, up to the middle of its lines, and whether something is printed in it."""
+
+    place: Rectangle
+    has_print: bool
+
+
+def find_printed_boxes(blank: Grey, dpi: float) -> tuple[PrintedBox, ...]:
+    """Return the rectangular boxes of a page, from 2.5 by 3 to 160 by 22 mm, in no stated order.
+
+    Args:
+        blank: uint8 (height, width), 0 black to 255 white, upright; 100 to 600 pixels an inch.
+        dpi: its pixels an inch.
+    """
+    scale = dpi / MM_PER_INCH
+    even = _even_areas(blank, scale)
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(even, connectivity=4)
+    found = []
+    for label in range(1, count):
+        left, top, width, height, area = (int(value) for value in statistics[label])
+        fits = _NARROWEST_MM <= width / scale <= _WIDEST_MM and _LOWEST_MM <= height / scale <= _HIGHEST_MM
+        if not fits:
+            continue
+        inside = np.asarray(labels[top : top + height, left : left + width] == label, dtype=np.uint8)
+        outline = _rectangular_outline(inside)
+        if outline is not None:
+            printed = (outline - area) / scale**2
+            place = _extend_to_lines(blank, (left, top, left + width, top + height), scale)
+            found.append(PrintedBox(place, printed > _MOST_PRINT_MM2))
+    return tuple(found)
+
+
+def _even_areas(blank: Grey, scale: float) -> NDArray[np.uint8]:
+    """Return 1 where the page is even, 0 at edges and in the small gaps of lines; uint8 (height, width)."""
+    square = np.ones((3, 3), np.uint8)
+    # Tints are often printed as grey with white dots: bright specks go, dark lines stay as they are.
+    opened = cv2.morphologyEx(blank, cv2.MORPH_OPEN, square)
+    span = _local_span(opened)
+    if np.median(span) > _LEAST_GRAIN:
+        span = _local_span(cv2.GaussianBlur(blank, (0, 0), _SMOOTHED_MM * scale))
+    threshold = np.clip(_EDGE_TO_GRAIN * np.median(span), _LEAST_EDGE, _MOST_EDGE)
+    edges = np.asarray(span > threshold, dtype=np.uint8)
+    side = max(1, round(_LARGEST_GAP_MM * scale))
+    closed = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    longest = statistics[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    is_edge = longest > _LARGEST_SPECK_MM * scale
+    is_edge[0] = False  # the even areas
+    return np.asarray(~is_edge[labels], dtype=np.uint8)
+
+
+def _local_span(grey: MatLike) -> MatLike:
+    """Return the levels between the darkest and the brightest of each pixel and its eight neighbours."""
+    square = np.ones((3, 3), np.uint8)
+    return cv2.subtract(cv2.dilate(grey, square), cv2.erode(grey, square))
+
+
+def _rectangular_outline(inside: NDArray[np.uint8]) -> float | None:
+    """Return the pixels within an area's outline, holes included; None where it is no upright rectangle."""
+    contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contour = max(contours, key=cv2.contourArea)
+    filled = np.zeros_like(inside)
+    cv2.drawContours(filled, [contour], -1, 1, thickness=cv2.FILLED)
+    pixels = float(np.count_nonzero(filled))
+    (_, (across, down), _) = cv2.minAreaRect(contour)
+    if pixels < _LEAST_RECTANGULAR * (across + 1) * (down + 1):
+        return None
+    height, width = inside.shape
+    # A tilt of t leaves about 1 - t (long / short) of the upright rectangle.
+    tilted = _LARGEST_TILT * max(height, width) / min(height, width)
+    return pixels if pixels > (_LEAST_RECTANGULAR - tilted) * inside.size else None
+
+
+def _extend_to_lines(blank: Grey, area: tuple[int, int, int, int], scale: float) -> Rectangle:
+    """Return an area's rectangle in millimetres, each side moved out to the middle of its line.
+
+    Args:
+        blank: the page.
+        area: left, top, right and bottom in pixels, the latter two just outside.
+        scale: pixels a millimetre.
+    """
+    left, top, right, bottom = area
+    # The corners are left out: there the lines of the other sides are.
+    row_margin, column_margin = (bottom - top) // 8, (right - left) // 8
+    rows = blank[top + row_margin : bottom - row_margin].mean(axis=0)
+    columns = blank[:, left + column_margin : right - column_margin].mean(axis=1)
+    x = left - _line_offset(rows[::-1], rows.size - left, scale)
+    y = top - _line_offset(columns[::-1], columns.size - top, scale)
+    to_right = right + _line_offset(rows, right, scale)
+    to_bottom = bottom + _line_offset(columns, bottom, scale)
+    return Rectangle(x / scale, y / scale, (to_right - x) / scale, (to_bottom - y) / scale)
+
+
+def _line_offset(profile: Floats, start: int, scale: float) -> float:
+    """Return how many pixels beyond an area's end the middle of its line lies.
+
+    Args:
+        profile: grey levels along a direction that leaves the area, one a pixel.
+        start: the first pixel beyond the area.
+        scale: pixels a millimetre.
+    """
+    inwards, outwards = round(_LOOKED_INWARDS_MM * scale), round(_LOOKED_OUTWARDS_MM * scale)
+    inside = float(np.median(profile[max(0, start - inwards) : start]))
+    begin = max(0, start - 2)
+    beyond = profile[begin : start + outwards]
+    near = beyond[: max(3, round(_THICKEST_LINE_MM * scale))]
+    darkest = int(near.argmin())
+    dark = float(near[darkest])
+    if inside - dark < _LEAST_CONTRAST:
+        # No line: a tint ends here, and what follows is brighter.
+        step = _crossing(beyond, 0, (inside + float(near.max())) / 2)
+        return 0.0 if step is None else begin - start + step
+    first = _crossing(beyond, 0, (inside + dark) / 2)
+    first = float(darkest) if first is None else first
+    outside = float(beyond[darkest:].max())
+    last = _crossing(beyond, darkest, (outside + dark) / 2) if outside - dark > _LEAST_CONTRAST else None
+    if last is None or last - first > _THICKEST_LINE_MM * scale:
+        last = first  # a block begins here
+    return begin - start + (first + last) / 2
+
+
+def _crossing(levels: Floats, after: int, level: float) -> float | None:
+    """Return where levels first cross a level from an index on, between pixels; None where they never do.
+
+    The place counts from the left edge of the first pixel, whose middle is at 0.5.
+    """
+    for index, (here, there) in enumerate(pairwise(levels[after:]), start=after):
+        if (here - level) * (there - level) <= 0 and here != there:
+            return index + 0.5 + float((here - level) / (here - there))
+    return None

@@ -1,0 +1,79 @@
+"""The blank form of a template as pixels: what scans are registered with."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.documents.image_pages import ImagePages
+from lenet_pipeline.forms.documents.pdf import (
+    PDF_HEAD_BYTES,
+    is_pdf,
+    open_pdf,
+    open_pdf_page,
+    render_pdf_page,
+)
+from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.templates.template import Reference, Template
+from lenet_pipeline.sources.batch import path_text
+from lenet_pipeline.sources.images import NotAnImageError, UnreadableImageError, open_content
+
+# A blank form is one page that a person chose: limits are there against the wrong file, not to be raised.
+_MOST_BYTES = 100_000_000
+_MOST_PIXELS = 100_000_000
+
+
+def render_reference(template: Template, dpi: float) -> Grey | None:
+    """Return the blank form of a template, scaled to its page size at so many pixels an inch.
+
+    Returns:
+        uint8 (height, width), 0 black to 255 white, ``round(height_mm * dpi / 25.4)`` by
+        ``round(width_mm * dpi / 25.4)``; None where the template has no reference.
+
+    Raises:
+        IngestError: the reference is missing, unreadable or too large, or has no such page.
+    """
+    reference = template.reference
+    if reference is None:
+        return None
+    height, width = (round(side * dpi / MM_PER_INCH) for side in (template.height, template.width))
+    try:
+        if height * width > _MOST_PIXELS:
+            raise UnreadableImageError(
+                "too_many_pixels",
+                f"at {dpi:g} dpi its page of {template.width:g} x {template.height:g} mm has "
+                f"{width} x {height} pixels and at most {_MOST_PIXELS:,} are made; correct the page size",
+            )
+        return _render(reference, width=width, height=height)
+    except UnreadableImageError as exc:
+        is_other = isinstance(exc, NotAnImageError)
+        reason = "it is no PDF, TIFF, PNG or JPEG; correct its path" if is_other else str(exc)
+        raise IngestError(
+            f"the reference of template {template.form!r}, page {reference.page} of "
+            f"{path_text(reference.path)}, cannot be read: {reason}"
+        ) from exc
+
+
+def _render(reference: Reference, *, width: int, height: int) -> Grey:
+    """Return the page of a PDF or image file in exactly so many pixels."""
+    with open_content(reference.path, max_bytes=_MOST_BYTES, noun="reference") as stream:
+        if is_pdf(stream.read(PDF_HEAD_BYTES)):
+            with open_pdf(reference.path) as document:
+                _check_page(reference, len(document))
+                with open_pdf_page(document, reference.page) as page:
+                    return render_pdf_page(page, width=width, height=height)
+        images = ImagePages(stream, reference.path, max_pixels=_MOST_PIXELS)
+        _check_page(reference, images.count())
+        grey, _ = images.read(reference.page)
+    # Averaging keeps thin lines when a picture shrinks; it would only repeat pixels when it grows.
+    method = cv2.INTER_AREA if width < grey.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=method), dtype=np.uint8)
+
+
+def _check_page(reference: Reference, pages: int) -> None:
+    if not 1 <= reference.page <= pages:
+        raise UnreadableImageError(
+            "missing_page",
+            f"it has {pages} page{'s' if pages > 1 else ''}; correct the page of the reference",
+        )

@@ -1,0 +1,137 @@
+"""A template's page and blank form: how large the page is, and what its places are measured in."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lenet_pipeline.forms.page import MM_PER_INCH
+from lenet_pipeline.forms.templates.page_sizes import named_page_size
+from lenet_pipeline.forms.templates.reference_size import ReferenceSize, read_reference_size
+from lenet_pipeline.forms.templates.template import Rectangle, Reference
+from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located
+from lenet_pipeline.sources.batch import path_text
+from lenet_pipeline.sources.images import UnreadableImageError
+
+_PX_DPI = 200.0  # of a PDF, where places are in pixels and no resolution is given
+_LARGEST_STRETCH = 0.02  # between a reference's shape and the page's: paper shrinks, A4 is no letter
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page's size in millimetres, its reference, and how many millimetres a unit of the file is."""
+
+    width: float
+    height: float
+    across: float
+    down: float
+    reference: Reference | None
+    reference_sha256: str | None
+
+    def rectangle(self, place: Located) -> Rectangle:
+        """Return a place of the file in millimetres."""
+        x, y, width, height = (float(place[key].value) for key in ("x", "y", "width", "height"))
+        return Rectangle(x * self.across, y * self.down, width * self.across, height * self.down)
+
+
+def read_sheet(written: Located, folders: list[Path]) -> Sheet:
+    """Return the page, its size from the file or else from its reference.
+
+    Args:
+        written: a template file of the right shape.
+        folders: where the reference is looked for, the first place first.
+
+    Raises:
+        FaultyFile: the reference is missing or unreadable, or no size is known.
+    """
+    found = written.get("reference")
+    reference = _find_reference(found, folders) if found else None
+    size = dpi = None
+    if found and reference:
+        dpi = float(found["dpi"].value) if isinstance(found.value, dict) and "dpi" in found else None
+        size = _sized(found, reference, dpi)
+    page = written.get("page")
+    paper = _page_size(page, size)
+    if paper is None:
+        raise FaultyFile(_no_page_size(written, found))
+    if page and size:
+        _check_shape(page, paper, size)
+    across, down = _unit_sizes(written, size, dpi, paper)
+    return Sheet(*paper, across, down, reference, size.sha256 if size else None)
+
+
+def _find_reference(found: Located, folders: list[Path]) -> Reference:
+    file = found if isinstance(found.value, str) else found["file"]
+    page = 1 if isinstance(found.value, str) or "page" not in found else int(found["page"].value)
+    tried = [folder / file.value for folder in folders]
+    for candidate in tried:
+        with suppress(OSError):  # a name too long, a folder that may not be entered
+            if candidate.exists():
+                return Reference(candidate, page)
+    places = " nor ".join(dict.fromkeys(path_text(candidate) for candidate in tried))
+    reason = f"the reference {file.value!r} is missing; there is no {places}. Put the blank form there"
+    raise FaultyFile(Fault(file.line, reason))
+
+
+def _sized(found: Located, reference: Reference, dpi: float | None) -> ReferenceSize:
+    """Read a reference's size; an image that states no resolution has the one the template gives."""
+    try:
+        size = read_reference_size(reference)
+    except UnreadableImageError as exc:
+        reason = f"page {reference.page} of the reference {path_text(reference.path)} cannot be read: {exc}"
+        raise FaultyFile(Fault(found.line, reason)) from exc
+    if dpi and size.pixels and size.paper is None:
+        scale = MM_PER_INCH / dpi
+        return replace(size, paper=(size.pixels[0] * scale, size.pixels[1] * scale))
+    return size
+
+
+def _page_size(page: Located | None, size: ReferenceSize | None) -> tuple[float, float] | None:
+    if page is None:
+        return size.paper if size else None
+    if isinstance(page.value, str):
+        return named_page_size(page.value)
+    return float(page["width"].value), float(page["height"].value)
+
+
+def _no_page_size(written: Located, reference: Located | None) -> Fault:
+    if reference:
+        reason = "the reference does not state its resolution, so its size on paper is unknown"
+    else:
+        reason = "the page's size is missing, and there is no reference to take it from"
+    hint = "give one such as page: A4 or page: {width: 210, height: 297}"
+    return Fault(reference.line if reference else written.line, f"{reason}; {hint}")
+
+
+def _check_shape(page: Located, given: tuple[float, float], size: ReferenceSize) -> None:
+    """Refuse a page whose shape is not its reference's: most often one of the two lies sideways."""
+    found, unit = (size.paper, "mm") if size.paper else (size.pixels, "px")
+    if found is None:
+        return
+    stretch = (given[0] / given[1]) / (found[0] / found[1])
+    if not 1 / (1 + _LARGEST_STRETCH) <= stretch <= 1 + _LARGEST_STRETCH:
+        reason = (
+            f"the page is {given[0]:g} x {given[1]:g} mm and its reference "
+            f"{found[0]:g} x {found[1]:g} {unit}, which is another shape; correct the page's size, or leave "
+            "it out where the reference has one"
+        )
+        raise FaultyFile(Fault(page.line, reason))
+
+
+def _unit_sizes(
+    written: Located, size: ReferenceSize | None, dpi: float | None, page: tuple[float, float]
+) -> tuple[float, float]:
+    """Return how many millimetres a unit of the file is, across and down."""
+    units = written.get("units")
+    if units is None or units.value == "mm":
+        return 1.0, 1.0
+    if size is None:
+        reason = "units are px, which are those of a reference, and there is none; give one, or use mm"
+        raise FaultyFile(Fault(units.line, reason))
+    if size.pixels:
+        return page[0] / size.pixels[0], page[1] / size.pixels[1]
+    # A PDF always tells its size; the page may be a scaled print of it.
+    paper = size.paper or page
+    scale = MM_PER_INCH / (dpi or _PX_DPI)
+    return scale * page[0] / paper[0], scale * page[1] / paper[1]

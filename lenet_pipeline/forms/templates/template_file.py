@@ -1,0 +1,163 @@
+"""One YAML file that a person wrote to one template, or to a message with the line of every fault in it.
+
+``template_schema`` holds the shape of the file; what a shape cannot say (fields that overlap, lie off the
+page, or are named in a rule and nowhere else) is checked once the shape is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+
+from lenet_pipeline.errors import IngestError
+from lenet_pipeline.fingerprints import fingerprint_record
+from lenet_pipeline.forms.templates.fields import find_name_faults, read_across_rules, read_field
+from lenet_pipeline.forms.templates.places import find_place_faults
+from lenet_pipeline.forms.templates.schema import template_schema
+from lenet_pipeline.forms.templates.shape import find_shape_faults
+from lenet_pipeline.forms.templates.sheet import Sheet, read_sheet
+from lenet_pipeline.forms.templates.template import Cells, Field, RegistrationMethod, Template
+from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located, read_yaml
+from lenet_pipeline.sources.batch import path_text
+
+_MOST_BYTES = 256 << 10  # the largest template of this project has 8,000
+_MOST_LISTED = 10
+_MAX_RESIDUAL_PX = 3.0  # 0.4 mm at the registered page's resolution: less than a cell's margin
+_FINGERPRINT_DECIMALS = 4  # of a millimetre: finer differences are rounding
+
+
+def read_template(path: Path, references: Path | None = None) -> Template:
+    """Read a template from a YAML file.
+
+    Args:
+        path: of the file.
+        references: the folder that blank forms are looked for in before the template's own folder.
+
+    Raises:
+        IngestError: the file cannot be read, or anything in it is wrong; the message has a line for each
+            fault, with its line in the file, at most ten.
+    """
+    text = _read_text(path)
+    folders = [path.parent] if references is None else [references, path.parent]
+    try:
+        written = read_yaml(text)
+        faults = find_shape_faults(written, template_schema())
+        if faults:
+            raise FaultyFile(*faults)
+        return _build_template(written, text, folders)
+    except FaultyFile as exc:
+        raise _refusal(path, exc.faults) from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise IngestError(f"there is no template {path_text(path)}; give a YAML file")
+        if path.stat().st_size > _MOST_BYTES:
+            raise IngestError(
+                f"the template {path_text(path)} has more than {_MOST_BYTES:,} bytes; one describes one page"
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise IngestError(
+            f"the template {path_text(path)} is no UTF-8 text (byte {exc.start}); save it as UTF-8"
+        ) from exc
+    except OSError as exc:
+        raise IngestError(
+            f"the template {path_text(path)} cannot be read ({exc.strerror}); check it"
+        ) from exc
+
+
+def _refusal(path: Path, faults: Sequence[Fault]) -> IngestError:
+    if len(faults) == 1:
+        return IngestError(f"template {path_text(path)}, line {faults[0].line}: {faults[0].reason}")
+    lines = [f"  line {fault.line}: {fault.reason}" for fault in faults[:_MOST_LISTED]]
+    if len(faults) > _MOST_LISTED:
+        lines.append(f"  and {len(faults) - _MOST_LISTED} more")
+    return IngestError("\n".join([f"template {path_text(path)} has {len(faults)} faults:", *lines]))
+
+
+def _build_template(written: Located, text: str, folders: list[Path]) -> Template:
+    sheet = read_sheet(written, folders)
+    fields: list[tuple[Located, Field]] = []
+    faults: list[Fault] = []
+    for item in written["fields"].items():
+        try:
+            fields.append((item, read_field(item, sheet)))
+        except FaultyFile as exc:
+            faults += exc.faults
+    faults += find_place_faults(
+        [(item.line, field) for item, field in fields], width=sheet.width, height=sheet.height
+    )
+    rules, rule_faults = read_across_rules(written)
+    faults += [*find_name_faults(written["fields"]), *rule_faults]
+    if faults:
+        raise FaultyFile(*sorted(faults, key=lambda fault: fault.line))
+    registration = _registration(written, sheet)
+    residual = written.get("max_residual_px")
+    template = Template(
+        form=written["form"].value,
+        width=sheet.width,
+        height=sheet.height,
+        fields=tuple(field for _, field in fields),
+        registration=registration,
+        max_residual_px=float(residual.value) if residual else _MAX_RESIDUAL_PX,
+        fingerprint="",
+        text=text,
+        reference=sheet.reference,
+        rules=rules,
+    )
+    return _with_fingerprint(template, sheet.reference_sha256)
+
+
+def _registration(written: Located, sheet: Sheet) -> RegistrationMethod:
+    found = written.get("register")
+    if found is None:
+        return "features" if sheet.reference else "scale"
+    if found.value != "scale" and sheet.reference is None:
+        reason = (
+            f"register: {found.value} compares scans with a reference, and there is none; "
+            "give one, or use scale"
+        )
+        raise FaultyFile(Fault(found.line, reason))
+    return cast(RegistrationMethod, found.value)
+
+
+def _with_fingerprint(template: Template, reference_sha256: str | None) -> Template:
+    """Return a template with the sha256 over all of it that decides a reading."""
+    record = {
+        "form": template.form,
+        "page": _rounded([template.width, template.height]),
+        "register": template.registration,
+        "max_residual_px": _rounded(template.max_residual_px),
+        "fields": [_field_record(field) for field in template.fields],
+        "rules": [_rule_record(rule) for rule in template.rules],
+        "reference": template.reference and [reference_sha256, template.reference.page],
+    }
+    return replace(template, fingerprint=fingerprint_record(record))
+
+
+def _field_record(field: Field) -> dict[str, Any]:
+    place = {key: _rounded(value) for key, value in asdict(field.place).items()}
+    return {
+        "name": field.name,
+        "cells" if isinstance(field.place, Cells) else "box": place,
+        "unused": field.unused_mark,
+        "may_be_blank": field.may_be_blank,
+        "rules": [_rule_record(rule) for rule in field.rules],
+    }
+
+
+def _rule_record(rule: Any) -> list[Any]:
+    return [type(rule).__name__, asdict(rule)]
+
+
+def _rounded(value: Any) -> Any:
+    """Round every number within a value, so that places in other units have the same fingerprint."""
+    if isinstance(value, dict):
+        return {key: _rounded(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_rounded(held) for held in value]
+    return round(float(value), _FINGERPRINT_DECIMALS)

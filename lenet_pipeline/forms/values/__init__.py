@@ -1,0 +1,1 @@
+"""Values: from the digits' probabilities to what a field says, by its rules."""

@@ -1,0 +1,100 @@
+"""Assembly: the cells of whole pages, as a model read them, to the values of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import pyarrow as pa
+
+from lenet_pipeline.forms.rules.rules import AcrossRule, SumRule
+from lenet_pipeline.forms.templates.content import TemplateContent
+from lenet_pipeline.forms.values.values import (
+    CellState,
+    FieldValue,
+    apply_across_rules,
+    read_field_value,
+    sum_to_one,
+)
+from lenet_pipeline.schema import FIELD_VALUES, identifier_bytes
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AssembledPages:
+    """Values of schema ``FIELD_VALUES``, and pages with the names of rules across fields that they break."""
+
+    values: pa.Table
+    rule_failures: tuple[tuple[bytes, str], ...]
+    pages: int
+
+
+def assemble_pages(cells: pa.Table, templates: Mapping[str, TemplateContent]) -> AssembledPages:
+    """Make the values of every field of some pages.
+
+    Args:
+        cells: as ``warehouse.read_unassembled_cells`` gives them, page by page and field by field.
+        templates: what each template says of its fields and across them, by its fingerprint.
+    """
+    values: list[Row] = []
+    failures: list[tuple[bytes, str]] = []
+    pages = 0
+    for page_id, page_rows in groupby(cells.to_pylist(), key=itemgetter("page_id")):
+        rows = list(page_rows)
+        content = templates[rows[0]["template"]]
+        found = dict(_field_values(rows, content))
+        broken = apply_across_rules(content.rules, {name: value for (_, name), value in found.items()})
+        failures += [(identifier_bytes(page_id), rule) for rule in broken]
+        doubts = _doubts_by_field([rule for rule in content.rules if rule.name in broken])
+        values += [
+            _value_row(page_id, field_id, replace(value, reasons=(*value.reasons, *doubts.get(name, ()))))
+            for (field_id, name), value in found.items()
+        ]
+        pages += 1
+    return AssembledPages(pa.Table.from_pylist(values, schema=FIELD_VALUES), tuple(failures), pages)
+
+
+def _doubts_by_field(broken: Sequence[AcrossRule]) -> dict[str, list[str]]:
+    """Return why to look at fields whose values do not fit together: which of them is wrong, nobody knows."""
+    doubts: dict[str, list[str]] = {}
+    for rule in broken:
+        names = (*rule.of, rule.equals) if isinstance(rule, SumRule) else getattr(rule, "fields", ())
+        for name in names:
+            doubts.setdefault(name, []).append(f"rule_failed: {rule.name}")
+    return doubts
+
+
+def _field_values(
+    rows: Sequence[Row], content: TemplateContent
+) -> Iterator[tuple[tuple[str, str], FieldValue]]:
+    fields = {field.name: field for field in content.fields}
+    for (field_id, name), cells in groupby(rows, key=itemgetter("field_id", "field")):
+        states = [_cell_state(cell) for cell in cells if cell["state"] is not None]
+        yield (field_id, name), read_field_value(fields[name], states)
+
+
+def _cell_state(cell: Row) -> CellState:
+    probabilities = cell["probabilities"]
+    known = None if probabilities is None else sum_to_one(probabilities)
+    return CellState(cell["position"], cell["state"], known, cell["not_a_digit"])
+
+
+def _value_row(page_id: str, field_id: str, value: FieldValue) -> Row:
+    return {
+        "field_id": identifier_bytes(field_id),
+        "page_id": identifier_bytes(page_id),
+        "status": value.status,
+        "raw_value": value.raw_value,
+        "value": value.value,
+        "confidence": value.confidence,
+        "raw_probability": value.raw_probability,
+        "probability": value.probability,
+        "posterior": value.posterior,
+        "broken_rule": value.rule,
+        "is_doubtful": value.needs_look,
+        "reason": value.why,
+    }
