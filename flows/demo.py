@@ -85,6 +85,7 @@ def _suggest(settings: Settings) -> None:
     console.print("[bold]Try next[/]")
     for suggestion, what in (
         (f"{lenet} audit confusion{home}", "which digits it took for which"),
+        (f"{lenet} audit fields_to_look_at{home}", "what a person should check on the forms, and why"),
         (f"{lenet} models{home}", "versions, promotions and why"),
         (f'{lenet} sql "from predictions limit 3"{home}', "your own question"),
     ):

@@ -199,7 +199,6 @@ def _accuracy_pct(epoch: Epoch) -> float:
 
 def _parameters(plan: RowPlan, device: str) -> dict[str, object]:
     published = plan.published
-    recipe = vars(find_recipe(published.recipe)).items()
     return {
         "architecture": published.architecture,
         "published_accuracy_pct": published.accuracy_pct,
@@ -207,7 +206,7 @@ def _parameters(plan: RowPlan, device: str) -> dict[str, object]:
         "epochs": plan.epochs,
         "seed": plan.seed,
         "device": device,
-        **{f"recipe_{name}": value for name, value in recipe if name != "summary"},
+        **find_recipe(published.recipe).parameters(),
     }
 
 

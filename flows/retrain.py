@@ -282,7 +282,6 @@ def _train(
 
 
 def _parameters(job: TrainingJob, sizes: tuple[int, int, int]) -> dict[str, object]:
-    recipe = {f"recipe_{name}": value for name, value in vars(job.recipe).items() if name != "summary"}
     return {
         "datasets": ", ".join(job.datasets),
         "tests": ", ".join(job.tests),
@@ -293,7 +292,7 @@ def _parameters(job: TrainingJob, sizes: tuple[int, int, int]) -> dict[str, obje
         "training_digits": sizes[0],
         "validation_digits": sizes[1],
         "gate_digits": sizes[2],
-        **recipe,
+        **job.recipe.parameters(),
     }
 
 

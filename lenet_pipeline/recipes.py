@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -52,6 +52,18 @@ class Recipe:
         """Return how many passes to make over so many digits."""
         steps = max(1, digits // self.batch_size)
         return max(self.epochs, math.ceil(self.fewest_steps / steps))
+
+    def parameters(self) -> dict[str, object]:
+        """Return all that is set, by names for MLflow: ``recipe_name``, ``recipe_distortion_shear``."""
+        values = {f"recipe_{name}": value for name, value in vars(self).items() if name != "summary"}
+        values |= {f"recipe_distortion_{name}": value for name, value in _fields_of(self.distortion)}
+        del values["recipe_distortion"]
+        values["recipe_pass_rates"] = ", ".join(f"{rate:g}" for rate in self.pass_rates)
+        return {name: value for name, value in values.items() if value != ""}
+
+
+def _fields_of(distortion: Distortion | None) -> Iterable[tuple[str, object]]:
+    return () if distortion is None else vars(distortion).items()
 
 
 # Section III.B: the global learning rate of the twenty passes.

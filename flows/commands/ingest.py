@@ -178,8 +178,12 @@ def print_ingested(outcome: Sequence[Ingested]) -> None:
         if item.rejects:
             parts.append(f"{item.rejects:,} rejected (`lenet audit rejects`)")
         if item.unrecognised:
-            parts.append(f"{item.unrecognised:,} other files are no images")
+            parts.append(_others(item.unrecognised, "image"))
         console.print(f"[bold]{item.dataset}[/]: {', '.join(parts)}; {item.rows:,} in all", highlight=False)
+
+
+def _others(count: int, what: str) -> str:
+    return f"1 other file is no {what}" if count == 1 else f"{count:,} other files are no {what}s"
 
 
 def print_ingested_forms(outcome: IngestedForms) -> None:
@@ -199,7 +203,7 @@ def print_ingested_forms(outcome: IngestedForms) -> None:
     )
     console.print(f"  {outcome.added:,} digits added; {outcome.digits:,} in all", highlight=False)
     if outcome.unrecognised:
-        console.print(f"  {outcome.unrecognised:,} other files are no documents", highlight=False)
+        console.print(f"  {_others(outcome.unrecognised, 'document')}", highlight=False)
     if outcome.unmatched or outcome.blank or outcome.duplicates or outcome.rejected:
         console.print("  why pages were not read: `lenet audit pages_not_read`", highlight=False)
 
