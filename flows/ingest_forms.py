@@ -51,6 +51,7 @@ from lenet_pipeline.warehouse import (
 
 _PAGES_A_PART = 4  # a process's turn: short beside a kill, long beside sending it
 _PAGES_A_COMMIT = 512  # a minute or two: what a killed command has to read again
+_BYTES_A_COMMIT = 64 * 2**20  # what waits to be stored is held in memory, and once more while it is
 _PAGES_ALONE = 4  # fewer are read before another process has started
 
 
@@ -152,6 +153,7 @@ class _Store:
     settings: Settings
     outcome: IngestedForms
     pending: list[PageRows] = field(default_factory=list)
+    pending_bytes: int = 0
     rejects: list[Reject] = field(default_factory=list)
     known: set[tuple[str, int]] = field(default_factory=set)
     pictures: dict[str, bytes] = field(default_factory=dict)  # fingerprints of pages read, and their ids
@@ -183,8 +185,10 @@ class _Store:
                     self.pictures[rows.page["page_fingerprint"]] = rows.page["page_id"]
             self._count(**{_COUNTED[rows.page["status"]]: 1})
             self.pending.append(rows)
+            self.pending_bytes += rows.size_bytes
         digits = sum(len(rows.digits) for rows in self.pending)
-        if len(self.pending) >= _PAGES_A_COMMIT or digits >= self.settings.shard_rows:
+        is_much = self.pending_bytes >= _BYTES_A_COMMIT or digits >= self.settings.shard_rows
+        if is_much or len(self.pending) >= _PAGES_A_COMMIT:
             self._store()
 
     def finish(self) -> IngestedForms:
@@ -218,7 +222,7 @@ class _Store:
         record_rejects(self.job.dataset, self.rejects, settings)
         if self.pending:
             load_pages(settings.database, settings.database_wait_s, _tables(self.pending, settings))
-        self.pending, self.rejects = [], []
+        self.pending, self.pending_bytes, self.rejects = [], 0, []
 
 
 _COUNTED = {

@@ -84,7 +84,7 @@ PAGES = pa.schema(
     ]
 )
 
-# One row per field of a page that was read; ``picture`` is a PNG of it on the registered page.
+# One row per field of a page that was read; ``picture`` is a JPEG of it on the registered page.
 FIELDS = pa.schema(
     [
         pa.field("field_id", pa.uuid(), nullable=False),

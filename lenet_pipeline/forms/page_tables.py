@@ -56,6 +56,11 @@ class PageRows:
     fields: pa.Table
     cells: pa.Table
 
+    @property
+    def size_bytes(self) -> int:
+        """Return what the tables hold in memory."""
+        return int(self.digits.nbytes + self.fields.nbytes + self.cells.nbytes)
+
 
 @dataclass(frozen=True)
 class ReadPart:

@@ -39,6 +39,7 @@ State = Literal["blank", "digit", "mark"]
 _MARGIN_PX = SEARCHED_PX + 12  # around a field: all the search sees, and strokes that stick out
 _LONGEST_STROKE = 1.5  # sides of a cell; heights of a box without dividers
 _PICTURE_MARGIN_MM = 2.0
+_PICTURE_QUALITY = 80
 _MOST_PICTURE_PX = 1200  # a field's picture is no larger: enough to read by
 
 
@@ -107,7 +108,7 @@ def read_cells(
 
 
 def field_picture(registered: Grey, field: Field, template: Template) -> bytes:
-    """Return a field with a little margin around it as a small PNG."""
+    """Return a field with a little margin around it as a small JPEG."""
     margin = _PICTURE_MARGIN_MM * REGISTERED_DPI / MM_PER_INCH
     height, width = template.registered_size
     page = registered[:height, :width]
@@ -118,7 +119,8 @@ def field_picture(registered: Grey, field: Field, template: Template) -> bytes:
         scale = _MOST_PICTURE_PX / largest
         smaller = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         picture = np.asarray(smaller, dtype=np.uint8)
-    _, encoded = cv2.imencode(".png", picture)
+    # For people to look at: a PNG of a scan's grain would be six times as large, most of a page's rows.
+    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY])
     return encoded.tobytes()
 
 
