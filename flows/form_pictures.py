@@ -10,10 +10,11 @@ import numpy as np
 from PIL import Image
 
 from flows.models import find_version, open_registry
+from flows.page_limits import page_limits
 from lenet_pipeline.engine import Engine, Scores
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.files import describe_os_error, written_whole
-from lenet_pipeline.forms.documents.documents import PageLimits, inspect_document, read_pages
+from lenet_pipeline.forms.documents.documents import inspect_document, read_pages
 from lenet_pipeline.forms.drawing.drawing import DrawnCell, DrawnField, draw_page, outline_template
 from lenet_pipeline.forms.page import REGISTERED_DPI, Page
 from lenet_pipeline.forms.reading.reading import CellReading, read_cells
@@ -91,11 +92,6 @@ def save_picture(picture: Image.Image, path: Path) -> None:
             picture.save(temporary, "PNG")
     except OSError as exc:
         raise IngestError(f"cannot write the picture {path}: {describe_os_error(exc)}") from exc
-
-
-def page_limits(settings: Settings) -> PageLimits:
-    """Return the limits that documents are opened with."""
-    return PageLimits(settings.image_max_bytes, settings.image_max_pixels, settings.form_max_pages)
 
 
 def _read_page(path: Path, number: int, settings: Settings) -> Page:

@@ -16,8 +16,8 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
 
-from flows.form_pictures import page_limits
 from flows.ingest import append_to_dataset, default_dataset, record_rejects, refuse_too_many_rejects
+from flows.page_limits import page_limits
 from flows.progress import progress_bar
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.fingerprints import fingerprint_parts

@@ -1,4 +1,4 @@
-"""A GPU worker scores with torch, numpy and pyarrow alone."""
+"""What is not needed is not imported: a GPU worker scores with torch, numpy and pyarrow alone."""
 
 from __future__ import annotations
 
@@ -66,3 +66,9 @@ def test_what_is_absent_here_can_really_not_be_imported():
     )
     done = run(PROGRAM + attempts)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_ingest_starts_without_torch_and_mlflow() -> None:
+    program = "import sys, flows.ingest_forms, flows.ingest; print({'torch', 'mlflow'} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout == "set()\n"
