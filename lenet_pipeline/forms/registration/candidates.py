@@ -32,7 +32,6 @@ _MOST_GUESSES = 3  # of one template from one source that are tried
 _LEAST_SUPPORT = 0.25  # of the best supported guess of all templates
 _RIVAL_SUPPORT = 0.5  # of a template that is sure, what others need to be tried after it
 _SURE = 0.6  # the share of the print found, from where on no other way to lie is tried
-_ENOUGH = 0.45  # the share of the print found, from where on no other source is asked: writing hides some
 _MOST_FINE = 3  # alignments that are finished
 LEAST_PROMISE = 0.15  # of the print, roughly aligned, to be finished: a row off it is mostly below 0.1
 _NEARLY = 0.6  # of the best share, what others must have to be finished
@@ -63,30 +62,39 @@ class Candidate:
 
 
 def locate_candidates(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[Candidate]:
-    """Return how the page may lie under which template, the likeliest few, finished."""
-    finished = [finish_candidate(scan, candidate) for candidate in _nearest(_search(scan, prepared))]
-    if any(is_fitting(one) and one.lead >= LEAST_LEAD for one in finished) or is_blank(scan.image):
-        return finished
-    # Rows of equal boxes: no part of the page tells where it is, but all of it does.
-    for candidate in _nearest(ask_source(scan, prepared, "layouts")):
-        if candidate.share >= LEAST_PROMISE and not any(_is_same(candidate, one) for one in finished):
-            finished.append(finish_candidate(scan, candidate))
-    return finished
+    """Return how the page may lie under which template, the likeliest few, finished.
 
-
-def _search(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[Candidate]:
-    """Return how the page may lie under which template, roughly; ask further sources until one is sure."""
+    One source after another is asked, until what it tells has been finished and is certain.
+    """
     candidates: list[Candidate] = []
+    finished: dict[int, Candidate] = {}
     for turn in range(len(_ALL_SOURCES)):
         # Four markers and four hundred key points support a guess equally well: each kind for itself.
         for source in _ALL_SOURCES:
             asked = [one for one in prepared if _SOURCES[one.template.registration][turn] == source]
             candidates += ask_source(scan, asked, source)
-        if any(candidate.share >= _ENOUGH for candidate in candidates) or (
-            turn == 0 and is_blank(scan.image)
-        ):
-            break
-    return candidates
+        nearest = _nearest(candidates)
+        finished = {
+            id(one): finished.get(id(one)) or finish_candidate(scan, one)
+            for one in nearest
+            if one.share >= LEAST_PROMISE
+        }
+        if any(_is_certain(one) for one in finished.values()) or (turn == 0 and is_blank(scan.image)):
+            return list(finished.values())
+    return [*finished.values(), *_lay_whole(scan, prepared, list(finished.values()))]
+
+
+def _lay_whole(
+    scan: Scan, prepared: Sequence[PreparedTemplate], known: Sequence[Candidate]
+) -> Iterator[Candidate]:
+    """Yield how the page may lie by all of its ink: of rows of equal boxes no part tells where it is."""
+    for candidate in _nearest(ask_source(scan, prepared, "layouts")):
+        if candidate.share >= LEAST_PROMISE and not any(_is_same(candidate, one) for one in known):
+            yield finish_candidate(scan, candidate)
+
+
+def _is_certain(finished: Candidate) -> bool:
+    return is_fitting(finished) and finished.lead >= LEAST_LEAD
 
 
 def ask_source(scan: Scan, prepared: Sequence[PreparedTemplate], source: Source) -> list[Candidate]:
