@@ -29,9 +29,9 @@ _GROWTHS = tuple(round(0.94 + 0.0125 * step, 4) for step in range(12))
 _BROAD_PX = 6.0  # at _REDUCED_DPI: ink denser here than there says nothing
 _FURTHEST = 0.15  # of the longer side, that a page may be shifted
 _LEAST_SHOWN = 0.75  # of the form's width and height, that the scan has room for
-_PEAKS = 2  # of one turn and growth
-_APART_PX = 5  # at _REDUCED_DPI: 5 mm, what improving a guess corrects
-_MOST_GUESSES = 3
+_PEAKS = 4  # of one turn and growth
+_APART_PX = 2  # at _REDUCED_DPI: half a cell off, where digits lie on its lines, may be the higher peak
+_MOST_GUESSES = 5
 _LEAST_HEIGHT = 0.13  # 0.2 to 0.5 on pages of the form, 0.06 to 0.12 on others
 _RIVAL_HEIGHT = 0.8  # of the highest peak: a row off, up to 0.97 where much is written
 
