@@ -123,10 +123,9 @@ def children(parent: int) -> list[str]:
         return []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    ("inbox", "kills"), [(16, 1), pytest.param(80, 10, marks=pytest.mark.slow)], indirect=["inbox"]
-)
+@pytest.mark.parametrize(("inbox", "kills"), [(16, 1), (80, 10)], indirect=["inbox"])
 def test_an_ingest_killed_at_random_moments_ends_as_an_undisturbed_one(
     trained: Settings,
     environment: dict[str, str],

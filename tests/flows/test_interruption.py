@@ -81,6 +81,7 @@ def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one_to_the_bit(
     assert [item.query.name for item in check_home(disturbed) if len(item.violations)] == []
 
 
+@pytest.mark.slow
 def test_two_runs_of_the_same_work_at_once_leave_each_digit_once(
     many_shards: Settings, environment: dict[str, str], tmp_path: Path
 ) -> None:

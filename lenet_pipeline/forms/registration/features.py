@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from lenet_pipeline.forms.registration.homographies import Homography, Points, l
 
 # ORB takes a tenth of SIFT's time and finds most pages; SIFT finds nearly all of the others.
 FeatureKind = Literal["orb", "sift"]
+Found = tuple[Sequence[cv2.KeyPoint], NDArray[Any] | None]  # key points, and a descriptor of each
 FEATURE_DPI: dict[FeatureKind, int] = {"orb": 100, "sift": 60}
 
 _MOST_FEATURES = 1500
@@ -63,40 +64,56 @@ def find_features(picture: Grey, kind: FeatureKind, scale: float) -> Features:
         kind: ORB or SIFT.
         scale: by which the points are multiplied.
     """
-    detector = _detector(kind)
-    # OpenCV fails on pictures that its pyramid makes nothing of.
-    found = detector.detect(picture, None) if min(picture.shape) >= _LEAST_SIDE else ()
-    rows = np.array([(*key.pt, key.angle, key.size, key.response) for key in found]).reshape(-1, 5)
-    kept = _spread_out(rows, picture.shape)
-    keys, descriptors = (
-        detector.compute(picture, [found[number] for number in kept]) if len(kept) else ((), None)
-    )
-    rows = np.array([(*key.pt, key.angle, key.size) for key in keys]).reshape(-1, 4)
+    # OpenCV fails on pictures that its pyramid makes nothing of, and gives None where there is nothing.
+    found: Sequence[cv2.KeyPoint] = ()
+    table: NDArray[Any] | None = None
+    if min(picture.shape) >= _LEAST_SIDE:
+        found, table = _DETECTED_BY[kind](picture)
+    rows = np.array([(*key.pt, key.angle, key.size) for key in found]).reshape(-1, 4)
     kept_type = np.uint8 if kind == "orb" else np.float32
-    # OpenCV gives None where there is nothing.
-    table = np.asarray(descriptors if len(keys) else np.zeros((0, 0)), dtype=kept_type)
-    return Features((rows[:, :2] + 0.5) * scale, rows[:, 2], rows[:, 3] * scale, table)
+    descriptors = np.asarray(np.zeros((0, 0)) if table is None else table, dtype=kept_type)
+    return Features((rows[:, :2] + 0.5) * scale, rows[:, 2], rows[:, 3] * scale, descriptors)
+
+
+def _find_orb(picture: Grey) -> Found:
+    found = _orb().detect(picture, None)
+    kept = _spread_out(found, picture.shape)
+    return _orb().compute(picture, [found[number] for number in kept]) if len(kept) else ((), None)
+
+
+def _find_sift(picture: Grey) -> Found:
+    # At once: most of the time goes into the pyramid, which both steps need.
+    found, descriptors = _sift().detectAndCompute(picture, None)
+    kept = _spread_out(found, picture.shape)
+    return [found[number] for number in kept], None if descriptors is None else descriptors[kept]
+
+
+_DETECTED_BY: dict[FeatureKind, Callable[[Grey], Found]] = {"orb": _find_orb, "sift": _find_sift}
 
 
 @cache
-def _detector(kind: FeatureKind) -> cv2.Feature2D:
-    if kind == "orb":
-        return cv2.ORB.create(nfeatures=_DETECTED, fastThreshold=12)
+def _orb() -> cv2.ORB:
+    return cv2.ORB.create(nfeatures=_DETECTED, fastThreshold=12)
+
+
+@cache
+def _sift() -> cv2.SIFT:
     return cv2.SIFT.create(nfeatures=_DETECTED)
 
 
-def _spread_out(rows: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+def _spread_out(found: Sequence[cv2.KeyPoint], shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Return the numbers of the strongest key points of every part of a picture, (at most the limit,)."""
+    rows = np.array([(*key.pt, key.response) for key in found]).reshape(-1, 3)
     height, width = shape
     across = (rows[:, 0] * _BUCKETS / width).astype(np.int64)
     down = (rows[:, 1] * _BUCKETS / height).astype(np.int64)
     bucket = down * _BUCKETS + across
-    order = np.lexsort((-rows[:, 4], bucket))
+    order = np.lexsort((-rows[:, 2], bucket))
     starts = np.r_[True, np.diff(bucket[order]) != 0] if len(order) else np.zeros(0, dtype=bool)
     first = np.flatnonzero(starts)
     rank = np.arange(len(order)) - first[np.cumsum(starts) - 1] if len(order) else order
     # The strongest of every part, then the second of every part, and so on.
-    return np.asarray(order[np.lexsort((-rows[order, 4], rank))][:_MOST_FEATURES], dtype=np.int64)
+    return np.asarray(order[np.lexsort((-rows[order, 2], rank))][:_MOST_FEATURES], dtype=np.int64)
 
 
 def guess_from_features(
