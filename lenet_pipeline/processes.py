@@ -8,8 +8,9 @@ import pickle
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
@@ -61,55 +62,90 @@ def work_in_processes(
     if not processes:
         yield from (Done(part, _try(work, part)) for part in parts)
         return
-    with ExitStack() as ends:
-        busy: deque[tuple[Connection, Part]] = deque()
+    first = list(islice(parts, processes))
+    workers = [_Worker() for _ in first]
+    busy: deque[tuple[_Worker, Part]] = deque()
 
-        def hand_out(worker: Connection) -> None:
-            for part in islice(parts, 1):
-                _send(worker, part)
-                busy.append((worker, part))
+    def hand_out(worker: _Worker, part: Part) -> None:
+        worker.send(part)
+        busy.append((worker, part))
 
-        started = [ends.enter_context(_worker()) for _ in range(processes)]
-        for worker in started:
-            _send(worker, work)
-            hand_out(worker)
+    try:
+        for worker, part in zip(workers, first, strict=True):
+            worker.send(work)
+            hand_out(worker, part)
         while busy:
-            worker, part = busy.popleft()
-            result = _receive(worker)
-            if isinstance(result, ProcessLostError):
-                worker = ends.enter_context(_worker())
-                _send(worker, work)
-            hand_out(worker)
-            yield Done(part, result)
+            worker, done = busy.popleft()
+            result = worker.receive()
+            for part in islice(parts, 1):
+                if isinstance(result, ProcessLostError):
+                    worker = _replace(workers, worker, work)
+                hand_out(worker, part)
+            yield Done(done, result)
+    finally:
+        for worker in workers:
+            worker.close()
 
 
-@contextmanager
-def _worker() -> Iterator[Connection]:
-    """Start a process; yield the connection that takes its work, then parts, and gives results; end it after.
+class _Worker:
+    """A process, and the connection that takes its work, then parts, and gives their results.
 
     The work goes through the connection as parts do: as an argument of the process, a large one is waited
     for without end where the process dies before it has read it.
     """
-    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of a flow's threads
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs,), daemon=True)
-    process.start()
-    theirs.close()  # while it is open here too, its process could end unheard
-    try:
-        yield ours
-    finally:
-        process.kill()  # it has nothing to tidy, and what it runs may have taken SIGTERM for itself
-        process.join()
-        ours.close()
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")  # a fork would copy the locks of a flow's threads
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()  # while it is open here too, its process could end unheard
+
+    def send(self, what: object) -> None:
+        with suppress(OSError):  # a lost process is told of when its result is awaited
+            self._connection.send(what)
+
+    def receive(self) -> Any:
+        try:
+            return self._connection.recv()
+        except (EOFError, OSError):
+            return ProcessLostError()
+
+    def close(self) -> None:
+        self._process.kill()  # it has nothing to tidy, and what it runs may have taken SIGTERM for itself
+        self._process.join()
+        self._connection.close()
+
+
+def _replace(workers: list[_Worker], lost: _Worker, work: object) -> _Worker:
+    lost.close()
+    workers[workers.index(lost)] = started = _Worker()
+    started.send(work)
+    return started
 
 
 def _work(connection: Connection) -> None:
     """Answer every part that comes with its result, or with what went wrong, until the other end closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     with suppress(EOFError, OSError):
-        work = connection.recv()
+        work = _receive_work(connection)
         while True:
             connection.send(_attempt(work, connection.recv()))
+
+
+def _receive_work(connection: Connection) -> Callable[[Any], Any]:
+    """Return the work that comes first; one that cannot be made here fails at every part, and says why."""
+    try:
+        work: Callable[[Any], Any] = connection.recv()
+    except (EOFError, OSError):
+        raise
+    except Exception as exc:  # noqa: BLE001  # whatever unpickling does
+        return partial(_raise, RuntimeError(f"{type(exc).__name__}: {exc}"))
+    return work
+
+
+def _raise(error: Exception, _part: object) -> None:
+    raise error
 
 
 def _attempt(work: Callable[[Part], Result], part: Part) -> Result | Exception:
@@ -131,15 +167,3 @@ def _portable(error: Exception) -> Exception:
     except Exception:  # noqa: BLE001  # whatever an exception's own code does
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
-
-
-def _send(worker: Connection, what: object) -> None:
-    with suppress(OSError):  # a lost process is told of when its result is awaited
-        worker.send(what)
-
-
-def _receive(worker: Connection) -> Any:
-    try:
-        return worker.recv()
-    except (EOFError, OSError):
-        return ProcessLostError()

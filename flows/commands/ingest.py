@@ -204,8 +204,10 @@ def print_ingested_forms(outcome: IngestedForms) -> None:
     console.print(f"  {outcome.added:,} digits added; {outcome.digits:,} in all", highlight=False)
     if outcome.unrecognised:
         console.print(f"  {_others(outcome.unrecognised, 'document')}", highlight=False)
-    if outcome.unmatched or outcome.blank or outcome.duplicates or outcome.rejected:
-        console.print("  why pages were not read: `lenet audit pages_not_read`", highlight=False)
+    if outcome.unmatched or outcome.blank or outcome.duplicates:
+        console.print("  pages that were not read: `lenet audit pages_not_read`", highlight=False)
+    if outcome.rejected:
+        console.print("  what was rejected, and why: `lenet audit rejects`", highlight=False)
 
 
 def _run(

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -131,7 +132,31 @@ def weigh(part: str, _fatal: Fatal, ballast: bytes) -> int:
     return len(part) + len(ballast)
 
 
-def test_processes_that_die_before_they_read_a_large_job_do_not_keep_it_waiting() -> None:
+def test_processes_that_die_of_a_large_job_do_not_keep_it_waiting() -> None:
     job = functools.partial(weigh, _fatal=Fatal(), ballast=bytes(10_000_000))
     with closing(work_in_processes(job, iter(["a", "b"]), 1)) as done:
         assert [type(each.result) for each in done] == [ProcessLostError, ProcessLostError]
+
+
+class Foreign:
+    """What can be unpickled nowhere."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return int, ("no number",)
+
+
+def test_a_job_that_cannot_be_made_in_a_process_says_why() -> None:
+    job = functools.partial(weigh, _fatal=Foreign(), ballast=b"")
+    with (
+        closing(work_in_processes(job, iter(["a"]), 1)) as done,
+        pytest.raises(RuntimeError, match="ValueError: invalid literal"),
+    ):
+        [each.get() for each in done]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells a process's open files")
+def test_lost_processes_leave_nothing_open() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with closing(work_in_processes(obey, iter([f"die {number}" for number in range(6)]), 1)) as done:
+        opened = [len(list(Path("/proc/self/fd").iterdir())) - before for _ in done]
+    assert max(opened) <= opened[0] + 1

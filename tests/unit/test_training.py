@@ -264,3 +264,12 @@ def test_an_unknown_architecture_or_device_is_refused_by_name():
         train(architecture="lenet6")
     with pytest.raises(ScoringError, match="no device 'tpu'"):
         train_network("lenet5", QUICK, TRAINING, VALIDATION, device="tpu")
+
+
+def test_a_recipes_parameters_are_single_values():
+    modern, paper = RECIPES["modern"].parameters(), RECIPES["paper"].parameters()
+    assert modern["recipe_distortion_shear"] == RECIPES["modern"].distortion.shear
+    assert paper["recipe_pass_rates"].startswith("0.0005, 0.0005, 0.0002")
+    for parameters in (modern, paper):
+        assert all(isinstance(value, str | int | float | bool) for value in parameters.values())
+        assert "" not in parameters.values()

@@ -113,7 +113,7 @@ def measure_lead(page: Grey, shape: tuple[int, ...], aliases: Sequence[Alias]) -
 
     Only where the form and the shifted form differ is looked: it is the share found of the print that only
     the form has there, at most 1, less the share of that which only the shifted form has. So 1 where all of
-    the one and nothing of the other is there, 0 where the page tells nothing, -1 on a page a row off.
+    the one and nothing of the other is there, 0 where the page tells nothing, -1 or less on a page a row off.
 
     Args:
         page: registered, uint8.

@@ -159,7 +159,7 @@ def align_finely(
 ) -> tuple[Grey, Alignment]:
     """Return the registered page, and how it lies.
 
-    It is measured again after a correction unless that is a small one, where no place could look otherwise.
+    After a large correction it is measured once more; after the last one its shifts are predicted.
     """
     size, places = template.registered_size, landmarks.fine
     scale = mean_scale(to_scan, *size)

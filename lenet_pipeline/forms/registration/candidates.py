@@ -32,7 +32,7 @@ _MOST_GUESSES = 3  # of one template from one source that are tried
 _LEAST_SUPPORT = 0.25  # of the best supported guess of all templates
 _RIVAL_SUPPORT = 0.5  # of a template that is sure, what others need to be tried after it
 _SURE = 0.6  # the share of the print found, from where on no other way to lie is tried
-_MOST_FINE = 3  # alignments that are finished
+_MOST_FINE = 3  # alignments that are finished after each source
 LEAST_PROMISE = 0.15  # of the print, roughly aligned, to be finished: a row off it is mostly below 0.1
 _NEARLY = 0.6  # of the best share, what others must have to be finished
 _FEWEST_FOUND = 6
@@ -45,7 +45,7 @@ _IN_PLACE_PX = 2.0  # at COARSE_DPI or REGISTERED_DPI: what the fit leaves
 class Candidate:
     """A template, a way the page lies under it, and the page so registered once it has been finished.
 
-    ``lead`` is then by how much the page is more like the form there than a row or a cell off, -1 to 1.
+    ``lead`` is then by how much the page is more like the form there than a row or a cell off, at most 1.
     """
 
     prepared: PreparedTemplate
@@ -64,7 +64,8 @@ class Candidate:
 def locate_candidates(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[Candidate]:
     """Return how the page may lie under which template, the likeliest few, finished.
 
-    One source after another is asked, until what it tells has been finished and is certain.
+    One source after another is asked, until what it tells has been finished and is certain. Another form that
+    this source did not see is then looked for among kin.
     """
     candidates: list[Candidate] = []
     finished: dict[int, Candidate] = {}
@@ -79,7 +80,7 @@ def locate_candidates(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[
             for one in nearest
             if one.share >= LEAST_PROMISE
         }
-        if any(_is_certain(one) for one in finished.values()) or (turn == 0 and is_blank(scan.image)):
+        if any(is_certain(one) for one in finished.values()) or (turn == 0 and is_blank(scan.image)):
             return list(finished.values())
     return [*finished.values(), *_lay_whole(scan, prepared, list(finished.values()))]
 
@@ -93,7 +94,8 @@ def _lay_whole(
             yield finish_candidate(scan, candidate)
 
 
-def _is_certain(finished: Candidate) -> bool:
+def is_certain(finished: Candidate) -> bool:
+    """Tell whether a finished candidate is the form, and not a row or a cell off."""
     return is_fitting(finished) and finished.lead >= LEAST_LEAD
 
 

@@ -50,7 +50,10 @@ class Features:
 
 @dataclass(frozen=True)
 class Guess:
-    """A first guess: from registered pixels to those of the scan, and how many key points agree."""
+    """A first guess: from registered pixels to those of the scan, and what supports it.
+
+    ``support`` is how many key points agree, or what else a source has: comparable within one source.
+    """
 
     to_scan: Homography
     support: int

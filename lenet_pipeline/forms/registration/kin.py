@@ -1,7 +1,7 @@
-"""Kin: forms whose print is part of another's, as a form's editions are, and forms of one letterhead.
+"""Kin: forms that have much of another's print too, as a form's editions do, and forms of one letterhead.
 
 A page of the larger form shows all that the smaller one has, and key points may tell the smaller one alone.
-So where a page fits one of them, the others are tried as well, in the same place.
+So where a page fits a form, those that have its print are tried as well, in the same place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lenet_pipeline.forms.registration.candidates import (
     align_guesses,
     ask_source,
     finish_candidate,
-    is_fitting,
+    is_certain,
 )
 from lenet_pipeline.forms.registration.features import Guess
 from lenet_pipeline.forms.registration.homographies import Homography
@@ -27,14 +27,15 @@ from lenet_pipeline.forms.registration.prepared_template import PreparedTemplate
 
 _SOURCES: tuple[Source, ...] = ("orb", "sift", "layouts")
 
-# By the fingerprints of two templates: a pair takes about as long as a page, and is the same for all pages.
-_LAID: dict[tuple[str, str], Homography | None] = {}
+# By the fingerprints of two templates, and whether the first is as bilevel scans show it. A pair takes about
+# as long as a page, and is the same for all pages.
+_LAID: dict[tuple[str, str, bool], Homography | None] = {}
 
 
 def fitting_kin(scan: Scan, found: Candidate, others: Sequence[PreparedTemplate]) -> Iterator[Candidate]:
-    """Yield, finished, the other forms that a page fits where it fits this one."""
+    """Yield, finished, those of other forms that a page certainly fits where it fits this one."""
     for other in others:
-        if other.landmarks is None or other is found.prepared:
+        if other.landmarks is None:
             continue
         to_other = _lay_over(found.prepared, other)
         if to_other is None:
@@ -43,13 +44,13 @@ def fitting_kin(scan: Scan, found: Candidate, others: Sequence[PreparedTemplate]
         for candidate in align_guesses(scan, other, [guess]):
             if candidate.share >= LEAST_PROMISE:
                 finished = finish_candidate(scan, candidate)
-                if is_fitting(finished):
+                if is_certain(finished):
                     yield finished
 
 
 def _lay_over(one: PreparedTemplate, other: PreparedTemplate) -> Homography | None:
     """Return where one form's print is on the other blank form, from pixel to pixel; None where it is not."""
-    pair = one.template.fingerprint, other.template.fingerprint
+    pair = one.template.fingerprint, other.template.fingerprint, one.landmarks is one.bilevel
     if pair not in _LAID:
         _LAID[pair] = _find_print(one, other)
     return _LAID[pair]

@@ -32,6 +32,7 @@ _LEAST_SHOWN = 0.75  # of the form's width and height, that the scan has room fo
 _PEAKS = 4  # of one turn and growth
 _APART_PX = 2  # at _REDUCED_DPI: half a cell off, where digits lie on its lines, may be the higher peak
 _MOST_GUESSES = 5
+_LEAST_SIDE = 5  # pixels of a page that has a layout
 _LEAST_HEIGHT = 0.13  # 0.2 to 0.5 on pages of the form, 0.06 to 0.12 on others
 _RIVAL_HEIGHT = 0.8  # of the highest peak: a row off, up to 0.97 where much is written
 
@@ -104,7 +105,7 @@ def guess_from_layouts(
         from_page: from pixels of the page's layout to those of the scan.
         size: height and width of the registered page.
     """
-    if min(page.ink.shape) < _APART_PX or not page.ink.any() or not form.ink.any():
+    if min(page.ink.shape) < _LEAST_SIDE or not page.ink.any() or not form.ink.any():
         return []
     longest = max(*form.ink.shape, *page.ink.shape) * _REDUCED_DPI / LAYOUT_DPI
     side = cv2.getOptimalDFTSize(round(longest * (1 + 2 * _FURTHEST)))

@@ -28,7 +28,7 @@ _SMOOTH_PX = 1.0  # so that grain is no edge
 _ONE_DEVIATION = (15.87, 84.13)  # percentiles of a normal distribution, a deviation below and above
 _SMOOTH_PAPER_PX = 3.0  # what grain is measured against
 _SPECK_OUTLINE = (2, 40)  # pixels along its edge
-_MOST_PLACES = 50_000
+_ENOUGH_PLACES = 50_000
 _DARKEST = 90  # percentile of print that its darkness is taken from: blur fades thin lines, not thick ones
 _FEWEST_PIXELS = 500  # of print or of bare paper, to measure anything by
 
@@ -70,7 +70,7 @@ class Legibility:
             ),
             (
                 self.grain > _MOST_GRAIN,
-                f"its paper is too noisy (grain of {self.grain:.0%} of the print's darkness, of at most "
+                f"its paper is too noisy (grain of {self.grain:.1%} of the print's darkness, of at most "
                 f"{_MOST_GRAIN:.1%}); scan it with more light or at a higher resolution",
             ),
             (
@@ -131,7 +131,7 @@ def make_gauge(reference: Grey, fields: tuple[Field, ...]) -> Gauge | None:
 def _thin_out(places: Places) -> Places:
     """Return places evenly out of all, few enough to be quick and enough to be sure."""
     # An odd step: pages repeat themselves in even ones.
-    return places[:: max(len(places) // _MOST_PLACES, 1) | 1]
+    return places[:: -(-len(places) // _ENOUGH_PLACES) | 1]
 
 
 def measure_legibility(registered: Grey, gauge: Gauge) -> Legibility:
@@ -168,8 +168,8 @@ def _steepness(picture: Grey, places: Places) -> Floats:
 
 def _grain(picture: Grey, sampled: Places) -> float:
     """Return the standard deviation of bare paper around its own smooth level, whatever specks it has."""
-    smooth = cv2.GaussianBlur(picture, (0, 0), _SMOOTH_PAPER_PX).ravel()[sampled]
-    rough = picture.ravel()[sampled].astype(np.float32) - smooth
+    levels = picture.astype(np.float32)  # or grain would be counted in whole levels
+    rough = (levels - cv2.GaussianBlur(levels, (0, 0), _SMOOTH_PAPER_PX)).ravel()[sampled]
     low, high = np.percentile(rough, _ONE_DEVIATION)
     return float(high - low) / 2
 

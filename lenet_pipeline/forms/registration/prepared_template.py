@@ -69,9 +69,9 @@ class PreparedTemplate:
     """A template with its blank form.
 
     ``reference`` is uint8, of the size of the registered page; it and ``landmarks`` are None where the
-    template has no reference. ``bilevel`` are the landmarks of what
-    scanners that know only ink and paper leave of the form; None where that is all of it. ``gauge`` is what
-    tells a scan too bad to be read; None where the form has too little print for that.
+    template has no reference. ``bilevel`` are the landmarks of what scanners that know only ink and paper
+    leave of the form; None where that is all of it. ``gauge`` is what tells a scan too bad to be read; None
+    where the form has too little print for that.
     """
 
     template: Template

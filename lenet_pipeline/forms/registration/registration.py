@@ -1,6 +1,6 @@
 """Registration: from a scanned page to the page as its template sees it.
 
-A first guess at how the page lies, from key points or corner markers, is improved on the print itself:
+A first guess at how the page lies, by key points, corner markers or all ink, is improved on the print itself:
 windows of the blank form are looked for on the page, and the homography is fitted to where they are. The
 same windows then tell whether this is the form at all, and how far from their places they still are.
 """
@@ -42,9 +42,9 @@ class Registration:
     ``image`` is uint8 of ``template.registered_size``, paper bright. ``to_scan`` takes registered pixels
     to those of the page's own image, points as in ``homographies``: continuous, (0, 0) the corner of the
     first pixel. ``rotation`` is how the scan had to be turned clockwise: 0, 90, 180 or 270 degrees.
-    ``residual_px`` is the root mean square, in registered pixels, of how far the print was found from its
-    place; ``score`` the share of the print's checked places at which it was found. Both are None where
-    a page was only scaled: nothing was checked.
+    ``residual_px`` is the root mean square, in registered pixels, of how far the print is from its place, by
+    where it was found and the last correction; ``score`` is the share of the print's checked places at which
+    it was found. Both are None where a page was only scaled: nothing was checked.
     """
 
     prepared: PreparedTemplate
@@ -101,7 +101,8 @@ def _lay_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration 
         fitting = [one for one in finished if is_fitting(one)]
         if fitting:
             best = choose_likeliest(fitting)
-            return _conclude(scan, choose_likeliest([best, *fitting_kin(scan, best, some)]))
+            unseen = [one for one in some if all(one is not other.prepared for other in fitting)]
+            return _conclude(scan, choose_likeliest([best, *fitting_kin(scan, best, unseen)]))
     if is_blank(scan.image):
         return Unregistered("blank_page", "the page has no ink on it but specks and shadows at its edges")
     for one in prepared:
