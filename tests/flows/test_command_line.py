@@ -63,6 +63,7 @@ def test_every_command_explains_itself_and_takes_the_common_options(lenet: Run) 
         assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_the_demo_runs_to_the_end_twice_and_the_second_adds_no_row(
     lenet: Run, lenet_process: Run, home: Path
 ) -> None:
@@ -261,6 +262,7 @@ def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
     }
 
 
+@pytest.mark.slow
 def test_control_c_exits_with_130_and_the_next_run_goes_on(
     environment: dict[str, str], lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:

@@ -343,6 +343,7 @@ def test_a_second_ingest_reads_nothing_and_a_second_score_makes_no_value(slips: 
     assert read_manifest(slips.settings.lake, SLIPS).fingerprint == manifest
 
 
+@pytest.mark.slow
 def test_a_second_version_reads_with_values_of_its_own_and_leaves_the_firsts(slips: Read) -> None:
     def values(run: object) -> list[tuple[object, ...]]:
         rows = audit(slips.settings, "document_values", document="", run=str(run))
@@ -550,6 +551,7 @@ def test_bad_documents_and_pages_are_told_apart_and_the_good_ones_are_read(
     assert "4 of 10 pages" in line and "LENET_REJECT_LIMIT_PCT" in line
 
 
+@pytest.mark.slow
 def test_a_page_past_a_limit_is_read_once_the_limit_is_raised(slips: Read, lenet: Run) -> None:
     command = ["ingest", "forms", str(slips.folder), "--template", str(slips.template), "--name", "large/all"]
     given = ("--home", str(slips.settings.home), "--format", "json")
@@ -569,6 +571,7 @@ def statuses_of(settings: Settings, dataset: str) -> list[tuple[str, int, str]]:
     return pick(rows, "source", "page", "status")
 
 
+@pytest.mark.slow
 def test_a_page_is_read_with_the_template_that_fits_though_it_fitted_none_before(
     slips: Read, tmp_path: Path
 ) -> None:
@@ -595,6 +598,7 @@ def test_a_template_given_twice_is_one_clear_line(slips: Read) -> None:
 # --- Pages that end the process that reads them ---------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("read", "kind", "said"),
     [

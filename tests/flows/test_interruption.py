@@ -61,8 +61,9 @@ def kill_a_run(environment: dict[str, str], settings: Settings, moment: float) -
     return was_running
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, 10])
 def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one_to_the_bit(
     many_shards: Settings, environment: dict[str, str], tmp_path: Path, kills: int
 ) -> None:

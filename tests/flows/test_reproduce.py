@@ -20,6 +20,8 @@ from tests.flows.conftest import Run
 
 TANH, RELU = "lenet5-softmax+keras-sgd", "lenet5-relu+keras-sgd"
 
+pytestmark = pytest.mark.slow  # whole jobs, several of them each
+
 
 @pytest.fixture(scope="module")
 def home_with_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -38,6 +38,7 @@ def champion(settings: Settings) -> int:
     return version.version
 
 
+@pytest.mark.slow
 def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_restores(home: Path) -> None:
     settings = read_settings(home, "tester")
     ingest("optdigits", home=home)
@@ -80,6 +81,7 @@ def test_a_person_may_promote_by_hand_but_not_twice(settings: Settings) -> None:
         promote_version(open_ledger(settings), open_registry(settings), 7, "a guess")
 
 
+@pytest.mark.slow
 def test_a_version_that_learned_from_the_gates_digits_is_promoted_only_by_hand(settings: Settings) -> None:
     everything = retrain([TRAINING], epochs=1, all_digits=True, home=settings.home)
     assert (everything.training_digits, everything.validation_accuracy) == (1446, None)
@@ -96,6 +98,7 @@ def test_a_version_that_learned_from_the_gates_digits_is_promoted_only_by_hand(s
     assert [version.effort for version in versions] == ["quick"] * 3
 
 
+@pytest.mark.slow
 def test_the_papers_recipe_learns_from_every_digit_and_is_promoted_only_by_hand(settings: Settings) -> None:
     report = retrain([TRAINING], recipe="paper", epochs=1, home=settings.home)
     assert (report.trained_on, report.decision.action) == ("all digits", "refuse")
@@ -119,6 +122,7 @@ def turned_digits(settings: Settings) -> pa.Table:
     return upright
 
 
+@pytest.mark.slow
 def test_a_challenger_must_keep_what_the_champion_learned_to_read(settings: Settings) -> None:
     turned = turned_digits(settings)
     append_digits(settings.lake, "turned/train", [turned], shard_rows=10_000, actor="tester")

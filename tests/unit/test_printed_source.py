@@ -236,6 +236,7 @@ def test_the_same_seed_gives_the_same_bytes_however_many_are_printed_and_by_how_
     assert np.array_equal(alone.image, images_array(once)[37])
 
 
+@pytest.mark.slow
 def test_a_font_with_many_digits_is_several_tables_and_each_is_told_of(shipped):
     fonts, done = named(shipped, "cmr10.ttf", "load_default"), list[int]()
     wanted = {"degradation": "none", "per_font": POSITIONS_A_TABLE + 5, "seed": 0}
