@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.registration.light import paper_level
 from lenet_pipeline.forms.templates.template import Field
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
-_PAPER_REDUCED = 8  # times smaller: what the paper's level is found on
-_PAPER_WINDOW = 15  # of those pixels, wider than any letter
+_PAPER_WINDOW = 15  # eighths of pixels, wider than any letter
 _DARK = 100  # grey levels below white, from which the blank form's print counts
 _AWAY_MM = 1.5  # from print and fields, where paper must be bare
 _EDGE_MM = 0.3  # around print, where its edges are
@@ -117,12 +117,11 @@ def make_gauge(reference: Grey, fields: tuple[Field, ...]) -> Gauge | None:
     darkness = float(np.percentile(print_darkness.ravel()[solid], _DARKEST))
     steep = _steepness(print_darkness, around)
     is_edge = steep > np.percentile(steep, 75)
-    sampled = np.flatnonzero(bare)
     return Gauge(
         solid=_thin_out(solid),
         edges=_thin_out(around[is_edge]),
         bare=bare,
-        sampled=_thin_out(sampled),
+        sampled=_thin_out(np.flatnonzero(bare)),
         darkness=darkness,
         steepness=float(np.median(steep[is_edge])) / darkness,
     )
@@ -136,8 +135,7 @@ def _thin_out(places: Places) -> Places:
 
 def measure_legibility(registered: Grey, gauge: Gauge) -> Legibility:
     """Measure how a registered page, uint8 (height, width), shows the print of its form."""
-    level = _paper_level(registered)
-    darkness = cv2.subtract(level, registered)
+    darkness = cv2.subtract(paper_level(registered, _PAPER_WINDOW), registered)
     dark = max(float(np.percentile(darkness.ravel()[gauge.solid], _DARKEST)), 1.0)
     return Legibility(
         contrast=dark / gauge.darkness,
@@ -145,16 +143,6 @@ def measure_legibility(registered: Grey, gauge: Gauge) -> Legibility:
         grain=_grain(registered, gauge.sampled) / dark,
         specks=_count_specks(np.asarray(darkness, np.uint8), dark / 2, gauge.bare),
     )
-
-
-def _paper_level(picture: Grey) -> Grey:
-    """Return the grey level of the paper everywhere, uint8 (height, width)."""
-    height, width = picture.shape
-    small = cv2.resize(
-        picture, (width // _PAPER_REDUCED, height // _PAPER_REDUCED), interpolation=cv2.INTER_AREA
-    )
-    level = cv2.medianBlur(cv2.dilate(small, np.ones((3, 3), np.uint8)), _PAPER_WINDOW)
-    return np.asarray(cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def _steepness(picture: Grey, places: Places) -> Floats:

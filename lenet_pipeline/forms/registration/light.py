@@ -8,6 +8,8 @@ import numpy as np
 from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.registration.homographies import reduce_picture
 
+_PAPER_REDUCED = 8  # times smaller: what the paper's level is found on
+_PAPER_WINDOW = 9  # of those pixels
 _FULL_DARKNESS = 90  # of 255, from where on a line counts as much as a black one
 _BLUR_PX = 1.0  # standard deviation: takes noise away and makes correlation smooth between pixels
 
@@ -18,13 +20,22 @@ def find_level(picture: Grey, percent: float) -> int:
     return int(np.searchsorted(np.cumsum(counts.ravel(), dtype=np.float64), percent / 100 * picture.size))
 
 
+def paper_level(picture: Grey, window: int) -> Grey:
+    """Return the grey level of the paper everywhere, uint8 (height, width).
+
+    Args:
+        picture: uint8 (height, width).
+        window: eighths of its pixels that a median is taken over, odd: wider than what is no paper.
+    """
+    height, width = picture.shape
+    small = reduce_picture(picture, max(height // _PAPER_REDUCED, 1), max(width // _PAPER_REDUCED, 1))
+    level = cv2.medianBlur(cv2.dilate(small, np.ones((3, 3), np.uint8)), window)
+    return np.asarray(cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
 def flatten_light(picture: Grey) -> Grey:
     """Return the picture with its paper white and its darkest ink black, whatever the light was."""
-    height, width = picture.shape
-    small = reduce_picture(picture, max(height // 8, 1), max(width // 8, 1))
-    paper = cv2.medianBlur(cv2.dilate(small, np.ones((3, 3), np.uint8)), 9)
-    background = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    even = cv2.divide(picture, np.maximum(background, 1), scale=255)
+    even = cv2.divide(picture, np.maximum(paper_level(picture, _PAPER_WINDOW), 1), scale=255)
     ink = np.uint8(min(find_level(np.asarray(even, np.uint8)[::3, ::3], 0.2), 180))
     gain = 255 / (255 - int(ink))
     stretched = cv2.convertScaleAbs(np.maximum(even, ink), alpha=gain, beta=-gain * int(ink))

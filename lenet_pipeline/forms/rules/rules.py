@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.rules.checksums import is_digits, resolve_method
+from lenet_pipeline.forms.rules.checksums import WEIGHTED, is_digits, resolve_method
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -301,3 +301,17 @@ def _refuse_repeats(what: str, fields: tuple[str, ...]) -> None:
     """Raise IngestError where a rule across fields has fewer than two, or one of them twice."""
     if len(fields) < 2 or len(set(fields)) < len(fields):
         raise IngestError(f"{what} names the fields {list(fields)}; expected at least two, each once")
+
+
+def allows_length(rule: Rule, length: int) -> bool:
+    """Tell whether any value of so many digits could pass a rule, as far as its kind says."""
+    match rule:
+        case Length():
+            return rule.fewest <= length <= rule.most
+        case OneOf():
+            return any(len(value) == length for value in rule.values)
+        case Range():
+            return rule.lowest is None or rule.lowest < 10**length
+        case Checksum():
+            return rule.name != WEIGHTED or len(rule.weights) == length
+    return True

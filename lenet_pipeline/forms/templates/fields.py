@@ -16,6 +16,7 @@ from lenet_pipeline.forms.rules.rules import (
     Rule,
     SumRule,
     UniqueRule,
+    allows_length,
 )
 from lenet_pipeline.forms.templates.sheet import Sheet
 from lenet_pipeline.forms.templates.template import Cells, Field, UnusedMark, WritingBox
@@ -35,7 +36,7 @@ def read_field(item: Located, sheet: Sheet) -> Field:
         lengths = range(1, place.columns * place.rows + 1)
     else:
         lengths = range(place.fewest, place.most + 1)
-    if not any(all(_allows_length(rule, length) for rule in rules) for length in lengths):
+    if not any(all(allows_length(rule, length) for rule in rules) for length in lengths):
         names = ", ".join(rule.name for rule in rules)
         digits = f"{lengths[0]} to {lengths[-1]} digits"
         reason = f"no value of {digits}, as the place holds, passes the rules ({names}); correct either"
@@ -95,20 +96,6 @@ def _read_rule(rule: Located) -> Rule:
         return Checksum(rule["checksum"].value, tuple(int(weight.value) for weight in weights))
     except PipelineError as exc:
         raise FaultyFile(Fault(rule.line, str(exc))) from exc
-
-
-def _allows_length(rule: Rule, length: int) -> bool:
-    """Tell whether any value of so many digits could pass a rule, as far as its kind says."""
-    match rule:
-        case Length():
-            return rule.fewest <= length <= rule.most
-        case OneOf():
-            return any(len(value) == length for value in rule.values)
-        case Range():
-            return rule.lowest is None or rule.lowest < 10**length
-        case Checksum(name="weighted-mod-11"):
-            return length == len(rule.weights)
-    return True
 
 
 def find_name_faults(fields: Located) -> list[Fault]:

@@ -11,8 +11,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.rules.checksums import WEIGHTED
-from lenet_pipeline.forms.rules.rules import Checksum, Length, OneOf, Range, Rule
+from lenet_pipeline.forms.rules.rules import OneOf, Rule, allows_length
 
 MOST_TRIED = 10_000
 
@@ -84,7 +83,7 @@ def decode(
     if not rules:
         return Decoded(*raw, *raw, raw_probability / _mass(probabilities), (), is_valid=True, tried=0)
     broken = tuple(rule.name for rule in rules if not rule.accepts(raw_value))
-    if not all(_has_any_of_length(rule, len(raw_value)) for rule in rules):
+    if not all(allows_length(rule, len(raw_value)) for rule in rules):
         return Decoded(*raw, *raw, 0.0, broken, is_valid=False, tried=0)
     found, posterior, tried = _search(probabilities, rules, most_tried)
     # Of several equally probable values that pass, the raw one is no correction.
@@ -119,20 +118,6 @@ def _search(
         untried -= probability
         passing += probability * _passes(other, rules)
     return found, found[1] / (passing + max(0.0, untried)), tried
-
-
-def _has_any_of_length(rule: Rule, length: int) -> bool:
-    """Tell whether a rule accepts any value of so many digits, as far as its kind says."""
-    match rule:
-        case Length():
-            return rule.fewest <= length <= rule.most
-        case OneOf():
-            return any(len(value) == length for value in rule.values)
-        case Range():
-            return rule.lowest is None or rule.lowest < 10**length
-        case Checksum():
-            return rule.name != WEIGHTED or len(rule.weights) == length
-    return True
 
 
 def _passes(value: str, rules: Sequence[Rule]) -> bool:
