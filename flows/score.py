@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from flows.field_values import assemble_fields
 from flows.ingest import record_rejects
 from flows.models import open_registry, record_version
 from flows.progress import progress_bar
-from lenet_pipeline.engine import DEFAULT_BATCH_SIZE, PRECISION, Engine, choose_device
+from lenet_pipeline.engine import FLOAT32, Engine
 from lenet_pipeline.errors import (
     DatabaseBusyError,
     PipelineError,
@@ -30,16 +31,19 @@ from lenet_pipeline.errors import (
 from lenet_pipeline.figures import draw_confidences
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import Manifest, Shard, list_datasets, read_manifest, shard_path
+from lenet_pipeline.processes import usable_cores
 from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
-from lenet_pipeline.scoring import ScoredShard, ScoringKey, score_shard
+from lenet_pipeline.scoring import ScoredShard, ScoringKey, score_shard, score_shards
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.sources.batch import Reject
 from lenet_pipeline.warehouse import (
+    BackgroundLoader,
     PlannedShard,
     ScoringRunRecord,
+    ShardLoad,
     ShardScoreRecord,
     finish_scoring_run,
-    load_shard_score,
+    load_shard_scores,
     run_audit,
     start_scoring_run,
 )
@@ -51,13 +55,16 @@ _ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a 
 class ScoringReport:
     """What a scoring run did: its shards and digits, and how many of them were scored just now.
 
-    ``form_pages`` is how many pages of forms got the values of their fields.
+    ``form_pages`` is how many pages of forms got the values of their fields. ``images_per_second`` is the
+    rate from the first shard that was read to the last that was loaded, None where none was.
     """
 
     scoring_run_id: UUID
     dataset: str
     model: str
     device: str
+    engine: str
+    precision: str
     shards: int
     digits: int
     digits_scored: int
@@ -65,6 +72,7 @@ class ScoringReport:
     form_pages: int
     plot: Path | None
     seconds: float
+    images_per_second: float | None
 
 
 @flow(name="score", flow_run_name="score-{dataset}-with-{model}", validate_parameters=True)
@@ -72,7 +80,9 @@ def score(
     dataset: str,
     model: str = "digits@champion",
     device: str = "auto",
-    batch_size: PositiveInt = DEFAULT_BATCH_SIZE,
+    precision: str = FLOAT32,
+    batch_size: PositiveInt | None = None,
+    threads: PositiveInt | None = None,
     home: Path | None = None,
     actor: str | None = None,
 ) -> ScoringReport:
@@ -84,83 +94,123 @@ def score(
         dataset: ``name/split``.
         model: ``digits@champion`` or ``digits/3``.
         device: ``auto``, ``cpu`` or ``cuda``.
-        batch_size: images in one forward pass.
+        precision: ``float32``, or ``fast``, which is a run of its own.
+        batch_size: images at a time, where not what suits the device.
+        threads: shards at a time, where not one a core.
         home: the pipeline's home, where not the settings'.
         actor: who does it, where not the settings'.
 
     Raises:
         ScoringError: a shard could not be scored; the others are, and running again goes on.
-        UnknownNameError: there is no such dataset, model, alias or version.
+        UnknownNameError: there is no such dataset, model, alias, version or precision.
     """
     started = time.perf_counter()
     settings = read_settings(home, actor)
-    choose_device(device)
+    threads = threads or usable_cores()
     manifest = read_manifest(settings.lake, dataset)
     registry = open_registry(settings)
     resolved = read_version(registry, resolve_version(registry, model))
-    key = _scoring_key(resolved)
-    missing = _start_run(key, manifest, resolved, settings)
-    engine = Engine(resolved.model, device, batch_size)
-    rejected = 0
-    with _scoring_progress(manifest, missing) as advance:
-        for shard in missing:
-            try:
-                score_one_shard(key, engine, dataset, shard, settings, advance)
-            except ShardError as exc:
-                rejected += 1
-                advance(shard.rows)
-                path = str(shard_path(settings.lake, dataset, shard))
-                record_rejects(dataset, [Reject(path, "bad_shard", str(exc), shard.fingerprint)], settings)
+    engine = Engine(resolved.model, device, precision=precision, batch_size=batch_size, threads=threads)
+    key = _scoring_key(resolved, precision)
+    record_version(settings, resolved)
+    done = score_missing_shards(key, engine, manifest, threads, settings)
     run_id = key.scoring_run_id(manifest)
     form_pages = assemble_fields(run_id, settings)
-    if not rejected:
+    if not done.rejected:
         finish_scoring_run(settings.database, settings.database_wait_s, run_id, datetime.now(UTC))
     report = ScoringReport(
         scoring_run_id=run_id,
         dataset=dataset,
         model=resolved.version.reference,
         device=str(engine.device),
+        engine=engine.description,
+        precision=precision,
         shards=len(manifest.shards),
         digits=manifest.rows,
-        digits_scored=sum(shard.rows for shard in missing),
-        shards_rejected=rejected,
+        digits_scored=done.digits,
+        shards_rejected=done.rejected,
         form_pages=form_pages,
-        plot=None if rejected else leave_plot(run_id, dataset, settings),
+        plot=None if done.rejected else leave_plot(run_id, dataset, settings),
         seconds=time.perf_counter() - started,
+        images_per_second=done.digits / done.seconds if done.digits else None,
     )
     create_markdown_artifact(_describe(report), key="score", description=f"Scoring run of {dataset}")
-    if rejected:
+    if done.rejected:
         raise ScoringError(
-            f"{rejected} of {len(manifest.shards)} shards of {dataset} could not be scored and are recorded "
-            "as rejects (`lenet audit rejects`); the others are scored. Restore them, then run the same "
-            "command again"
+            f"partial: {done.rejected} of {len(manifest.shards)} shards of {dataset} could not be scored and "
+            "are recorded as rejects (`lenet audit rejects`); the others are scored. Restore them, then run "
+            "the same command again"
         )
     return report
 
 
-# A retry can help where a disk or a database was busy; a shard that is not what its manifest says
-# will not become so.
-@task(
-    task_run_name="score-shard-{shard.file}",
-    cache_policy=NO_CACHE,
-    retries=2,
-    retry_delay_seconds=[1, 5],
-    retry_condition_fn=lambda _task, _run, state: _is_worth_retrying(state),
-)
-def score_one_shard(
+@dataclass(frozen=True)
+class ScoredShards:
+    """What was done just now: digits scored, shards rejected, and the time it took, seconds."""
+
+    digits: int
+    rejected: int
+    seconds: float
+
+
+# A retry can help where a disk or a database was busy, and goes on where the first attempt stopped.
+@task(task_run_name="score-shards", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[1, 5])
+def score_missing_shards(
+    key: ScoringKey, engine: Engine, manifest: Manifest, threads: int, settings: Settings
+) -> ScoredShards:
+    """Score the shards of a run that the ledger lacks, to staged Parquet, and load them beside that."""
+    started = latest = time.perf_counter()
+    digits, rejected = 0, 0
+    missing = _start_run(key, manifest, settings)
+    artifact = _ProgressArtifact(manifest, missing)
+    bar = progress_bar(f"Scoring {manifest.dataset}", sum(shard.rows for shard in missing))
+    load = partial(_load, settings)
+    with bar as advance, BackgroundLoader[ShardLoad](load) as loader:
+        work = partial(_score_one, key, engine, manifest.dataset, settings, advance)
+        for shard, outcome in score_shards(work, missing, threads):
+            now = time.perf_counter()
+            artifact.advance(shard.rows)
+            if isinstance(outcome, ShardError):
+                rejected += 1
+                advance(shard.rows)
+                _reject(manifest.dataset, shard, outcome, settings)
+                continue
+            digits += shard.rows
+            # From one shard's end to the next one's: together, the time that the run took.
+            seconds = now - latest if outcome.is_new else None
+            latest = now
+            loader.put(_plan_load(key, engine, manifest.dataset, shard, outcome, seconds, settings))
+    return ScoredShards(digits, rejected, time.perf_counter() - started)
+
+
+def _score_one(
+    key: ScoringKey,
+    engine: Engine,
+    dataset: str,
+    settings: Settings,
+    advance: Callable[[int], None],
+    shard: Shard,
+) -> ScoredShard:
+    staged = settings.predictions / f"{key.shard_score_id(shard)}.parquet"
+    return score_shard(engine, settings.lake, dataset, shard, staged, advance)
+
+
+def _reject(dataset: str, shard: Shard, error: ShardError, settings: Settings) -> None:
+    path = str(shard_path(settings.lake, dataset, shard))
+    record_rejects(dataset, [Reject(path, "bad_shard", str(error), shard.fingerprint)], settings)
+
+
+def _plan_load(
     key: ScoringKey,
     engine: Engine,
     dataset: str,
     shard: Shard,
+    scored: ScoredShard,
+    seconds: float | None,
     settings: Settings,
-    advance: Callable[[int], None],
-) -> ScoredShard:
-    """Score one shard to staged Parquet, then load it into the warehouse in one transaction."""
-    shard_score_id = key.shard_score_id(shard)
-    staged = settings.predictions / f"{shard_score_id}.parquet"
-    scored = score_shard(engine, settings.lake, dataset, shard, staged, advance)
+) -> ShardLoad:
     record = ShardScoreRecord(
-        shard_score_id=shard_score_id,
+        shard_score_id=key.shard_score_id(shard),
         shard_fingerprint=shard.fingerprint,
         model_name=key.model_name,
         model_version=key.model_version,
@@ -168,20 +218,24 @@ def score_one_shard(
         precision=key.precision,
         rows=scored.rows,
         device=str(engine.device),
-        seconds=scored.seconds,
+        engine=engine.description,
+        seconds=seconds,
         scored_at=datetime.now(UTC),
         actor=settings.actor,
         flow_run_id=runtime.flow_run.id,
     )
-    digits = shard_path(settings.lake, dataset, shard)
+    return ShardLoad(record, scored.path, shard_path(settings.lake, dataset, shard), dataset)
+
+
+def _load(settings: Settings, loads: Sequence[ShardLoad]) -> None:
     try:
-        load_shard_score(settings.database, settings.database_wait_s, record, staged, digits, dataset)
+        load_shard_scores(settings.database, settings.database_wait_s, loads)
     except DatabaseBusyError:
         raise
     except WarehouseError:
-        staged.unlink(missing_ok=True)  # what the database refuses is scored anew the next time
+        for load in loads:  # what the database refuses is scored anew the next time
+            load.predictions.unlink(missing_ok=True)
         raise
-    return scored
 
 
 @task(task_run_name="plot", cache_policy=NO_CACHE)
@@ -221,22 +275,19 @@ def score_all(
     return reports
 
 
-def _scoring_key(resolved: ResolvedModel) -> ScoringKey:
+def _scoring_key(resolved: ResolvedModel, precision: str) -> ScoringKey:
     version = resolved.version
     return ScoringKey(
         model_name=version.name,
         model_version=version.version,
         weights_sha256=resolved.weights_sha256,
         preprocessing_fingerprint=resolved.model.preprocessing.fingerprint,
-        precision=PRECISION,
+        precision=precision,
     )
 
 
-def _start_run(
-    key: ScoringKey, manifest: Manifest, resolved: ResolvedModel, settings: Settings
-) -> list[Shard]:
+def _start_run(key: ScoringKey, manifest: Manifest, settings: Settings) -> list[Shard]:
     """Record the run and the shard scores it consists of; return the shards not scored yet."""
-    record_version(settings, resolved)
     run = ScoringRunRecord(
         scoring_run_id=key.scoring_run_id(manifest),
         dataset=manifest.dataset,
@@ -258,36 +309,28 @@ def _start_run(
     return [shard for shard in manifest.shards if key.shard_score_id(shard) not in scored]
 
 
-@contextlib.contextmanager
-def _scoring_progress(manifest: Manifest, missing: list[Shard]) -> Iterator[Callable[[int], None]]:
-    """Show progress in digits at the terminal and, every few seconds, as a Prefect artifact."""
-    if not missing:
-        yield lambda _: None
-        return
-    total = sum(shard.rows for shard in missing)
-    artifact = create_progress_artifact(
-        0.0, key="scoring-progress", description=f"Scoring {manifest.dataset}"
-    )
-    done, shown_at = 0, time.monotonic()
-    with progress_bar(f"Scoring {manifest.dataset}", total) as advance_bar:
+class _ProgressArtifact:
+    """How much of a run is done, in Prefect's pages, brought up to date every few seconds.
 
-        def advance(count: int) -> None:
-            nonlocal done, shown_at
-            advance_bar(count)
-            done += count
-            if done == total or time.monotonic() - shown_at > _ARTIFACT_EVERY_S:
-                shown_at = time.monotonic()
-                # A server that does not answer may cost the picture of a night's run, not the run.
-                with contextlib.suppress(Exception):
-                    update_progress_artifact(artifact, 100 * done / total)  # type: ignore[arg-type]
+    From the flow's own thread: Prefect's client would leave a connection open in any other.
+    """
 
-        yield advance
+    def __init__(self, manifest: Manifest, missing: Sequence[Shard]) -> None:
+        self._total, self._done, self._shown_at = sum(shard.rows for shard in missing), 0, time.monotonic()
+        self._artifact = (
+            create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {manifest.dataset}")
+            if missing
+            else None
+        )
 
-
-def _is_worth_retrying(state: object) -> bool:
-    failure = getattr(state, "data", None)
-    exception = getattr(failure, "exception", failure)
-    return not isinstance(exception, ShardError)
+    def advance(self, digits: int) -> None:
+        self._done += digits
+        if self._done < self._total and time.monotonic() - self._shown_at < _ARTIFACT_EVERY_S:
+            return
+        self._shown_at = time.monotonic()
+        # A server that does not answer may cost the picture of a night's run, not the run.
+        with contextlib.suppress(Exception):
+            update_progress_artifact(self._artifact, 100 * self._done / self._total)  # type: ignore[arg-type]
 
 
 def _describe(report: ScoringReport) -> str:
@@ -298,7 +341,7 @@ def _describe(report: ScoringReport) -> str:
         "digits": f"{report.digits:,}",
         "scored just now": f"{report.digits_scored:,}",
         "shards rejected": report.shards_rejected,
-        "device": report.device,
+        "engine": report.engine,
         "seconds": f"{report.seconds:.1f}",
         "confidences drawn in": report.plot or "-",
     }

@@ -6,21 +6,25 @@ Imports with only torch, numpy and pyarrow installed, and takes plain values.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lenet_pipeline.errors import ScoringError
+from lenet_pipeline.cuda_forward import CudaForward
+from lenet_pipeline.errors import ScoringError, UnknownNameError
 from lenet_pipeline.fingerprints import fingerprint_record
-from lenet_pipeline.fused import fused
 from lenet_pipeline.lenet5 import DigitNetwork, build_network
+from lenet_pipeline.processes import usable_cores
 from lenet_pipeline.schema import IMAGE_SIDE
+from lenet_pipeline.torch_forward import TorchForward, TorchNetwork
 
-PRECISION = "float32"
-DEFAULT_BATCH_SIZE = 512
+FLOAT32, FAST = "float32", "fast"
+PRECISIONS = (FLOAT32, FAST)
 
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -84,34 +88,65 @@ class Scores:
         return confidences
 
 
+class Forward(Protocol):
+    """A network at work on images that were looked at already."""
+
+    @property
+    def description(self) -> str:
+        """What computes, how, and how many images at a time."""
+
+    def score(self, images: Images, advance: Callable[[int], None]) -> tuple[Floats, Floats | None]:
+        """Return probabilities (n, 10) and not_a_digit (n,) or None; tell ``advance`` of images done."""
+
+    def raw_scores(self, images: Images) -> Floats:
+        """Return log scores (n, 10)."""
+
+
 class Engine:
-    """A trained model on a device, ready to score."""
+    """A trained model on a device, ready to score.
+
+    With ``float32``, an image's probabilities are the same bits whatever batch, order or shard it comes in
+    and however many threads there are; on a CPU that can be compiled for, on any such CPU.
+    """
 
     def __init__(
-        self, model: TrainedModel, device: str = "auto", batch_size: int = DEFAULT_BATCH_SIZE
+        self,
+        model: TrainedModel,
+        device: str = "auto",
+        *,
+        precision: str = "float32",
+        batch_size: int | None = None,
+        threads: int | None = None,
     ) -> None:
         """Load the model's weights onto the device.
 
         Args:
             model: the trained model.
             device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
-            batch_size: images in one forward pass.
+            precision: ``float32``, or ``fast``: what is fastest on the device and nearly the same.
+            batch_size: images at a time; by default what suits the device.
+            threads: on a CPU, by default as many as it has cores for this process.
 
         Raises:
-            ScoringError: the device is not there, the weights do not fit the architecture, or a batch
-                would hold no image.
-            UnknownNameError: no architecture has the model's name.
+            ScoringError: the device is not there, the weights are damaged or do not fit the architecture,
+                or a batch would hold no image.
+            UnknownNameError: no architecture or precision has the name.
         """
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise ScoringError(f"a batch of {batch_size} images scores nothing; choose 1 or more")
+        if precision not in PRECISIONS:
+            raise UnknownNameError("precision", precision, PRECISIONS)
         self.device = choose_device(device)
-        self.batch_size = batch_size
-        self._preprocessing = model.preprocessing
-        self._temperature = model.temperature
-        self._network = load_network(model).to(self.device).eval()
-        self._fused = fused(self._network)
+        network = load_network(model).eval()
+        if not all(np.isfinite(values).all() for values in model.weights.values()):
+            raise ScoringError("the model's weights are no numbers: they are damaged; train again")
+        self._forward = _make_forward(model, network, self.device, precision, batch_size, threads)
 
-    @torch.inference_mode()
+    @property
+    def description(self) -> str:
+        """What computes, how, and how many images at a time."""
+        return self._forward.description
+
     def score(self, images: Images, advance: Callable[[int], None] = lambda _: None) -> Scores:
         """Score uint8 (n, 28, 28) images, row-major, ink bright on dark.
 
@@ -120,37 +155,58 @@ class Engine:
         Raises:
             ScoringError: the images are not such, or the network's answer is no number.
         """
-        if images.ndim != 3 or images.shape[1:] != (IMAGE_SIDE, IMAGE_SIDE) or images.dtype != np.uint8:
-            raise ScoringError(
-                f"the engine takes uint8 images of shape (n, 28, 28), not {images.dtype} {images.shape}"
-            )
-        probabilities = np.empty((len(images), 10), np.float32)
-        rubbish = np.empty(len(images), np.float32) if self._network.rubbish_score is not None else None
-        for start in range(0, len(images), self.batch_size):
-            rows = slice(start, start + self.batch_size)
-            scores = self._forward(images[rows])
-            probabilities[rows] = torch.softmax(scores / self._temperature, dim=1).cpu().numpy()
-            if rubbish is not None:
-                with_rubbish = torch.softmax(self._network.scores_with_rubbish(scores), dim=1)
-                rubbish[rows] = with_rubbish[:, -1].cpu().numpy()
-            advance(len(scores))
+        probabilities, rubbish = self._forward.score(_checked(images), advance)
         if not np.isfinite(probabilities).all():
             raise ScoringError("the network's answer is no number: its weights are damaged; train again")
         return Scores(probabilities, rubbish)
 
-    @torch.inference_mode()
     def raw_scores(self, images: Images) -> Floats:
         """Return the network's own log scores, float32 (n, 10), before temperature: for calibration."""
-        batches = [
-            self._forward(images[start : start + self.batch_size]).cpu().numpy()
-            for start in range(0, len(images), self.batch_size)
-        ]
-        return np.concatenate(batches) if batches else np.empty((0, 10), np.float32)
+        return self._forward.raw_scores(_checked(images))
 
-    def _forward(self, images: Images) -> Tensor:
-        # Arrow's buffers are read-only, which torch warns of; scoring writes into none of its inputs.
-        batch = torch.from_numpy(np.require(images, requirements=["C", "W"])).to(self.device)
-        return self._fused(self._preprocessing.apply(batch))
+
+def _checked(images: Images) -> Images:
+    if images.ndim != 3 or images.shape[1:] != (IMAGE_SIDE, IMAGE_SIDE) or images.dtype != np.uint8:
+        raise ScoringError(
+            f"the engine takes uint8 images of shape (n, 28, 28), not {images.dtype} {images.shape}"
+        )
+    return images
+
+
+def _make_forward(
+    model: TrainedModel,
+    network: DigitNetwork,
+    device: torch.device,
+    precision: str,
+    batch_size: int | None,
+    threads: int | None,
+) -> Forward:
+    if device.type == "cuda":
+        prepared = TorchNetwork(network.to(device), model.preprocessing.apply, model.temperature)
+        return CudaForward(prepared, device, is_fast=precision == FAST, batch_size=batch_size)
+    compiled = _compile(model, network, batch_size, threads or usable_cores())
+    return compiled or TorchForward(TorchNetwork(network, model.preprocessing.apply, model.temperature))
+
+
+def _compile(
+    model: TrainedModel, network: DigitNetwork, batch_size: int | None, threads: int
+) -> Forward | None:
+    """Return the network as machine code, or None where that cannot be made."""
+    try:  # a worker need not have the compiler
+        from lenet_pipeline.compiled.forward import CompiledForward
+        from lenet_pipeline.compiled.plan import UnplannedError
+        from lenet_pipeline.compiled.program import find_processor
+    except ModuleNotFoundError:
+        return None
+    processor = find_processor()
+    if processor is None:
+        return None
+    scaling, temperature = model.preprocessing, model.temperature
+    with suppress(UnplannedError):
+        return CompiledForward(
+            network, scaling, temperature, processor=processor, threads=threads, batch_size=batch_size
+        )
+    return None
 
 
 def choose_device(device: str) -> torch.device:

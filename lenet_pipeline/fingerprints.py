@@ -44,12 +44,20 @@ def _canonical_buffers(column: pa.Array) -> Iterator[bytes | memoryview]:
         for child in column.flatten():
             yield from _canonical_buffers(child)
     elif pa.types.is_string(column.type):
-        yield memoryview(pc.binary_length(column.fill_null("")).to_numpy(zero_copy_only=False))
-        yield memoryview("".join(column.fill_null("").to_pylist()).encode())
+        filled = column.fill_null("")
+        yield memoryview(pc.binary_length(filled).to_numpy(zero_copy_only=False))
+        yield string_bytes(filled)
     elif pa.types.is_fixed_size_binary(column.type):
         yield fixed_size_bytes(column)
     else:
         yield np.ascontiguousarray(column.fill_null(0).to_numpy(zero_copy_only=False)).tobytes()
+
+
+def string_bytes(column: pa.StringArray) -> memoryview:
+    """Return the UTF-8 of a string column without nulls, one value after the other, not copied."""
+    _, offsets, values = column.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return memoryview(values or b"")[bounds[0] : bounds[-1]] if len(column) else memoryview(b"")
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

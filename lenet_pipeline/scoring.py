@@ -6,9 +6,9 @@ done once, ever.
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import Engine, Scores
-from lenet_pipeline.errors import ScoringError
+from lenet_pipeline.errors import ScoringError, ShardError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import Manifest, Shard, read_shard
 from lenet_pipeline.schema import PREDICTIONS, derive_uuid
 
-_ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
+ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class ScoringKey:
 
 @dataclass(frozen=True)
 class ScoredShard:
-    """A shard of predictions on disk and how long scoring took; None where it lay there already."""
+    """A shard of predictions on disk; ``is_new`` unless it lay there already."""
 
     path: Path
     rows: int
-    seconds: float | None
+    is_new: bool
 
 
 def score_shard(
@@ -79,24 +79,54 @@ def score_shard(
         ShardError: the shard is not what its manifest says.
         ScoringError: the predictions could not be written.
     """
-    started = time.perf_counter()
     digits = read_shard(lake, dataset, shard)
     if _is_whole(destination, shard.rows):  # and named by its content's origin: nothing to redo
         advance(shard.rows)
-        return ScoredShard(destination, shard.rows, None)
+        return ScoredShard(destination, shard.rows, is_new=False)
     predictions = predictions_table(digits, engine.score(images_array(digits), advance))
     try:
         with written_whole(destination) as temporary:
-            pq.write_table(
-                predictions,
-                temporary,
-                compression="zstd",
-                compression_level=1,
-                row_group_size=_ROW_GROUP_ROWS,
-            )
+            write_predictions(predictions, temporary)
     except OSError as exc:
         raise ScoringError(f"cannot write predictions {destination}: {describe_os_error(exc)}") from exc
-    return ScoredShard(destination, shard.rows, time.perf_counter() - started)
+    return ScoredShard(destination, shard.rows, is_new=True)
+
+
+def score_shards(
+    work: Callable[[Shard], ScoredShard], shards: Sequence[Shard], threads: int
+) -> Iterator[tuple[Shard, ScoredShard | ShardError]]:
+    """Score shards side by side, one a thread, and yield each with what became of it, in no set order.
+
+    While one is computed another is read and a third one written, and no more than ``threads`` are in
+    memory. What goes wrong other than a bad shard ends all of them: those begun are finished, and kept.
+
+    Args:
+        work: scores one shard; called in several threads.
+        shards: what to score.
+        threads: how many at a time.
+    """
+    with ThreadPoolExecutor(threads, thread_name_prefix="score-shard") as pool:
+        futures = {pool.submit(work, shard): shard for shard in shards}
+        try:
+            for future in as_completed(futures):
+                try:
+                    yield futures[future], future.result()
+                except ShardError as exc:
+                    yield futures[future], exc
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def write_predictions(predictions: pa.Table, path: Path) -> None:
+    """Write predictions as Parquet, in row groups of the size that DuckDB has."""
+    pq.write_table(
+        predictions,
+        path,
+        compression="zstd",
+        compression_level=1,
+        row_group_size=ROW_GROUP_ROWS,
+        use_dictionary=False,  # hardly a value comes twice: twice as fast without, and no larger
+    )
 
 
 def _is_whole(predictions: Path, rows: int) -> bool:

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     )
     actor: str = Field(default_factory=system_user, min_length=1, description="who runs this")
 
-    shard_rows: int = Field(131_072, ge=1, description="most digits in one Parquet shard")
+    shard_rows: int = Field(122_880, ge=1, description="most digits in one Parquet shard")
     image_max_pixels: int = Field(50_000_000, ge=1, description="largest image that is decoded, pixels")
     image_max_bytes: int = Field(100_000_000, ge=1, description="largest image file that is opened, bytes")
     form_max_pages: int = Field(5_000, ge=1, description="most pages of one document that are read")

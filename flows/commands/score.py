@@ -22,7 +22,13 @@ def score_command(
         str, typer.Option(help="digits@champion, or a version such as digits/3")
     ] = "digits@champion",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass")] = 512,
+    precision: Annotated[
+        str, typer.Option(help="float32 (the same bits always), or fast; each is a run of its own")
+    ] = "float32",
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images at a time (default: by device)")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Shards at a time (default: one a core)")] = None,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Score every digit of a dataset once; a run that was cut off goes on where it stopped."""
@@ -34,7 +40,7 @@ def score_command(
     from flows.score import score
 
     start_prefect_server(settings.home)
-    report = score(dataset, model, device, batch_size, settings.home, settings.actor)
+    report = score(dataset, model, device, precision, batch_size, threads, settings.home, settings.actor)
     if output_format is Format.TABLE:
         print_report(report)
     else:
@@ -52,10 +58,11 @@ def print_report(report: ScoringReport) -> None:
     else:
         kept = report.digits - report.digits_scored
         console.print(
-            f"{report.dataset} scored with {report.model} on {report.device}: "
-            f"{report.digits_scored:,} digits in {report.seconds:.1f} s"
+            f"{report.dataset} scored with {report.model}: {report.digits_scored:,} digits "
+            f"at {report.images_per_second:,.0f} a second"
             + (f"; {kept:,} were scored before" if kept else "")
         )
+        console.print(f"  {report.precision}, {report.engine}")
     if report.form_pages:
         console.print(f"  values made of the fields of {report.form_pages:,} pages")
     console.print(f"  scoring run {report.scoring_run_id}")

@@ -4,6 +4,7 @@ The one place that imports DuckDB. Writing functions open the file, write one sh
 close it; reading functions can change nothing and reach no other file. The SQL is in ``sql/``.
 """
 
+from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.forms import (
     DOCUMENTS,
     FIELD_TRUTHS,
@@ -23,9 +24,10 @@ from lenet_pipeline.warehouse.forms import (
     record_templates,
 )
 from lenet_pipeline.warehouse.loading import (
+    ShardLoad,
     finish_scoring_run,
     load_rejects,
-    load_shard_score,
+    load_shard_scores,
     record_model_version,
     record_promotion,
     start_scoring_run,
@@ -59,6 +61,7 @@ __all__ = [
     "DOCUMENTS",
     "FIELD_TRUTHS",
     "RULE_FAILURES",
+    "BackgroundLoader",
     "CheckResult",
     "GateEvidence",
     "ModelVersionRecord",
@@ -69,6 +72,7 @@ __all__ = [
     "Query",
     "RegistryAlias",
     "ScoringRunRecord",
+    "ShardLoad",
     "ShardScoreRecord",
     "TemplateRecord",
     "find_finished_run",
@@ -82,7 +86,7 @@ __all__ = [
     "load_field_values",
     "load_pages",
     "load_rejects",
-    "load_shard_score",
+    "load_shard_scores",
     "migrate",
     "read_template_texts",
     "read_unassembled_cells",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.errors import WarehouseError
-from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.connection import transaction
+from lenet_pipeline.warehouse.migrations import migrated, writing
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
     ModelVersionRecord,
@@ -119,39 +120,52 @@ def finish_scoring_run(database: Path, wait_s: float, scoring_run_id: UUID, fini
         run_statement(connection, "finish_scoring_run", identity | {"finished_at": finished_at})
 
 
-def load_shard_score(
-    database: Path, wait_s: float, record: ShardScoreRecord, predictions: Path, digits: Path, dataset: str
-) -> bool:
-    """Load one shard's predictions and its ledger row together, in one transaction.
+@dataclass(frozen=True)
+class ShardLoad:
+    """One shard score to load: its ledger row, and the files that its rows come from.
 
-    Args:
-        database: the database file.
-        wait_s: how long to wait for it, seconds.
-        record: the ledger row; its ``rows`` is what the files must hold.
-        predictions: staged Parquet of schema ``PREDICTIONS``.
-        digits: the shard's Parquet, of schema ``DIGITS``; where its digits are on paper is loaded with
-            the first model version that scores it.
-        dataset: the dataset that was being scored.
+    ``predictions`` is staged Parquet of schema ``PREDICTIONS``; ``digits`` is the shard's Parquet, of schema
+    ``DIGITS``: where its digits are on paper is loaded with the first model version that scores it.
+    """
+
+    record: ShardScoreRecord
+    predictions: Path
+    digits: Path
+    dataset: str
+
+
+def load_shard_scores(database: Path, wait_s: float, loads: Sequence[ShardLoad]) -> int:
+    """Load shards' predictions, each with its ledger row in one transaction, under one opening.
 
     Returns:
-        False, with nothing changed, when the ledger has this shard score.
+        How many were loaded; of those that the ledger has already nothing is changed.
 
     Raises:
-        WarehouseError: a file is missing, malformed or of another number of rows; nothing was changed.
+        WarehouseError: a file is missing, malformed or of another number of rows; what came before it is
+            loaded, and nothing of it or after it.
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
-    with writing(database, wait_s) as connection:
-        identity = {"shard_score_id": record.shard_score_id, "shard_fingerprint": record.shard_fingerprint}
-        ((is_scored, has_digits),) = run_statement(connection, "find_shard_score", identity)
-        if is_scored:
-            return False
-        staged = {"shard_score_id": record.shard_score_id}
-        _load_file(connection, "insert_predictions", predictions, staged, record, dataset)
-        if not has_digits:
-            placed = {"shard_fingerprint": record.shard_fingerprint}
-            _load_file(connection, "insert_digits", digits, placed, record, dataset)
-        run_statement(connection, "insert_shard_score", asdict(record) | {"dataset": dataset})
-        return True
+    with migrated(database, wait_s) as connection:
+        loaded = 0
+        for load in loads:
+            with transaction(connection):
+                loaded += _load_shard_score(connection, load)
+        return loaded
+
+
+def _load_shard_score(connection: duckdb.DuckDBPyConnection, load: ShardLoad) -> bool:
+    record = load.record
+    identity = {"shard_score_id": record.shard_score_id, "shard_fingerprint": record.shard_fingerprint}
+    ((is_scored, has_digits),) = run_statement(connection, "find_shard_score", identity)
+    if is_scored:
+        return False
+    staged = {"shard_score_id": record.shard_score_id}
+    _load_file(connection, "insert_predictions", load.predictions, staged, load)
+    if not has_digits:
+        placed = {"shard_fingerprint": record.shard_fingerprint}
+        _load_file(connection, "insert_digits", load.digits, placed, load)
+    run_statement(connection, "insert_shard_score", asdict(record) | {"dataset": load.dataset})
+    return True
 
 
 def load_rejects(database: Path, wait_s: float, rejects: pa.Table) -> int:
@@ -176,11 +190,10 @@ def _load_file(
     statement: str,
     path: Path,
     values: Mapping[str, object],
-    record: ShardScoreRecord,
-    dataset: str,
+    load: ShardLoad,
 ) -> None:
     """Insert the rows of one Parquet file, and refuse it unless they are as many as the ledger row says."""
-    where = f"shard {record.shard_fingerprint[:12]} of {dataset}"
+    where = f"shard {load.record.shard_fingerprint[:12]} of {load.dataset}"
     remedy = "nothing was loaded; run the same command again to score the shard anew"
     if not path.is_file():
         raise WarehouseError(f"cannot load {where}: {path} is missing; {remedy}")
@@ -193,9 +206,9 @@ def _load_file(
         raise WarehouseError(
             f"cannot load {where}: {path} is not what it should be ({reason}); {remedy}"
         ) from exc
-    if inserted != record.rows:
+    if inserted != load.record.rows:
         raise WarehouseError(
-            f"cannot load {where}: {path} holds {inserted} rows, expected {record.rows}; {remedy}"
+            f"cannot load {where}: {path} holds {inserted} rows, expected {load.record.rows}; {remedy}"
         )
 
 

@@ -23,7 +23,7 @@ def migrate(database: Path, wait_s: float) -> None:
         DatabaseBusyError: it was still held after ``wait_s`` seconds.
         WarehouseError: it cannot be written, is newer than this release, or is not the pipeline's.
     """
-    with _migrated(database, wait_s):
+    with migrated(database, wait_s):
         pass
 
 
@@ -35,7 +35,7 @@ def writing(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection
         DatabaseBusyError: it was still held after ``wait_s`` seconds.
         WarehouseError: it cannot be written; the transaction changed nothing.
     """
-    with _migrated(database, wait_s) as connection, transaction(connection):
+    with migrated(database, wait_s) as connection, transaction(connection):
         yield connection
 
 
@@ -64,7 +64,13 @@ def reading(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection
 
 
 @contextmanager
-def _migrated(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def migrated(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database and bring it to the newest schema; transactions are the block's.
+
+    Raises:
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        WarehouseError: it cannot be written, is newer than this release, or is not the pipeline's.
+    """
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:

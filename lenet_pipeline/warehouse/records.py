@@ -101,7 +101,11 @@ class ScoringRunRecord:
 
 @dataclass(frozen=True)
 class ShardScoreRecord:
-    """One shard that one model version has read: a row of the ledger."""
+    """One shard that one model version has read: a row of the ledger.
+
+    ``engine`` says what computed it and how. ``seconds`` of a run's shards add up to the time it took; None
+    where the predictions lay there already.
+    """
 
     shard_score_id: UUID
     shard_fingerprint: str
@@ -111,6 +115,7 @@ class ShardScoreRecord:
     precision: str
     rows: int
     device: str
+    engine: str
     seconds: float | None
     scored_at: datetime
     actor: str

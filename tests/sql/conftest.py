@@ -150,6 +150,7 @@ class Builder:
             precision="float32",
             rows=rows,
             device="cpu",
+            engine="compiled",
             seconds=0.5,
             scored_at=START + timedelta(hours=hours),
             actor="ada",
@@ -187,9 +188,11 @@ class Builder:
     def load(self, name: str, version: int, readings: Sequence[Reading], hours: float = 0) -> bool:
         predictions = self.stage(name, version, readings)
         record = self.shard_record(name, version, len(readings), hours)
-        return warehouse.load_shard_score(
-            self.database, WAIT_S, record, predictions, self.shards[name][0], "scans/march"
-        )
+        return self.load_files(record, predictions, self.shards[name][0])
+
+    def load_files(self, record: warehouse.ShardScoreRecord, predictions: Path, digits: Path) -> bool:
+        load = warehouse.ShardLoad(record, predictions, digits, "scans/march")
+        return warehouse.load_shard_scores(self.database, WAIT_S, [load]) == 1
 
     def score(
         self,

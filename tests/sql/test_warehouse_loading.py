@@ -190,7 +190,9 @@ def test_other_number_of_rows_than_recorded_loads_nothing(builder: Any, readings
     record = builder.shard_record("ark", 1, rows)
     digits = builder.shards["ark"][0]
     with pytest.raises(WarehouseError, match=rf"of scans/march: .* holds 3 rows, expected {rows}"):
-        warehouse.load_shard_score(builder.database, WAIT_S, record, predictions, digits, "scans/march")
+        warehouse.load_shard_scores(
+            builder.database, WAIT_S, [warehouse.ShardLoad(record, predictions, digits, "scans/march")]
+        )
     assert [builder.count(table) for table in ("shard_scores", "predictions", "digits")] == [0, 0, 0]
 
 
@@ -199,7 +201,9 @@ def test_digits_of_another_number_load_nothing(builder: Any, readings: Any) -> N
     digits = builder.write_shard("bay", [1])
     record = builder.shard_record("ark", 1, 3)
     with pytest.raises(WarehouseError, match=r"bay.parquet holds 1 rows, expected 3"):
-        warehouse.load_shard_score(builder.database, WAIT_S, record, predictions, digits, "scans/march")
+        warehouse.load_shard_scores(
+            builder.database, WAIT_S, [warehouse.ShardLoad(record, predictions, digits, "scans/march")]
+        )
     assert [builder.count(table) for table in ("shard_scores", "predictions", "digits")] == [0, 0, 0]
 
 
@@ -227,8 +231,10 @@ def test_malformed_prediction_is_refused_by_the_table(
     pq.write_table(table.set_column(table.column_names.index(column), column, values), predictions)
     record = builder.shard_record("ark", 1, 3)
     with pytest.raises(WarehouseError, match="is not what it should be") as failure:
-        warehouse.load_shard_score(
-            builder.database, WAIT_S, record, predictions, builder.shards["ark"][0], "scans/march"
+        warehouse.load_shard_scores(
+            builder.database,
+            WAIT_S,
+            [warehouse.ShardLoad(record, predictions, builder.shards["ark"][0], "scans/march")],
         )
     assert "\n" not in str(failure.value)
     assert [builder.count(table) for table in ("shard_scores", "predictions", "digits")] == [0, 0, 0]
@@ -238,13 +244,14 @@ def test_missing_column_is_named(builder: Any, readings: Any) -> None:
     predictions = builder.stage("ark", 1, readings["ark"])
     pq.write_table(pq.read_table(predictions).drop_columns("truth"), predictions)
     with pytest.raises(WarehouseError, match=r'is not what it should be .*"truth"'):
-        warehouse.load_shard_score(
+        warehouse.load_shard_scores(
             builder.database,
             WAIT_S,
-            builder.shard_record("ark", 1, 3),
-            predictions,
-            builder.shards["ark"][0],
-            "scans/march",
+            [
+                warehouse.ShardLoad(
+                    builder.shard_record("ark", 1, 3), predictions, builder.shards["ark"][0], "scans/march"
+                )
+            ],
         )
 
 
@@ -252,13 +259,14 @@ def test_missing_file_is_named(builder: Any, readings: Any) -> None:
     predictions = builder.stage("ark", 1, readings["ark"])
     predictions.unlink()
     with pytest.raises(WarehouseError, match=r"ark-1-predictions.parquet is missing; nothing was loaded"):
-        warehouse.load_shard_score(
+        warehouse.load_shard_scores(
             builder.database,
             WAIT_S,
-            builder.shard_record("ark", 1, 3),
-            predictions,
-            builder.shards["ark"][0],
-            "scans/march",
+            [
+                warehouse.ShardLoad(
+                    builder.shard_record("ark", 1, 3), predictions, builder.shards["ark"][0], "scans/march"
+                )
+            ],
         )
 
 
@@ -267,13 +275,14 @@ def test_file_that_is_not_parquet_is_one_clear_line(builder: Any, readings: Any,
     predictions = builder.stage("ark", 1, readings["ark"])
     predictions.write_bytes(content)
     with pytest.raises(WarehouseError, match=r"ark-1-predictions.parquet") as failure:
-        warehouse.load_shard_score(
+        warehouse.load_shard_scores(
             builder.database,
             WAIT_S,
-            builder.shard_record("ark", 1, 3),
-            predictions,
-            builder.shards["ark"][0],
-            "scans/march",
+            [
+                warehouse.ShardLoad(
+                    builder.shard_record("ark", 1, 3), predictions, builder.shards["ark"][0], "scans/march"
+                )
+            ],
         )
     assert "\n" not in str(failure.value)
 
@@ -286,8 +295,10 @@ def test_path_is_not_read_as_a_pattern(builder: Any, readings: Any) -> None:
     builder.stage("ark", 1, [(9, 9, 0.5)] * 3).rename(decoy / "p.parquet")
     builder.stage("ark", 1, readings["ark"]).rename(meant / "p.parquet")
     record = builder.shard_record("ark", 1, 3)
-    assert warehouse.load_shard_score(
-        builder.database, WAIT_S, record, meant / "p.parquet", builder.shards["ark"][0], "scans/march"
+    assert warehouse.load_shard_scores(
+        builder.database,
+        WAIT_S,
+        [warehouse.ShardLoad(record, meant / "p.parquet", builder.shards["ark"][0], "scans/march")],
     )
     labels = warehouse.run_select(builder.database, WAIT_S, "select label from predictions")
     assert labels["label"].to_pylist() == [3, 5, 7]
@@ -317,8 +328,10 @@ def test_error_inside_a_transaction_leaves_nothing(builder: Any, readings: Any) 
     predictions = builder.stage("ark", 1, readings["ark"])
     record = warehouse.ShardScoreRecord(**{**vars(builder.shard_record("ark", 1, 3)), "seconds": -1.0})
     with pytest.raises(WarehouseError, match="CHECK constraint failed"):
-        warehouse.load_shard_score(
-            builder.database, WAIT_S, record, predictions, builder.shards["ark"][0], "scans/march"
+        warehouse.load_shard_scores(
+            builder.database,
+            WAIT_S,
+            [warehouse.ShardLoad(record, predictions, builder.shards["ark"][0], "scans/march")],
         )
     assert [builder.count(table) for table in ("shard_scores", "predictions", "digits")] == [0, 0, 0]
     assert builder.load("ark", 1, readings["ark"]) is True

@@ -33,7 +33,7 @@ def images() -> NDArray[np.uint8]:
 
 
 def engine(architecture: str = "lenet5", temperature: float = 1.0, batch_size: int = 256) -> Engine:
-    return Engine(untrained_model(architecture, temperature), "cpu", batch_size)
+    return Engine(untrained_model(architecture, temperature), "cpu", batch_size=batch_size)
 
 
 # Scores

@@ -88,7 +88,7 @@ def test_a_shard_becomes_one_prediction_a_digit_in_order(lake, shard, engine, tm
     expected = engine.score(images_array(digits))
     assert scored.path == tmp_path / "staged" / "x.parquet"
     assert (scored.rows, table.num_rows) == (8, 8)
-    assert scored.seconds > 0
+    assert scored.is_new
     assert table.schema.equals(PREDICTIONS)
     assert table["digit_id"].equals(digits["digit_id"])
     assert table["truth"].to_pylist() == [0, 1, None, 3, 4, None, 6, 7]
@@ -143,7 +143,7 @@ def test_what_is_staged_already_is_kept_untouched(lake, shard, engine, tmp_path)
     before = (destination.stat().st_ino, destination.stat().st_mtime_ns)
     scored = score_shard(engine, lake, NAME, shard, destination)
     assert (destination.stat().st_ino, destination.stat().st_mtime_ns) == before
-    assert (scored.rows, scored.seconds) == (8, None)
+    assert (scored.rows, scored.is_new) == (8, False)
 
 
 # Failures
@@ -166,7 +166,7 @@ def test_an_interrupted_score_leaves_no_file_and_the_next_run_makes_it(lake, sha
     with pytest.raises(KeyboardInterrupt):
         score_shard(engine, lake, NAME, shard, destination, interrupt)
     assert not destination.parent.exists() or not any(destination.parent.iterdir())
-    assert score_shard(engine, lake, NAME, shard, destination).seconds > 0
+    assert score_shard(engine, lake, NAME, shard, destination).is_new
 
 
 def test_a_full_disk_says_so_and_leaves_no_file(lake, engine, mount_disk):

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 SERVICES = ["prefect", "mlflow", "duckdb", "pydantic", "pydantic_settings", "platformdirs", "typer", "rich"]
-LIBRARIES = ["PIL", "sklearn", "scipy", "matplotlib", "pandas", "torchvision", "safetensors"]
+LIBRARIES = ["llvmlite", "PIL", "sklearn", "scipy", "matplotlib", "pandas", "torchvision", "safetensors"]
 ABSENT = SERVICES + LIBRARIES
 
 PROGRAM = """

@@ -1,0 +1,235 @@
+"""A whole network as one function of machine code."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import llvmlite.binding as llvm
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+
+from lenet_pipeline.compiled.answers import write_answers, write_scores
+from lenet_pipeline.compiled.lanes import BYTE, FLOAT, INDEX, Lanes, index
+from lenet_pipeline.compiled.layers import Memory, write_convolution, write_dense, write_distances
+from lenet_pipeline.compiled.pixels import write_pixels
+from lenet_pipeline.compiled.plan import Convolution, Dense, Distances, Plan
+
+# Vectors of images that go through the dense layers together: each weight that is read serves them all.
+VECTORS = 4
+_ALIGNMENT = 64
+Images = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+_SCORE = "score"
+_RAW_SCORES = "raw_scores"
+
+
+@dataclass(frozen=True)
+class Processor:
+    """What the code is made for: its name, how many lanes a vector has, how many vectors it holds."""
+
+    name: str
+    lanes: int
+    registers: int
+
+    @property
+    def block(self) -> int:
+        """Images that are scored at a time."""
+        return self.lanes * VECTORS
+
+
+def find_processor() -> Processor | None:
+    """Return what this processor can do, or None where it cannot multiply and add in one rounding."""
+    features = llvm.get_host_cpu_features()
+    name = llvm.get_host_cpu_name()
+    if features.get("avx512f"):
+        return Processor(name, 16, 32)
+    if features.get("avx2") and features.get("fma"):
+        return Processor(name, 8, 16)
+    if platform.machine() in ("arm64", "aarch64"):
+        return Processor(name, 4, 32)
+    return None
+
+
+class Program:
+    """The machine code of one plan; any number of threads may run it at once."""
+
+    def __init__(self, plan: Plan, processor: Processor) -> None:
+        self.block = processor.block
+        self._scratch_floats = _scratch_vectors(plan) * processor.lanes
+        self._machine_code = _compile(str(_write_module(plan, processor)))  # owns the functions below
+        signature = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64, *[ctypes.c_void_p] * 2)
+        self._score = signature(self._machine_code.get_function_address(_SCORE))
+        self._raw_scores = signature(self._machine_code.get_function_address(_RAW_SCORES))
+
+    def scratch(self) -> Floats:
+        """Return working memory for one thread; the paper around the image, in it, is zero from the start."""
+        return aligned(np.zeros(self._scratch_floats, np.float32))
+
+    def score(
+        self, images: Images, weights: Floats, scratch: Floats, probabilities: Floats, not_a_digit: Floats
+    ) -> None:
+        """Score whole blocks of uint8 (n, 28, 28) images, n a multiple of ``block``.
+
+        Fills float32 (n, 10) probabilities and float32 (n,) not_a_digit; the latter is left as it is where
+        the network has no such class.
+        """
+        self._run(self._score, images, weights, scratch, (probabilities, not_a_digit))
+
+    def raw_scores(self, images: Images, weights: Floats, scratch: Floats, scores: Floats) -> None:
+        """Fill float32 (n, 10) with the network's log scores of n images, a multiple of ``block``."""
+        self._run(self._raw_scores, images, weights, scratch, (scores, scores))
+
+    def _run(
+        self,
+        function: Callable[..., None],
+        images: Images,
+        weights: Floats,
+        scratch: Floats,
+        results: tuple[Floats, Floats],
+    ) -> None:
+        pointers = (array.ctypes.data for array in (images, weights, scratch))
+        function(*pointers, len(images) // self.block, *(result.ctypes.data for result in results))
+
+
+@lru_cache(maxsize=16)
+def compile_plan(plan: Plan, processor: Processor) -> Program:
+    """Return the program of a plan; made once a process, since weights are no part of it."""
+    return Program(plan, processor)
+
+
+def aligned(values: Floats) -> Floats:
+    """Return a copy of float32 values that begins where a vector may."""
+    spare = _ALIGNMENT // values.itemsize
+    room = np.empty(len(values) + spare, np.float32)
+    start = -room.ctypes.data // values.itemsize % spare
+    copy = room[start : start + len(values)]
+    copy[:] = values
+    return copy
+
+
+def _scratch_vectors(plan: Plan) -> int:
+    return sum(_regions(plan))
+
+
+def _regions(plan: Plan) -> list[int]:
+    """Return how many vectors each layer's results take: pixels, maps, and units of all vectors of images."""
+    *maps, last = (layer.outputs for layer in plan.convolutions)
+    units = [layer.outputs for layer in plan.dense]
+    return [plan.side**2, *maps, *(VECTORS * count for count in (last, *units))]
+
+
+def _write_module(plan: Plan, processor: Processor) -> ir.Module:
+    module = ir.Module("lenet")
+    module.triple = llvm.get_process_triple()
+    layers = _write_layers(module, plan, processor)
+    _write_entry(module, plan, processor, layers, _RAW_SCORES)
+    _write_entry(module, plan, processor, layers, _SCORE)
+    return module
+
+
+def _write_layers(module: ir.Module, plan: Plan, processor: Processor) -> list[ir.Function]:
+    """Write a function a layer, so that the code of each stays in the first cache while it runs."""
+    vector = ir.VectorType(FLOAT, processor.lanes).as_pointer()
+    functions = []
+    for number, layer in enumerate((*plan.convolutions, *plan.dense)):
+        signature = ir.FunctionType(ir.VoidType(), [vector, vector, FLOAT.as_pointer()])
+        function = ir.Function(module, signature, f"layer_{number}")
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        for argument in function.args:
+            argument.add_attribute("noalias")
+        lanes = Lanes(ir.IRBuilder(function.append_basic_block()), processor.lanes)
+        inputs, outputs, weights = function.args
+        memory = Memory(inputs, outputs, weights, processor.registers)
+        if isinstance(layer, Convolution):
+            write_convolution(lanes, layer, memory)
+        elif isinstance(layer, Dense):
+            write_dense(lanes, layer, memory, VECTORS)
+        else:
+            write_distances(lanes, layer, memory, VECTORS)
+        lanes.builder.ret_void()
+        functions.append(function)
+    return functions
+
+
+def _write_entry(
+    module: ir.Module, plan: Plan, processor: Processor, layers: list[ir.Function], name: str
+) -> None:
+    """Write ``name(images, weights, scratch, blocks, rows, more)``: block after block, layer after layer."""
+    byte, number = BYTE.as_pointer(), FLOAT.as_pointer()
+    vector = ir.VectorType(FLOAT, processor.lanes).as_pointer()
+    function = ir.Function(
+        module, ir.FunctionType(ir.VoidType(), [byte, number, vector, INDEX, number, number]), name
+    )
+    images, weights, scratch, blocks, rows, rubbish = function.args
+    lanes = Lanes(ir.IRBuilder(function.append_basic_block()), processor.lanes)
+    builder = lanes.builder
+    regions = _regions(plan)
+    starts = [sum(regions[:place]) for place in range(len(regions))]
+    places = [builder.gep(scratch, [index(start)]) for start in starts]
+    weight_starts = _weight_starts(plan)
+    deep = len(plan.convolutions)
+
+    def one_vector(block: ir.Value, vector_number: ir.Value) -> None:
+        first = builder.mul(
+            builder.add(builder.mul(block, index(VECTORS)), vector_number), index(processor.lanes)
+        )
+        write_pixels(lanes, images, first, places[0], plan.padding_px)
+        for step in range(deep):
+            target = places[step + 1]
+            if step == deep - 1:
+                target = builder.gep(target, [builder.mul(vector_number, index(regions[deep] // VECTORS))])
+            part = builder.gep(weights, [index(weight_starts[step])])
+            builder.call(layers[step], [places[step], target, part])
+
+    def one_block(block: ir.Value) -> None:
+        lanes.repeat(index(0), index(VECTORS), lambda vector_number: one_vector(block, vector_number))
+        for step in range(deep, len(layers)):
+            part = builder.gep(weights, [index(weight_starts[step])])
+            builder.call(layers[step], [places[step], places[step + 1], part])
+        constants = builder.gep(weights, [index(weight_starts[-1])])
+        first = builder.mul(block, index(processor.block))
+        if name == _RAW_SCORES:
+            write_scores(lanes, places[-1], rows, first, VECTORS)
+        else:
+            more = rubbish if plan.has_rubbish else None
+            write_answers(lanes, places[-1], constants, rows, more, first, VECTORS)
+
+    lanes.repeat(index(0), blocks, one_block)
+    builder.ret_void()
+
+
+def _weight_starts(plan: Plan) -> list[int]:
+    """Return where each layer's weights begin, and after them the two constants of the answers."""
+    starts = [0]
+    for layer in (*plan.convolutions, *plan.dense):
+        starts.append(starts[-1] + _weight_count(layer))
+    return starts
+
+
+def _weight_count(layer: Convolution | Dense | Distances) -> int:
+    if isinstance(layer, Convolution):
+        kernels = sum(len(seen) for seen in layer.connections) * layer.kernel**2
+        return kernels + len(layer.connections) * (3 if layer.is_trainable else 1)
+    return layer.inputs * layer.outputs + (layer.outputs if isinstance(layer, Dense) else 1)
+
+
+def _compile(code: str) -> llvm.ExecutionEngine:
+    """Make machine code for the processor that this runs on."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    module = llvm.parse_assembly(code)
+    module.verify()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
+    )
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(module, passes)
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    return engine
