@@ -29,7 +29,7 @@ from lenet_pipeline.errors import (
     WarehouseError,
 )
 from lenet_pipeline.figures import draw_confidences
-from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.files import describe_os_error, remove_leftovers, written_whole
 from lenet_pipeline.lake import Manifest, Shard, list_datasets, read_manifest, shard_path
 from lenet_pipeline.processes import usable_cores
 from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
@@ -161,6 +161,7 @@ def score_missing_shards(
     """Score the shards of a run that the ledger lacks, to staged Parquet, and load them beside that."""
     started = latest = time.perf_counter()
     digits, rejected = 0, 0
+    remove_leftovers(settings.predictions)
     missing = _start_run(key, manifest, settings)
     artifact = _ProgressArtifact(manifest, missing)
     bar = progress_bar(f"Scoring {manifest.dataset}", sum(shard.rows for shard in missing))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_LEFTOVER_AFTER_S = 86_400
 
 # What a full, read-only or forbidden disk says, in the words of someone who has to do something.
 _ADVICE = {
@@ -41,6 +44,14 @@ def written_whole(path: Path) -> Iterator[Path]:
         _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers that were killed left behind: temporary files a day old, so that none is in use."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(FileNotFoundError):  # another run may be about the same
+            if time.time() - path.stat().st_mtime > _LEFTOVER_AFTER_S:
+                path.unlink()
 
 
 def write_new(path: Path, content: bytes) -> bool:

@@ -23,7 +23,7 @@ from lenet_pipeline.schema import DIGITS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*/[a-z0-9][a-z0-9_.-]*")
 _MANIFEST = re.compile(r"manifest-(\d{6})\.json")
-_ROW_GROUP_ROWS = 16_384  # 13 MB of images: large enough to stream, small enough to read ahead
+_ROW_GROUP_ROWS = 122_880  # DuckDB's own; a shard is one, so that a column is read as one array
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
-"""Fixtures that every folder of tests shares: the real data, where this machine has it."""
+"""Fixtures that every folder of tests shares: the real data, where this machine has it, and a small disk."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -38,3 +42,24 @@ def hwd1000() -> Path:
 def forms_root() -> Path:
     """The folder of the real scanned forms and blank forms."""
     return _real_data("forms", "forms")
+
+
+@pytest.fixture
+def mount_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Return a function that mounts a memory disk with the given options; all are unmounted afterwards."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs Linux and root")
+    with ExitStack() as mounted:
+
+        def mount(options: str) -> Path:
+            folder = tmp_path / "disk"
+            folder.mkdir()
+            command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                pytest.skip(f"this machine lets root mount nothing: {done.stderr.strip()}")
+            # Lazily: a caught error's traceback may still hold a file of it open.
+            mounted.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
+            return folder
+
+        yield mount

@@ -8,20 +8,34 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from flows.check import check_home
 from flows.ingest import ingest
+from flows.models import promote_by_hand
 from flows.retrain import retrain
 from flows.score import score
-from lenet_pipeline.lake import read_manifest
+from lenet_pipeline import scoring
+from lenet_pipeline.appending import append_digits
+from lenet_pipeline.lake import read_manifest, shard_path
+from lenet_pipeline.schema import derive_digit_id
 from lenet_pipeline.settings import Settings, read_settings
-from lenet_pipeline.warehouse import run_select
+from lenet_pipeline.warehouse import run_audit, run_select
+from tests.flows.deadly_scoring import STEPS
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Mount = Callable[[str], Path]
 
 DATASET = "optdigits/train"
+DEADLY = Path(__file__).with_name("deadly_scoring.py")
+LONG = pytest.mark.long
 ROWS = """
 select digit_id, label, confidence, probabilities, not_a_digit, truth, shard_score_id
 from predictions order by digit_id
@@ -43,38 +57,26 @@ def predictions(settings: Settings) -> pa.Table:
     return run_select(settings.database, 5, ROWS)
 
 
-def kill_a_run(environment: dict[str, str], settings: Settings, moment: float) -> bool:
-    """Start scoring, kill it ``moment`` seconds after its first file is staged; tell whether it lived."""
-    command = [sys.executable, "-m", "flows", "score", DATASET]
-    before = len(list(settings.predictions.glob("*")))
-    with subprocess.Popen(
+def copy_home(settings: Settings, to: Path) -> Settings:
+    return read_settings(Path(shutil.copytree(settings.home, to)), "tester")
+
+
+def kill_a_run(environment: dict[str, str], settings: Settings, step: str, number: int) -> bool:
+    """Start scoring and let it die at a step; tell whether it did."""
+    command = [sys.executable, str(DEADLY), step, str(number), "score", DATASET]
+    done = subprocess.run(
         command,
         env={**environment, "LENET_HOME": str(settings.home)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        while process.poll() is None and len(list(settings.predictions.glob("*"))) == before:
-            time.sleep(0.002)
-        time.sleep(moment)
-        was_running = process.poll() is None
-        process.send_signal(signal.SIGKILL)
-    return was_running
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("kills", [2, 10])
-def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one_to_the_bit(
-    many_shards: Settings, environment: dict[str, str], tmp_path: Path, kills: int
-) -> None:
-    undisturbed, disturbed = (
-        read_settings(Path(shutil.copytree(many_shards.home, tmp_path / name)), "tester")
-        for name in ("undisturbed", "disturbed")
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
-    score(DATASET, home=undisturbed.home)
-    draw = random.Random(1998)  # noqa: S311 - moments, not secrets
-    killed = sum(kill_a_run(environment, disturbed, draw.uniform(0, 0.2)) for _ in range(kills))
-    assert killed >= kills / 2, "too few runs were still going when they were to be killed"
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode != 0
+
+
+def assert_same_in_the_end(disturbed: Settings, undisturbed: Settings) -> None:
+    """Every digit has one prediction, the undisturbed run's to the bit, and every check holds."""
     score(DATASET, home=disturbed.home)
     rows = predictions(disturbed)
     assert len(rows) == read_manifest(disturbed.lake, DATASET).rows
@@ -82,22 +84,148 @@ def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one_to_the_bit(
     assert [item.query.name for item in check_home(disturbed) if len(item.violations)] == []
 
 
+@pytest.fixture(scope="module")
+def undisturbed(many_shards: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The home with its digits scored in one go: read it, never write."""
+    settings = copy_home(many_shards, tmp_path_factory.mktemp("undisturbed") / "home")
+    score(DATASET, home=settings.home)
+    return settings
+
+
+@pytest.fixture
+def disturbed(many_shards: Settings, tmp_path: Path) -> Settings:
+    return copy_home(many_shards, tmp_path / "disturbed")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_killed_in_every_step_ends_as_an_undisturbed_one_to_the_bit(
+    disturbed: Settings, undisturbed: Settings, environment: dict[str, str]
+) -> None:
+    for step in STEPS:
+        assert kill_a_run(environment, disturbed, step, 1), f"it outlived {step}"
+    assert_same_in_the_end(disturbed, undisturbed)
+
+
+@pytest.mark.parametrize("kills", [pytest.param(4, marks=pytest.mark.slow), pytest.param(100, marks=LONG)])
+@pytest.mark.timeout(3600)
+def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one_to_the_bit(
+    disturbed: Settings, undisturbed: Settings, environment: dict[str, str], kills: int
+) -> None:
+    draw = random.Random(1998)  # noqa: S311 - moments, not secrets
+    killed = 0
+    for _ in range(kills):
+        step = draw.choice(("moment", *STEPS[:-1]))
+        number = draw.randrange(40) if step == "moment" else draw.randint(1, 2)
+        killed += kill_a_run(environment, disturbed, step, number)
+    assert killed >= 0.9 * kills, f"only {killed} runs were still going when they were to be killed"
+    assert_same_in_the_end(disturbed, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("small", ["predictions", "home"])
+def test_a_run_out_of_disk_says_so_and_goes_on_where_there_is_room_again(
+    many_shards: Settings, undisturbed: Settings, lenet: Run, mount_disk: Mount, small: str
+) -> None:
+    disk = mount_disk("size=64m")
+    home = disk / "home"
+    shutil.copytree(many_shards.home, home, ignore=shutil.ignore_patterns("*.log", "plots"))
+    settings = read_settings(home, "tester")
+    ballast = disk / "ballast"
+    left = shutil.disk_usage(disk).free
+    ballast.write_bytes(bytes(left - (60_000 if small == "predictions" else 400_000)))
+    done = lenet("score", DATASET, "--home", str(home))
+    assert done.returncode == 1
+    assert "the disk is full" in done.stderr
+    ballast.unlink()
+    assert_same_in_the_end(settings, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_run_waits_for_a_database_that_another_process_holds(
+    disturbed: Settings, undisturbed: Settings
+) -> None:
+    start_database(disturbed)
+    with hold(disturbed.database, 3.0):
+        assert_same_in_the_end(disturbed, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_run_that_waits_in_vain_keeps_what_it_staged(
+    disturbed: Settings, undisturbed: Settings, lenet: Run
+) -> None:
+    start_database(disturbed)
+    with hold(disturbed.database, 60.0) as holder:
+        done = lenet("score", DATASET, "--home", str(disturbed.home), LENET_DATABASE_WAIT_S="0.2")
+        holder.kill()
+    assert done.returncode == 1
+    assert f"is held by process {holder.pid}" in done.stderr
+    assert_same_in_the_end(disturbed, undisturbed)
+
+
+@pytest.mark.slow
+def test_shards_that_are_damaged_leave_a_partial_run_that_goes_on_when_they_are_restored(
+    disturbed: Settings, undisturbed: Settings, lenet: Run
+) -> None:
+    shards = read_manifest(disturbed.lake, DATASET).shards
+    whole = {}
+    for shard in (shards[3], shards[20]):
+        path = shard_path(disturbed.lake, DATASET, shard)
+        whole[path] = path.read_bytes()
+        others = pq.read_table(path)
+        labels = others.column_names.index("label")
+        changed = others.set_column(labels, others.schema.field(labels), pa.nulls(len(others), pa.uint8()))
+        pq.write_table(changed, path)
+    done = lenet("score", DATASET, "--home", str(disturbed.home))
+    assert done.returncode == 1
+    assert f"partial: 2 of {len(shards)} shards" in done.stderr
+    (run,) = run_audit(disturbed.database, 5, "runs", {}).to_pylist()
+    assert (run["shards_scored"], run["finished_at"]) == (len(shards) - 2, None)
+    reasons = [row["reason"] for row in run_audit(disturbed.database, 5, "rejects", {}).to_pylist()]
+    assert len(reasons) == 2
+    assert all("its fingerprint is" in reason for reason in reasons)
+    for path, content in whole.items():
+        path.write_bytes(content)
+    assert_same_in_the_end(disturbed, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_run_keeps_the_version_and_the_manifest_that_it_began_with(
+    disturbed: Settings, undisturbed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began_with = read_manifest(disturbed.lake, DATASET)
+    events = []
+    read = scoring.read_shard
+
+    def read_and_meddle(*arguments: Any) -> pa.Table:
+        if not events:
+            events.append("meddled")
+            retrain([DATASET], epochs=1, seed=1, home=disturbed.home)
+            promote_by_hand(disturbed, 2, "meddling")
+            more = read(*arguments).slice(0, 3)
+            column = more.column_names.index("digit_id")
+            ids = pa.array([derive_digit_id("more", 1, None, place).bytes for place in range(3)], pa.uuid())
+            more = more.set_column(column, more.schema.field(column), ids)
+            append_digits(disturbed.lake, DATASET, [more], shard_rows=30, actor="another")
+        return read(*arguments)
+
+    monkeypatch.setattr(scoring, "read_shard", read_and_meddle)
+    report = score(DATASET, home=disturbed.home, threads=1)
+    assert (report.model, report.digits) == ("digits/1", began_with.rows)
+    assert read_manifest(disturbed.lake, DATASET).rows == began_with.rows + 3
+    assert predictions(disturbed).equals(predictions(undisturbed))
+
+
 @pytest.mark.slow
 def test_two_runs_of_the_same_work_at_once_leave_each_digit_once(
-    many_shards: Settings, environment: dict[str, str], tmp_path: Path
+    disturbed: Settings, undisturbed: Settings, environment: dict[str, str]
 ) -> None:
-    settings = read_settings(Path(shutil.copytree(many_shards.home, tmp_path / "home")), "tester")
     command = [sys.executable, "-m", "flows", "score", DATASET]
-    runs = [
-        subprocess.Popen(
-            command, env={**environment, "LENET_HOME": str(settings.home)}, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
+    seen = {**environment, "LENET_HOME": str(disturbed.home)}
+    runs = [subprocess.Popen(command, env=seen, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     errors = [run.communicate(timeout=120)[1] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], errors
-    assert len(predictions(settings)) == read_manifest(settings.lake, DATASET).rows
-    assert [item.query.name for item in check_home(settings) if len(item.violations)] == []
+    assert_same_in_the_end(disturbed, undisturbed)
 
 
 def test_a_killed_command_leaves_no_server_behind(environment: dict[str, str], tmp_path: Path) -> None:
@@ -117,6 +245,29 @@ def test_a_killed_command_leaves_no_server_behind(environment: dict[str, str], t
     while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not Path(f"/proc/{server}").exists()
+
+
+HOLDER = """
+import sys, time, duckdb
+connection = duckdb.connect(sys.argv[1], config={"storage_compatibility_version": "v1.2.0"})
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+@contextmanager
+def hold(database: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
+    """Let another process have the database open for a while."""
+    command = [sys.executable, "-c", HOLDER, str(database), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+
+
+def start_database(settings: Settings) -> None:
+    """Make a home's database: who finds none makes one, and cannot be kept waiting."""
+    run_select(settings.database, 5, "select 1")
 
 
 def _child_of(parent: int) -> int | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lenet_pipeline.files import describe_os_error, file_digest, write_new, written_whole
+from lenet_pipeline.files import describe_os_error, file_digest, remove_leftovers, write_new, written_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -123,3 +123,14 @@ def test_the_sha256_of_a_file_is_that_of_its_bytes(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"abc")
     assert file_digest(path, "sha256") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_leftovers_of_killed_writers_go_after_a_day_and_nothing_else(tmp_path):
+    old, new, other = (tmp_path / name for name in (".a.parquet.1.tmp", ".b.parquet.2.tmp", "c.parquet"))
+    for path in (old, new, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    remove_leftovers(tmp_path)
+    assert sorted(tmp_path.iterdir()) == [new, other]
+    remove_leftovers(tmp_path / "not-there")
