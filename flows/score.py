@@ -2,53 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from prefect import flow, runtime, task
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
 
 from flows.field_values import assemble_fields
-from flows.ingest import record_rejects
 from flows.models import open_registry, record_version
-from flows.progress import progress_bar
+from flows.score_shards import score_missing_shards
+from lenet_pipeline.agreement import Agreement
 from lenet_pipeline.engine import FLOAT32, Engine
 from lenet_pipeline.errors import (
-    DatabaseBusyError,
     PipelineError,
     ScoringError,
-    ShardError,
-    WarehouseError,
 )
 from lenet_pipeline.figures import draw_confidences
-from lenet_pipeline.files import describe_os_error, remove_leftovers, written_whole
-from lenet_pipeline.lake import Manifest, Shard, list_datasets, read_manifest, shard_path
+from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.lake import list_datasets, read_manifest
 from lenet_pipeline.processes import usable_cores
 from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
-from lenet_pipeline.scoring import ScoredShard, ScoringKey, score_shard, score_shards
+from lenet_pipeline.scoring import ScoringKey
 from lenet_pipeline.settings import Settings, read_settings
-from lenet_pipeline.sources.batch import Reject
 from lenet_pipeline.warehouse import (
-    BackgroundLoader,
-    PlannedShard,
-    ScoringRunRecord,
-    ShardLoad,
-    ShardScoreRecord,
     finish_scoring_run,
-    load_shard_scores,
     run_audit,
-    start_scoring_run,
 )
-
-_ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a run's time
 
 
 @dataclass(frozen=True)
@@ -56,7 +40,8 @@ class ScoringReport:
     """What a scoring run did: its shards and digits, and how many of them were scored just now.
 
     ``form_pages`` is how many pages of forms got the values of their fields. ``images_per_second`` is the
-    rate from the first shard that was read to the last that was loaded, None where none was.
+    rate from the first shard that was read to the last that was loaded, None where none was;
+    ``agreement`` is how nearly float32 reads the same, where the precision is another.
     """
 
     scoring_run_id: UUID
@@ -73,6 +58,7 @@ class ScoringReport:
     plot: Path | None
     seconds: float
     images_per_second: float | None
+    agreement: Agreement | None
 
 
 @flow(name="score", flow_run_name="score-{dataset}-with-{model}", validate_parameters=True)
@@ -113,7 +99,7 @@ def score(
     engine = Engine(resolved.model, device, precision=precision, batch_size=batch_size, threads=threads)
     key = _scoring_key(resolved, precision)
     record_version(settings, resolved)
-    done = score_missing_shards(key, engine, manifest, threads, settings)
+    done = score_missing_shards(key, engine, resolved.model, manifest, threads, settings)
     run_id = key.scoring_run_id(manifest)
     form_pages = assemble_fields(run_id, settings)
     if not done.rejected:
@@ -133,6 +119,7 @@ def score(
         plot=None if done.rejected else leave_plot(run_id, dataset, settings),
         seconds=time.perf_counter() - started,
         images_per_second=done.digits / done.seconds if done.digits else None,
+        agreement=done.agreement,
     )
     create_markdown_artifact(_describe(report), key="score", description=f"Scoring run of {dataset}")
     if done.rejected:
@@ -142,101 +129,6 @@ def score(
             "the same command again"
         )
     return report
-
-
-@dataclass(frozen=True)
-class ScoredShards:
-    """What was done just now: digits scored, shards rejected, and the time it took, seconds."""
-
-    digits: int
-    rejected: int
-    seconds: float
-
-
-# A retry can help where a disk or a database was busy, and goes on where the first attempt stopped.
-@task(task_run_name="score-shards", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[1, 5])
-def score_missing_shards(
-    key: ScoringKey, engine: Engine, manifest: Manifest, threads: int, settings: Settings
-) -> ScoredShards:
-    """Score the shards of a run that the ledger lacks, to staged Parquet, and load them beside that."""
-    started = latest = time.perf_counter()
-    digits, rejected = 0, 0
-    remove_leftovers(settings.predictions)
-    missing = _start_run(key, manifest, settings)
-    artifact = _ProgressArtifact(manifest, missing)
-    bar = progress_bar(f"Scoring {manifest.dataset}", sum(shard.rows for shard in missing))
-    load = partial(_load, settings)
-    with bar as advance, BackgroundLoader[ShardLoad](load) as loader:
-        work = partial(_score_one, key, engine, manifest.dataset, settings, advance)
-        for shard, outcome in score_shards(work, missing, threads):
-            now = time.perf_counter()
-            artifact.advance(shard.rows)
-            if isinstance(outcome, ShardError):
-                rejected += 1
-                advance(shard.rows)
-                _reject(manifest.dataset, shard, outcome, settings)
-                continue
-            digits += shard.rows
-            # From one shard's end to the next one's: together, the time that the run took.
-            seconds = now - latest if outcome.is_new else None
-            latest = now
-            loader.put(_plan_load(key, engine, manifest.dataset, shard, outcome, seconds, settings))
-    return ScoredShards(digits, rejected, time.perf_counter() - started)
-
-
-def _score_one(
-    key: ScoringKey,
-    engine: Engine,
-    dataset: str,
-    settings: Settings,
-    advance: Callable[[int], None],
-    shard: Shard,
-) -> ScoredShard:
-    staged = settings.predictions / f"{key.shard_score_id(shard)}.parquet"
-    return score_shard(engine, settings.lake, dataset, shard, staged, advance)
-
-
-def _reject(dataset: str, shard: Shard, error: ShardError, settings: Settings) -> None:
-    path = str(shard_path(settings.lake, dataset, shard))
-    record_rejects(dataset, [Reject(path, "bad_shard", str(error), shard.fingerprint)], settings)
-
-
-def _plan_load(
-    key: ScoringKey,
-    engine: Engine,
-    dataset: str,
-    shard: Shard,
-    scored: ScoredShard,
-    seconds: float | None,
-    settings: Settings,
-) -> ShardLoad:
-    record = ShardScoreRecord(
-        shard_score_id=key.shard_score_id(shard),
-        shard_fingerprint=shard.fingerprint,
-        model_name=key.model_name,
-        model_version=key.model_version,
-        preprocessing_fingerprint=key.preprocessing_fingerprint,
-        precision=key.precision,
-        rows=scored.rows,
-        device=str(engine.device),
-        engine=engine.description,
-        seconds=seconds,
-        scored_at=datetime.now(UTC),
-        actor=settings.actor,
-        flow_run_id=runtime.flow_run.id,
-    )
-    return ShardLoad(record, scored.path, shard_path(settings.lake, dataset, shard), dataset)
-
-
-def _load(settings: Settings, loads: Sequence[ShardLoad]) -> None:
-    try:
-        load_shard_scores(settings.database, settings.database_wait_s, loads)
-    except DatabaseBusyError:
-        raise
-    except WarehouseError:
-        for load in loads:  # what the database refuses is scored anew the next time
-            load.predictions.unlink(missing_ok=True)
-        raise
 
 
 @task(task_run_name="plot", cache_policy=NO_CACHE)
@@ -287,51 +179,12 @@ def _scoring_key(resolved: ResolvedModel, precision: str) -> ScoringKey:
     )
 
 
-def _start_run(key: ScoringKey, manifest: Manifest, settings: Settings) -> list[Shard]:
-    """Record the run and the shard scores it consists of; return the shards not scored yet."""
-    run = ScoringRunRecord(
-        scoring_run_id=key.scoring_run_id(manifest),
-        dataset=manifest.dataset,
-        manifest_version=manifest.version,
-        manifest_fingerprint=manifest.fingerprint,
-        model_name=key.model_name,
-        model_version=key.model_version,
-        preprocessing_fingerprint=key.preprocessing_fingerprint,
-        precision=key.precision,
-        started_at=datetime.now(UTC),
-        actor=settings.actor,
-        flow_run_id=runtime.flow_run.id,
-        shards=tuple(
-            PlannedShard(key.shard_score_id(shard), shard.fingerprint, shard.rows)
-            for shard in manifest.shards
-        ),
+def describe_agreement(agreement: Agreement) -> str:
+    """Say in a line how nearly float32 reads the same."""
+    return (
+        f"{agreement.same_labels:,} of {agreement.digits:,} digits; "
+        f"probabilities differ by up to {agreement.largest_difference:.4f}"
     )
-    scored = start_scoring_run(settings.database, settings.database_wait_s, run)
-    return [shard for shard in manifest.shards if key.shard_score_id(shard) not in scored]
-
-
-class _ProgressArtifact:
-    """How much of a run is done, in Prefect's pages, brought up to date every few seconds.
-
-    From the flow's own thread: Prefect's client would leave a connection open in any other.
-    """
-
-    def __init__(self, manifest: Manifest, missing: Sequence[Shard]) -> None:
-        self._total, self._done, self._shown_at = sum(shard.rows for shard in missing), 0, time.monotonic()
-        self._artifact = (
-            create_progress_artifact(0.0, key="scoring-progress", description=f"Scoring {manifest.dataset}")
-            if missing
-            else None
-        )
-
-    def advance(self, digits: int) -> None:
-        self._done += digits
-        if self._done < self._total and time.monotonic() - self._shown_at < _ARTIFACT_EVERY_S:
-            return
-        self._shown_at = time.monotonic()
-        # A server that does not answer may cost the picture of a night's run, not the run.
-        with contextlib.suppress(Exception):
-            update_progress_artifact(self._artifact, 100 * self._done / self._total)  # type: ignore[arg-type]
 
 
 def _describe(report: ScoringReport) -> str:
@@ -346,5 +199,7 @@ def _describe(report: ScoringReport) -> str:
         "seconds": f"{report.seconds:.1f}",
         "confidences drawn in": report.plot or "-",
     }
+    if report.agreement:
+        rows["reads as float32 does"] = describe_agreement(report.agreement)
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join(["| | |", "|---|---|", *lines])

@@ -184,12 +184,12 @@ def _make_forward(
     if device.type == "cuda":
         prepared = TorchNetwork(network.to(device), model.preprocessing.apply, model.temperature)
         return CudaForward(prepared, device, is_fast=precision == FAST, batch_size=batch_size)
-    compiled = _compile(model, network, batch_size, threads or usable_cores())
+    compiled = _compile(model, network, precision, batch_size, threads or usable_cores())
     return compiled or TorchForward(TorchNetwork(network, model.preprocessing.apply, model.temperature))
 
 
 def _compile(
-    model: TrainedModel, network: DigitNetwork, batch_size: int | None, threads: int
+    model: TrainedModel, network: DigitNetwork, precision: str, batch_size: int | None, threads: int
 ) -> Forward | None:
     """Return the network as machine code, or None where that cannot be made."""
     try:  # a worker need not have the compiler
@@ -204,7 +204,13 @@ def _compile(
     scaling, temperature = model.preprocessing, model.temperature
     with suppress(UnplannedError):
         return CompiledForward(
-            network, scaling, temperature, processor=processor, threads=threads, batch_size=batch_size
+            network,
+            scaling,
+            temperature,
+            processor=processor,
+            threads=threads,
+            batch_size=batch_size,
+            is_fast=precision == FAST,
         )
     return None
 

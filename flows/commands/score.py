@@ -44,7 +44,11 @@ def score_command(
     if output_format is Format.TABLE:
         print_report(report)
     else:
-        texts = {"scoring_run_id": str(report.scoring_run_id), "plot": str(report.plot)}
+        texts = {
+            "scoring_run_id": str(report.scoring_run_id),
+            "plot": str(report.plot),
+            "agreement": vars(report.agreement) if report.agreement else None,
+        }
         print_records([{**vars(report), **texts}], output_format)
 
 
@@ -62,7 +66,11 @@ def print_report(report: ScoringReport) -> None:
             f"at {report.images_per_second:,.0f} a second"
             + (f"; {kept:,} were scored before" if kept else "")
         )
-        console.print(f"  {report.precision}, {report.engine}")
+        console.print(f"  {report.engine}")
+    if report.agreement:
+        from flows.score import describe_agreement
+
+        console.print(f"  reads as float32 does: {describe_agreement(report.agreement)}")
     if report.form_pages:
         console.print(f"  values made of the fields of {report.form_pages:,} pages")
     console.print(f"  scoring run {report.scoring_run_id}")

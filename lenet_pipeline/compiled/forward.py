@@ -19,6 +19,8 @@ BATCH_SIZE = 4_096  # images that a thread takes at a time: a hundredth of a sec
 class CompiledForward:
     """A network with its weights as machine code for this processor.
 
+    ``is_fast``: with products of bfloat16, where the processor has units for them; sums stay float32.
+
     Raises:
         UnplannedError: the network is not one that can be compiled.
     """
@@ -32,8 +34,10 @@ class CompiledForward:
         processor: Processor,
         threads: int,
         batch_size: int | None = None,
+        is_fast: bool = False,
     ) -> None:
-        plan, weights = plan_network(network, scaling, temperature)
+        is_paired = is_fast and processor.has_pairs
+        plan, weights = plan_network(network, scaling, temperature, is_paired=is_paired)
         self._weights = aligned(weights)
         self._program: Program = compile_plan(plan, processor)
         self._has_rubbish = plan.has_rubbish
@@ -43,7 +47,8 @@ class CompiledForward:
             self._scratch.put(self._program.scratch())
         self._threads = threads
         self.description = (
-            f"compiled for {processor.name}: {processor.lanes} images at once on each of {threads} threads"
+            f"{'bfloat16' if is_paired else 'float32'} compiled for {processor.name}: "
+            f"{processor.lanes} images at once on each of {threads} threads"
         )
 
     def score(self, images: Images, advance: Callable[[int], None]) -> tuple[Floats, Floats | None]:

@@ -39,7 +39,7 @@ def write_convolution(lanes: Lanes, layer: Convolution, memory: Memory) -> None:
         starts.append(starts[-1] + len(seen))
     seen_maps = [number for seen in layer.connections for number in seen]
     first, inputs = _table(lanes, starts), _table(lanes, seen_maps)
-    maps, area = len(layer.connections), layer.kernel**2
+    maps, area = len(layer.connections), layer.kernel * steps(layer.kernel, lanes.is_paired)
     bias = index(starts[-1] * area)
 
     def one_map(row: ir.Value, number: ir.Value) -> None:
@@ -102,6 +102,7 @@ def _add_map(
     and the lower neighbours.
     """
     builder, size, places = lanes.builder, layer.kernel, len(sums) // 4
+    taps, stride = steps(size, lanes.is_paired), 2 if lanes.is_paired else 1
     for line in range(size + 1):
         pixels = [
             lanes.load(memory.inputs, builder.add(corner, index(line * layer.side + column)))
@@ -110,13 +111,14 @@ def _add_map(
         for down in (0, 1):
             if not 0 <= line - down < size:
                 continue
-            for tap in range(size):
-                at = builder.add(kernel, index((line - down) * size + tap))
+            for tap in range(taps):
+                at = builder.add(kernel, index((line - down) * taps + tap))
                 weight = lanes.broadcast(memory.weights, at)
                 for place in range(places):
                     for right in (0, 1):
                         number = 4 * place + 2 * down + right
-                        sums[number] = lanes.fused(pixels[2 * place + right + tap], weight, sums[number])
+                        pixel = pixels[2 * place + right + stride * tap]
+                        sums[number] = lanes.accumulate(pixel, weight, sums[number])
     return sums
 
 
@@ -132,9 +134,30 @@ def _pooled(
     return lanes.tanh(lanes.fused(total, coefficient, bias))
 
 
+def steps(values: int, is_paired: bool) -> int:
+    """Return how many multiplications a row of values takes: one each, or one a pair."""
+    return (values + 1) // 2 if is_paired else values
+
+
+def write_pairs(lanes: Lanes, values: ir.Value, pairs: ir.Value, count: int, *, are_disjoint: bool) -> None:
+    """Make pairs of values, which may take their place: each with the next one, or, disjoint, two and two.
+
+    ``count`` is of pairs. What the last value is paired with is multiplied by zero.
+    """
+    builder = lanes.builder
+
+    def one(number: ir.Value) -> None:
+        first = builder.mul(number, index(2)) if are_disjoint else number
+        second = lanes.load(values, builder.add(first, index(1)))
+        lanes.store(lanes.paired(lanes.load(values, first), second), pairs, number)
+
+    lanes.repeat(index(0), index(count), one)
+
+
 def write_dense(lanes: Lanes, layer: Dense, memory: Memory, vectors: int) -> None:
     """Connect every input with every output, for ``vectors`` vectors of images at a time."""
     width = _divisor(layer.outputs, 6 if memory.registers >= 32 else 2)
+    bias = steps(layer.inputs, lanes.is_paired) * layer.outputs
     curves: dict[str, Callable[[ir.Value], ir.Value]] = {
         "tanh": lanes.tanh,
         "relu": lambda value: lanes.larger(value, lanes.constant(0.0)),
@@ -143,13 +166,12 @@ def write_dense(lanes: Lanes, layer: Dense, memory: Memory, vectors: int) -> Non
     _sum_up(
         lanes,
         memory,
-        (layer.inputs, layer.outputs, width, vectors),
-        start=lambda unit: lanes.broadcast(
-            memory.weights, lanes.builder.add(unit, index(layer.inputs * layer.outputs))
-        ),
-        add=lanes.fused,
+        (steps(layer.inputs, lanes.is_paired), layer.outputs, width, vectors),
+        start=lambda unit: lanes.broadcast(memory.weights, lanes.builder.add(unit, index(bias))),
+        add=lanes.accumulate,
         finish=curves[layer.curve],
         first_weight=0,
+        apart=layer.inputs,
     )
 
 
@@ -169,6 +191,7 @@ def write_distances(lanes: Lanes, layer: Distances, memory: Memory, vectors: int
         add=subtract_square,
         finish=lambda value: value,
         first_weight=1,
+        apart=layer.inputs,
     )
 
 
@@ -181,8 +204,12 @@ def _sum_up(
     add: Callable[[ir.Value, ir.Value, ir.Value], ir.Value],
     finish: Callable[[ir.Value], ir.Value],
     first_weight: int,
+    apart: int,
 ) -> None:
-    """Make every output of every input, ``width`` outputs and all ``vectors`` at a time."""
+    """Make every output of every input, ``width`` outputs and all ``vectors`` at a time.
+
+    The inputs of one vector of images lie ``apart`` those of the next.
+    """
     inputs, outputs, width, vectors = shape
     builder = lanes.builder
 
@@ -191,8 +218,7 @@ def _sum_up(
 
         def step(at: ir.Value, *sums: ir.Value) -> list[ir.Value]:
             values = [
-                lanes.load(memory.inputs, builder.add(at, index(vector * inputs)))
-                for vector in range(vectors)
+                lanes.load(memory.inputs, builder.add(at, index(vector * apart))) for vector in range(vectors)
             ]
             row = builder.add(builder.add(builder.mul(at, index(outputs)), unit), index(first_weight))
             results = list(sums)

@@ -88,12 +88,16 @@ class Distances:
 
 @dataclass(frozen=True)
 class Plan:
-    """A network's layers: convolutions, then dense ones, the last of which gives the class scores."""
+    """A network's layers: convolutions, then dense ones, the last of which gives the class scores.
+
+    ``is_paired``: multiplications are of pairs of bfloat16.
+    """
 
     padding_px: int
     convolutions: tuple[Convolution, ...]
     dense: tuple[Dense | Distances, ...]
     has_rubbish: bool
+    is_paired: bool
 
     @property
     def side(self) -> int:
@@ -106,33 +110,36 @@ class UnplannedError(Exception):
 
 
 def plan_network(
-    network: DigitNetwork, scaling: Scaling, temperature: float
+    network: DigitNetwork, scaling: Scaling, temperature: float, *, is_paired: bool = False
 ) -> tuple[Plan, npt.NDArray[np.float32]]:
     """Return a network's plan, and its folded weights in the order in which the plan's layers read them.
 
     Raises:
         UnplannedError: the network is not a chain of convolutions with pooling, then dense layers.
     """
-    reader = _Reader(network, IMAGE_SIDE + 2 * scaling.padding_px, (scaling.ink - scaling.paper) / 255)
+    side = IMAGE_SIDE + 2 * scaling.padding_px
+    reader = _Reader(network, side, (scaling.ink - scaling.paper) / 255, is_paired)
     convolutions = [reader.convolution(scaling.paper)]
     while reader.is_convolution():
         convolutions.append(reader.convolution(0.0))
     dense = [reader.dense()]
     while reader.layers:
         dense.append(reader.dense())
-    plan = Plan(scaling.padding_px, tuple(convolutions), tuple(dense), network.rubbish_score is not None)
+    has_rubbish = network.rubbish_score is not None
+    plan = Plan(scaling.padding_px, tuple(convolutions), tuple(dense), has_rubbish, is_paired)
     if dense[-1].outputs != 10:
         raise UnplannedError("its last layer has not one output a digit")
-    constants = np.array([1 / temperature, network.rubbish_score or 0.0])
-    return plan, np.concatenate([*reader.weights, constants]).astype(np.float32)
+    constants = np.array([1 / temperature, network.rubbish_score or 0.0], np.float32)
+    return plan, np.concatenate([*reader.weights, constants])
 
 
 class _Reader:
     """Takes layers off the front of a chain; ``scale`` is what the stored values still lack."""
 
-    def __init__(self, network: DigitNetwork, side: int, scale: float) -> None:
+    def __init__(self, network: DigitNetwork, side: int, scale: float, is_paired: bool) -> None:
+        self._is_paired = is_paired
         self.layers = [layer for layer in network if not isinstance(layer, nn.Flatten)]
-        self.weights: list[Array] = []
+        self.weights: list[npt.NDArray[np.float32]] = []
         self.side, self.maps, self.scale = side, 1, scale
 
     def is_convolution(self) -> bool:
@@ -148,16 +155,15 @@ class _Reader:
         connections, kernels, bias = _kernels(self.layers.pop(0))
         activation, pooling = self._take(Activation), self._take(Pooling)
         sums = np.array([kernels[list(rows)].sum() for rows in _rows_of(connections)])
-        self.weights += [
-            (kernels * self.scale * activation.slope).ravel(),
-            (bias + paper * sums) * activation.slope,
-        ]
+        self._keep_products(kernels * self.scale * activation.slope)
+        self._keep((bias + paper * sums) * activation.slope)
         self.scale = activation.amplitude * (0.25 if isinstance(pooling, AveragePooling) else 1.0)
         is_trainable = isinstance(pooling, Subsampling)
         if isinstance(pooling, Subsampling):
             squashing = self._take(Activation)
             factor = self.scale * squashing.slope
-            self.weights += [_values(pooling.coefficient) * factor, _values(pooling.bias) * squashing.slope]
+            self._keep(_values(pooling.coefficient) * factor)
+            self._keep(_values(pooling.bias) * squashing.slope)
             self.scale = squashing.amplitude
         is_rectified = isinstance(activation, Rectifier)
         if is_rectified != isinstance(pooling, MaximumPooling):
@@ -170,23 +176,47 @@ class _Reader:
         layer = self.layers.pop(0)
         if isinstance(layer, EuclideanRadialBasis):
             codes = _values(layer.bitmaps)
-            self.weights += [np.array([self.scale]), -codes.T.ravel()]
+            self._keep(np.array([self.scale]))
+            self._keep(-codes.T)
             return Distances(codes.shape[1], codes.shape[0])
         if not isinstance(layer, nn.Linear | nn.Conv2d) or layer.bias is None:
             raise UnplannedError(f"a {type(layer).__name__} stands where a full connection should")
         weight = _values(layer.weight).reshape(len(layer.weight), -1)
         activation = self._take(Activation) if self.layers else None
         slope = activation.slope if activation else 1.0
-        self.weights += [(weight.T * self.scale * slope).ravel(), _values(layer.bias) * slope]
+        self._keep_products(weight * self.scale * slope, is_transposed=True)
+        self._keep(_values(layer.bias) * slope)
         self.scale = activation.amplitude if activation else 1.0
         curve = "none" if activation is None else "relu" if isinstance(activation, Rectifier) else "tanh"
         return Dense(weight.shape[1], weight.shape[0], curve)
+
+    def _keep(self, values: Array | npt.NDArray[np.float32]) -> None:
+        self.weights.append(values.astype(np.float32).ravel())
+
+    def _keep_products(self, weights: Array, *, is_transposed: bool = False) -> None:
+        """Keep what inputs, the last axis, are multiplied with, one by one or in pairs."""
+        factors = weights.astype(np.float32)
+        factors = paired(factors) if self._is_paired else factors
+        self._keep(factors.T if is_transposed else factors)
 
     def _take(self, kind: type[Layer]) -> Layer:
         layer = self.layers.pop(0) if self.layers else None
         if not isinstance(layer, kind):
             raise UnplannedError(f"a {type(layer).__name__} stands where a {kind.__name__} should")
         return layer
+
+
+def paired(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Round to bfloat16 and put two neighbours of the last axis into one float32's place.
+
+    Rounds to the nearest, half to even; beside the last of an odd number comes zero.
+    """
+    odd = values.shape[-1] % 2
+    even = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, odd)])
+    bits = np.ascontiguousarray(even).view(np.uint32)
+    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+    both: npt.NDArray[np.float32] = (rounded[..., ::2] | rounded[..., 1::2] << 16).view(np.float32)
+    return both
 
 
 def _kernels(layer: nn.Module) -> tuple[tuple[tuple[int, ...], ...], Array, Array]:

@@ -15,7 +15,14 @@ from llvmlite import ir
 
 from lenet_pipeline.compiled.answers import write_answers, write_scores
 from lenet_pipeline.compiled.lanes import BYTE, FLOAT, INDEX, Lanes, index
-from lenet_pipeline.compiled.layers import Memory, write_convolution, write_dense, write_distances
+from lenet_pipeline.compiled.layers import (
+    Memory,
+    steps,
+    write_convolution,
+    write_dense,
+    write_distances,
+    write_pairs,
+)
 from lenet_pipeline.compiled.pixels import write_pixels
 from lenet_pipeline.compiled.plan import Convolution, Dense, Distances, Plan
 
@@ -30,11 +37,15 @@ _RAW_SCORES = "raw_scores"
 
 @dataclass(frozen=True)
 class Processor:
-    """What the code is made for: its name, how many lanes a vector has, how many vectors it holds."""
+    """What the code is made for: its name, how many lanes a vector has, how many vectors it holds.
+
+    ``has_pairs``: it can multiply pairs of bfloat16.
+    """
 
     name: str
     lanes: int
     registers: int
+    has_pairs: bool = False
 
     @property
     def block(self) -> int:
@@ -47,7 +58,7 @@ def find_processor() -> Processor | None:
     features = llvm.get_host_cpu_features()
     name = llvm.get_host_cpu_name()
     if features.get("avx512f"):
-        return Processor(name, 16, 32)
+        return Processor(name, 16, 32, has_pairs=bool(features.get("avx512bf16")))
     if features.get("avx2") and features.get("fma"):
         return Processor(name, 8, 16)
     if platform.machine() in ("arm64", "aarch64"):
@@ -120,41 +131,59 @@ def _regions(plan: Plan) -> list[int]:
     """Return how many vectors each layer's results take: pixels, maps, and units of all vectors of images."""
     *maps, last = (layer.outputs for layer in plan.convolutions)
     units = [layer.outputs for layer in plan.dense]
-    return [plan.side**2, *maps, *(VECTORS * count for count in (last, *units))]
+    fields = 2 if plan.is_paired else 1
+    return [fields * plan.side**2, *maps, *(VECTORS * count for count in (last, *units))]
 
 
 def _write_module(plan: Plan, processor: Processor) -> ir.Module:
     module = ir.Module("lenet")
     module.triple = llvm.get_process_triple()
-    layers = _write_layers(module, plan, processor)
+    layers = [
+        _write_layer(module, plan, processor, number) for number in range(len(plan.convolutions + plan.dense))
+    ]
     _write_entry(module, plan, processor, layers, _RAW_SCORES)
     _write_entry(module, plan, processor, layers, _SCORE)
     return module
 
 
-def _write_layers(module: ir.Module, plan: Plan, processor: Processor) -> list[ir.Function]:
-    """Write a function a layer, so that the code of each stays in the first cache while it runs."""
+def _write_layer(module: ir.Module, plan: Plan, processor: Processor, number: int) -> ir.Function:
+    """Write a layer's function; apart from the others, so that its code stays in the first cache."""
+    layer = (*plan.convolutions, *plan.dense)[number]
     vector = ir.VectorType(FLOAT, processor.lanes).as_pointer()
-    functions = []
-    for number, layer in enumerate((*plan.convolutions, *plan.dense)):
-        signature = ir.FunctionType(ir.VoidType(), [vector, vector, FLOAT.as_pointer()])
-        function = ir.Function(module, signature, f"layer_{number}")
-        function.linkage = "internal"
-        function.attributes.add("noinline")
-        for argument in function.args:
-            argument.add_attribute("noalias")
-        lanes = Lanes(ir.IRBuilder(function.append_basic_block()), processor.lanes)
-        inputs, outputs, weights = function.args
-        memory = Memory(inputs, outputs, weights, processor.registers)
-        if isinstance(layer, Convolution):
-            write_convolution(lanes, layer, memory)
-        elif isinstance(layer, Dense):
-            write_dense(lanes, layer, memory, VECTORS)
-        else:
-            write_distances(lanes, layer, memory, VECTORS)
-        lanes.builder.ret_void()
-        functions.append(function)
-    return functions
+    signature = ir.FunctionType(ir.VoidType(), [vector, vector, FLOAT.as_pointer()])
+    function = ir.Function(module, signature, f"layer_{number}")
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    for argument in function.args:
+        argument.add_attribute("noalias")
+    lanes = Lanes(ir.IRBuilder(function.append_basic_block()), processor.lanes, is_paired=plan.is_paired)
+    inputs, outputs, weights = function.args
+    if plan.is_paired and number == 0:
+        # Beside the pixels, not in their place: the paper around them is written only once.
+        pairs = lanes.builder.gep(inputs, [index(plan.side**2)])
+        write_pairs(lanes, inputs, pairs, plan.side**2, are_disjoint=False)
+        inputs = pairs
+    elif plan.is_paired:
+        _pair_inputs(lanes, layer, inputs)
+    memory = Memory(inputs, outputs, weights, processor.registers)
+    if isinstance(layer, Convolution):
+        write_convolution(lanes, layer, memory)
+    elif isinstance(layer, Dense):
+        write_dense(lanes, layer, memory, VECTORS)
+    else:
+        write_distances(lanes, layer, memory, VECTORS)
+    lanes.builder.ret_void()
+    return function
+
+
+def _pair_inputs(lanes: Lanes, layer: Convolution | Dense | Distances, inputs: ir.Value) -> None:
+    if isinstance(layer, Convolution):
+        maps = 1 + max(max(seen) for seen in layer.connections)
+        write_pairs(lanes, inputs, inputs, maps * layer.side**2, are_disjoint=False)
+    elif isinstance(layer, Dense):
+        for vector in range(VECTORS):
+            start = lanes.builder.gep(inputs, [index(vector * layer.inputs)])
+            write_pairs(lanes, start, start, steps(layer.inputs, is_paired=True), are_disjoint=True)
 
 
 def _write_entry(
@@ -208,15 +237,18 @@ def _weight_starts(plan: Plan) -> list[int]:
     """Return where each layer's weights begin, and after them the two constants of the answers."""
     starts = [0]
     for layer in (*plan.convolutions, *plan.dense):
-        starts.append(starts[-1] + _weight_count(layer))
+        starts.append(starts[-1] + _weight_count(layer, plan.is_paired))
     return starts
 
 
-def _weight_count(layer: Convolution | Dense | Distances) -> int:
+def _weight_count(layer: Convolution | Dense | Distances, is_paired: bool) -> int:
     if isinstance(layer, Convolution):
-        kernels = sum(len(seen) for seen in layer.connections) * layer.kernel**2
-        return kernels + len(layer.connections) * (3 if layer.is_trainable else 1)
-    return layer.inputs * layer.outputs + (layer.outputs if isinstance(layer, Dense) else 1)
+        kernels = sum(len(seen) for seen in layer.connections) * layer.kernel
+        biases = len(layer.connections) * (3 if layer.is_trainable else 1)
+        return kernels * steps(layer.kernel, is_paired) + biases
+    if isinstance(layer, Distances):
+        return 1 + layer.inputs * layer.outputs
+    return (steps(layer.inputs, is_paired) + 1) * layer.outputs
 
 
 def _compile(code: str) -> llvm.ExecutionEngine:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+from collections.abc import Callable
 
 import pyarrow.compute as pc
 import pytest
@@ -13,6 +15,8 @@ from lenet_pipeline.errors import LakeError, PipelineError, RegistryError, Scori
 from lenet_pipeline.lake import read_manifest, shard_path
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import run_audit, run_select
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 TEST = "optdigits/test"
 
@@ -34,6 +38,28 @@ def test_scoring_again_scores_nothing_and_adds_no_row(settings: Settings) -> Non
     assert first.scoring_run_id == again.scoring_run_id
     assert count(settings, "predictions") == digits
     assert violations(settings) == []
+
+
+def test_another_precision_is_a_run_of_its_own_and_says_how_nearly_it_reads_the_same(
+    settings: Settings, lenet: Run
+) -> None:
+    exact = score(TEST, home=settings.home)
+    fast = score(TEST, precision="fast", home=settings.home)
+    assert exact.agreement is None
+    assert exact.scoring_run_id != fast.scoring_run_id
+    assert fast.digits_scored == fast.agreement.digits == exact.digits
+    assert fast.agreement.same_labels >= 0.99 * exact.digits
+    assert 0 <= fast.agreement.largest_difference < 0.1
+    assert count(settings, "predictions") == 2 * exact.digits
+    ledger = run_select(
+        settings.database, 1, "select distinct precision, engine from shard_scores order by all"
+    )
+    assert ledger["precision"].to_pylist() == ["fast", "float32"]
+    assert ledger["engine"].to_pylist() == [fast.engine, exact.engine]
+    assert violations(settings) == []
+    unknown = lenet("score", TEST, "--precision", "half", "--home", str(settings.home))
+    assert unknown.returncode == 1
+    assert "no precision 'half'; there is: fast, float32" in unknown.stderr
 
 
 def test_predictions_equal_the_test_that_mlflow_logged(settings: Settings) -> None:

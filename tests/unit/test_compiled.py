@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lenet_pipeline.compiled.forward import CompiledForward
-from lenet_pipeline.compiled.plan import UnplannedError, plan_network
+from lenet_pipeline.compiled.plan import UnplannedError, paired, plan_network
 from lenet_pipeline.compiled.program import Processor, find_processor
 from lenet_pipeline.engine import Engine, Preprocessing, TrainedModel, load_network
 from lenet_pipeline.layers import ScaledTanh
@@ -42,6 +42,7 @@ def compiled(model: TrainedModel, processor: Processor | None = None, **options:
         processor=found,
         threads=options.get("threads", 1),
         batch_size=options.get("batch_size"),
+        is_fast=bool(options.get("is_fast")),
     )
 
 
@@ -135,12 +136,43 @@ def test_scores_far_apart_give_certainty_and_no_number_out_of_range(images: Imag
     np.testing.assert_allclose(probabilities.sum(axis=1, dtype=np.float64), 1, rtol=0, atol=1e-6)
 
 
+needs_pairs = pytest.mark.skipif(
+    not getattr(find_processor(), "has_pairs", False), reason="this processor has no units for bfloat16"
+)
+
+
+@needs_pairs
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_bfloat16_is_near_float32_and_not_the_same(architecture: str, images: Images) -> None:
+    model = model_of(architecture)
+    exact, fast = compiled(model).raw_scores(images), compiled(model, is_fast=True).raw_scores(images)
+    difference = np.abs(fast - exact).max() / np.abs(exact).max()
+    assert 1e-6 < difference < 0.02
+
+
+@needs_pairs
+def test_in_bfloat16_too_an_image_has_the_same_bits_in_any_batch_and_order(images: Images) -> None:
+    model = model_of("lenet5")
+    expected = answer_bits(compiled(model, is_fast=True), images)
+    for batch_size in (1, 7, 256):
+        forward = compiled(model, is_fast=True, batch_size=batch_size, threads=2)
+        assert answer_bits(forward, images) == expected
+    assert answer_bits(compiled(model, is_fast=True), images[::-1]) == expected[::-1]
+
+
+def test_pairs_are_rounded_to_the_nearest_and_half_to_even() -> None:
+    exact = np.array([1.0, -2.5, 1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-12], np.float32)
+    both = paired(exact).view(np.uint16)
+    halves = both.astype(np.uint32) << 16
+    assert halves.view(np.float32).tolist() == [1.0, -2.5, 1.0, 1 + 2**-6, 1 + 2**-7, 0.0]
+
+
 def test_the_engine_says_how_it_computes() -> None:
     host = find_processor()
     assert host is not None
     engine = Engine(untrained_model(), "cpu", threads=2)
     assert engine.description == (
-        f"compiled for {host.name}: {host.lanes} images at once on each of 2 threads"
+        f"float32 compiled for {host.name}: {host.lanes} images at once on each of 2 threads"
     )
 
 
