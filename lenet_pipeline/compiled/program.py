@@ -252,7 +252,11 @@ def _weight_count(layer: Convolution | Dense | Distances, is_paired: bool) -> in
 
 
 def _compile(code: str) -> llvm.ExecutionEngine:
-    """Make machine code for the processor that this runs on."""
+    """Make machine code for the processor that this runs on.
+
+    Without LLVM's passes over the code: it is laid out as it is to run, they take twice the time of all the
+    rest, and what they make of it is no faster.
+    """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     module = llvm.parse_assembly(code)
@@ -260,8 +264,6 @@ def _compile(code: str) -> llvm.ExecutionEngine:
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
     )
-    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
-    passes.getModulePassManager().run(module, passes)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     return engine
