@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from lenet_pipeline.engine import Engine, Preprocessing
 from lenet_pipeline.errors import ScoringError, ShardError
 from lenet_pipeline.lake import Manifest, Shard, shard_path
 from lenet_pipeline.schema import PREDICTIONS
-from lenet_pipeline.scoring import ScoringKey, predictions_table, score_shard
+from lenet_pipeline.scoring import ScoredShard, ScoringKey, predictions_table, score_shard, score_shards
 
 NAME = "scans/new"
 KEY = ScoringKey("digits", 3, "c" * 64, "f" * 64, "float32")
@@ -144,6 +146,49 @@ def test_what_is_staged_already_is_kept_untouched(lake, shard, engine, tmp_path)
     scored = score_shard(engine, lake, NAME, shard, destination)
     assert (destination.stat().st_ino, destination.stat().st_mtime_ns) == before
     assert (scored.rows, scored.is_new) == (8, False)
+
+
+# Side by side
+
+
+def test_shards_side_by_side_are_all_scored_and_a_bad_one_comes_back_as_what_it_is(lake, engine, tmp_path):
+    manifest = put(lake, NAME, digits_table(40), shard_rows=4).manifest
+    bad = manifest.shards[4]
+    shard_path(lake, NAME, bad).write_bytes(b"not Parquet")
+
+    def work(shard: Shard) -> ScoredShard:
+        return score_shard(engine, lake, NAME, shard, tmp_path / shard.file)
+
+    outcomes = dict(score_shards(work, manifest.shards, 3))
+    assert isinstance(outcomes.pop(bad), ShardError)
+    assert outcomes == {
+        shard: ScoredShard(tmp_path / shard.file, 4, is_new=True)
+        for shard in manifest.shards
+        if shard is not bad
+    }
+    assert not (tmp_path / bad.file).exists()
+
+
+def test_no_more_shards_than_threads_are_scored_at_a_time_and_an_error_ends_the_rest():
+    lock, now, most, begun = threading.Lock(), 0, 0, 0
+
+    def work(shard: Shard) -> ScoredShard:
+        nonlocal now, most, begun
+        with lock:
+            now, begun = now + 1, begun + 1
+            most, number = max(most, now), begun
+        time.sleep(0.01)
+        with lock:
+            now -= 1
+        if number == 10:
+            raise ScoringError("the disk is full")
+        return ScoredShard(Path(shard.file), 1, is_new=True)
+
+    shards = [replace(SHARD, file=str(number)) for number in range(100)]
+    with pytest.raises(ScoringError, match="the disk is full"):
+        list(score_shards(work, shards, 3))
+    assert most == 3
+    assert begun < 20
 
 
 # Failures
