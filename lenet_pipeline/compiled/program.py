@@ -72,10 +72,12 @@ class Program:
     def __init__(self, plan: Plan, processor: Processor) -> None:
         self.block = processor.block
         self._scratch_floats = _scratch_vectors(plan) * processor.lanes
-        self._machine_code = _compile(str(_write_module(plan, processor)))  # owns the functions below
+        self._machine_code = make_machine_code(
+            str(_write_module(plan, processor))
+        )  # owns the functions below
         signature = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64, *[ctypes.c_void_p] * 2)
-        self._score = signature(self._machine_code.get_function_address(_SCORE))
-        self._raw_scores = signature(self._machine_code.get_function_address(_RAW_SCORES))
+        self._score = signature(code.get_function_address(_SCORE))
+        self._raw_scores = signature(code.get_function_address(_RAW_SCORES))
 
     def scratch(self) -> Floats:
         """Return working memory for one thread; the paper around the image, in it, is zero from the start."""
@@ -139,14 +141,14 @@ def _write_module(plan: Plan, processor: Processor) -> ir.Module:
     module = ir.Module("lenet")
     module.triple = llvm.get_process_triple()
     layers = [
-        _write_layer(module, plan, processor, number) for number in range(len(plan.convolutions + plan.dense))
+        write_layer(module, plan, processor, number) for number in range(len(plan.convolutions + plan.dense))
     ]
     _write_entry(module, plan, processor, layers, _RAW_SCORES)
     _write_entry(module, plan, processor, layers, _SCORE)
     return module
 
 
-def _write_layer(module: ir.Module, plan: Plan, processor: Processor, number: int) -> ir.Function:
+def write_layer(module: ir.Module, plan: Plan, processor: Processor, number: int) -> ir.Function:
     """Write a layer's function; apart from the others, so that its code stays in the first cache."""
     layer = (*plan.convolutions, *plan.dense)[number]
     vector = ir.VectorType(FLOAT, processor.lanes).as_pointer()
@@ -237,11 +239,11 @@ def _weight_starts(plan: Plan) -> list[int]:
     """Return where each layer's weights begin, and after them the two constants of the answers."""
     starts = [0]
     for layer in (*plan.convolutions, *plan.dense):
-        starts.append(starts[-1] + _weight_count(layer, plan.is_paired))
+        starts.append(starts[-1] + weight_count(layer, plan.is_paired))
     return starts
 
 
-def _weight_count(layer: Convolution | Dense | Distances, is_paired: bool) -> int:
+def weight_count(layer: Convolution | Dense | Distances, is_paired: bool) -> int:
     if isinstance(layer, Convolution):
         kernels = sum(len(seen) for seen in layer.connections) * layer.kernel
         biases = len(layer.connections) * (3 if layer.is_trainable else 1)
@@ -251,7 +253,7 @@ def _weight_count(layer: Convolution | Dense | Distances, is_paired: bool) -> in
     return (steps(layer.inputs, is_paired) + 1) * layer.outputs
 
 
-def _compile(code: str) -> llvm.ExecutionEngine:
+def make_machine_code(code: str) -> llvm.ExecutionEngine:
     """Make machine code for the processor that this runs on.
 
     Without LLVM's passes over the code: it is laid out as it is to run, they take twice the time of all the
