@@ -72,9 +72,8 @@ class Program:
     def __init__(self, plan: Plan, processor: Processor) -> None:
         self.block = processor.block
         self._scratch_floats = _scratch_vectors(plan) * processor.lanes
-        self._machine_code = make_machine_code(
-            str(_write_module(plan, processor))
-        )  # owns the functions below
+        code = make_machine_code(str(_write_module(plan, processor)))
+        self._code = code  # owns the functions below
         signature = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64, *[ctypes.c_void_p] * 2)
         self._score = signature(code.get_function_address(_SCORE))
         self._raw_scores = signature(code.get_function_address(_RAW_SCORES))
