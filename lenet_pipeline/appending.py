@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ from lenet_pipeline.errors import ShardError
 from lenet_pipeline.fingerprints import one_array
 from lenet_pipeline.lake import Manifest, commit_shards, find_manifest, shard_path, write_shard
 from lenet_pipeline.schema import DIGITS
+from lenet_pipeline.storage import AnyPlace
 
 _KNOWN = pa.schema([("digit_id", pa.binary(16)), ("label", pa.uint8())])
 
@@ -34,7 +34,7 @@ class Append:
 
 
 def append_digits(
-    lake: Path,
+    lake: AnyPlace,
     dataset: str,
     batches: Iterable[pa.Table],
     *,
@@ -45,7 +45,7 @@ def append_digits(
     """Write digits that the dataset does not have yet as new shards and commit them as one version.
 
     Args:
-        lake: the lake's folder.
+        lake: the lake's folder, or its place in an object store.
         dataset: ``name/split``.
         batches: tables of schema ``DIGITS``, of any size; at most one shard of them is held in memory.
         shard_rows: most rows in one shard.
@@ -81,13 +81,13 @@ def append_digits(
     )
 
 
-def _known_digits(lake: Path, manifest: Manifest | None) -> pa.Table:
+def _known_digits(lake: AnyPlace, manifest: Manifest | None) -> pa.Table:
     """Return the identifiers and labels that a dataset has."""
     known = [_KNOWN.empty_table()]
-    for shard in manifest.shards if manifest else ():
-        path = shard_path(lake, manifest.dataset, shard) if manifest else lake
+    for path in [shard_path(lake, manifest.dataset, shard) for shard in manifest.shards] if manifest else []:
         try:
-            known.append(_identities(pq.read_table(path, columns=_KNOWN.names, partitioning=None)))
+            with path.open() as file:  # two narrow columns: from an object store, their bytes alone
+                known.append(_identities(pq.read_table(file, columns=_KNOWN.names, partitioning=None)))
         except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, AttributeError) as exc:
             reason = str(exc).splitlines()[0]
             raise ShardError(f"shard {path} cannot be read ({reason}); restore it from a backup") from exc

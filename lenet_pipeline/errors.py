@@ -2,6 +2,7 @@
 
 PipelineError                 exit code 1, one line at the terminal
 ├── SettingsError             a setting has a value it cannot take
+├── StorageError              a lake or predictions folder that cannot be reached
 ├── IngestError               a source that could not be read at all
 ├── LakeError                 datasets, shards and manifests
 │   ├── ShardError            one shard that is not what its manifest says
@@ -30,6 +31,10 @@ class PipelineError(Exception):
 
 class SettingsError(PipelineError):
     """A setting has a value it cannot take."""
+
+
+class StorageError(PipelineError):
+    """A folder or object store could not be opened, reached, read or written."""
 
 
 class IngestError(PipelineError):

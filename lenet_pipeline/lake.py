@@ -2,7 +2,7 @@
 
 ``lake/NAME/SPLIT/`` holds ``shard-<fingerprint>.parquet`` files and ``manifest-<version>.json`` files.
 A manifest is the commit mark: a shard that none lists does not exist. It is written last, and only if
-nobody wrote that version meanwhile.
+nobody wrote that version meanwhile. A lake is a folder or a place in an object store.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenet_pipeline.errors import LakeError, ManifestConflictError, ShardError, UnknownNameError
-from lenet_pipeline.files import describe_os_error, write_new, written_whole
+from lenet_pipeline.files import describe_os_error
 from lenet_pipeline.fingerprints import fingerprint_digits, fingerprint_parts
 from lenet_pipeline.schema import DIGITS
+from lenet_pipeline.storage import AnyPlace, Place, open_place, written_whole
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*/[a-z0-9][a-z0-9_.-]*")
 _MANIFEST = re.compile(r"manifest-(\d{6})\.json")
@@ -63,19 +63,21 @@ def validate_dataset(dataset: str) -> str:
     return dataset
 
 
-def list_datasets(lake: Path) -> list[str]:
+def list_datasets(lake: AnyPlace) -> list[str]:
     """Return the name of every dataset, in order; each is read by itself, so that a damaged one is alone."""
-    return sorted({path.parent.relative_to(lake).as_posix() for path in lake.glob("*/*/manifest-*.json")})
+    place = open_place(lake)
+    datasets = [f"{name}/{split}" for name in place.names() for split in (place / name).names()]
+    return sorted(dataset for dataset in datasets if _manifest_names(place / dataset))
 
 
-def find_manifest(lake: Path, dataset: str) -> Manifest | None:
+def find_manifest(lake: AnyPlace, dataset: str) -> Manifest | None:
     """Return the newest manifest of a dataset, or None where the lake has no such dataset."""
-    folder = lake / validate_dataset(dataset)
-    versions = sorted(path for path in folder.glob("manifest-*.json") if _MANIFEST.fullmatch(path.name))
-    return _parse_manifest(versions[-1]) if versions else None
+    folder = open_place(lake) / validate_dataset(dataset)
+    versions = _manifest_names(folder)
+    return _parse_manifest(folder / versions[-1], dataset) if versions else None
 
 
-def read_manifest(lake: Path, dataset: str) -> Manifest:
+def read_manifest(lake: AnyPlace, dataset: str) -> Manifest:
     """Return the newest manifest of a dataset.
 
     Raises:
@@ -88,12 +90,12 @@ def read_manifest(lake: Path, dataset: str) -> Manifest:
     return manifest
 
 
-def shard_path(lake: Path, dataset: str, shard: Shard) -> Path:
+def shard_path(lake: AnyPlace, dataset: str, shard: Shard) -> Place:
     """Return where a shard of a dataset lies."""
-    return lake / dataset / shard.file
+    return open_place(lake) / dataset / shard.file
 
 
-def write_shard(lake: Path, dataset: str, digits: pa.Table) -> Shard:
+def write_shard(lake: AnyPlace, dataset: str, digits: pa.Table) -> Shard:
     """Write one shard, whole or not at all; it exists once a manifest lists it.
 
     Raises:
@@ -102,19 +104,19 @@ def write_shard(lake: Path, dataset: str, digits: pa.Table) -> Shard:
     if not digits.schema.equals(DIGITS):
         raise LakeError(f"cannot write digits into {dataset}: {_difference(digits.schema)}")
     fingerprint = fingerprint_digits(digits)
-    path = lake / validate_dataset(dataset) / f"shard-{fingerprint[:32]}.parquet"
+    path = open_place(lake) / validate_dataset(dataset) / f"shard-{fingerprint[:32]}.parquet"
     try:
-        with written_whole(path) as temporary:
+        with written_whole(path) as sink:
             pq.write_table(
-                digits, temporary, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS
+                digits, sink, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS
             )
-        return Shard(path.name, fingerprint, len(digits), path.stat().st_size)
+        return Shard(path.name, fingerprint, len(digits), path.size())
     except OSError as exc:
         raise LakeError(f"cannot write shard {path}: {describe_os_error(exc)}") from exc
 
 
 def commit_shards(
-    lake: Path,
+    lake: AnyPlace,
     dataset: str,
     before: Manifest | None,
     new: list[Shard],
@@ -144,9 +146,9 @@ def commit_shards(
         actor=actor,
         shards=shards,
     )
-    path = lake / dataset / f"manifest-{manifest.version:06}.json"
+    path = open_place(lake) / dataset / f"manifest-{manifest.version:06}.json"
     try:
-        written = write_new(path, json.dumps(asdict(manifest), indent=1).encode())
+        written = path.write_new(json.dumps(asdict(manifest), indent=1).encode())
     except OSError as exc:
         raise LakeError(f"cannot write manifest {path}: {describe_os_error(exc)}") from exc
     if not written:
@@ -157,7 +159,7 @@ def commit_shards(
     return manifest
 
 
-def read_shard(lake: Path, dataset: str, shard: Shard) -> pa.Table:
+def read_shard(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:
     """Read one shard and prove that it is what its manifest says.
 
     Returns:
@@ -165,11 +167,12 @@ def read_shard(lake: Path, dataset: str, shard: Shard) -> pa.Table:
 
     Raises:
         ShardError: the file is missing, truncated, or has another schema or fingerprint.
+        StorageError: the store it lies in cannot be reached, which says nothing of the shard.
     """
     path = shard_path(lake, dataset, shard)
     remedy = "restore the file from a backup, or delete the dataset's folder and ingest it again"
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = pq.read_table(path.readable(), partitioning=None)
         table.validate(full=True)  # Arrow reads text that is not UTF-8 without a word
     except FileNotFoundError as exc:
         raise ShardError(f"shard {path} is missing; {remedy}") from exc
@@ -189,13 +192,17 @@ def read_shard(lake: Path, dataset: str, shard: Shard) -> pa.Table:
     return table
 
 
-def _parse_manifest(path: Path) -> Manifest:
+def _manifest_names(folder: Place) -> list[str]:
+    return [name for name in folder.names() if _MANIFEST.fullmatch(name)]
+
+
+def _parse_manifest(path: Place, dataset: str) -> Manifest:
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_bytes())
         shards = tuple(Shard(**shard) for shard in record.pop("shards"))
         if record["fingerprint"] != fingerprint_parts(shard.fingerprint for shard in shards):
             raise ValueError("its fingerprint is not that of the shards it lists")
-        if record["dataset"] != f"{path.parent.parent.name}/{path.parent.name}":
+        if record["dataset"] != dataset:
             raise ValueError(f"it is the manifest of {record['dataset']}")
         return Manifest(**record, shards=shards)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:

@@ -14,6 +14,7 @@ from lenet_pipeline.fingerprints import fingerprint_record
 from lenet_pipeline.lake import Manifest, find_manifest
 from lenet_pipeline.published import PUBLISHED, Comparison, PublishedResult, compare_with_published
 from lenet_pipeline.recipes import find_recipe
+from lenet_pipeline.storage import AnyPlace
 
 TRAINING_SET, TEST_SET = "mnist/train", "mnist/test"
 
@@ -125,7 +126,7 @@ class ComparedRow:
         }
 
 
-def read_mnist_manifests(lake: Path) -> tuple[Manifest, Manifest]:
+def read_mnist_manifests(lake: AnyPlace) -> tuple[Manifest, Manifest]:
     """Return the manifests of MNIST's training and test digits.
 
     Raises:

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import Engine, Scores
 from lenet_pipeline.errors import ScoringError, ShardError
-from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.files import describe_os_error
 from lenet_pipeline.lake import Manifest, Shard, read_shard
 from lenet_pipeline.schema import PREDICTIONS, derive_uuid
+from lenet_pipeline.storage import AnyPlace, Place, open_place, written_whole
 
 ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
 
@@ -60,17 +61,17 @@ class ScoringKey:
 class ScoredShard:
     """A shard of predictions on disk; ``is_new`` unless it lay there already."""
 
-    path: Path
+    path: Place
     rows: int
     is_new: bool
 
 
 def score_shard(
     engine: Engine,
-    lake: Path,
+    lake: AnyPlace,
     dataset: str,
     shard: Shard,
-    destination: Path,
+    destination: AnyPlace,
     advance: Callable[[int], None] = lambda _: None,
 ) -> ScoredShard:
     """Score one shard into ``destination``, whole or not at all; keep what is there already.
@@ -78,15 +79,17 @@ def score_shard(
     Raises:
         ShardError: the shard is not what its manifest says.
         ScoringError: the predictions could not be written.
+        StorageError: the store of one or the other cannot be reached.
     """
+    destination = open_place(destination)
     digits = read_shard(lake, dataset, shard)
     if _is_whole(destination, shard.rows):  # and named by its content's origin: nothing to redo
         advance(shard.rows)
         return ScoredShard(destination, shard.rows, is_new=False)
     predictions = predictions_table(digits, engine.score(images_array(digits), advance))
     try:
-        with written_whole(destination) as temporary:
-            write_predictions(predictions, temporary)
+        with written_whole(destination) as sink:
+            write_predictions(predictions, sink)
     except OSError as exc:
         raise ScoringError(f"cannot write predictions {destination}: {describe_os_error(exc)}") from exc
     return ScoredShard(destination, shard.rows, is_new=True)
@@ -117,11 +120,11 @@ def score_shards(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def write_predictions(predictions: pa.Table, path: Path) -> None:
+def write_predictions(predictions: pa.Table, sink: Path | pa.BufferOutputStream) -> None:
     """Write predictions as Parquet, in row groups of the size that DuckDB has."""
     pq.write_table(
         predictions,
-        path,
+        sink,
         compression="zstd",
         compression_level=1,
         row_group_size=ROW_GROUP_ROWS,
@@ -129,10 +132,10 @@ def write_predictions(predictions: pa.Table, path: Path) -> None:
     )
 
 
-def _is_whole(predictions: Path, rows: int) -> bool:
+def _is_whole(predictions: Place, rows: int) -> bool:
     """Tell whether a staged file is there and readable: a disk may have lost what was written to it."""
     try:
-        with pq.ParquetFile(predictions) as staged:
+        with pq.ParquetFile(predictions.readable()) as staged:
             return bool(staged.schema_arrow.equals(PREDICTIONS) and staged.read().num_rows == rows)
     except (OSError, pa.ArrowException):
         return False

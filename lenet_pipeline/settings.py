@@ -5,12 +5,15 @@ from __future__ import annotations
 import getpass
 import os
 from pathlib import Path
+from typing import Annotated, Any
 
 import platformdirs
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from lenet_pipeline.errors import SettingsError
+from lenet_pipeline.errors import SettingsError, StorageError
+from lenet_pipeline.object_stores import mask_url
+from lenet_pipeline.storage import Place, open_place
 
 
 def system_user() -> str:
@@ -21,14 +24,37 @@ def system_user() -> str:
         return f"uid-{os.getuid()}"
 
 
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _place(where: Any) -> Any:
+    try:
+        return open_place(where) if isinstance(where, str | Path) else where
+    except StorageError as exc:
+        raise ValueError(str(exc)) from exc
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+PlaceOrUrl = Annotated[InstanceOf[Place], BeforeValidator(_place), NoDecode]
+
+
 class Settings(BaseSettings):
     """Where a pipeline lives, who runs it, and the limits it keeps."""
 
     model_config = SettingsConfigDict(env_prefix="LENET_", env_ignore_empty=True, frozen=True, extra="forbid")
 
-    home: Path = Field(
+    home: AbsolutePath = Field(
         default_factory=lambda: platformdirs.user_data_path("lenet-pipeline"),
         description="folder that holds everything this pipeline owns",
+    )
+    # Both may be shared by machines: a folder, or a URL such as s3://bucket/prefix.
+    lake: PlaceOrUrl = Field(
+        default_factory=lambda given: open_place(given["home"] / "lake"), description="where digits are kept"
+    )
+    predictions: PlaceOrUrl = Field(
+        default_factory=lambda given: open_place(given["home"] / "predictions"),
+        description="where predictions are staged",
     )
     actor: str = Field(default_factory=system_user, min_length=1, description="who runs this")
 
@@ -43,14 +69,6 @@ class Settings(BaseSettings):
     retrain_cron: str = Field("0 3 * * 0", description="when `lenet serve` retrains (UTC)")
     score_cron: str = Field("0 2 * * *", description="when `lenet serve` scores (UTC)")
     check_cron: str = Field("0 6 * * *", description="when `lenet serve` checks (UTC)")
-
-    @property
-    def lake(self) -> Path:
-        return self.home / "lake"
-
-    @property
-    def predictions(self) -> Path:
-        return self.home / "predictions"
 
     @property
     def rejects(self) -> Path:
@@ -78,16 +96,16 @@ class Settings(BaseSettings):
 
 
 def read_settings(home: Path | None = None, actor: str | None = None) -> Settings:
-    """Read the settings, with what a command's flags gave taking precedence; ``home`` becomes absolute.
+    """Read the settings, with what a command's flags gave taking precedence; paths become absolute.
 
     Raises:
         SettingsError: a LENET_* variable has a value that its setting cannot take.
     """
     given = {name: value for name, value in (("home", home), ("actor", actor)) if value is not None}
     try:
-        settings = Settings(**given)  # type: ignore[arg-type]  # each key is a field of its own type
+        return Settings(**given)  # type: ignore[arg-type]  # each key is a field of its own type
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "LENET_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name} is {first['input']!r}: {first['msg']}; correct or unset it") from exc
-    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+        value = mask_url(first["input"]) if isinstance(first["input"], str) else first["input"]
+        raise SettingsError(f"{name} is {value!r}: {first['msg']}; correct or unset it") from exc

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from lenet_pipeline.digits import digit_ids_array, images_array
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.lake import Manifest, read_shard
 from lenet_pipeline.splits import training_splits
+from lenet_pipeline.storage import AnyPlace
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8]
@@ -44,7 +44,7 @@ def join_digits(parts: Sequence[LabelledDigits]) -> LabelledDigits:
     )
 
 
-def read_labelled(lake: Path, manifests: Sequence[Manifest]) -> LabelledDigits:
+def read_labelled(lake: AnyPlace, manifests: Sequence[Manifest]) -> LabelledDigits:
     """Read the labelled digits of datasets, in order.
 
     Raises:
@@ -54,7 +54,7 @@ def read_labelled(lake: Path, manifests: Sequence[Manifest]) -> LabelledDigits:
     return _labelled(_read(lake, manifests), manifests)
 
 
-def read_splits(lake: Path, manifests: Sequence[Manifest]) -> dict[str, LabelledDigits]:
+def read_splits(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, LabelledDigits]:
     """Read datasets and draw their labelled digits into ``train``, ``validation`` and ``gate``.
 
     A digit that several datasets hold is taken once, so that no split sees it twice.
@@ -72,7 +72,7 @@ def read_splits(lake: Path, manifests: Sequence[Manifest]) -> dict[str, Labelled
     return {split: digits.where((drawn == split) & is_first) for split in SPLITS}
 
 
-def read_gates(lake: Path, manifests: Sequence[Manifest]) -> dict[str, LabelledDigits]:
+def read_gates(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, LabelledDigits]:
     """Read the ``gate`` split of each dataset, by name; what several hold is in the first of them alone.
 
     Raises:
@@ -92,7 +92,7 @@ def read_gates(lake: Path, manifests: Sequence[Manifest]) -> dict[str, LabelledD
     return gates
 
 
-def _read(lake: Path, manifests: Sequence[Manifest]) -> pa.Table:
+def _read(lake: AnyPlace, manifests: Sequence[Manifest]) -> pa.Table:
     """Read the rows of datasets that have a label."""
     tables = [
         read_shard(lake, manifest.dataset, shard) for manifest in manifests for shard in manifest.shards

@@ -76,7 +76,7 @@ def test_a_manifest_says_what_there_is_and_who_put_it_there(lake):
     assert manifest.created_at.endswith("+00:00")
     assert manifest.fingerprint == fingerprint_parts(shard.fingerprint for shard in manifest.shards)
     for shard in manifest.shards:
-        path = shard_path(lake, NAME, shard)
+        path = Path(shard_path(lake, NAME, shard))
         assert shard.size_bytes == path.stat().st_size
         assert shard.fingerprint == fingerprint_digits(pq.read_table(path))
 
@@ -120,7 +120,7 @@ def test_the_same_digits_again_add_nothing_and_commit_nothing(lake):
 
 def test_more_digits_add_shards_and_keep_the_old_ones(lake):
     first = put(lake, NAME, digits_table(4), shard_rows=3).manifest
-    stamps = {shard.file: shard_path(lake, NAME, shard).stat().st_mtime_ns for shard in first.shards}
+    stamps = {shard.file: Path(shard_path(lake, NAME, shard)).stat().st_mtime_ns for shard in first.shards}
     append = put(lake, NAME, digits_table(6), shard_rows=3)
     assert (append.added, append.skipped) == (2, 4)
     assert append.manifest.version == 2
@@ -284,7 +284,7 @@ def test_a_digit_that_comes_again_with_another_label_is_told_and_keeps_its_first
 def stored(lake: Path) -> tuple[Path, Shard]:
     """One committed shard of ten digits: its file, and what the manifest says of it."""
     shard = put(lake, NAME, digits_table(10)).manifest.shards[0]
-    return shard_path(lake, NAME, shard), shard
+    return Path(shard_path(lake, NAME, shard)), shard
 
 
 def test_a_missing_shard_is_named_with_a_remedy(lake, stored):

@@ -88,7 +88,7 @@ def test_a_shard_becomes_one_prediction_a_digit_in_order(lake, shard, engine, tm
     table = pq.read_table(scored.path)
     digits = pq.read_table(shard_path(lake, NAME, shard))
     expected = engine.score(images_array(digits))
-    assert scored.path == tmp_path / "staged" / "x.parquet"
+    assert Path(scored.path) == tmp_path / "staged" / "x.parquet"
     assert (scored.rows, table.num_rows) == (8, 8)
     assert scored.is_new
     assert table.schema.equals(PREDICTIONS)

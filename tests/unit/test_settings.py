@@ -99,6 +99,6 @@ def test_everything_lies_under_the_home(tmp_path):
         settings.mlflow_database,
         settings.mlflow_artifacts,
     ]
-    assert {place.parent for place in places} == {tmp_path}
+    assert {Path(place).parent for place in places} == {tmp_path}
     assert len(set(places)) == len(places)
     assert list(tmp_path.iterdir()) == []  # reading settings makes nothing

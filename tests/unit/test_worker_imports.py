@@ -8,8 +8,9 @@ import textwrap
 from pathlib import Path
 
 SERVICES = ["prefect", "mlflow", "duckdb", "pydantic", "pydantic_settings", "platformdirs", "typer", "rich"]
+STORES = ["boto3", "botocore", "dask"]  # each only where it is asked for
 LIBRARIES = ["llvmlite", "PIL", "sklearn", "scipy", "matplotlib", "pandas", "torchvision", "safetensors"]
-ABSENT = SERVICES + LIBRARIES
+ABSENT = SERVICES + STORES + LIBRARIES
 
 PROGRAM = """
 import sys
