@@ -113,7 +113,7 @@ def kill_an_ingest(
 
 def stored(settings: Settings) -> int:
     """Count the files of the dataset; where no digit was read yet, there are none."""
-    return len(list((settings.lake / DATASET).rglob("*")))
+    return len(list(Path(settings.lake / DATASET).rglob("*")))
 
 
 def children(parent: int) -> list[str]:

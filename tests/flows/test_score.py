@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
@@ -76,7 +77,7 @@ def test_a_damaged_shard_is_rejected_and_the_run_goes_on_once_it_is_restored(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shard = read_manifest(settings.lake, TEST).shards[0]
-    path = shard_path(settings.lake, TEST, shard)
+    path = Path(shard_path(settings.lake, TEST, shard))
     whole = shutil.copy(path, path.with_suffix(".whole"))
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ScoringError, match="1 of 1 shards of optdigits/test could not be scored"):
