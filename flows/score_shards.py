@@ -24,6 +24,7 @@ from lenet_pipeline.lake import Manifest, Shard, read_shard, shard_path
 from lenet_pipeline.scoring import ScoredShard, ScoringKey, score_shard, score_shards
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.sources.batch import Reject
+from lenet_pipeline.storage import open_place
 from lenet_pipeline.warehouse import (
     BackgroundLoader,
     PlannedShard,
@@ -60,7 +61,8 @@ def score_missing_shards(
     """Score the shards of a run that the ledger lacks, to staged Parquet, and load them beside that."""
     started = latest = time.perf_counter()
     digits, rejected = 0, 0
-    remove_leftovers(settings.predictions)
+    if settings.predictions.local is not None:
+        remove_leftovers(settings.predictions.local)
     missing = _start_run(key, manifest, settings)
     artifact = _ProgressArtifact(manifest, missing)
     bar = progress_bar(f"Scoring {manifest.dataset}", sum(shard.rows for shard in missing))
@@ -149,7 +151,7 @@ def _load(settings: Settings, loads: Sequence[ShardLoad]) -> None:
         raise
     except WarehouseError:
         for load in loads:  # what the database refuses is scored anew the next time
-            load.predictions.unlink(missing_ok=True)
+            open_place(load.predictions).delete()
         raise
 
 

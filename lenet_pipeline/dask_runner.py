@@ -2,7 +2,8 @@
 
 Workers read the lake and write the predictions themselves, so both must lie where all of them can reach
 them: a shared file system or an object store. A predictions file is named by its shard score, is whole or
-absent, and always has the same content: a task that Dask runs twice, because a worker was lost, is harmless.
+absent, and has the same content whoever wrote it (with ``fast``, as nearly as devices agree): a task that
+Dask runs twice, because a worker was lost, is harmless.
 
 Scheduler and workers need dask, distributed, torch, numpy, pyarrow and this package; this module imports
 nothing that a scheduler would have to load for long.
@@ -158,14 +159,9 @@ class _ModelLoan(WorkerPlugin):
 
 def _load_engine(model: TrainedModel, device: str, precision: str) -> Engine:
     """Load an engine with one thread a forward pass: the one place that knows how an engine is made."""
-    import torch
+    from lenet_pipeline.engine import Engine
 
-    from lenet_pipeline.engine import PRECISION, Engine
-
-    if precision != PRECISION:
-        raise ScoringError(f"there is no precision {precision!r}; choose {PRECISION}")
-    torch.set_num_threads(1)
-    return Engine(model, device)
+    return Engine(model, device, precision=precision, threads=1)
 
 
 @contextmanager

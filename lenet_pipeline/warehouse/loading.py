@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.errors import WarehouseError
+from lenet_pipeline.storage import AnyPlace, open_place
 from lenet_pipeline.warehouse.connection import transaction
 from lenet_pipeline.warehouse.migrations import migrated, writing
 from lenet_pipeline.warehouse.records import (
@@ -129,8 +131,8 @@ class ShardLoad:
     """
 
     record: ShardScoreRecord
-    predictions: Path
-    digits: Path
+    predictions: AnyPlace
+    digits: AnyPlace
     dataset: str
 
 
@@ -143,14 +145,29 @@ def load_shard_scores(database: Path, wait_s: float, loads: Sequence[ShardLoad])
     Raises:
         WarehouseError: a file is missing, malformed or of another number of rows; what came before it is
             loaded, and nothing of it or after it.
+        StorageError: a file lies in an object store that cannot be reached.
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
-    with migrated(database, wait_s) as connection:
+    # Copied before the database is opened: while it is, no other process can read it.
+    with _on_disk(loads) as copied, migrated(database, wait_s) as connection:
         loaded = 0
-        for load in loads:
+        for load in copied:
             with transaction(connection):
                 loaded += _load_shard_score(connection, load)
         return loaded
+
+
+@contextmanager
+def _on_disk(loads: Sequence[ShardLoad]) -> Iterator[list[ShardLoad]]:
+    """Yield the same loads with paths that DuckDB can read."""
+    with ExitStack() as copies:
+
+        def copied(place: AnyPlace) -> Path:
+            return copies.enter_context(open_place(place).local_copy())
+
+        yield [
+            replace(load, predictions=copied(load.predictions), digits=copied(load.digits)) for load in loads
+        ]
 
 
 def _load_shard_score(connection: duckdb.DuckDBPyConnection, load: ShardLoad) -> bool:
@@ -188,13 +205,14 @@ def load_rejects(database: Path, wait_s: float, rejects: pa.Table) -> int:
 def _load_file(
     connection: duckdb.DuckDBPyConnection,
     statement: str,
-    path: Path,
+    place: AnyPlace,
     values: Mapping[str, object],
     load: ShardLoad,
 ) -> None:
     """Insert the rows of one Parquet file, and refuse it unless they are as many as the ledger row says."""
     where = f"shard {load.record.shard_fingerprint[:12]} of {load.dataset}"
     remedy = "nothing was loaded; run the same command again to score the shard anew"
+    path = Path(place)
     if not path.is_file():
         raise WarehouseError(f"cannot load {where}: {path} is missing; {remedy}")
     # DuckDB reads a path as a pattern: shard[1].parquet would be taken for shard1.parquet.

@@ -20,6 +20,7 @@ from lenet_pipeline.errors import ScoringError, ShardError
 from lenet_pipeline.lake import Manifest, Shard, shard_path
 from lenet_pipeline.schema import PREDICTIONS
 from lenet_pipeline.scoring import ScoredShard, ScoringKey, predictions_table, score_shard, score_shards
+from lenet_pipeline.storage import open_place
 
 NAME = "scans/new"
 KEY = ScoringKey("digits", 3, "c" * 64, "f" * 64, "float32")
@@ -162,7 +163,7 @@ def test_shards_side_by_side_are_all_scored_and_a_bad_one_comes_back_as_what_it_
     outcomes = dict(score_shards(work, manifest.shards, 3))
     assert isinstance(outcomes.pop(bad), ShardError)
     assert outcomes == {
-        shard: ScoredShard(tmp_path / shard.file, 4, is_new=True)
+        shard: ScoredShard(open_place(tmp_path / shard.file), 4, is_new=True)
         for shard in manifest.shards
         if shard is not bad
     }
@@ -182,7 +183,7 @@ def test_no_more_shards_than_threads_are_scored_at_a_time_and_an_error_ends_the_
             now -= 1
         if number == 10:
             raise ScoringError("the disk is full")
-        return ScoredShard(Path(shard.file), 1, is_new=True)
+        return ScoredShard(open_place(shard.file), 1, is_new=True)
 
     shards = [replace(SHARD, file=str(number)) for number in range(100)]
     with pytest.raises(ScoringError, match="the disk is full"):
