@@ -41,7 +41,7 @@ bench: setup
 lock:
 	rm -rf $(VENV)-lock
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet -e '.[dev]'
+	$(VENV)-lock/bin/python -m pip install --quiet -e '.[dev,benchmarks]'
 	$(VENV)-lock/bin/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt
 	rm -rf $(VENV)-lock
 
