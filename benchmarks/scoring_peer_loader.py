@@ -1,0 +1,90 @@
+"""A peer: PyTorch's DataLoader over the Parquet files, the network in eager mode, rows into DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from benchmarks.scoring_job import COLUMNS, DATABASE_ROWS, Job, PlainNetwork, Score, batch_images, rows_table
+from lenet_pipeline.digits import digit_ids_array
+
+BATCH = 1024
+WORKERS = 1
+
+
+class ShardImages(IterableDataset[tuple[Tensor, Tensor]]):
+    """Batches of digits, read from Parquet; each worker reads files of its own."""
+
+    def __init__(self, paths: list[Path], batch: int) -> None:
+        """Name the files, and how many digits a batch has."""
+        self.paths = paths
+        self.batch = batch
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield identifiers uint8 (n, 16) and images uint8 (n, 28, 28)."""
+        worker = get_worker_info()
+        mine = self.paths if worker is None else self.paths[worker.id :: worker.num_workers]
+        for path in mine:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(self.batch, columns=COLUMNS):
+                    ids = digit_ids_array(pa.Table.from_batches([batch]))
+                    yield torch.from_numpy(ids.copy()), batch_images(batch)
+
+
+@contextmanager
+def start(job: Job) -> Iterator[Score]:
+    """Yield a function that scores a dataset into a database of its own."""
+    batch, workers = job.batch or BATCH, WORKERS if job.workers is None else job.workers
+    torch.set_num_threads(job.cores)
+
+    def score(dataset: str, output: Path) -> None:
+        network = PlainNetwork(job.model_files)
+        images = ShardImages(job.shard_paths(dataset), batch)
+        # Batches come whole out of the files: PyTorch's docs then advise to switch automatic batching off.
+        loader = DataLoader(images, batch_size=None, num_workers=workers)
+        with duckdb.connect(str(output / "rows.duckdb")) as connection:
+            connection.execute(
+                "create table predictions "
+                "(digit_id uuid, label utinyint, confidence float, probabilities float[10])"
+            )
+            _score_batches(loader, network, connection)
+
+    yield score
+
+
+def _score_batches(
+    loader: DataLoader[tuple[Tensor, Tensor]], network: PlainNetwork, connection: duckdb.DuckDBPyConnection
+) -> None:
+    """Score every batch, and insert the rows of many at once."""
+    held, ids, probabilities = 0, [], []
+    for batch_ids, images in loader:
+        ids.append(batch_ids.numpy())
+        probabilities.append(network.probabilities(images))
+        held += len(images)
+        if held >= DATABASE_ROWS:
+            _insert(connection, np.concatenate(ids), np.concatenate(probabilities))
+            held, ids, probabilities = 0, [], []
+    if held:
+        _insert(connection, np.concatenate(ids), np.concatenate(probabilities))
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, ids: NDArray[np.uint8], probabilities: NDArray[np.float32]
+) -> None:
+    storage = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(16), len(ids), [None, pa.py_buffer(np.ascontiguousarray(ids))]
+    )
+    rows = rows_table(pa.ExtensionArray.from_storage(pa.uuid(), storage), probabilities)
+    connection.register("rows", rows)
+    connection.execute("insert into predictions select * from rows")
+    connection.unregister("rows")

@@ -1,0 +1,66 @@
+"""A peer: Ray Data with one actor a core, Parquet to Parquet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+
+from benchmarks.scoring_job import COLUMNS, Job, PlainNetwork, Score, batch_images, rows_table
+
+BATCH = 1024
+
+
+class Scorer:
+    """What an actor does: it loads the network once and scores one batch after the other."""
+
+    def __init__(self, model_files: Path) -> None:
+        """Load the network, for one thread."""
+        torch.set_num_threads(1)
+        self.network = PlainNetwork(model_files)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Score a batch of digits."""
+        return rows_table(batch["digit_id"], self.network.probabilities(batch_images(batch)))
+
+
+@contextmanager
+def start(job: Job) -> Iterator[Score]:
+    """Start Ray; yield a function that scores a dataset into Parquet."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
+    import ray
+
+    with tempfile.TemporaryDirectory(prefix="ray-") as scratch:
+        ray.init(
+            # The actors take a logical core each: with no more of them, nobody reads and Ray waits for ever.
+            num_cpus=2 * job.cores,
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+            _temp_dir=scratch,
+        )
+        try:
+            yield lambda dataset, output: _score(job, dataset, output)
+        finally:
+            ray.shutdown()
+
+
+def _score(job: Job, dataset: str, output: Path) -> None:
+    import ray
+
+    paths = [str(path) for path in job.shard_paths(dataset)]
+    rows = ray.data.read_parquet(paths, columns=COLUMNS).map_batches(
+        Scorer,
+        fn_constructor_args=(job.model_files,),
+        batch_size=job.batch or BATCH,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=job.workers or job.cores),
+        num_cpus=1,
+    )
+    rows.write_parquet(str(output / "rows"))
