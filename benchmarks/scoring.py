@@ -61,7 +61,10 @@ def main() -> None:
         home.mkdir(parents=True, exist_ok=True)
         model = prepare_home(home.absolute(), arguments.root, arguments.architecture)
         measure = measure_memory if arguments.part == "memory" else measure_contest
-        record = measure(home.absolute(), model, arguments)
+        try:
+            record = measure(home.absolute(), model, arguments)
+        except FailedError as exc:
+            sys.exit(f"not measured: {exc}")
     arguments.output.write_text(json.dumps({"machine": machine, **record}, indent=1))
 
 

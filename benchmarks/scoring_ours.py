@@ -61,7 +61,7 @@ def precision_option(function: Callable[..., Any], precision: str) -> dict[str, 
     if "precision" in inspect.signature(function).parameters:
         return {"precision": precision}
     if precision != "float32":
-        raise UnavailableError(f"this version of the project has no precision {precision}")
+        raise UnavailableError(f"no precision {precision} in this version")
     return {}
 
 

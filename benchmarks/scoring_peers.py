@@ -5,8 +5,9 @@ leaves rows in the output folder and prints its seconds as one line of JSON. ``-
 other settings than those found best; the home and its datasets are those of ``benchmarks.scoring --home H``.
 
 The clock starts when the runtime has started (a JVM, a Ray cluster, a Prefect server) and a first small
-dataset has been scored, so that nothing is imported any more. It stops when the rows are on disk: listing and
-reading files, loading the model and starting workers for it are in it.
+dataset has been scored, so that nothing is imported any more. It stops when the rows are on disk: listing
+and reading files, loading the model and starting workers for it are in it. (Ray starts new actors for each
+job, and they import anew: some seconds, however many digits.)
 """
 
 from __future__ import annotations
