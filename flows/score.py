@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import UUID
 
@@ -15,13 +16,10 @@ from pydantic import PositiveInt
 
 from flows.field_values import assemble_fields
 from flows.models import open_registry, record_version
-from flows.score_shards import score_missing_shards
+from flows.score_shards import Runner, score_missing_shards
 from lenet_pipeline.agreement import Agreement
-from lenet_pipeline.engine import FLOAT32, Engine
-from lenet_pipeline.errors import (
-    PipelineError,
-    ScoringError,
-)
+from lenet_pipeline.engine import FLOAT32, PRECISIONS, choose_device
+from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
 from lenet_pipeline.figures import draw_confidences
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import list_datasets, read_manifest
@@ -39,6 +37,7 @@ from lenet_pipeline.warehouse import (
 class ScoringReport:
     """What a scoring run did: its shards and digits, and how many of them were scored just now.
 
+    ``engine`` says what computed, on ``threads`` of this machine where not elsewhere.
     ``form_pages`` is how many pages of forms got the values of their fields. ``images_per_second`` is the
     rate from the first shard that was read to the last that was loaded, None where none was;
     ``agreement`` is how nearly float32 reads the same, where the precision is another.
@@ -47,9 +46,10 @@ class ScoringReport:
     scoring_run_id: UUID
     dataset: str
     model: str
-    device: str
+    runner: str
     engine: str
     precision: str
+    threads: int | None
     shards: int
     digits: int
     digits_scored: int
@@ -69,6 +69,7 @@ def score(
     precision: str = FLOAT32,
     batch_size: PositiveInt | None = None,
     threads: PositiveInt | None = None,
+    runner: str = "local",
     home: Path | None = None,
     actor: str | None = None,
 ) -> ScoringReport:
@@ -83,6 +84,7 @@ def score(
         precision: ``float32``, or ``fast``, which is a run of its own.
         batch_size: images at a time, where not what suits the device.
         threads: shards at a time, where not one a core.
+        runner: ``local``, or ``dask://HOST:PORT``: a Dask cluster that reaches the lake and the predictions.
         home: the pipeline's home, where not the settings'.
         actor: who does it, where not the settings'.
 
@@ -92,14 +94,15 @@ def score(
     """
     started = time.perf_counter()
     settings = read_settings(home, actor)
-    threads = threads or usable_cores()
+    using = _find_runner(runner, device, batch_size, threads)
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
     manifest = read_manifest(settings.lake, dataset)
     registry = open_registry(settings)
     resolved = read_version(registry, resolve_version(registry, model))
-    engine = Engine(resolved.model, device, precision=precision, batch_size=batch_size, threads=threads)
     key = _scoring_key(resolved, precision)
     record_version(settings, resolved)
-    done = score_missing_shards(key, engine, resolved.model, manifest, threads, settings)
+    done = score_missing_shards(key, resolved.model, manifest, using, settings)
     run_id = key.scoring_run_id(manifest)
     form_pages = assemble_fields(run_id, settings)
     if not done.rejected:
@@ -108,9 +111,10 @@ def score(
         scoring_run_id=run_id,
         dataset=dataset,
         model=resolved.version.reference,
-        device=str(engine.device),
-        engine=engine.description,
+        runner=runner,
+        engine="; ".join(done.engines),
         precision=precision,
+        threads=None if using.address else using.threads,
         shards=len(manifest.shards),
         digits=manifest.rows,
         digits_scored=done.digits,
@@ -166,6 +170,22 @@ def score_all(
     if failures:
         raise ScoringError("; ".join(failures))
     return reports
+
+
+def _find_runner(runner: str, device: str, batch_size: int | None, threads: int | None) -> Runner:
+    """Return what scores the shards, once it is known that there can be such.
+
+    Raises:
+        ScoringError: the runner is none, or the device is not there.
+    """
+    is_local = runner == "local"
+    if is_local:
+        choose_device(device)
+    elif not runner.startswith(("dask://", "tcp://", "tls://")):
+        raise ScoringError(f"there is no runner {runner!r}; choose local or dask://HOST:PORT")
+    elif find_spec("distributed") is None:
+        raise ScoringError("scoring on Dask needs the extra dask: pip install 'lenet-pipeline[dask]'")
+    return Runner(None if is_local else runner, device, batch_size, threads or usable_cores())
 
 
 def _scoring_key(resolved: ResolvedModel, precision: str) -> ScoringKey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,14 @@ from lenet_pipeline.engine import FLOAT32, Engine, TrainedModel
 from lenet_pipeline.errors import DatabaseBusyError, ShardError, WarehouseError
 from lenet_pipeline.files import remove_leftovers
 from lenet_pipeline.lake import Manifest, Shard, read_shard, shard_path
-from lenet_pipeline.scoring import ScoredShard, ScoringKey, score_shard, score_shards
+from lenet_pipeline.scoring import (
+    ScoredShard,
+    ScoringKey,
+    ShardWork,
+    read_probabilities,
+    score_shard,
+    score_shards,
+)
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.sources.batch import Reject
 from lenet_pipeline.storage import open_place
@@ -39,28 +46,45 @@ _ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a 
 
 
 @dataclass(frozen=True)
+class Runner:
+    """What scores a run's shards, and how.
+
+    ``address`` is a Dask cluster's, such as ``dask://HOST:PORT``, or None for this process.
+    """
+
+    address: str | None
+    device: str
+    batch_size: int | None
+    threads: int
+
+
+@dataclass(frozen=True)
 class ScoredShards:
-    """What was done just now: digits scored, shards rejected, and the time it took, seconds."""
+    """What was done just now: digits scored, shards rejected, and the time it took, seconds.
+
+    ``engines`` are what computed them.
+    """
 
     digits: int
     rejected: int
     seconds: float
+    engines: tuple[str, ...]
     agreement: Agreement | None
 
 
 # A retry can help where a disk or a database was busy, and goes on where the first attempt stopped.
 @task(task_run_name="score-shards", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[1, 5])
 def score_missing_shards(
-    key: ScoringKey,
-    engine: Engine,
-    model: TrainedModel,
-    manifest: Manifest,
-    threads: int,
-    settings: Settings,
+    key: ScoringKey, model: TrainedModel, manifest: Manifest, runner: Runner, settings: Settings
 ) -> ScoredShards:
-    """Score the shards of a run that the ledger lacks, to staged Parquet, and load them beside that."""
+    """Score the shards of a run that the ledger lacks, to staged Parquet, and load them beside that.
+
+    Raises:
+        PipelineError: a shard could not be scored for another reason than its content; others are.
+    """
     started = latest = time.perf_counter()
-    digits, rejected = 0, 0
+    scored: list[tuple[Shard, ScoredShard]] = []
+    rejected, failures = 0, list[Exception]()
     if settings.predictions.local is not None:
         remove_leftovers(settings.predictions.local)
     missing = _start_run(key, manifest, settings)
@@ -68,48 +92,95 @@ def score_missing_shards(
     bar = progress_bar(f"Scoring {manifest.dataset}", sum(shard.rows for shard in missing))
     load = partial(_load, settings)
     with bar as advance, BackgroundLoader[ShardLoad](load) as loader:
-        work = partial(_score_one, key, engine, manifest.dataset, settings, advance)
-        for shard, outcome in score_shards(work, missing, threads):
-            now = time.perf_counter()
-            artifact.advance(shard.rows)
-            if isinstance(outcome, ShardError):
-                rejected += 1
-                advance(shard.rows)
-                _reject(manifest.dataset, shard, outcome, settings)
-                continue
-            digits += shard.rows
-            # From one shard's end to the next one's: together, the time that the run took.
-            seconds = now - latest if outcome.is_new else None
-            latest = now
-            loader.put(_plan_load(key, engine, manifest.dataset, shard, outcome, seconds, settings))
-    seconds = time.perf_counter() - started
-    agreement = None
-    if key.precision != FLOAT32 and digits:
-        agreement = _agreement(engine, model, manifest, missing, settings)
-    return ScoredShards(digits, rejected, seconds, agreement)
+        run = run_on_dask if runner.address else run_here
+        work = [_plan_work(key, manifest.dataset, shard, settings) for shard in missing]
+        with contextlib.closing(run(runner, model, key.precision, work, advance)) as outcomes:
+            for shard, outcome in outcomes:
+                artifact.advance(shard.rows)
+                if isinstance(outcome, ShardError):
+                    rejected += 1
+                    _reject(manifest.dataset, shard, outcome, settings)
+                elif isinstance(outcome, Exception):
+                    failures.append(outcome)
+                else:
+                    scored.append((shard, outcome))
+                    # From one shard's end to the next one's: together, the time that the run took.
+                    now = time.perf_counter()
+                    seconds, latest = now - latest if outcome.is_new else None, now
+                    loader.put(_plan_load(key, manifest.dataset, shard, outcome, seconds, settings))
+    if failures:
+        raise failures[0]
+    return ScoredShards(
+        digits=sum(shard.rows for shard, _ in scored),
+        rejected=rejected,
+        seconds=time.perf_counter() - started,
+        engines=tuple(sorted({outcome.engine for _, outcome in scored})),
+        agreement=_agreement(model, manifest, scored, settings) if key.precision != FLOAT32 else None,
+    )
+
+
+Outcomes = Generator[tuple[Shard, ScoredShard | Exception], None, None]
+
+
+def run_here(
+    runner: Runner,
+    model: TrainedModel,
+    precision: str,
+    work: Sequence[ShardWork],
+    advance: Callable[[int], None],
+) -> Outcomes:
+    """Score shards side by side in threads of this process."""
+    if not work:
+        return
+    engine = Engine(
+        model, runner.device, precision=precision, batch_size=runner.batch_size, threads=runner.threads
+    )
+    by_shard = {each.shard: each for each in work}
+
+    def score_one(shard: Shard) -> ScoredShard:
+        each = by_shard[shard]
+        return score_shard(engine, each.lake, each.dataset, shard, each.destination, advance)
+
+    for shard, outcome in score_shards(score_one, list(by_shard), runner.threads):
+        if isinstance(outcome, ShardError):
+            advance(shard.rows)
+        yield shard, outcome
+
+
+def run_on_dask(
+    runner: Runner,
+    model: TrainedModel,
+    precision: str,
+    work: Sequence[ShardWork],
+    advance: Callable[[int], None],
+) -> Outcomes:
+    """Score shards on a Dask cluster."""
+    from lenet_pipeline.dask_runner import score_on_dask  # an extra
+
+    assert runner.address  # noqa: S101 - narrows
+    with contextlib.closing(score_on_dask(runner.address, model, runner.device, precision, work)) as results:
+        for each, outcome in results:
+            advance(each.shard.rows)
+            yield each.shard, outcome
+
+
+def _plan_work(key: ScoringKey, dataset: str, shard: Shard, settings: Settings) -> ShardWork:
+    staged = settings.predictions / f"{key.shard_score_id(shard)}.parquet"
+    return ShardWork(settings.lake, dataset, shard, staged)
 
 
 def _agreement(
-    engine: Engine, model: TrainedModel, manifest: Manifest, shards: Sequence[Shard], settings: Settings
-) -> Agreement | None:
-    """Compare with float32 on the first shard that can be read."""
-    for shard in shards:
-        with contextlib.suppress(ShardError):
-            digits = read_shard(settings.lake, manifest.dataset, shard)
-            return measure_agreement(engine, model, images_array(digits))
-    return None
-
-
-def _score_one(
-    key: ScoringKey,
-    engine: Engine,
-    dataset: str,
+    model: TrainedModel,
+    manifest: Manifest,
+    scored: Sequence[tuple[Shard, ScoredShard]],
     settings: Settings,
-    advance: Callable[[int], None],
-    shard: Shard,
-) -> ScoredShard:
-    staged = settings.predictions / f"{key.shard_score_id(shard)}.parquet"
-    return score_shard(engine, settings.lake, dataset, shard, staged, advance)
+) -> Agreement | None:
+    """Compare a shard's predictions with those of float32."""
+    for shard, outcome in scored[:1]:
+        digits = read_shard(settings.lake, manifest.dataset, shard)
+        probabilities = read_probabilities(outcome.path)
+        return measure_agreement(probabilities, images_array(digits), model)
+    return None
 
 
 def _reject(dataset: str, shard: Shard, error: ShardError, settings: Settings) -> None:
@@ -119,7 +190,6 @@ def _reject(dataset: str, shard: Shard, error: ShardError, settings: Settings) -
 
 def _plan_load(
     key: ScoringKey,
-    engine: Engine,
     dataset: str,
     shard: Shard,
     scored: ScoredShard,
@@ -134,8 +204,8 @@ def _plan_load(
         preprocessing_fingerprint=key.preprocessing_fingerprint,
         precision=key.precision,
         rows=scored.rows,
-        device=str(engine.device),
-        engine=engine.description,
+        device=scored.device,
+        engine=scored.engine,
         seconds=seconds,
         scored_at=datetime.now(UTC),
         actor=settings.actor,

@@ -16,10 +16,9 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,12 +26,10 @@ from urllib.parse import urlsplit
 from distributed import Client, Future, Worker, WorkerPlugin, as_completed, get_worker
 
 from lenet_pipeline.errors import PipelineError, ScoringError, ShardError
-from lenet_pipeline.lake import Shard
-from lenet_pipeline.storage import Place
 
 if TYPE_CHECKING:
     from lenet_pipeline.engine import Engine, TrainedModel
-    from lenet_pipeline.scoring import ScoredShard
+    from lenet_pipeline.scoring import ScoredShard, ShardWork
 
 _CONNECT_S = 5.0
 _POLL_S = 0.02  # what is in flight meanwhile is many times as long
@@ -42,16 +39,6 @@ _REGISTRATIONS = 5
 _RETRIES = 2  # of what may pass, such as a store that did not answer; lost workers are not counted here
 
 
-@dataclass(frozen=True)
-class ShardWork:
-    """One shard to score: where it is read, and the file its predictions become."""
-
-    lake: Place
-    dataset: str
-    shard: Shard
-    destination: Place
-
-
 def score_on_dask(
     address: str,
     model: TrainedModel,
@@ -59,7 +46,7 @@ def score_on_dask(
     precision: str,
     work: Sequence[ShardWork],
     workers_within_s: float = 300.0,
-) -> Iterator[tuple[ShardWork, ScoredShard | Exception]]:
+) -> Generator[tuple[ShardWork, ScoredShard | Exception], None, None]:
     """Score shards on an existing Dask cluster, and yield each as it is done, in no order.
 
     A few shards a worker's thread are in flight at a time. A lost worker's shards are scored by another

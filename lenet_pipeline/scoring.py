@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,6 +24,9 @@ from lenet_pipeline.files import describe_os_error
 from lenet_pipeline.lake import Manifest, Shard, read_shard
 from lenet_pipeline.schema import PREDICTIONS, derive_uuid
 from lenet_pipeline.storage import AnyPlace, Place, open_place, written_whole
+
+# Who computed a staged file, in its own metadata: a run that goes on later must know.
+_DEVICE, _ENGINE = "device", "engine"
 
 ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
 
@@ -58,12 +62,27 @@ class ScoringKey:
 
 
 @dataclass(frozen=True)
+class ShardWork:
+    """One shard to score: where it is read, and the file its predictions become."""
+
+    lake: Place
+    dataset: str
+    shard: Shard
+    destination: Place
+
+
+@dataclass(frozen=True)
 class ScoredShard:
-    """A shard of predictions on disk; ``is_new`` unless it lay there already."""
+    """A shard of predictions on disk; ``is_new`` unless it lay there already.
+
+    ``device`` and ``engine`` are what computed it, now or then.
+    """
 
     path: Place
     rows: int
     is_new: bool
+    device: str
+    engine: str
 
 
 def score_shard(
@@ -83,16 +102,18 @@ def score_shard(
     """
     destination = open_place(destination)
     digits = read_shard(lake, dataset, shard)
-    if _is_whole(destination, shard.rows):  # and named by its content's origin: nothing to redo
+    staged = _find_staged(destination, shard.rows)
+    if staged:  # it is named by its content's origin: nothing to redo
         advance(shard.rows)
-        return ScoredShard(destination, shard.rows, is_new=False)
+        return staged
     predictions = predictions_table(digits, engine.score(images_array(digits), advance))
+    origin = {_DEVICE: str(engine.device), _ENGINE: engine.description}
     try:
         with written_whole(destination) as sink:
-            write_predictions(predictions, sink)
+            write_predictions(predictions.replace_schema_metadata(origin), sink)
     except OSError as exc:
         raise ScoringError(f"cannot write predictions {destination}: {describe_os_error(exc)}") from exc
-    return ScoredShard(destination, shard.rows, is_new=True)
+    return ScoredShard(destination, shard.rows, True, origin[_DEVICE], origin[_ENGINE])
 
 
 def score_shards(
@@ -132,13 +153,24 @@ def write_predictions(predictions: pa.Table, sink: Path | pa.BufferOutputStream)
     )
 
 
-def _is_whole(predictions: Place, rows: int) -> bool:
-    """Tell whether a staged file is there and readable: a disk may have lost what was written to it."""
+def _find_staged(predictions: Place, rows: int) -> ScoredShard | None:
+    """Return a staged file that is there and readable: a disk may have lost what was written to it."""
     try:
         with pq.ParquetFile(predictions.readable()) as staged:
-            return bool(staged.schema_arrow.equals(PREDICTIONS) and staged.read().num_rows == rows)
+            schema, found = staged.schema_arrow, staged.read().num_rows
     except (OSError, pa.ArrowException):
-        return False
+        return None
+    if found != rows or not schema.equals(PREDICTIONS):
+        return None
+    origin = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
+    return ScoredShard(predictions, rows, False, origin.get(_DEVICE, ""), origin.get(_ENGINE, ""))
+
+
+def read_probabilities(predictions: Place) -> npt.NDArray[np.float32]:
+    """Return the ten probabilities of every row of a staged file, float32 (n, 10), in order."""
+    column = pq.read_table(predictions.readable(), columns=["probabilities"])["probabilities"]
+    flat: npt.NDArray[np.float32] = column.combine_chunks().flatten().to_numpy()
+    return flat.reshape(-1, 10)
 
 
 def predictions_table(digits: pa.Table, scores: Scores) -> pa.Table:

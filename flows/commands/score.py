@@ -29,6 +29,7 @@ def score_command(
         int | None, typer.Option(min=1, help="Images at a time (default: by device)")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Shards at a time (default: one a core)")] = None,
+    runner: Annotated[str, typer.Option(help="local, or dask://HOST:PORT, a Dask cluster")] = "local",
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Score every digit of a dataset once; a run that was cut off goes on where it stopped."""
@@ -40,7 +41,17 @@ def score_command(
     from flows.score import score
 
     start_prefect_server(settings.home)
-    report = score(dataset, model, device, precision, batch_size, threads, settings.home, settings.actor)
+    report = score(
+        dataset,
+        model,
+        device,
+        precision,
+        batch_size,
+        threads,
+        runner,
+        home=settings.home,
+        actor=settings.actor,
+    )
     if output_format is Format.TABLE:
         print_report(report)
     else:
@@ -66,7 +77,8 @@ def print_report(report: ScoringReport) -> None:
             f"at {report.images_per_second:,.0f} a second"
             + (f"; {kept:,} were scored before" if kept else "")
         )
-        console.print(f"  {report.engine}")
+        where = f"on {report.threads} threads" if report.threads else f"on {report.runner}"
+        console.print(f"  {report.engine}, {where}")
     if report.agreement:
         from flows.score import describe_agreement
 

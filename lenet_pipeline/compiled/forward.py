@@ -46,10 +46,8 @@ class CompiledForward:
         for _ in range(threads):
             self._scratch.put(self._program.scratch())
         self._threads = threads
-        self.description = (
-            f"{'bfloat16' if is_paired else 'float32'} compiled for {processor.name}: "
-            f"{processor.lanes} images at once on each of {threads} threads"
-        )
+        kind = "bfloat16" if is_paired else "float32"
+        self.description = f"{kind} compiled for {processor.name}: {processor.lanes} images at once"
 
     def score(self, images: Images, advance: Callable[[int], None]) -> tuple[Floats, Floats | None]:
         """Return probabilities, float32 (n, 10), and not_a_digit, float32 (n,), or None."""

@@ -171,9 +171,7 @@ def test_the_engine_says_how_it_computes() -> None:
     host = find_processor()
     assert host is not None
     engine = Engine(untrained_model(), "cpu", threads=2)
-    assert engine.description == (
-        f"float32 compiled for {host.name}: {host.lanes} images at once on each of 2 threads"
-    )
+    assert engine.description == f"float32 compiled for {host.name}: {host.lanes} images at once"
 
 
 def test_a_network_that_is_built_otherwise_is_not_compiled_but_scored() -> None:

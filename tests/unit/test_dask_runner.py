@@ -21,11 +21,11 @@ import pytest
 from digit_builders import digits_table, put, untrained_model
 from distributed import Client, LocalCluster
 
-from lenet_pipeline.dask_runner import ShardWork, score_on_dask
+from lenet_pipeline.dask_runner import score_on_dask
 from lenet_pipeline.engine import Engine, TrainedModel
 from lenet_pipeline.errors import ScoringError, ShardError
 from lenet_pipeline.schema import PREDICTIONS
-from lenet_pipeline.scoring import ScoredShard, score_shard
+from lenet_pipeline.scoring import ScoredShard, ShardWork, score_shard
 from lenet_pipeline.storage import Place, open_place
 from tests.s3_builders import ENVIRONMENT, make_bucket, s3_server
 

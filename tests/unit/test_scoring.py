@@ -147,6 +147,7 @@ def test_what_is_staged_already_is_kept_untouched(lake, shard, engine, tmp_path)
     scored = score_shard(engine, lake, NAME, shard, destination)
     assert (destination.stat().st_ino, destination.stat().st_mtime_ns) == before
     assert (scored.rows, scored.is_new) == (8, False)
+    assert (scored.device, scored.engine) == ("cpu", engine.description)  # who computed it, kept with it
 
 
 # Side by side
@@ -163,7 +164,7 @@ def test_shards_side_by_side_are_all_scored_and_a_bad_one_comes_back_as_what_it_
     outcomes = dict(score_shards(work, manifest.shards, 3))
     assert isinstance(outcomes.pop(bad), ShardError)
     assert outcomes == {
-        shard: ScoredShard(open_place(tmp_path / shard.file), 4, is_new=True)
+        shard: ScoredShard(open_place(tmp_path / shard.file), 4, True, "cpu", engine.description)
         for shard in manifest.shards
         if shard is not bad
     }
@@ -183,7 +184,7 @@ def test_no_more_shards_than_threads_are_scored_at_a_time_and_an_error_ends_the_
             now -= 1
         if number == 10:
             raise ScoringError("the disk is full")
-        return ScoredShard(open_place(shard.file), 1, is_new=True)
+        return ScoredShard(open_place(shard.file), 1, True, "cpu", "none")
 
     shards = [replace(SHARD, file=str(number)) for number in range(100)]
     with pytest.raises(ScoringError, match="the disk is full"):
