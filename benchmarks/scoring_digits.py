@@ -20,7 +20,7 @@ from lenet_pipeline.sources.batch import digits_table
 if TYPE_CHECKING:
     from lenet_pipeline.registry import Registry
 
-SHARD_ROWS = 131_072  # the pipeline's own default
+SHARD_ROWS = 122_880  # the pipeline's own default
 LEAST_SHARDS = 4  # so that a small trial, too, has a shard for each core
 TRAINING_EPOCHS = 2
 

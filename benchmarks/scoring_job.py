@@ -19,7 +19,7 @@ from lenet_pipeline.schema import PREDICTIONS
 
 COLUMNS = ["digit_id", "image"]
 ROWS = pa.schema([PREDICTIONS.field(name) for name in ("digit_id", "label", "confidence", "probabilities")])
-DATABASE_ROWS = 131_072  # rows in one insert or one row group, where a contestant may choose
+DATABASE_ROWS = 122_880  # rows in one insert or one row group, where a contestant may choose
 
 Score = Callable[[str, Path], None]  # a dataset's name, and the folder to leave rows in
 
