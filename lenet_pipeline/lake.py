@@ -172,7 +172,7 @@ def read_shard(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:
     path = shard_path(lake, dataset, shard)
     remedy = "restore the file from a backup, or delete the dataset's folder and ingest it again"
     try:
-        table = pq.read_table(path.readable(), partitioning=None)
+        table = pq.read_table(path.readable(), partitioning=None, use_threads=False)
         table.validate(full=True)  # Arrow reads text that is not UTF-8 without a word
     except FileNotFoundError as exc:
         raise ShardError(f"shard {path} is missing; {remedy}") from exc
