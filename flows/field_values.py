@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from lenet_pipeline.forms.templates.content import read_content
-from lenet_pipeline.forms.values.assembly import AssembledPages, assemble_pages
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import (
     RULE_FAILURES,
@@ -17,6 +16,9 @@ from lenet_pipeline.warehouse import (
     read_template_texts,
     read_unassembled_cells,
 )
+
+if TYPE_CHECKING:
+    from lenet_pipeline.forms.values.assembly import AssembledPages
 
 _PAGES_AT_ONCE = 1_000  # some hundred thousand cells: seconds of work, and what memory bears
 
@@ -32,6 +34,9 @@ def assemble_fields(scoring_run_id: UUID, settings: Settings) -> int:
     texts = read_template_texts(database, wait_s, scoring_run_id)
     if not texts:  # no dataset of forms
         return 0
+    from lenet_pipeline.forms.templates.content import read_content  # what most runs never need: 80 MB
+    from lenet_pipeline.forms.values.assembly import assemble_pages
+
     templates = {fingerprint: read_content(text) for fingerprint, text in texts.items()}
     pages = 0
     while True:

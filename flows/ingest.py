@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from prefect import flow, runtime, task
+from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.progress import progress_bar
+from flows.rejects import record_rejects
 from lenet_pipeline.appending import append_digits
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.files import describe_os_error, written_whole
-from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.lake import find_manifest, validate_dataset
 from lenet_pipeline.processes import usable_cores
-from lenet_pipeline.schema import REJECTS, derive_uuid
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.sources.batch import Reject
 from lenet_pipeline.sources.folder import ListedImage, list_images, read_images
@@ -29,7 +25,6 @@ from lenet_pipeline.sources.fonts import is_damaged, read_font_folder, read_ship
 from lenet_pipeline.sources.mnist import download_mnist, read_mnist
 from lenet_pipeline.sources.optdigits import read_optdigits
 from lenet_pipeline.sources.printed import print_digits
-from lenet_pipeline.warehouse import load_rejects
 
 Source = Literal["optdigits", "mnist", "images"]
 
@@ -177,21 +172,6 @@ def store_images(number: int, listed: Sequence[ListedImage], dataset: str, setti
     return Ingested(dataset, stored.rows, stored.added, stored.skipped, rejects, batch.unrecognised)
 
 
-def record_rejects(dataset: str, rejects: Sequence[Reject], settings: Settings) -> None:
-    """Stage rejects under ``rejects/`` and load them; one that is known already is not doubled."""
-    if not rejects:
-        return
-    table = _rejects_table(dataset, rejects, settings.actor)
-    name = fingerprint_parts(str(identifier) for identifier in table["reject_id"].to_pylist())
-    path = settings.rejects / f"{name[:32]}.parquet"
-    try:
-        with written_whole(path) as temporary:
-            pq.write_table(table, temporary)
-    except OSError as exc:
-        raise IngestError(f"cannot write rejects {path}: {describe_os_error(exc)}") from exc
-    load_rejects(settings.database, settings.database_wait_s, table)
-
-
 def default_dataset(path: Path) -> str:
     """Name the dataset that images go to where nobody named one: after their folder or file."""
     stem = path.resolve().stem.lower()
@@ -272,27 +252,3 @@ def _relabelled(digit: Mapping[str, Any]) -> Reject:
 def _parts(listed: Sequence[ListedImage], size: int) -> Iterator[Sequence[ListedImage]]:
     for start in range(0, len(listed), size):
         yield listed[start : start + size]
-
-
-def _rejects_table(dataset: str, rejects: Sequence[Reject], actor: str) -> pa.Table:
-    now, flow_run_id = datetime.now(UTC), runtime.flow_run.id
-    return pa.Table.from_pylist(
-        [
-            {
-                "reject_id": derive_uuid(
-                    "reject", dataset, reject.source, reject.source_sha256, reject.page, reject.kind
-                ).bytes,
-                "dataset": dataset,
-                "source": reject.source,
-                "source_sha256": reject.source_sha256,
-                "page": reject.page,
-                "kind": reject.kind,
-                "reason": reject.reason,
-                "rejected_at": now,
-                "actor": actor,
-                "flow_run_id": flow_run_id,
-            }
-            for reject in rejects
-        ],
-        schema=REJECTS,
-    )

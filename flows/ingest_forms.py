@@ -16,9 +16,10 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
 
-from flows.ingest import append_to_dataset, default_dataset, record_rejects, refuse_too_many_rejects
+from flows.ingest import append_to_dataset, default_dataset, refuse_too_many_rejects
 from flows.page_limits import page_limits
 from flows.progress import progress_bar
+from flows.rejects import record_rejects
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.forms.documents.documents import Document, PageLimits, find_documents, inspect_document

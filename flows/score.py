@@ -20,7 +20,6 @@ from flows.score_shards import Runner, score_missing_shards
 from lenet_pipeline.agreement import Agreement
 from lenet_pipeline.engine import FLOAT32, PRECISIONS, choose_device
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
-from lenet_pipeline.figures import draw_confidences
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import list_datasets, read_manifest
 from lenet_pipeline.processes import usable_cores
@@ -140,6 +139,8 @@ def leave_plot(scoring_run_id: UUID, dataset: str, settings: Settings) -> Path:
     """Draw the confidences of a run as ``plots/score-<run>.png`` under the home."""
     path = settings.plots / f"score-{scoring_run_id}.png"
     if not path.exists():
+        from lenet_pipeline.figures import draw_confidences  # once a run: no run waits for matplotlib
+
         database, wait_s = settings.database, settings.database_wait_s
         histogram = run_audit(database, wait_s, "confidence_histogram", {"run": str(scoring_run_id)})
         figure = draw_confidences(histogram, f"{dataset}: {scoring_run_id}")

@@ -13,8 +13,8 @@ from prefect import runtime, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.ingest import record_rejects
 from flows.progress import progress_bar
+from flows.rejects import record_rejects
 from lenet_pipeline.agreement import Agreement, measure_agreement
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import FLOAT32, Engine, TrainedModel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -30,6 +31,7 @@ class CudaForward:
         self._network, self._device, self._is_fast = network, device, is_fast
         self.batch_size = batch_size or _BATCH_SIZE
         self._slots: list[_Slot] = []
+        self._lock = threading.Lock()  # shards are scored side by side, and there is one device
 
     @property
     def description(self) -> str:
@@ -39,6 +41,10 @@ class CudaForward:
 
     def score(self, images: Images, advance: Callable[[int], None]) -> tuple[Floats, Floats | None]:
         """Return probabilities, float32 (n, 10), and not_a_digit, float32 (n,), or None."""
+        with self._lock:
+            return self._network.split(self._columns(images, advance))
+
+    def _columns(self, images: Images, advance: Callable[[int], None]) -> Floats:
         results = np.empty((len(images), _COLUMNS), np.float32)
         done = 0
         while done < len(images):
@@ -52,7 +58,7 @@ class CudaForward:
                 if self.batch_size <= _SMALLEST_BATCH:
                     raise
                 self.batch_size //= 2
-        return self._network.split(results)
+        return results
 
     @torch.inference_mode()
     def raw_scores(self, images: Images) -> Floats:

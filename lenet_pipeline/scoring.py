@@ -106,7 +106,9 @@ def score_shard(
     if staged:  # it is named by its content's origin: nothing to redo
         advance(shard.rows)
         return staged
-    predictions = predictions_table(digits, engine.score(images_array(digits), advance))
+    scores = engine.score(images_array(digits), advance)
+    digits = digits.drop_columns("image")  # nine tenths of the memory, not needed to the end
+    predictions = predictions_table(digits, scores)
     origin = {_DEVICE: str(engine.device), _ENGINE: engine.description}
     try:
         with written_whole(destination) as sink:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib.figure
 import mlflow
 import numpy as np
 from mlflow.data.code_dataset_source import CodeDatasetSource
@@ -22,6 +22,9 @@ from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.model_files import write_model
 from lenet_pipeline.registry.store import EXPERIMENT, REGISTRY_FAILURES, Registry, first_line
 from lenet_pipeline.registry.versions import ModelVersion, resolve_version
+
+if TYPE_CHECKING:
+    import matplotlib.figure
 
 # One batch dimension, free: a fixed one would refuse every request of another size.
 _SIGNATURE = ModelSignature(
