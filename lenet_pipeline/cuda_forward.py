@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -11,8 +12,7 @@ import torch
 from lenet_pipeline.schema import IMAGE_SIDE
 from lenet_pipeline.torch_forward import Floats, Images, TorchNetwork
 
-_BATCH_SIZE = 65_536  # GB of maps, and so much work that starting it costs nothing
-_SMALL_BATCH = 4_096
+_BATCH_SIZE = 16_384  # half a GB of maps, and so much work that starting it costs little
 _SMALLEST_BATCH = 256
 _WARM_UP = 3  # runs before a graph is recorded, as PyTorch advises: libraries choose their ways in them
 _COLUMNS = 11
@@ -48,26 +48,31 @@ class CudaForward:
         results = np.empty((len(images), _COLUMNS), np.float32)
         done = 0
         while done < len(images):
+            is_short = False
             try:
                 for rows in self._fill(images, results, done):
                     advance(rows)
                     done += rows
             except torch.cuda.OutOfMemoryError:
-                self._slots = []
-                torch.cuda.empty_cache()
                 if self.batch_size <= _SMALLEST_BATCH:
                     raise
+                is_short = True
+            if is_short:  # only here has the error let go of what it held
+                self._slots = []
+                torch.cuda.empty_cache()
                 self.batch_size //= 2
         return results
 
     @torch.inference_mode()
     def raw_scores(self, images: Images) -> Floats:
         """Return log scores, float32 (n, 10); for calibration, on thousands of images, not millions."""
-        batches = [
-            torch.from_numpy(images[start : start + 4096].copy()) for start in range(0, len(images), 4096)
-        ]
-        parts = [self._network.scores(batch.to(self._device)).cpu().numpy() for batch in batches]
-        return np.concatenate([np.empty((0, 10), np.float32), *parts])
+        results = np.empty((len(images), 10), np.float32)
+        with self._lock, exact_products(self._is_fast):
+            for start in range(0, len(images), self.batch_size):
+                rows = slice(start, start + self.batch_size)
+                batch = torch.from_numpy(np.require(images[rows], requirements=["C", "W"]))
+                results[rows] = self._network.scores(batch.to(self._device)).cpu().numpy()
+        return results
 
     def _fill(self, images: Images, results: Floats, first: int) -> Iterator[int]:
         """Fill the results from row ``first`` on; yield how many more are done."""
@@ -131,9 +136,18 @@ class _Slot:
     @torch.inference_mode()
     def _compute(self) -> None:
         self._on_device.copy_(self._images, non_blocking=True)
-        with (
-            torch.autocast("cuda", torch.bfloat16, enabled=self._is_fast, cache_enabled=False),
-            # What cuDNN calls float32 is of 10 bits after the point unless it is told otherwise.
-            torch.backends.cudnn.flags(allow_tf32=False, deterministic=True),
-        ):
+        with exact_products(self._is_fast):
             self._columns.copy_(self._network.answers(self._on_device), non_blocking=True)
+
+
+@contextmanager
+def exact_products(is_fast: bool) -> Iterator[None]:
+    """Compute in float32 as IEEE 754 has it, or in bfloat16 where it may be fast.
+
+    What cuDNN calls float32 has 10 bits after the point unless it is told otherwise.
+    """
+    with (
+        torch.autocast("cuda", torch.bfloat16, enabled=is_fast, cache_enabled=False),
+        torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True),
+    ):
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -63,14 +64,17 @@ class TorchForward:
 
     def __init__(self, network: TorchNetwork) -> None:
         self._network = network
+        self._lock = threading.Lock()  # PyTorch shares a batch out among threads of its own
 
     def score(self, images: Images, advance: Callable[[int], None]) -> tuple[Floats, Floats | None]:
         """Return probabilities, float32 (n, 10), and not_a_digit, float32 (n,), or None."""
-        return self._network.split(_in_batches(self._network.answers, images, 11, advance))
+        with self._lock:
+            return self._network.split(_in_batches(self._network.answers, images, 11, advance))
 
     def raw_scores(self, images: Images) -> Floats:
         """Return log scores, float32 (n, 10)."""
-        return _in_batches(self._network.scores, images, 10, lambda _: None)
+        with self._lock:
+            return _in_batches(self._network.scores, images, 10, lambda _: None)
 
 
 @torch.inference_mode()

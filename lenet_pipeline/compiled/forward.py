@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from queue import SimpleQueue
 
 import numpy as np
 
@@ -42,9 +41,7 @@ class CompiledForward:
         self._program: Program = compile_plan(plan, processor)
         self._has_rubbish = plan.has_rubbish
         self.batch_size = batch_size or BATCH_SIZE
-        self._scratch: SimpleQueue[Floats] = SimpleQueue()
-        for _ in range(threads):
-            self._scratch.put(self._program.scratch())
+        self._idle_scratch: list[Floats] = []  # as many as there were threads at once, whoever's they are
         self._threads = threads
         kind = "bfloat16" if is_paired else "float32"
         self.description = f"{kind} compiled for {processor.name}: {processor.lanes} images at once"
@@ -85,7 +82,7 @@ class CompiledForward:
     def _fill_batch(
         self, fill: Callable[..., None], images: Images, results: tuple[Floats, ...], batch: slice
     ) -> slice:
-        scratch = self._scratch.get()
+        scratch = self._take_scratch()
         try:
             taken = np.ascontiguousarray(images[batch])
             whole = len(taken) // self._program.block * self._program.block
@@ -95,8 +92,14 @@ class CompiledForward:
             if whole < len(taken):
                 self._fill_rest(fill, taken[whole:], tuple(row[whole:] for row in rows), scratch)
         finally:
-            self._scratch.put(scratch)
+            self._idle_scratch.append(scratch)
         return batch
+
+    def _take_scratch(self) -> Floats:
+        try:
+            return self._idle_scratch.pop()
+        except IndexError:
+            return self._program.scratch()
 
     def _fill_rest(
         self, fill: Callable[..., None], images: Images, rows: tuple[Floats, ...], scratch: Floats

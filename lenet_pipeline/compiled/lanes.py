@@ -114,16 +114,21 @@ class Lanes:
         last = self.builder.and_(self.builder.lshr(bits, self.words(16)), self.words(1))
         return self.builder.add(self.builder.add(bits, last), self.words(0x7FFF))
 
-    def smaller(self, first: ir.Value, second: ir.Value) -> ir.Value:
-        return self._call("llvm.minnum", first, second)
+    def at_most(self, value: ir.Value, limit: float) -> ir.Value:
+        """Return the value, or the limit where it is above; what is no number stays so."""
+        bound = self.constant(limit)
+        return self.builder.select(self.builder.fcmp_ordered(">", value, bound), bound, value)
 
-    def larger(self, first: ir.Value, second: ir.Value) -> ir.Value:
-        return self._call("llvm.maxnum", first, second)
+    def at_least(self, value: ir.Value, limit: float) -> ir.Value:
+        """Return the value, or the limit where it is below; what is no number stays so."""
+        bound = self.constant(limit)
+        return self.builder.select(self.builder.fcmp_ordered("<", value, bound), bound, value)
 
     def largest(self, values: Sequence[ir.Value]) -> ir.Value:
+        """Return the largest of several, and no number where one of them is none."""
         first, *others = values
         for other in others:
-            first = self.larger(first, other)
+            first = self._call("llvm.maximum", first, other)
         return first
 
     def total(self, values: Sequence[ir.Value]) -> ir.Value:
@@ -137,14 +142,14 @@ class Lanes:
         """Return the hyperbolic tangent, within 3e-7, or 4e-5 where values are of bfloat16."""
         above = ROUGH_NUMERATOR if self.is_paired else TANH_NUMERATOR
         below = ROUGH_DENOMINATOR if self.is_paired else TANH_DENOMINATOR
-        limited = self.larger(self.smaller(value, self.constant(TANH_LIMIT)), self.constant(-TANH_LIMIT))
+        limited = self.at_least(self.at_most(value, TANH_LIMIT), -TANH_LIMIT)
         square = self.builder.fmul(limited, limited)
         numerator = self.builder.fmul(limited, self._polynomial(square, above))
         return self.builder.fdiv(numerator, self._polynomial(square, below))
 
     def exp(self, value: ir.Value) -> ir.Value:
         """Return the exponential of a number that is zero or less, within 2e-7 of it; below -87, of -87."""
-        limited = self.larger(value, self.constant(EXP_LOWEST))
+        limited = self.at_least(value, EXP_LOWEST)
         power = self._call("llvm.rint", self.builder.fmul(limited, self.constant(_LOG2_E)))
         rest = self.fused(power, self.constant(-_LN2_HIGH), limited)
         rest = self.fused(power, self.constant(-_LN2_LOW), rest)

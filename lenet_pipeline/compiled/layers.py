@@ -126,7 +126,7 @@ def _pooled(
     lanes: Lanes, layer: Convolution, memory: Memory, four: Sequence[ir.Value], constants: Sequence[ir.Value]
 ) -> ir.Value:
     if layer.is_rectified:
-        return lanes.larger(lanes.largest(four), lanes.constant(0.0))
+        return lanes.at_least(lanes.largest(four), 0.0)
     total = lanes.total([lanes.tanh(value) for value in four])
     if not layer.is_trainable:
         return total
@@ -140,18 +140,21 @@ def steps(values: int, is_paired: bool) -> int:
 
 
 def write_pairs(lanes: Lanes, values: ir.Value, pairs: ir.Value, count: int, *, are_disjoint: bool) -> None:
-    """Make pairs of values, which may take their place: each with the next one, or, disjoint, two and two.
+    """Make pairs of ``count`` values, which may take their place: each with the next one, or two and two.
 
-    ``count`` is of pairs. What the last value is paired with is multiplied by zero.
+    The last one that has none beside it is paired with zero.
     """
-    builder = lanes.builder
+    builder, zero = lanes.builder, lanes.constant(0.0)
+    whole, rest = divmod(count, 2) if are_disjoint else (count - 1, 1)
 
     def one(number: ir.Value) -> None:
         first = builder.mul(number, index(2)) if are_disjoint else number
         second = lanes.load(values, builder.add(first, index(1)))
         lanes.store(lanes.paired(lanes.load(values, first), second), pairs, number)
 
-    lanes.repeat(index(0), index(count), one)
+    lanes.repeat(index(0), index(whole), one)
+    if rest:
+        lanes.store(lanes.paired(lanes.load(values, index(count - 1)), zero), pairs, index(whole))
 
 
 def write_dense(lanes: Lanes, layer: Dense, memory: Memory, vectors: int) -> None:
@@ -160,7 +163,7 @@ def write_dense(lanes: Lanes, layer: Dense, memory: Memory, vectors: int) -> Non
     bias = steps(layer.inputs, lanes.is_paired) * layer.outputs
     curves: dict[str, Callable[[ir.Value], ir.Value]] = {
         "tanh": lanes.tanh,
-        "relu": lambda value: lanes.larger(value, lanes.constant(0.0)),
+        "relu": lambda value: lanes.at_least(value, 0.0),
         "none": lambda value: value,
     }
     _sum_up(

@@ -184,7 +184,7 @@ def _pair_inputs(lanes: Lanes, layer: Convolution | Dense | Distances, inputs: i
     elif isinstance(layer, Dense):
         for vector in range(VECTORS):
             start = lanes.builder.gep(inputs, [index(vector * layer.inputs)])
-            write_pairs(lanes, start, start, steps(layer.inputs, is_paired=True), are_disjoint=True)
+            write_pairs(lanes, start, start, layer.inputs, are_disjoint=True)
 
 
 def _write_entry(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +17,7 @@ from lenet_pipeline.compiled.forward import CompiledForward
 from lenet_pipeline.compiled.plan import UnplannedError, paired, plan_network
 from lenet_pipeline.compiled.program import Processor, find_processor
 from lenet_pipeline.engine import Engine, Preprocessing, TrainedModel, load_network
+from lenet_pipeline.errors import ScoringError
 from lenet_pipeline.layers import ScaledTanh
 from lenet_pipeline.lenet5 import ARCHITECTURES, DigitNetwork
 from lenet_pipeline.torch_forward import TorchForward, TorchNetwork
@@ -114,9 +117,14 @@ def test_without_the_compiler_too_an_image_has_the_same_bits_in_any_batch(images
     model = model_of("lenet5")
     forward = TorchForward(TorchNetwork(load_network(model), model.preprocessing.apply, model.temperature))
     expected = answer_bits(forward, np.concatenate([images, images, images]))[: len(images)]
-    for size in (1, 7, 100):
-        parts = [images[start : start + size] for start in range(0, len(images), size)]
-        assert [bits for part in parts for bits in answer_bits(forward, part)] == expected
+    before = torch.get_num_threads()
+    try:
+        for size, threads in ((1, 1), (7, 2), (100, 1), (100, 2)):
+            torch.set_num_threads(threads)
+            parts = [images[start : start + size] for start in range(0, len(images), size)]
+            assert [bits for part in parts for bits in answer_bits(forward, part)] == expected
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_with_and_without_the_compiler_answers_agree(images: Images) -> None:
@@ -126,6 +134,30 @@ def test_with_and_without_the_compiler_answers_agree(images: Images) -> None:
     found, _ = compiled(model).score(images, lambda _: None)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("architecture", ["lenet5-softmax", "lenet5-relu"])
+def test_numbers_past_all_bounds_are_told_and_not_made_probabilities(
+    architecture: str, images: Images
+) -> None:
+    model = model_of(architecture)
+    weights = {**model.weights, "f6.bias": np.full(84, 100, np.float32)}
+    weights["output.weight"] = np.full((10, 84), 3e38, np.float32)  # a number itself, and no sum of it is
+    with pytest.raises(ScoringError, match="no number"):
+        Engine(replace(model, weights=weights), "cpu").score(images)
+
+
+def test_threads_that_score_at_once_do_not_wait_for_each_other(images: Images) -> None:
+    """A worker's tasks share one engine, each with a thread of its own."""
+    forward = compiled(model_of("lenet5"))
+    expected, meeting = answer_bits(forward, images), threading.Barrier(3, timeout=20)
+
+    def score(_: int) -> list[bytes]:
+        probabilities, rubbish = forward.score(images, lambda _: meeting.wait() and None)
+        return [row.tobytes() for row in np.column_stack([probabilities, rubbish])]
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(score, range(3))) == [expected] * 3
 
 
 def test_scores_far_apart_give_certainty_and_no_number_out_of_range(images: Images) -> None:
