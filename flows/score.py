@@ -16,7 +16,8 @@ from pydantic import PositiveInt
 
 from flows.field_values import assemble_fields
 from flows.models import open_registry, record_version
-from flows.score_shards import Runner, score_missing_shards
+from flows.runners import Runner
+from flows.score_shards import score_missing_shards
 from lenet_pipeline.agreement import Agreement
 from lenet_pipeline.engine import FLOAT32, PRECISIONS, choose_device
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
@@ -26,10 +27,7 @@ from lenet_pipeline.processes import usable_cores
 from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
 from lenet_pipeline.scoring import ScoringKey
 from lenet_pipeline.settings import Settings, read_settings
-from lenet_pipeline.warehouse import (
-    finish_scoring_run,
-    run_audit,
-)
+from lenet_pipeline.warehouse import finish_scoring_run, run_audit, stop_scoring_run
 
 
 @dataclass(frozen=True)
@@ -101,11 +99,13 @@ def score(
     resolved = read_version(registry, resolve_version(registry, model))
     key = _scoring_key(resolved, precision)
     record_version(settings, resolved)
-    done = score_missing_shards(key, resolved.model, manifest, using, settings)
+    # Dask tries again by itself.
+    work = score_missing_shards.with_options(retries=0) if using.address else score_missing_shards
+    done = work(key, resolved.model, manifest, using, settings)
     run_id = key.scoring_run_id(manifest)
     form_pages = assemble_fields(run_id, settings)
-    if not done.rejected:
-        finish_scoring_run(settings.database, settings.database_wait_s, run_id, datetime.now(UTC))
+    end = stop_scoring_run if done.rejected else finish_scoring_run
+    end(settings.database, settings.database_wait_s, run_id, datetime.now(UTC))
     report = ScoringReport(
         scoring_run_id=run_id,
         dataset=dataset,
@@ -184,6 +184,10 @@ def _find_runner(runner: str, device: str, batch_size: int | None, threads: int 
         choose_device(device)
     elif not runner.startswith(("dask://", "tcp://", "tls://")):
         raise ScoringError(f"there is no runner {runner!r}; choose local or dask://HOST:PORT")
+    elif threads or batch_size:
+        raise ScoringError(
+            f"--threads and --batch-size are for this machine; workers of {runner} choose theirs"
+        )
     elif find_spec("distributed") is None:
         raise ScoringError("scoring on Dask needs the extra dask: pip install 'lenet-pipeline[dask]'")
     return Runner(None if is_local else runner, device, batch_size, threads or usable_cores())

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+import numpy as np
 from prefect import runtime, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.progress import progress_bar
 from flows.rejects import record_rejects
-from lenet_pipeline.agreement import Agreement, measure_agreement
+from flows.runners import Runner, run_here, run_on_dask
+from lenet_pipeline.agreement import SAMPLE, SAMPLE_BATCH, Agreement, measure_agreement
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import FLOAT32, Engine, TrainedModel
-from lenet_pipeline.errors import DatabaseBusyError, ShardError, WarehouseError
+from lenet_pipeline.errors import ShardError, StagedFileError
 from lenet_pipeline.files import remove_leftovers
 from lenet_pipeline.lake import Manifest, Shard, read_shard, shard_path
 from lenet_pipeline.scoring import (
@@ -26,8 +28,6 @@ from lenet_pipeline.scoring import (
     ScoringKey,
     ShardWork,
     read_probabilities,
-    score_shard,
-    score_shards,
 )
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.sources.batch import Reject
@@ -46,19 +46,6 @@ _ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a 
 
 
 @dataclass(frozen=True)
-class Runner:
-    """What scores a run's shards, and how.
-
-    ``address`` is a Dask cluster's, such as ``dask://HOST:PORT``, or None for this process.
-    """
-
-    address: str | None
-    device: str
-    batch_size: int | None
-    threads: int
-
-
-@dataclass(frozen=True)
 class ScoredShards:
     """What was done just now: digits scored, shards rejected, and the time it took, seconds.
 
@@ -73,7 +60,12 @@ class ScoredShards:
 
 
 # A retry can help where a disk or a database was busy, and goes on where the first attempt stopped.
-@task(task_run_name="score-shards", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[1, 5])
+@task(
+    task_run_name="score-shards",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[1, 5],
+)
 def score_missing_shards(
     key: ScoringKey, model: TrainedModel, manifest: Manifest, runner: Runner, settings: Settings
 ) -> ScoredShards:
@@ -110,58 +102,14 @@ def score_missing_shards(
                     loader.put(_plan_load(key, manifest.dataset, shard, outcome, seconds, settings))
     if failures:
         raise failures[0]
+    here = "auto" if runner.address else runner.device
     return ScoredShards(
-        digits=sum(shard.rows for shard, _ in scored),
+        digits=sum(shard.rows for shard, outcome in scored if outcome.is_new),
         rejected=rejected,
         seconds=time.perf_counter() - started,
         engines=tuple(sorted({outcome.engine for _, outcome in scored})),
-        agreement=_agreement(model, manifest, scored, settings) if key.precision != FLOAT32 else None,
+        agreement=(_agreement(model, here, manifest, scored, settings) if key.precision != FLOAT32 else None),
     )
-
-
-Outcomes = Generator[tuple[Shard, ScoredShard | Exception], None, None]
-
-
-def run_here(
-    runner: Runner,
-    model: TrainedModel,
-    precision: str,
-    work: Sequence[ShardWork],
-    advance: Callable[[int], None],
-) -> Outcomes:
-    """Score shards side by side in threads of this process."""
-    if not work:
-        return
-    engine = Engine(
-        model, runner.device, precision=precision, batch_size=runner.batch_size, threads=runner.threads
-    )
-    by_shard = {each.shard: each for each in work}
-
-    def score_one(shard: Shard) -> ScoredShard:
-        each = by_shard[shard]
-        return score_shard(engine, each.lake, each.dataset, shard, each.destination, advance)
-
-    for shard, outcome in score_shards(score_one, list(by_shard), runner.threads):
-        if isinstance(outcome, ShardError):
-            advance(shard.rows)
-        yield shard, outcome
-
-
-def run_on_dask(
-    runner: Runner,
-    model: TrainedModel,
-    precision: str,
-    work: Sequence[ShardWork],
-    advance: Callable[[int], None],
-) -> Outcomes:
-    """Score shards on a Dask cluster."""
-    from lenet_pipeline.dask_runner import score_on_dask  # an extra
-
-    assert runner.address  # noqa: S101 - narrows
-    with contextlib.closing(score_on_dask(runner.address, model, runner.device, precision, work)) as results:
-        for each, outcome in results:
-            advance(each.shard.rows)
-            yield each.shard, outcome
 
 
 def _plan_work(key: ScoringKey, dataset: str, shard: Shard, settings: Settings) -> ShardWork:
@@ -171,16 +119,23 @@ def _plan_work(key: ScoringKey, dataset: str, shard: Shard, settings: Settings) 
 
 def _agreement(
     model: TrainedModel,
+    device: str,
     manifest: Manifest,
     scored: Sequence[tuple[Shard, ScoredShard]],
     settings: Settings,
 ) -> Agreement | None:
-    """Compare a shard's predictions with those of float32."""
-    for shard, outcome in scored[:1]:
-        digits = read_shard(settings.lake, manifest.dataset, shard)
-        probabilities = read_probabilities(outcome.path)
-        return measure_agreement(probabilities, images_array(digits), model)
-    return None
+    """Compare the first digits that were scored, in the manifest's order, with those of float32."""
+    outcomes = dict(scored)
+    images, probabilities, digits = [], [], 0
+    for shard in manifest.shards:
+        if shard in outcomes and digits < SAMPLE:
+            images.append(images_array(read_shard(settings.lake, manifest.dataset, shard)))
+            probabilities.append(read_probabilities(outcomes[shard].path))
+            digits += shard.rows
+    if not images:
+        return None
+    engine = Engine(model, device, batch_size=SAMPLE_BATCH)
+    return measure_agreement(np.concatenate(probabilities), np.concatenate(images), engine)
 
 
 def _reject(dataset: str, shard: Shard, error: ShardError, settings: Settings) -> None:
@@ -217,11 +172,10 @@ def _plan_load(
 def _load(settings: Settings, loads: Sequence[ShardLoad]) -> None:
     try:
         load_shard_scores(settings.database, settings.database_wait_s, loads)
-    except DatabaseBusyError:
-        raise
-    except WarehouseError:
-        for load in loads:  # what the database refuses is scored anew the next time
-            open_place(load.predictions).delete()
+    except StagedFileError as exc:
+        for load in loads:
+            if load.record.shard_score_id == exc.shard_score_id:  # it is scored anew the next time
+                open_place(load.predictions).delete()
         raise
 
 

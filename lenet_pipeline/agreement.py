@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lenet_pipeline.engine import Engine, Images, TrainedModel
+from lenet_pipeline.engine import Engine, Images
 
 SAMPLE = 10_000
+SAMPLE_BATCH = 4_096  # a GPU has another engine in its memory meanwhile
 
 
 @dataclass(frozen=True)
@@ -24,19 +25,17 @@ class Agreement:
     largest_difference: float
 
 
-def measure_agreement(
-    probabilities: npt.NDArray[np.float32], images: Images, model: TrainedModel
-) -> Agreement:
+def measure_agreement(probabilities: npt.NDArray[np.float32], images: Images, exact: Engine) -> Agreement:
     """Compare probabilities with those of float32, for the first ten thousand images.
 
     Args:
         probabilities: float32 (n, 10), in whatever precision the model computed them.
         images: uint8 (n, 28, 28), what they are of.
-        model: the model that computed them.
+        exact: the same model in float32.
     """
-    found, exact = probabilities[:SAMPLE], Engine(model).score(images[:SAMPLE])
+    found, expected = probabilities[:SAMPLE], exact.score(images[:SAMPLE])
     return Agreement(
         digits=len(found),
-        same_labels=int((found.argmax(axis=1) == exact.labels).sum()),
-        largest_difference=float(np.abs(found - exact.probabilities).max(initial=0.0)),
+        same_labels=int((found.argmax(axis=1) == expected.labels).sum()),
+        largest_difference=float(np.abs(found - expected.probabilities).max(initial=0.0)),
     )

@@ -11,7 +11,8 @@ PipelineError                 exit code 1, one line at the terminal
 ├── TrainingError             a training job that cannot start or go on
 ├── ScoringError              a scoring run that cannot start or finish
 ├── WarehouseError            the DuckDB file and its queries
-│   └── DatabaseBusyError     another process holds the file
+│   ├── DatabaseBusyError     another process holds the file
+│   └── StagedFileError       one staged file that the tables refuse
 ├── UnknownNameError          a name that nothing has, with the names there are
 └── CheckFailed               exit code 3: a check returned rows
 
@@ -21,6 +22,7 @@ A message says what happened, where, what was expected and found, and what to do
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 
 class PipelineError(Exception):
@@ -71,6 +73,14 @@ class WarehouseError(PipelineError):
 
 class DatabaseBusyError(WarehouseError):
     """Another process held the database for longer than the settings allow to wait."""
+
+
+class StagedFileError(WarehouseError):
+    """One file of staged predictions is missing, malformed or of another number of rows."""
+
+    def __init__(self, message: str, shard_score_id: UUID) -> None:
+        super().__init__(message)
+        self.shard_score_id = shard_score_id
 
 
 class UnknownNameError(PipelineError):

@@ -24,13 +24,12 @@ from lenet_pipeline.warehouse.forms import (
     record_templates,
 )
 from lenet_pipeline.warehouse.loading import (
-    ShardLoad,
     finish_scoring_run,
     load_rejects,
-    load_shard_scores,
     record_model_version,
     record_promotion,
     start_scoring_run,
+    stop_scoring_run,
 )
 from lenet_pipeline.warehouse.migrations import migrate
 from lenet_pipeline.warehouse.queries import (
@@ -49,6 +48,7 @@ from lenet_pipeline.warehouse.records import (
     ScoringRunRecord,
     ShardScoreRecord,
 )
+from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
 from lenet_pipeline.warehouse.statements import (
     Parameter,
     Query,
@@ -100,4 +100,5 @@ __all__ = [
     "run_select",
     "sql_directory",
     "start_scoring_run",
+    "stop_scoring_run",
 ]

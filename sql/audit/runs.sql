@@ -7,7 +7,7 @@
 -- column model_name: the registered model
 -- column model_version: its version
 -- column precision: arithmetic the model runs in
--- column status: done; running when a shard came in during the last 10 minutes; partial when none did
+-- column status: done; running where a shard came in within 10 minutes and it did not give up; else partial
 -- column shards: shards of the run
 -- column shards_scored: of those, shards in the ledger
 -- column rows: digits of the run
@@ -54,6 +54,7 @@ final as (
         scoring_runs.precision,
         case
             when scoring_runs.finished_at is not null then 'done'
+            when scoring_runs.stopped_at is not null then 'partial'
             when greatest(scoring_runs.started_at, progress.last_scored_at)
                 > current_timestamp - interval 10 minutes then 'running'
             else 'partial'

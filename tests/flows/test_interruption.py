@@ -7,9 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from flows.retrain import retrain
 from flows.score import score
 from lenet_pipeline import scoring
 from lenet_pipeline.appending import append_digits
+from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
 from lenet_pipeline.lake import read_manifest, shard_path
 from lenet_pipeline.schema import derive_digit_id
 from lenet_pipeline.settings import Settings, read_settings
@@ -55,6 +57,14 @@ def many_shards(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> S
 
 def predictions(settings: Settings) -> pa.Table:
     return run_select(settings.database, 5, ROWS)
+
+
+def ledger_rows(settings: Settings) -> int:
+    try:
+        found = run_select(settings.database, 5, "select count(*) as n from shard_scores")
+    except WarehouseError:  # it was killed before there was one
+        return 0
+    return int(found["n"][0].as_py())
 
 
 def copy_home(settings: Settings, to: Path) -> Settings:
@@ -114,14 +124,18 @@ def test_a_run_killed_again_and_again_ends_as_an_undisturbed_one_to_the_bit(
 ) -> None:
     draw = random.Random(1998)  # noqa: S311 - moments, not secrets
     shards = len(read_manifest(disturbed.lake, DATASET).shards)
-    killed = 0
+    killed, halfway = 0, 0
     for _ in range(kills):
         # What is staged is not computed again: a run that has only loads to do can die of nothing else.
         is_staged = len(list(disturbed.predictions.local.glob("*.parquet"))) >= shards - 4
         step = draw.choice(("read", "load", "ledger") if is_staged else ("moment", *STEPS[:-1]))
-        number = draw.randrange(10) if step == "moment" else 1 if is_staged else draw.randint(1, 2)
+        left = shards - ledger_rows(disturbed)
+        number = draw.randrange(300) if step == "moment" else draw.randint(1, 2 if left > 3 else 1)
         killed += kill_a_run(environment, disturbed, step, number)
+        halfway += 0 < ledger_rows(disturbed) < shards
+    print(f"{killed} of {kills} runs killed, {halfway} with a part of the ledger written")  # noqa: T201
     assert killed >= 0.9 * kills, f"only {killed} runs were still going when they were to be killed"
+    assert kills < 10 or halfway > kills / 4
     assert_same_in_the_end(disturbed, undisturbed)
 
 
@@ -145,25 +159,34 @@ def test_a_run_out_of_disk_says_so_and_goes_on_where_there_is_room_again(
 
 
 @pytest.mark.slow
-def test_a_run_waits_for_a_database_that_another_process_holds(
-    disturbed: Settings, undisturbed: Settings
+@pytest.mark.parametrize("is_in_vain", [False, True])
+def test_a_database_that_another_process_holds_midway_is_waited_for_and_what_is_staged_is_kept(
+    disturbed: Settings, undisturbed: Settings, monkeypatch: pytest.MonkeyPatch, is_in_vain: bool
 ) -> None:
-    start_database(disturbed)
-    with hold(disturbed.database, 3.0):
-        assert_same_in_the_end(disturbed, undisturbed)
+    with ExitStack() as holders:
+        read = scoring.read_shard
 
+        def read_and_hold(*arguments: Any) -> pa.Table:
+            with holding:
+                if not held:
+                    held.append(holders.enter_context(hold(disturbed.database, 60.0 if is_in_vain else 4.0)))
+            return read(*arguments)
 
-@pytest.mark.slow
-def test_a_run_that_waits_in_vain_keeps_what_it_staged(
-    disturbed: Settings, undisturbed: Settings, lenet: Run
-) -> None:
-    start_database(disturbed)
-    with hold(disturbed.database, 60.0) as holder:
-        done = lenet("score", DATASET, "--home", str(disturbed.home), LENET_DATABASE_WAIT_S="0.2")
-        holder.kill()
-    assert done.returncode == 1
-    assert f"is held by process {holder.pid}" in done.stderr
+        held: list[subprocess.Popen[str]] = []
+        holding = threading.Lock()
+        with monkeypatch.context() as patch:
+            patch.setattr(scoring, "read_shard", read_and_hold)
+            if is_in_vain:
+                patch.setenv("LENET_DATABASE_WAIT_S", "0.2")
+                with pytest.raises(DatabaseBusyError, match="is held by process"):
+                    score(DATASET, home=disturbed.home)
+                held[0].kill()
+            else:
+                score(DATASET, home=disturbed.home)
+    staged = {path: path.stat().st_mtime_ns for path in disturbed.predictions.local.glob("*.parquet")}
+    assert len(staged) > 1
     assert_same_in_the_end(disturbed, undisturbed)
+    assert {path: path.stat().st_mtime_ns for path in staged} == staged
 
 
 @pytest.mark.slow
@@ -183,7 +206,7 @@ def test_shards_that_are_damaged_leave_a_partial_run_that_goes_on_when_they_are_
     assert done.returncode == 1
     assert f"partial: 2 of {len(shards)} shards" in done.stderr
     (run,) = run_audit(disturbed.database, 5, "runs", {}).to_pylist()
-    assert (run["shards_scored"], run["finished_at"]) == (len(shards) - 2, None)
+    assert (run["status"], run["shards_scored"]) == ("partial", len(shards) - 2)
     reasons = [row["reason"] for row in run_audit(disturbed.database, 5, "rejects", {}).to_pylist()]
     assert len(reasons) == 2
     assert all("its fingerprint is" in reason for reason in reasons)
@@ -266,11 +289,6 @@ def hold(database: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         yield holder
-
-
-def start_database(settings: Settings) -> None:
-    """Make a home's database: who finds none makes one, and cannot be kept waiting."""
-    run_select(settings.database, 5, "select 1")
 
 
 def _child_of(parent: int) -> int | None:
