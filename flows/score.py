@@ -121,7 +121,7 @@ def score(
         form_pages=form_pages,
         plot=None if done.rejected else leave_plot(run_id, dataset, settings),
         seconds=time.perf_counter() - started,
-        images_per_second=done.digits / done.seconds if done.digits else None,
+        images_per_second=done.computed / done.seconds if done.computed else None,
         agreement=done.agreement,
     )
     create_markdown_artifact(_describe(report), key="score", description=f"Scoring run of {dataset}")

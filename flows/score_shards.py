@@ -49,10 +49,12 @@ _ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a 
 class ScoredShards:
     """What was done just now: digits scored, shards rejected, and the time it took, seconds.
 
-    ``engines`` are what computed them.
+    ``computed`` of the digits; the others lay there, staged by a run that was cut off. ``engines`` are what
+    computed them.
     """
 
     digits: int
+    computed: int
     rejected: int
     seconds: float
     engines: tuple[str, ...]
@@ -104,7 +106,8 @@ def score_missing_shards(
         raise failures[0]
     here = "auto" if runner.address else runner.device
     return ScoredShards(
-        digits=sum(shard.rows for shard, outcome in scored if outcome.is_new),
+        digits=sum(shard.rows for shard, _ in scored),
+        computed=sum(shard.rows for shard, outcome in scored if outcome.is_new),
         rejected=rejected,
         seconds=time.perf_counter() - started,
         engines=tuple(sorted({outcome.engine for _, outcome in scored})),

@@ -73,8 +73,8 @@ def print_report(report: ScoringReport) -> None:
     else:
         kept = report.digits - report.digits_scored
         console.print(
-            f"{report.dataset} scored with {report.model}: {report.digits_scored:,} digits "
-            f"at {report.images_per_second:,.0f} a second"
+            f"{report.dataset} scored with {report.model}: {report.digits_scored:,} digits"
+            + (f" at {report.images_per_second:,.0f} a second" if report.images_per_second else "")
             + (f"; {kept:,} were scored before" if kept else "")
         )
         where = f"on {report.threads} threads" if report.threads else f"on {report.runner}"

@@ -17,7 +17,7 @@ from typing import Any
 from flows.__main__ import main
 from lenet_pipeline import files, scoring
 from lenet_pipeline.engine import Engine
-from lenet_pipeline.warehouse import loading
+from lenet_pipeline.warehouse import loading, shard_loading
 
 STEPS = ("read", "compute", "write", "rename", "load", "ledger", "finish")
 
@@ -68,9 +68,9 @@ def die_at(step: str, number: int) -> None:
         case "rename":
             wrap(files.Path, "replace", lambda _, to: count() if to.suffix == ".parquet" else None)
         case "load":
-            wrap(loading, "run_statement", after("insert_predictions"))
+            wrap(shard_loading, "run_statement", after("insert_predictions"))
         case "ledger":
-            wrap(loading, "run_statement", after("insert_shard_score"))
+            wrap(shard_loading, "run_statement", after("insert_shard_score"))
         case "finish":
             wrap(loading, "run_statement", after("finish_scoring_run"))
         case _:
