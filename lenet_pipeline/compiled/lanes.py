@@ -89,6 +89,19 @@ class Lanes:
         )
         return self.builder.shuffle_vector(first, blank, self.words(0))
 
+    def table(self, name: str, numbers: Sequence[int]) -> ir.GlobalVariable:
+        """Put whole numbers into the program's constants, once for each name."""
+        module = self.builder.module
+        if name not in module.globals:
+            values = ir.Constant(ir.ArrayType(INDEX, len(numbers)), [index(number) for number in numbers])
+            table = ir.GlobalVariable(module, values.type, name)
+            table.initializer, table.global_constant, table.linkage = values, True, "internal"
+        return module.globals[name]
+
+    def entry(self, table: ir.GlobalVariable, at: ir.Value) -> ir.Value:
+        """Read a whole number of a table."""
+        return self.builder.load(self.builder.gep(table, [index(0), at]))
+
     def fused(self, factor: ir.Value, other: ir.Value, addend: ir.Value) -> ir.Value:
         """Return ``factor * other + addend``, rounded once."""
         return self._call("llvm.fma", factor, other, addend)

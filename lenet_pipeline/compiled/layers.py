@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from lenet_pipeline.compiled.lanes import INDEX, Lanes, index
+from lenet_pipeline.compiled.lanes import Lanes, index
 from lenet_pipeline.compiled.plan import Convolution, Dense, Distances
 
 _WIDE_TILE = 5  # pooled pixels side by side: 20 sums, in 32 registers
@@ -38,13 +38,14 @@ def write_convolution(lanes: Lanes, layer: Convolution, memory: Memory) -> None:
     for seen in layer.connections:
         starts.append(starts[-1] + len(seen))
     seen_maps = [number for seen in layer.connections for number in seen]
-    first, inputs = _table(lanes, starts), _table(lanes, seen_maps)
+    # Two convolutions of a network are of maps of two sizes.
+    first, inputs = lanes.table(f"starts_{layer.side}", starts), lanes.table(f"maps_{layer.side}", seen_maps)
     maps, area = len(layer.connections), layer.kernel * steps(layer.kernel, lanes.is_paired)
     bias = index(starts[-1] * area)
 
     def one_map(row: ir.Value, number: ir.Value) -> None:
         builder = lanes.builder
-        begin, end = _entry(lanes, first, number), _entry(lanes, first, builder.add(number, index(1)))
+        begin, end = lanes.entry(first, number), lanes.entry(first, builder.add(number, index(1)))
         constants = [builder.add(bias, builder.add(number, index(maps * part))) for part in range(3)]
 
         def tile(column: ir.Value, width: int) -> None:
@@ -52,7 +53,7 @@ def write_convolution(lanes: Lanes, layer: Convolution, memory: Memory) -> None:
 
             def add_map(connection: ir.Value, *sums: ir.Value) -> Sequence[ir.Value]:
                 kernel = builder.mul(connection, index(area))
-                corner = _corner(lanes, layer, _entry(lanes, inputs, connection), row, column)
+                corner = _corner(lanes, layer, lanes.entry(inputs, connection), row, column)
                 return _add_map(lanes, layer, memory, kernel, corner, list(sums))
 
             sums = lanes.repeat(begin, end, add_map, start)
@@ -245,16 +246,3 @@ def _sum_up(
 def _divisor(number: int, limit: int) -> int:
     """Return the largest divisor of a number that is no larger than ``limit``."""
     return next(divisor for divisor in range(limit, 0, -1) if number % divisor == 0)
-
-
-def _table(lanes: Lanes, numbers: Sequence[int]) -> ir.GlobalVariable:
-    """Put whole numbers into the program's constants."""
-    module = lanes.builder.module
-    constant = ir.Constant(ir.ArrayType(INDEX, len(numbers)), [index(number) for number in numbers])
-    table = ir.GlobalVariable(module, constant.type, module.get_unique_name("table"))
-    table.initializer, table.global_constant, table.linkage = constant, True, "internal"
-    return table
-
-
-def _entry(lanes: Lanes, table: ir.GlobalVariable, at: ir.Value) -> ir.Value:
-    return lanes.builder.load(lanes.builder.gep(table, [index(0), at]))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from lenet_pipeline.compiled.lanes import BYTE, INDEX, Lanes, index
+from lenet_pipeline.compiled.lanes import BYTE, Lanes, index
 from lenet_pipeline.schema import IMAGE_BYTES, IMAGE_SIDE
 
 
 def write_pixels(lanes: Lanes, images: ir.Value, first: ir.Value, target: ir.Value, padding_px: int) -> None:
     """Write the images from number ``first`` as vectors of their pixels, into a field with paper around."""
     builder, count = lanes.builder, lanes.count
-    places = _places(lanes, padding_px)
+    places = lanes.table("places", _places(padding_px))
     bytes_type = ir.VectorType(BYTE, count)
     start = builder.mul(first, index(IMAGE_BYTES))
 
@@ -23,24 +23,17 @@ def write_pixels(lanes: Lanes, images: ir.Value, first: ir.Value, target: ir.Val
             address = builder.bitcast(builder.gep(images, [at]), bytes_type.as_pointer())
             rows.append(builder.load(address, align=1))
         for offset, column in enumerate(lanes.transposed(rows)):
-            entry = builder.gep(places, [index(0), builder.add(pixel, index(offset))])
-            lanes.store(builder.uitofp(column, lanes.vector), target, builder.load(entry))
+            place = lanes.entry(places, builder.add(pixel, index(offset)))
+            lanes.store(builder.uitofp(column, lanes.vector), target, place)
 
     lanes.repeat(index(0), index(IMAGE_BYTES // count), one_square)
 
 
-def _places(lanes: Lanes, padding_px: int) -> ir.GlobalVariable:
-    """Return the table of where each pixel lies in the field with paper around, once a program."""
-    module = lanes.builder.module
-    if "places" in module.globals:
-        return module.globals["places"]
+def _places(padding_px: int) -> list[int]:
+    """Return where each pixel lies in the field with paper around."""
     side = IMAGE_SIDE + 2 * padding_px
-    numbers = [
+    return [
         (row + padding_px) * side + column + padding_px
         for row in range(IMAGE_SIDE)
         for column in range(IMAGE_SIDE)
     ]
-    constant = ir.Constant(ir.ArrayType(INDEX, len(numbers)), [index(number) for number in numbers])
-    table = ir.GlobalVariable(module, constant.type, "places")
-    table.initializer, table.global_constant, table.linkage = constant, True, "internal"
-    return table
