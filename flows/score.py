@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
 from lenet_pipeline.scoring import ScoringKey
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.warehouse import finish_scoring_run, run_audit, stop_scoring_run
+
+_LAST_WORD_WAIT_S = 1.0  # for the database, where a run that failed says that it stopped
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,13 @@ def score(
     record_version(settings, resolved)
     # Dask tries again by itself.
     work = score_missing_shards.with_options(retries=0) if using.address else score_missing_shards
-    done = work(key, resolved.model, manifest, using, settings)
     run_id = key.scoring_run_id(manifest)
+    try:
+        done = work(key, resolved.model, manifest, using, settings)
+    except BaseException:  # Ctrl-C too
+        with suppress(PipelineError):  # a database that is held is what went wrong, perhaps
+            stop_scoring_run(settings.database, _LAST_WORD_WAIT_S, run_id, datetime.now(UTC))
+        raise
     form_pages = assemble_fields(run_id, settings)
     end = stop_scoring_run if done.rejected else finish_scoring_run
     end(settings.database, settings.database_wait_s, run_id, datetime.now(UTC))

@@ -131,3 +131,13 @@ def test_a_name_that_nothing_has_is_answered_with_the_names_there_are(
 def test_parameters_are_validated_before_anything_starts(trained: Settings) -> None:
     with pytest.raises(Exception, match="batch_size"):
         score(TEST, batch_size=0, home=trained.home)
+
+
+def test_a_run_that_fails_says_in_the_audit_that_it_stopped(settings: Settings) -> None:
+    with pytest.raises(ScoringError, match="no Dask cluster"):
+        score(TEST, runner="dask://127.0.0.1:9", home=settings.home)
+    (run,) = run_audit(settings.database, 1, "runs", {}).to_pylist()
+    assert (run["status"], run["rows_scored"]) == ("partial", 0)
+    score(TEST, home=settings.home)
+    (run,) = run_audit(settings.database, 1, "runs", {}).to_pylist()
+    assert run["status"] == "done"
