@@ -94,9 +94,7 @@ def score(
     """
     started = time.perf_counter()
     settings = read_settings(home, actor)
-    using = _find_runner(runner, device, batch_size, threads)
-    if precision not in PRECISIONS:
-        raise UnknownNameError("precision", precision, PRECISIONS)
+    using = find_runner(runner, device, precision, batch_size, threads)
     manifest = read_manifest(settings.lake, dataset)
     registry = open_registry(settings)
     resolved = read_version(registry, resolve_version(registry, model))
@@ -181,12 +179,17 @@ def score_all(
     return reports
 
 
-def _find_runner(runner: str, device: str, batch_size: int | None, threads: int | None) -> Runner:
+def find_runner(
+    runner: str, device: str, precision: str, batch_size: int | None, threads: int | None
+) -> Runner:
     """Return what scores the shards, once it is known that there can be such.
 
     Raises:
         ScoringError: the runner is none, or the device is not there.
+        UnknownNameError: there is no such precision.
     """
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
     is_local = runner == "local"
     if is_local:
         choose_device(device)

@@ -38,8 +38,9 @@ def score_command(
     read_manifest(settings.lake, dataset)  # a mistyped name is told before anything is started
 
     from flows.prefect_server import start_prefect_server
-    from flows.score import score
+    from flows.score import find_runner, score
 
+    find_runner(runner, device, precision, batch_size, threads)
     start_prefect_server(settings.home)
     report = score(
         dataset,
