@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.scoring_job import Job, Score, UnavailableError
+from lenet_pipeline.processes import usable_cores
 
 _CHECKOUT = Path(__file__).parent.parent
 
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--warm-up", required=True, help="a small dataset, scored before the clock starts")
     parser.add_argument("--model", required=True, help="of the home, such as digits/1")
     parser.add_argument("--output", type=Path, required=True, help="a folder that is empty or missing")
-    parser.add_argument("--cores", type=int, default=count_cores())
+    parser.add_argument("--cores", type=int, default=usable_cores())
     parser.add_argument("--batch", type=int)
     parser.add_argument("--workers", type=int)
     arguments = parser.parse_args()
@@ -129,11 +130,6 @@ def keep_offline() -> None:
     )
     paths = [str(_CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-
-
-def count_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

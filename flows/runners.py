@@ -40,16 +40,14 @@ def run_here(
     # As many threads as shards at a time; fewer shards share all threads out among them.
     threads = -(-runner.threads // min(runner.threads, len(work)))
     engine = Engine(model, runner.device, precision=precision, batch_size=runner.batch_size, threads=threads)
-    by_shard = {each.shard: each for each in work}
 
-    def score_one(shard: Shard) -> ScoredShard:
-        each = by_shard[shard]
-        return score_shard(engine, each.lake, each.dataset, shard, each.destination, advance)
+    def score_one(each: ShardWork) -> ScoredShard:
+        return score_shard(engine, each.lake, each.dataset, each.shard, each.destination, advance)
 
-    for shard, outcome in score_shards(score_one, list(by_shard), runner.threads):
+    for each, outcome in score_shards(score_one, work, runner.threads):
         if isinstance(outcome, ShardError):
-            advance(shard.rows)
-        yield shard, outcome
+            advance(each.shard.rows)
+        yield each.shard, outcome
 
 
 def run_on_dask(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,9 @@ from lenet_pipeline.storage import AnyPlace, Place, open_place, written_whole
 _DEVICE, _ENGINE = "device", "engine"
 
 ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,8 @@ def score_shard(
 
 
 def score_shards(
-    work: Callable[[Shard], ScoredShard], shards: Sequence[Shard], threads: int
-) -> Iterator[tuple[Shard, ScoredShard | ShardError]]:
+    work: Callable[[Item], ScoredShard], shards: Sequence[Item], threads: int
+) -> Iterator[tuple[Item, ScoredShard | ShardError]]:
     """Score shards side by side, one a thread, and yield each with what became of it, in no set order.
 
     While one is computed another is read and a third one written, and no more than ``threads`` are in
@@ -128,7 +132,7 @@ def score_shards(
 
     Args:
         work: scores one shard; called in several threads.
-        shards: what to score.
+        shards: what to score, each in whatever form the work takes.
         threads: how many at a time.
     """
     with ThreadPoolExecutor(threads, thread_name_prefix="score-shard") as pool:

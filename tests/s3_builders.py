@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import boto3
+import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 ENVIRONMENT = {
@@ -19,14 +20,17 @@ ENVIRONMENT = {
 
 
 @contextmanager
-def s3_server() -> Iterator[str]:
-    """Start a server with no bucket; yield its ``127.0.0.1:PORT``."""
+def serving_s3() -> Iterator[str]:
+    """Start a server with no bucket, its credentials in the environment; yield its ``127.0.0.1:PORT``."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     try:
-        yield f"{host}:{port}"
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in ENVIRONMENT.items():
+                patch.setenv(name, value)
+            yield f"{host}:{port}"
     finally:
         server.stop()
 

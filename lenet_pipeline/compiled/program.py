@@ -71,7 +71,7 @@ class Program:
 
     def __init__(self, plan: Plan, processor: Processor) -> None:
         self.block = processor.block
-        self._scratch_floats = _scratch_vectors(plan) * processor.lanes
+        self._scratch_floats = sum(_regions(plan)) * processor.lanes
         code = make_machine_code(str(_write_module(plan, processor)))
         self._code = code  # owns the functions below
         signature = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64, *[ctypes.c_void_p] * 2)
@@ -122,10 +122,6 @@ def aligned(values: Floats) -> Floats:
     copy = room[start : start + len(values)]
     copy[:] = values
     return copy
-
-
-def _scratch_vectors(plan: Plan) -> int:
-    return sum(_regions(plan))
 
 
 def _regions(plan: Plan) -> list[int]:

@@ -15,16 +15,14 @@ from lenet_pipeline.lake import read_manifest, shard_path
 from lenet_pipeline.settings import read_settings
 from lenet_pipeline.storage import open_place
 from lenet_pipeline.warehouse import run_audit, run_select
-from tests.s3_builders import ENVIRONMENT, make_bucket, s3_server
+from tests.s3_builders import make_bucket, serving_s3
 
 TEST = "optdigits/test"
 
 
 @pytest.mark.slow
 def test_digits_are_ingested_learned_and_scored_from_a_bucket(home: Path, monkeypatch: pytest.MonkeyPatch):
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    with s3_server() as endpoint:
+    with serving_s3() as endpoint:
         lake, staged = make_bucket(endpoint), make_bucket(endpoint)
         monkeypatch.setenv("LENET_LAKE", lake)
         monkeypatch.setenv("LENET_PREDICTIONS", staged)

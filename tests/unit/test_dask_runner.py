@@ -27,7 +27,7 @@ from lenet_pipeline.errors import ScoringError, ShardError
 from lenet_pipeline.schema import PREDICTIONS
 from lenet_pipeline.scoring import ScoredShard, ShardWork, score_shard
 from lenet_pipeline.storage import Place, open_place
-from tests.s3_builders import ENVIRONMENT, make_bucket, s3_server
+from tests.s3_builders import make_bucket, serving_s3
 
 NAME = "scans/new"
 
@@ -35,9 +35,7 @@ NAME = "scans/new"
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """A server of S3's protocol; the workers inherit its credentials."""
-    with pytest.MonkeyPatch.context() as patch, s3_server() as endpoint:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
+    with serving_s3() as endpoint:
         yield endpoint
 
 

@@ -36,16 +36,14 @@ from lenet_pipeline.lake import (
 from lenet_pipeline.scoring import score_shard
 from lenet_pipeline.settings import read_settings
 from lenet_pipeline.storage import Place, open_place, written_whole
-from tests.s3_builders import ENVIRONMENT, make_bucket, s3_server
+from tests.s3_builders import make_bucket, serving_s3
 
 NAME = "scans/train"
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch, s3_server() as address:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
+    with serving_s3() as address:
         yield address
 
 
