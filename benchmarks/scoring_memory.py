@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 import duckdb
+import numpy as np
 
 from benchmarks.scoring_ours import borrow_home
 
@@ -143,7 +144,17 @@ def memory_table(sizes: Sequence[Size]) -> list[str]:
             f"{size.microseconds_a_digit:>14.1f}"
             for size in sizes
         ),
+        *([_linearity(sizes)] if len(sizes) > 2 else []),
     ]
+
+
+def _linearity(sizes: Sequence[Size]) -> str:
+    """Say what straight line the times lie on, and how far off it the furthest is."""
+    digits = np.array([size.digits for size in sizes], float)
+    seconds = np.array([size.seconds for size in sizes])
+    slope, start = np.polyfit(digits, seconds, 1)
+    furthest = np.abs(seconds / (start + slope * digits) - 1).max()
+    return f"{1e6 * slope:.2f} µs a digit and {start:.1f} s: no time is further off than {furthest:.1%}"
 
 
 def show_mib(mib: float | None) -> str:

@@ -91,10 +91,10 @@ def find_best_peer(standings: Iterable[Standing]) -> Standing | None:
 def contest_table(turns: Sequence[Turn]) -> list[str]:
     """Return the figures as lines of at most 80 columns."""
     standings = find_standings(turns)
-    lines = [f"{'':<24}{'images/s':>9}{'spread':>15}{'memory':>11}  columns on disk", "-" * 80]
+    lines = [f"{'':<24}{'images/s':>9}{'spread':>16}{'memory':>10}  columns on disk", "-" * 80]
     lines += [
         f"{each.contestant.title:<24}{each.images_a_second:>9,.0f}"
-        f"{f'{each.slowest:,.0f}-{each.fastest:,.0f}':>15}{show_mib(each.peak_mib):>11}"
+        f"{f'{each.slowest:,.0f}-{each.fastest:,.0f}':>16}{show_mib(each.peak_mib):>10}"
         f"  {each.contestant.rows}"
         for each in standings
     ]

@@ -1,7 +1,8 @@
-"""Progress bars with rate and time left, on standard error, where a person watches."""
+"""Progress with rate and time left, on standard error: a bar where a person watches, else a line a while."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
 from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.text import Text
+
+LINE_EVERY_S = 30.0
 
 
 class RateColumn(ProgressColumn):
@@ -19,12 +22,39 @@ class RateColumn(ProgressColumn):
         return Text(f"{rate:,.0f}/s" if rate else "", style="progress.data.speed")
 
 
+class _ProgressLines:
+    """What a log file is told of long work, every half a minute; short work leaves no line."""
+
+    def __init__(self, console: Console, description: str, total: int) -> None:
+        self._console, self._description, self._total = console, description, total
+        self._done, self._started = 0, time.monotonic()
+        self._told = self._started
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        now = time.monotonic()
+        if now - self._told < LINE_EVERY_S:
+            return
+        self._told = now
+        rate = self._done / (now - self._started)
+        left = f", {(self._total - self._done) / rate:,.0f} s left" if rate else ""
+        self._console.print(
+            f"{self._description}: {self._done:,} of {self._total:,}, {rate:,.0f}/s{left}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
+
+
 @contextmanager
 def progress_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar that disappears when done; yield a function that is told how many more are done."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _ProgressLines(console, description, total).advance
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), RateColumn(), TimeLeft())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(description, total=total)
 
         def advance(count: int) -> None:

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
+
 from lenet_pipeline.engine import Engine, TrainedModel
 from lenet_pipeline.errors import ScoringError, ShardError
 from lenet_pipeline.lake import Shard, read_shard
@@ -61,7 +63,13 @@ def run_on_dask(
     from lenet_pipeline.dask_runner import score_on_dask  # an extra
 
     assert runner.address  # noqa: S101 - narrows
-    with contextlib.closing(score_on_dask(runner.address, model, runner.device, precision, work)) as results:
+    address = runner.address
+
+    def say_waiting() -> None:
+        Console(stderr=True).print(f"{address} has no worker yet; waiting for one", highlight=False)
+
+    scoring = score_on_dask(address, model, runner.device, precision, work, on_waiting=say_waiting)
+    with contextlib.closing(scoring) as results:
         for each, outcome in results:
             advance(each.shard.rows)
             yield each.shard, _as_seen_from_here(each, outcome, runner)

@@ -135,7 +135,7 @@ def score(
         raise ScoringError(
             f"partial: {done.rejected} of {len(manifest.shards)} shards of {dataset} could not be scored and "
             "are recorded as rejects (`lenet audit rejects`); the others are scored. Restore them, then run "
-            "the same command again"
+            f"the same command again: it goes on with run {run_id}"
         )
     return report
 

@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -46,6 +46,7 @@ def score_on_dask(
     precision: str,
     work: Sequence[ShardWork],
     workers_within_s: float = 300.0,
+    on_waiting: Callable[[], None] = lambda: None,
 ) -> Generator[tuple[ShardWork, ScoredShard | Exception], None, None]:
     """Score shards on an existing Dask cluster, and yield each as it is done, in no order.
 
@@ -60,6 +61,7 @@ def score_on_dask(
         precision: what the engine computes in.
         work: the shards; lake and predictions must be reachable by all workers under the same names.
         workers_within_s: how long a cluster that has no worker may take to start one.
+        on_waiting: called when the cluster turns out to have no worker, once each time.
 
     Yields:
         The work, and its predictions; or a ``ShardError`` where the shard is not what its manifest says,
@@ -74,13 +76,18 @@ def score_on_dask(
     with _quiet(), _connected(address) as client:
         try:
             with _loaned(client, model, device, precision) as run:
-                yield from _results(client, run, iter(work), address, workers_within_s)
+                yield from _results(client, run, iter(work), address, workers_within_s, on_waiting)
         except (OSError, CancelledError) as exc:
             raise ScoringError(lost) from exc
 
 
 def _results(
-    client: Client, run: str, waiting: Iterator[ShardWork], address: str, workers_within_s: float
+    client: Client,
+    run: str,
+    waiting: Iterator[ShardWork],
+    address: str,
+    workers_within_s: float,
+    on_waiting: Callable[[], None],
 ) -> Iterator[tuple[ShardWork, ScoredShard | Exception]]:
     """Keep a few tasks in flight until none waits; on the way out, take back those that do."""
     futures: dict[Future[Any], ShardWork] = {}
@@ -96,7 +103,7 @@ def _results(
 
     try:
         fill_up()
-        for future, result in _watched(client, completed, address, workers_within_s):
+        for future, result in _watched(client, completed, address, workers_within_s, on_waiting):
             done = futures.pop(future)
             yield done, _outcome(result, done)
             future.release()
@@ -218,13 +225,18 @@ def _register(client: Client, loan: _ModelLoan) -> None:
 
 
 def _watched(
-    client: Client, completed: as_completed, address: str, workers_within_s: float
+    client: Client,
+    completed: as_completed,
+    address: str,
+    workers_within_s: float,
+    on_waiting: Callable[[], None],
 ) -> Iterator[tuple[Future[Any], object]]:
     """Yield tasks as they complete; give up where there is no worker for a while.
 
     Work has been submitted already: it is what makes an adaptive cluster start workers.
     """
     seen = asked = time.monotonic()
+    is_waiting = False
     while completed.count():
         if completed.has_ready():
             yield next(completed)
@@ -236,8 +248,12 @@ def _watched(
             continue
         asked = now
         if client.nthreads():
-            seen = now
-        elif now - seen > workers_within_s:
+            seen, is_waiting = now, False
+            continue
+        if not is_waiting:
+            is_waiting = True
+            on_waiting()
+        if now - seen > workers_within_s:
             raise ScoringError(
                 f"the Dask cluster at {address} has had no worker for {workers_within_s:g} s; start one with "
                 "`dask worker HOST:PORT`, and run the same command again"

@@ -58,6 +58,7 @@ def score_command(
     else:
         texts = {
             "scoring_run_id": str(report.scoring_run_id),
+            "status": "done",  # a partial run is an error
             "plot": str(report.plot),
             "agreement": vars(report.agreement) if report.agreement else None,
         }

@@ -279,6 +279,16 @@ def test_rejects_lists_each_input(builder: Any, make_rejects: Any) -> None:
     ]
 
 
+def test_a_rejected_shard_tells_whether_it_was_scored_since(builder: Any, make_rejects: Any) -> None:
+    reject = make_rejects(("shard.parquet", "bad_shard", "its content is not what its manifest says"))
+    column = pa.array(["north" * 8])
+    rejects = reject.set_column(reject.schema.get_field_index("source_sha256"), "source_sha256", column)
+    warehouse.load_rejects(builder.database, WAIT_S, rejects)
+    assert pick(builder.audit("rejects"), "is_scored_since") == [(False,)]
+    builder.score(1, {"north": [(1, 1, 0.9)]}, hours=1)
+    assert pick(builder.audit("rejects"), "is_scored_since") == [(True,)]
+
+
 def test_runs_derive_status_and_throughput_from_the_ledger(builder: Any, readings: Any) -> None:
     builder.score(1, readings, hours=0)
     partial = builder.run_record("scans/april", 1, {**readings, "cove": [(1, 1, 0.9)]}, hours=1)

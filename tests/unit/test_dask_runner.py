@@ -206,8 +206,20 @@ def test_what_is_no_address_is_told_in_one_line(model, work, address):
 
 
 def test_a_cluster_without_workers_is_told_after_a_while(model, work):
-    with cluster_of(0) as address, pytest.raises(ScoringError, match=r"has had no worker for 0\.5 s"):
-        list(score_on_dask(address, model, "cpu", "float32", work, workers_within_s=0.5))
+    told: list[bool] = []
+    with cluster_of(0) as address, pytest.raises(ScoringError, match=r"has had no worker for 1\.5 s"):
+        list(
+            score_on_dask(
+                address,
+                model,
+                "cpu",
+                "float32",
+                work,
+                workers_within_s=1.5,
+                on_waiting=lambda: told.append(True),
+            )
+        )
+    assert told == [True]
 
 
 # What is lost
