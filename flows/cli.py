@@ -12,7 +12,8 @@ from flows.commands.demo import demo_command
 from flows.commands.forms import forms_app
 from flows.commands.ingest import ingest_app, list_datasets_command
 from flows.commands.models import list_models, models_app
-from flows.commands.questions import audit_command, check_command, sql_command
+from flows.commands.policy import list_policies, policy_app
+from flows.commands.questions import audit_command, check_command, sql_command, verify_command
 from flows.commands.reproduce import reproduce_command
 from flows.commands.score import score_command, serve_command
 from flows.commands.train import train_command
@@ -71,10 +72,15 @@ app.add_typer(
 app.add_typer(forms_app, name="forms", rich_help_panel=THINGS)
 models_app.callback(invoke_without_command=True)(list_models)
 app.add_typer(models_app, name="models", rich_help_panel=THINGS, epilog="Example: lenet models --format json")
+policy_app.callback(invoke_without_command=True)(list_policies)
+app.add_typer(policy_app, name="policy", rich_help_panel=THINGS, epilog="Example: lenet policy")
 app.command(
     "audit", rich_help_panel=QUESTIONS, epilog="Example: lenet audit low_confidence --param below=0.8"
 )(audit_command)
 app.command("check", rich_help_panel=QUESTIONS, epilog="Example: lenet check")(check_command)
+app.command("verify", rich_help_panel=QUESTIONS, epilog="Example: lenet verify latest --sample 10000")(
+    verify_command
+)
 app.command("sql", rich_help_panel=QUESTIONS, epilog='Example: lenet sql "select count(*) from predictions"')(
     sql_command
 )

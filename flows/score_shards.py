@@ -162,6 +162,7 @@ def _plan_load(
         preprocessing_fingerprint=key.preprocessing_fingerprint,
         precision=key.precision,
         rows=scored.rows,
+        predictions_sha256=scored.predictions_sha256,
         device=scored.device,
         engine=scored.engine,
         seconds=seconds,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lenet_pipeline.calibration import Reliability, measure_reliability, uncalibrated_confidences
 from lenet_pipeline.engine import Engine
 from lenet_pipeline.evaluation import Evaluation, evaluate
-from lenet_pipeline.figures import draw_confusion, draw_worst_mistakes
+from lenet_pipeline.figures import draw_confusion, draw_reliability, draw_worst_mistakes
 from lenet_pipeline.lake import read_manifest
 from lenet_pipeline.registry import TrainingRun
 from lenet_pipeline.settings import Settings
@@ -39,11 +40,15 @@ def evaluate_on_tests(
         scores = engine.score(digits.images)
         outcome = evaluate(scores.probabilities, digits.labels)
         run.log_dataset(dataset, manifest.fingerprint, "test")
-        run.log_metrics(_test_metrics(dataset, outcome))
+        is_right = scores.labels == digits.labels
+        before = measure_reliability(uncalibrated_confidences(engine.raw_scores(digits.images)), is_right)
+        after = measure_reliability(scores.confidences, is_right)
+        run.log_metrics(_test_metrics(dataset, outcome, before, after))
         name = dataset.replace("/", "-")
         run.log_figure(draw_confusion(outcome.confusion, dataset), f"confusion-{name}")
         worst = draw_worst_mistakes(digits.images, digits.labels, scores, dataset)
         run.log_figure(worst, f"worst-mistakes-{name}")
+        run.log_figure(draw_reliability(before, after, dataset), f"reliability-{name}")
         tests.append(TestResult(dataset, outcome.digits, outcome.correct))
     if tests:
         correct, total = sum(test.correct for test in tests), sum(test.digits for test in tests)
@@ -51,10 +56,14 @@ def evaluate_on_tests(
     return tuple(tests)
 
 
-def _test_metrics(dataset: str, outcome: Evaluation) -> dict[str, float]:
+def _test_metrics(
+    dataset: str, outcome: Evaluation, before: Reliability, after: Reliability
+) -> dict[str, float]:
     return {
         f"{dataset}/accuracy": outcome.accuracy,
         f"{dataset}/correct": outcome.correct,
         f"{dataset}/digits": outcome.digits,
         f"{dataset}/log_loss": outcome.log_loss,
+        f"{dataset}/ece_before": before.expected_error,
+        f"{dataset}/ece": after.expected_error,
     }

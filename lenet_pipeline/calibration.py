@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
+
+_BINS = 15  # of equal width, as Guo et al. have it
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often readings are right at each confidence: of equal bins from 0 to 1, each (bins,).
+
+    ``digits`` int64 in each bin; their mean ``confidence`` and the share read rightly, ``accuracy``, both
+    0 to 1, and 0 where a bin is empty.
+    """
+
+    digits: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64]
+
+    @property
+    def expected_error(self) -> float:
+        """The expected calibration error: the mean distance of accuracy and confidence, over the digits.
+
+        Source: Naeini, Cooper, Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian
+        Binning", AAAI 2015; Guo et al. 2017, equation 3.
+        """
+        distances = np.abs(self.accuracy - self.confidence)
+        return float((self.digits * distances).sum() / max(1, self.digits.sum()))
+
+
+def measure_reliability(
+    confidences: npt.NDArray[np.float32], is_right: npt.NDArray[np.bool_], bins: int = _BINS
+) -> Reliability:
+    """Compare confidences float32 (n,), 0 to 1, with whether each reading was right, bool (n,)."""
+    chosen = np.minimum((confidences * bins).astype(np.int64), bins - 1)  # 1 belongs to the last bin
+    digits = np.bincount(chosen, minlength=bins)
+    most = np.maximum(digits, 1)
+    return Reliability(
+        digits,
+        np.bincount(chosen, confidences.astype(np.float64), minlength=bins) / most,
+        np.bincount(chosen, is_right.astype(np.float64), minlength=bins) / most,
+    )
+
+
+def uncalibrated_confidences(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return what the confidences float32 (n,) would be at temperature 1, of log scores float32 (n, 10)."""
+    confidences: npt.NDArray[np.float32] = softmax(scores, axis=1).max(axis=1)
+    return confidences
 
 
 def fit_temperature(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> float:

@@ -10,11 +10,13 @@ PipelineError                 exit code 1, one line at the terminal
 ├── RegistryError             model versions and aliases
 ├── TrainingError             a training job that cannot start or go on
 ├── ScoringError              a scoring run that cannot start or finish
+├── PolicyError               a policy that has nothing to rest on
 ├── WarehouseError            the DuckDB file and its queries
 │   ├── DatabaseBusyError     another process holds the file
 │   └── StagedFileError       one staged file that the tables refuse
 ├── UnknownNameError          a name that nothing has, with the names there are
-└── CheckFailed               exit code 3: a check returned rows
+├── CheckFailed               exit code 3: a check returned rows
+└── VerificationFailed        exit code 3: what is stored is not what is read again
 
 A message says what happened, where, what was expected and found, and what to do next.
 """
@@ -67,6 +69,10 @@ class ScoringError(PipelineError):
     """A scoring run could not start or finish."""
 
 
+class PolicyError(PipelineError):
+    """A policy that no labelled digits or fields speak for."""
+
+
 class WarehouseError(PipelineError):
     """The database or one of its queries failed."""
 
@@ -94,5 +100,11 @@ class UnknownNameError(PipelineError):
 
 class CheckFailed(PipelineError):  # noqa: N818 - a finding, not a fault
     """At least one check returned rows."""
+
+    exit_code = 3
+
+
+class VerificationFailed(PipelineError):  # noqa: N818 - a finding, not a fault
+    """At least one stored prediction is not what its model version reads of its digit."""
 
     exit_code = 3

@@ -10,6 +10,7 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lenet_pipeline.calibration import Reliability
 from lenet_pipeline.engine import Images, Scores
 from lenet_pipeline.training import Epoch
 
@@ -64,6 +65,47 @@ def draw_confidences(histogram: pa.Table, title: str) -> Figure:
         axes.legend(frameon=False)
     axes.set(xlabel="confidence", ylabel="digits", yscale="log", xlim=(0, 1), title=title)
     axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def draw_risk_coverage(
+    coverages: npt.NDArray[np.float64],
+    risks: npt.NDArray[np.float64],
+    max_error: float,
+    accepted: float | None,
+    title: str,
+) -> Figure:
+    """Draw the risk-coverage curve, the error asked for, and how much is accepted, 0 to 1 or None."""
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(100 * coverages, 100 * risks, color=_TRAINING, label="wrong of the surest")
+    axes.axhline(100 * max_error, color=_VALIDATION, linestyle="--", label="most that may be wrong")
+    if accepted is not None:
+        axes.axvspan(0, 100 * accepted, color=_TRAINING, alpha=0.15, label="accepted")
+    axes.set(xlabel="surest readings (%)", ylabel="wrong (%)", xlim=(0, 100), ylim=(0, None), title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def draw_reliability(before: Reliability, after: Reliability, title: str) -> Figure:
+    """Draw accuracy by confidence before and after calibration, with the digits of each bin below."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
+    width = 1 / len(after.digits)
+    for found, color, name in ((before, _VALIDATION, "before"), (after, _TRAINING, "after")):
+        filled = found.digits > 0
+        label = f"{name}: expected calibration error {found.expected_error:.4f}"
+        axes.plot(found.confidence[filled], found.accuracy[filled], "o-", color=color, label=label)
+    middles = (np.arange(len(after.digits)) + 0.5) * width
+    below.bar(middles - width / 5, before.digits, width=width / 3, color=_VALIDATION)
+    below.bar(middles + width / 5, after.digits, width=width / 3, color=_TRAINING)
+    below.set(xlabel="confidence", ylabel="digits", yscale="log", xlim=(0, 1))
+    axes.set(ylabel="share read rightly", ylim=(0, 1), title=title)
+    axes.legend(frameon=False)
+    for each in (axes, below):
+        each.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -35,6 +35,40 @@ def fingerprint_record(record: object) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def digest_predictions(table: pa.Table) -> str:
+    """Return the sha256, in hexadecimal, over predictions of schema ``PREDICTIONS``, by digit.
+
+    Of their bytes as lower-case hexadecimal text, a row after the other: digit_id, label, then confidence,
+    probabilities and not_a_digit as IEEE 754 binary32, truth; numbers have their highest byte first, and
+    what is null is all ones. SQL's macro ``prediction_text`` makes the same text of what is stored.
+    """
+    rows = len(table)
+    ids = np.frombuffer(fixed_size_bytes(one_array(table["digit_id"]).storage), np.uint8).reshape(rows, 16)
+    probabilities = one_array(table["probabilities"]).flatten().to_numpy()
+    not_a_digit = one_array(table["not_a_digit"])
+    refused = _big_endian(not_a_digit.fill_null(0).to_numpy(zero_copy_only=False), 1)
+    refused[not_a_digit.is_null().to_numpy(zero_copy_only=False)] = 0xFF
+    columns = np.concatenate(
+        [
+            ids,
+            one_array(table["label"]).to_numpy()[:, None],
+            _big_endian(one_array(table["confidence"]).to_numpy(), 1),
+            _big_endian(probabilities, 10),
+            refused,
+            one_array(table["truth"]).fill_null(0xFF).to_numpy(zero_copy_only=False)[:, None],
+        ],
+        axis=1,
+    )
+    halves = ids.view(">u8")
+    in_order = columns[np.lexsort((halves[:, 1], halves[:, 0]))]
+    return hashlib.sha256(in_order.tobytes().hex().encode()).hexdigest()
+
+
+def _big_endian(values: np.ndarray, width: int) -> np.ndarray:
+    """Return float32 values as bytes, highest first: uint8 (n, 4 width)."""
+    return values.astype(">f4").view(np.uint8).reshape(-1, 4 * width)
+
+
 def _canonical_buffers(column: pa.Array) -> Iterator[bytes | memoryview]:
     """Yield the null mask and the values of a column, the same bytes however Arrow laid them out."""
     if isinstance(column.type, pa.BaseExtensionType):

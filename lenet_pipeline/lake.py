@@ -77,13 +77,17 @@ def find_manifest(lake: AnyPlace, dataset: str) -> Manifest | None:
     return _parse_manifest(folder / versions[-1], dataset) if versions else None
 
 
-def read_manifest(lake: AnyPlace, dataset: str) -> Manifest:
-    """Return the newest manifest of a dataset.
+def read_manifest(lake: AnyPlace, dataset: str, version: int | None = None) -> Manifest:
+    """Return a manifest of a dataset, the newest where no version is named.
 
     Raises:
         UnknownNameError: the lake has no such dataset.
         LakeError: the manifest cannot be read.
     """
+    if version is not None:
+        return _parse_manifest(
+            open_place(lake) / validate_dataset(dataset) / _manifest_name(version), dataset
+        )
     manifest = find_manifest(lake, dataset)
     if manifest is None:
         raise UnknownNameError("dataset", dataset, list_datasets(lake), "Make one with `lenet ingest`")
@@ -146,7 +150,7 @@ def commit_shards(
         actor=actor,
         shards=shards,
     )
-    path = open_place(lake) / dataset / f"manifest-{manifest.version:06}.json"
+    path = open_place(lake) / dataset / _manifest_name(manifest.version)
     try:
         written = path.write_new(json.dumps(asdict(manifest), indent=1).encode())
     except OSError as exc:
@@ -190,6 +194,10 @@ def read_shard(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:
             f"manifest says {shard.fingerprint[:12]}; {remedy}"
         )
     return table
+
+
+def _manifest_name(version: int) -> str:
+    return f"manifest-{version:06}.json"
 
 
 def _manifest_names(folder: Place) -> list[str]:

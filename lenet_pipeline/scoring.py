@@ -7,7 +7,7 @@ done once, ever.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,13 @@ from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import Engine, Scores
 from lenet_pipeline.errors import ScoringError, ShardError
 from lenet_pipeline.files import describe_os_error
+from lenet_pipeline.fingerprints import digest_predictions
 from lenet_pipeline.lake import Manifest, Shard, read_shard
 from lenet_pipeline.schema import PREDICTIONS, derive_uuid
 from lenet_pipeline.storage import AnyPlace, Place, open_place, written_whole
 
 # Who computed a staged file, in its own metadata: a run that goes on later must know.
-_DEVICE, _ENGINE = "device", "engine"
+_DEVICE, _ENGINE, _DIGEST = "device", "engine", "predictions_sha256"
 
 ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
 
@@ -79,7 +80,7 @@ class ShardWork:
 class ScoredShard:
     """A shard of predictions on disk; ``is_new`` unless it lay there already.
 
-    ``device`` and ``engine`` are what computed it, now or then.
+    ``device`` and ``engine`` are what computed it, now or then, and ``predictions_sha256`` is what they did.
     """
 
     path: Place
@@ -87,6 +88,7 @@ class ScoredShard:
     is_new: bool
     device: str
     engine: str
+    predictions_sha256: str
 
 
 def score_shard(
@@ -113,13 +115,17 @@ def score_shard(
     scores = engine.score(images_array(digits), advance)
     digits = digits.drop_columns("image")  # nine tenths of the memory, not needed to the end
     predictions = predictions_table(digits, scores)
-    origin = {_DEVICE: str(engine.device), _ENGINE: engine.description}
+    origin = {
+        _DEVICE: str(engine.device),
+        _ENGINE: engine.description,
+        _DIGEST: digest_predictions(predictions),
+    }
     try:
         with written_whole(destination) as sink:
             write_predictions(predictions.replace_schema_metadata(origin), sink)
     except OSError as exc:
         raise ScoringError(f"cannot write predictions {destination}: {describe_os_error(exc)}") from exc
-    return ScoredShard(destination, shard.rows, True, origin[_DEVICE], origin[_ENGINE])
+    return _scored(destination, shard.rows, True, origin)
 
 
 def score_shards(
@@ -163,13 +169,18 @@ def _find_staged(predictions: Place, rows: int) -> ScoredShard | None:
     """Return a staged file that is there and readable: a disk may have lost what was written to it."""
     try:
         with pq.ParquetFile(predictions.readable()) as staged:
-            schema, found = staged.schema_arrow, staged.read().num_rows
+            schema, found = staged.schema_arrow, staged.read()
     except (OSError, pa.ArrowException):
         return None
-    if found != rows or not schema.equals(PREDICTIONS):
+    if len(found) != rows or not schema.equals(PREDICTIONS):
         return None
     origin = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
-    return ScoredShard(predictions, rows, False, origin.get(_DEVICE, ""), origin.get(_ENGINE, ""))
+    is_as_computed = origin.get(_DIGEST) == digest_predictions(found)
+    return _scored(predictions, rows, False, origin) if is_as_computed else None
+
+
+def _scored(path: Place, rows: int, is_new: bool, origin: Mapping[str, str]) -> ScoredShard:
+    return ScoredShard(path, rows, is_new, origin[_DEVICE], origin[_ENGINE], origin[_DIGEST])
 
 
 def read_probabilities(predictions: Place) -> npt.NDArray[np.float32]:

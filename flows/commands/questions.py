@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,9 +32,11 @@ def audit_command(
     if name is None:
         _list_audits(list_audits(), output_format)
         return
-    rows = run_audit(settings.database, settings.database_wait_s, name, _parse(parameters or []))
+    given = _parse(parameters or [])
+    rows = run_audit(settings.database, settings.database_wait_s, name, given)
     question = next((query.question for query in list_audits() if query.name == name), "")
     print_rows(rows, output_format, output, title=question)
+    _tell_of_limit(name, len(rows), given)
 
 
 @command
@@ -57,6 +60,38 @@ def check_command(settings: Settings, output_format: FormatOption = Format.TABLE
             output_format,
         )
     raise_if_failed(results)
+
+
+@command
+def verify_command(
+    settings: Settings,
+    run: Annotated[str, typer.Argument(help="latest, an id, or its beginning")] = "latest",
+    sample: Annotated[int | None, typer.Option(min=1, help="How many digits (default: all)")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="What the sample is drawn by")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Score a run's digits again with its recorded version, and compare; exit with 3 when they differ."""
+    from flows.verify import TOLERANCE, raise_if_different, verify_run
+
+    found = verify_run(settings, run, sample, seed, device)
+    if output_format is Format.TABLE:
+        how = "bit for bit" if found.is_exact else f"by label and within {TOLERANCE:g}"
+        console.print(
+            f"{found.digits:,} of {found.of_digits:,} digits of {found.dataset} read again by {found.model}",
+            highlight=False,
+        )
+        console.print(f"  compared {how}: now {found.engine}", highlight=False)
+        if not found.is_exact:
+            console.print(f"  then {'; '.join(found.recorded_engines)}", highlight=False, markup=False)
+        console.print(
+            f"  {found.differing:,} differ; largest difference {found.largest_difference:.3g}",
+            highlight=False,
+        )
+    else:
+        lists = {name: list(getattr(found, name)) for name in ("recorded_engines", "examples")}
+        print_records([{**vars(found), **lists}], output_format)
+    raise_if_different(found)
 
 
 @command
@@ -94,6 +129,21 @@ def _list_audits(queries: list[Query], output_format: Format) -> None:
                 f"    --param {parameter.name}=…  {_explain(parameter)}", style="dim", highlight=False
             )
     console.print("\nRun one with `lenet audit NAME`.", highlight=False)
+
+
+def _tell_of_limit(name: str, rows: int, given: Mapping[str, str]) -> None:
+    """Say on standard error that an audit stopped at a limit that nobody named: a file would look whole."""
+    from lenet_pipeline.warehouse import list_audits
+
+    parameters = {
+        parameter.name: parameter.default
+        for query in list_audits()
+        if query.name == name
+        for parameter in query.parameters
+    }
+    limit = parameters.get("limit")
+    if limit and "limit" not in given and rows == int(limit):
+        typer.echo(f"the first {rows:,} rows; there may be more: --param limit=N", err=True)
 
 
 def _explain(parameter: object) -> str:

@@ -93,6 +93,18 @@ def read_shipped_fonts() -> list[DigitFont]:
     return fonts
 
 
+@functools.cache
+def draw_letters(letters: str) -> list[Glyph]:
+    """Return letters in each font that matplotlib and Pillow ship with digits: uint8 (height, width) each."""
+    usable = {font.source for font in read_shipped_fonts()}
+    return [
+        glyph
+        for source, content in _shipped_files()
+        if source in usable
+        for glyph in _draw_all(_open_font(content, GLYPH_HEIGHT), letters)
+    ]
+
+
 def read_font_folder(folder: Path, *, max_bytes: int) -> tuple[list[DigitFont], list[Reject]]:
     """Read every .ttf and .otf in a folder tree, by path; those without digits to print are rejects.
 
@@ -263,6 +275,13 @@ def _as_vectors(glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
 def _open_font(content: bytes, size: float) -> ImageFont.FreeTypeFont:
     # The basic layout is there on every machine, and draws the same on each.
     return ImageFont.truetype(BytesIO(content), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _draw_all(font: ImageFont.FreeTypeFont, letters: str) -> list[Glyph]:
+    """Draw those letters that the font has."""
+    missing = _draw(font, _UNASSIGNED).tobytes()
+    glyphs = [_draw(font, letter) for letter in letters]
+    return [glyph for glyph in glyphs if glyph.size and glyph.tobytes() != missing]
 
 
 def _draw(font: ImageFont.FreeTypeFont, letter: str) -> Glyph:

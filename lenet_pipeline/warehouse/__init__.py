@@ -5,6 +5,8 @@ close it; reading functions can change nothing and reach no other file. The SQL 
 """
 
 from lenet_pipeline.warehouse.background import BackgroundLoader
+from lenet_pipeline.warehouse.chain import ChainHead, read_chain_head
+from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.forms import (
     DOCUMENTS,
     FIELD_TRUTHS,
@@ -32,22 +34,19 @@ from lenet_pipeline.warehouse.loading import (
     stop_scoring_run,
 )
 from lenet_pipeline.warehouse.migrations import migrate
-from lenet_pipeline.warehouse.queries import (
-    CheckResult,
-    list_promotions,
-    run_audit,
-    run_checks,
-    run_select,
-)
+from lenet_pipeline.warehouse.policies import KnownFields, read_known_fields, record_policy
+from lenet_pipeline.warehouse.queries import list_promotions, run_audit, run_select
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
     ModelVersionRecord,
     PlannedShard,
+    PolicyRecord,
     PromotionRecord,
     RegistryAlias,
     ScoringRunRecord,
     ShardScoreRecord,
 )
+from lenet_pipeline.warehouse.runs import StoredRun, StoredShard, read_run, read_shard_predictions
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
 from lenet_pipeline.warehouse.statements import (
     Parameter,
@@ -62,18 +61,23 @@ __all__ = [
     "FIELD_TRUTHS",
     "RULE_FAILURES",
     "BackgroundLoader",
+    "ChainHead",
     "CheckResult",
     "GateEvidence",
+    "KnownFields",
     "ModelVersionRecord",
     "PageTables",
     "Parameter",
     "PlannedShard",
+    "PolicyRecord",
     "PromotionRecord",
     "Query",
     "RegistryAlias",
     "ScoringRunRecord",
     "ShardLoad",
     "ShardScoreRecord",
+    "StoredRun",
+    "StoredShard",
     "TemplateRecord",
     "find_finished_run",
     "finish_scoring_run",
@@ -88,11 +92,16 @@ __all__ = [
     "load_rejects",
     "load_shard_scores",
     "migrate",
+    "read_chain_head",
+    "read_known_fields",
+    "read_run",
+    "read_shard_predictions",
     "read_template_texts",
     "read_unassembled_cells",
     "record_documents",
     "record_field_truths",
     "record_model_version",
+    "record_policy",
     "record_promotion",
     "record_templates",
     "run_audit",

@@ -12,9 +12,9 @@ from uuid import UUID
 import duckdb
 import pyarrow as pa
 
-from lenet_pipeline.warehouse.loading import run_statement
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import ask_statement
+from lenet_pipeline.warehouse.statements import run_statement
 
 DOCUMENTS = pa.schema(
     [

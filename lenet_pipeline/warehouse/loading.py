@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.errors import WarehouseError
+from lenet_pipeline.warehouse.chain import PROMOTION, RUN, link_event
 from lenet_pipeline.warehouse.migrations import writing
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
@@ -21,7 +19,7 @@ from lenet_pipeline.warehouse.records import (
     PromotionRecord,
     ScoringRunRecord,
 )
-from lenet_pipeline.warehouse.statements import read_statement
+from lenet_pipeline.warehouse.statements import run_statement
 
 _NO_GATE = {field.name: None for field in fields(GateEvidence)}
 _RUN_IDENTITY = (
@@ -63,7 +61,8 @@ def record_promotion(database: Path, wait_s: float, record: PromotionRecord) -> 
     values = asdict(record)
     gate = values.pop("gate") or _NO_GATE
     with writing(database, wait_s) as connection:
-        run_statement(connection, "insert_promotion", values | gate)
+        for (number,) in run_statement(connection, "insert_promotion", values | gate):
+            link_event(connection, PROMOTION, number)
 
 
 def start_scoring_run(database: Path, wait_s: float, run: ScoringRunRecord) -> set[UUID]:
@@ -127,7 +126,10 @@ def finish_scoring_run(database: Path, wait_s: float, scoring_run_id: UUID, fini
                 f"scoring run {scoring_run_id} is not finished: {missing} of its {len(shards)} shards are "
                 "not scored; run the same command again to score them"
             )
-        run_statement(connection, "finish_scoring_run", identity | {"finished_at": finished_at})
+        for (finished,) in run_statement(
+            connection, "finish_scoring_run", identity | {"finished_at": finished_at}
+        ):
+            link_event(connection, RUN, finished)
 
 
 def load_rejects(database: Path, wait_s: float, rejects: pa.Table) -> int:
@@ -156,10 +158,3 @@ def _planned_table(shards: tuple[PlannedShard, ...]) -> pa.Table:
             "rows": pa.array([shard.rows for shard in shards], pa.int64()),
         }
     )
-
-
-def run_statement(
-    connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]
-) -> list[tuple[Any, ...]]:
-    """Run one statement of ``sql/load`` with named values, and return all its rows."""
-    return connection.execute(read_statement(f"load/{statement}.sql"), dict(values) or None).fetchall()

@@ -1,11 +1,11 @@
-"""Questions to the database: audits, checks and a person's own select, none of which can change it."""
+"""Questions to the database: audits and a person's own select, none of which can change it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from datetime import UTC
 from pathlib import Path
 
@@ -15,20 +15,12 @@ import pyarrow as pa
 from lenet_pipeline.errors import UnknownNameError, WarehouseError
 from lenet_pipeline.warehouse.connection import first_line
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord, RegistryAlias
-from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks, read_statement
+from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord
+from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, read_statement
 
 # These parameters name something by its beginning: it is looked up before the query is asked.
 _RUN, _DIGIT = "run", "digit"
 _BEGINNING = re.compile(r"[0-9a-f]{1,31}")
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """A check and the rows that break it: none, when all is well."""
-
-    query: Query
-    violations: pa.Table
 
 
 def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str, str]) -> pa.Table:
@@ -42,15 +34,15 @@ def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str,
         WarehouseError: a parameter is missing or malformed, or the database cannot be read.
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
-    query = _find("audit", name, list_audits())
+    query = find_query("audit", name, list_audits())
     values = _bind(query, parameters)
     with reading(database, wait_s) as connection:
         if _RUN in values:
-            values[_RUN] = _find_run(connection, database, values[_RUN])
+            values[_RUN] = find_run(connection, database, values[_RUN])
         if _DIGIT in values:
             values[_DIGIT] = _find_digit(connection, values[_DIGIT])
         try:
-            answer = _ask(connection, query.path.read_text(encoding="utf-8"), values)
+            answer = ask(connection, query.path.read_text(encoding="utf-8"), values)
         except duckdb.Error as exc:
             raise WarehouseError(_describe_audit_error(query, values, exc)) from exc
     return _spread(answer, *query.pivot) if query.pivot else answer
@@ -79,35 +71,6 @@ def _spread(answer: pa.Table, names: str, values: str) -> pa.Table:
     return table
 
 
-def run_checks(
-    database: Path, wait_s: float, aliases: Sequence[RegistryAlias], names: Sequence[str] | None = None
-) -> list[CheckResult]:
-    """Run the checks, all of them or those named.
-
-    Args:
-        database: the database file.
-        wait_s: how long to wait for it, seconds.
-        aliases: the aliases as the model registry has them now.
-        names: the checks to run.
-
-    Raises:
-        UnknownNameError: there is no check of one of the names.
-        WarehouseError: the database cannot be read.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
-    """
-    checks = list_checks()
-    if names is not None:
-        checks = [_find("check", name, checks) for name in names]
-    with reading(database, wait_s) as connection:
-        connection.execute(read_statement("load/create_registry_aliases.sql")).fetchall()
-        for alias in aliases:
-            connection.execute(read_statement("load/insert_registry_alias.sql"), asdict(alias)).fetchall()
-        return [
-            CheckResult(check, _ask(connection, check.path.read_text(encoding="utf-8"), {}))
-            for check in checks
-        ]
-
-
 def run_select(database: Path, wait_s: float, statement: str) -> pa.Table:
     """Answer a person's own select; it can change nothing and reach no file but the database.
 
@@ -118,7 +81,7 @@ def run_select(database: Path, wait_s: float, statement: str) -> pa.Table:
     with reading(database, wait_s) as connection:
         try:
             _require_one_query(connection, statement)
-            return _ask(connection, statement, {})
+            return ask(connection, statement, {})
         except duckdb.Error as exc:
             raise WarehouseError(f"the statement was refused: {first_line(str(exc))}") from exc
 
@@ -152,7 +115,9 @@ def _require_one_query(connection: duckdb.DuckDBPyConnection, statement: str) ->
         )
 
 
-def _ask(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]) -> pa.Table:
+def ask(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]) -> pa.Table:
+    """Answer a statement's text, with named values."""
+
     def answer() -> pa.Table:
         return connection.sql(statement, params=dict(values) or None).to_arrow_table()
 
@@ -170,10 +135,15 @@ def ask_statement(
     connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]
 ) -> pa.Table:
     """Answer one of the statements under ``sql/``, named by its path there."""
-    return _ask(connection, read_statement(statement), values)
+    return ask(connection, read_statement(statement), values)
 
 
-def _find(kind: str, name: str, queries: Sequence[Query]) -> Query:
+def find_query(kind: str, name: str, queries: Sequence[Query]) -> Query:
+    """Return the query of a name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
     for query in queries:
         if query.name == name:
             return query
@@ -198,7 +168,7 @@ def _bind(query: Query, given: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-def _find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) -> str:
+def find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) -> str:
     """Return the id of the run that is meant by 'latest', by an id or by the beginning of one."""
     found = connection.execute(read_statement("load/find_runs.sql"), {"run": run}).fetchall()
     if run == "latest":

@@ -73,6 +73,39 @@ class PromotionRecord:
 
 
 @dataclass(frozen=True)
+class PolicyRecord:
+    """Which readings of a model version are accepted unseen, and the evidence for it.
+
+    ``subject`` is digit or field. ``threshold`` is the lowest confidence that is accepted, None where nothing
+    is; from ``not_a_digit_from`` on there is no digit. ``evidence`` names the labelled digits or fields, and
+    ``labelled`` counts them: ``accepted`` of them reach the threshold, of which ``errors`` are wrong, in all
+    no larger a share than ``error_bound``, with the certainty asked for. Where nothing qualifies, about
+    ``labelled_needed`` would have done. Of what would be accepted, the share ``review_rate`` is drawn by
+    ``review_seed`` for people to look at.
+    """
+
+    subject: str
+    model_name: str
+    model_version: int
+    max_error: float
+    certainty: float
+    threshold: float | None
+    not_a_digit_from: float
+    review_rate: float
+    review_seed: int
+    evidence: str
+    evidence_fingerprint: str
+    labelled: int
+    accepted: int
+    errors: int
+    error_bound: float
+    labelled_needed: int | None
+    recorded_at: datetime
+    actor: str
+    flow_run_id: str | None
+
+
+@dataclass(frozen=True)
 class PlannedShard:
     """One shard score that a scoring run consists of, scored or not yet."""
 
@@ -103,8 +136,8 @@ class ScoringRunRecord:
 class ShardScoreRecord:
     """One shard that one model version has read: a row of the ledger.
 
-    ``engine`` says what computed it and how. ``seconds`` of a run's shards add up to the time it took; None
-    where the predictions lay there already.
+    ``engine`` says what computed it and how; ``predictions_sha256`` digests what it computed. ``seconds`` of
+    a run's shards add up to the time it took; None where the predictions lay there already.
     """
 
     shard_score_id: UUID
@@ -114,6 +147,7 @@ class ShardScoreRecord:
     preprocessing_fingerprint: str
     precision: str
     rows: int
+    predictions_sha256: str
     device: str
     engine: str
     seconds: float | None

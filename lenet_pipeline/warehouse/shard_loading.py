@@ -18,9 +18,9 @@ from lenet_pipeline.errors import StagedFileError, StorageError, WarehouseError
 from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.storage import AnyPlace, Place, open_place
 from lenet_pipeline.warehouse.connection import transaction
-from lenet_pipeline.warehouse.loading import run_statement
 from lenet_pipeline.warehouse.migrations import migrated
 from lenet_pipeline.warehouse.records import ShardScoreRecord
+from lenet_pipeline.warehouse.statements import run_statement
 
 
 @dataclass(frozen=True)

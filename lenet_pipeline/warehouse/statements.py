@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib.resources
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import duckdb
 
 from lenet_pipeline.errors import WarehouseError
 
@@ -52,6 +56,13 @@ def sql_directory() -> Path:
 def read_statement(path: str) -> str:
     """Return the text of one file under the SQL folder, such as ``load/insert_digits.sql``."""
     return (sql_directory() / path).read_text(encoding="utf-8")
+
+
+def run_statement(
+    connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]
+) -> list[tuple[Any, ...]]:
+    """Run one statement of ``sql/load`` with named values, and return all its rows."""
+    return connection.execute(read_statement(f"load/{statement}.sql"), dict(values) or None).fetchall()
 
 
 def list_audits() -> list[Query]:

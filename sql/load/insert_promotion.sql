@@ -10,3 +10,4 @@ values (
     $challenger_only_right, $p_value, $smallest_difference
 )
 on conflict do nothing
+returning promotion_number

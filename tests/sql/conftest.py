@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lenet_pipeline import warehouse
+from lenet_pipeline.fingerprints import digest_predictions
 from lenet_pipeline.schema import DIGITS, IMAGE_BYTES, PREDICTIONS, REJECTS, derive_digit_id, derive_uuid
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -139,7 +140,7 @@ class Builder:
         return path
 
     def shard_record(
-        self, name: str, version: int, rows: int, hours: float = 0
+        self, name: str, version: int, rows: int, hours: float = 0, predictions_sha256: str = "0" * 64
     ) -> warehouse.ShardScoreRecord:
         return warehouse.ShardScoreRecord(
             shard_score_id=derive_uuid("score", name, version),
@@ -149,6 +150,7 @@ class Builder:
             preprocessing_fingerprint="p" * 64,
             precision="float32",
             rows=rows,
+            predictions_sha256=predictions_sha256,
             device="cpu",
             engine="compiled",
             seconds=0.5,
@@ -187,7 +189,8 @@ class Builder:
 
     def load(self, name: str, version: int, readings: Sequence[Reading], hours: float = 0) -> bool:
         predictions = self.stage(name, version, readings)
-        record = self.shard_record(name, version, len(readings), hours)
+        digest = digest_predictions(pq.read_table(predictions))
+        record = self.shard_record(name, version, len(readings), hours, digest)
         return self.load_files(record, predictions, self.shards[name][0])
 
     def load_files(self, record: warehouse.ShardScoreRecord, predictions: Path, digits: Path) -> bool:

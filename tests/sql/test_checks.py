@@ -165,6 +165,68 @@ VIOLATIONS = [
         "update digits set label = null where label = 0",
         ["the truth is not the label that was ingested"],
     ),
+    (
+        "predictions_are_as_they_were_computed",
+        "update predictions set confidence = confidence - 0.00001 where label = 7",
+        ["a prediction was altered"],
+    ),
+    (
+        "predictions_are_as_they_were_computed",
+        "update predictions set truth = null where label = 0",
+        ["a prediction was altered"],
+    ),
+    (
+        "predictions_are_as_they_were_computed",
+        "delete from predictions where label = 7",
+        ["predictions were taken out"],
+    ),
+    (
+        "predictions_are_as_they_were_computed",
+        "insert into predictions select * replace (uuid() as digit_id) from predictions where label = 7",
+        ["predictions were put in"],
+    ),
+    (
+        "chain_is_unbroken",
+        "update chain set linked_at = linked_at + interval 1 second where link_number = 2",
+        ["the link was altered"],
+    ),
+    (
+        "chain_is_unbroken",
+        "delete from chain where link_number = 4",
+        ["a link before it is gone"],
+    ),
+    (
+        "chain_is_unbroken",
+        "update chain set content_sha256 = sha256(''), link_sha256 = link_sha256_of("
+        "link_number, kind, subject, sha256(''), previous_sha256, linked_at) where link_number = 3",
+        ["the link before it is another one"],
+    ),
+    (
+        "chain_covers_what_happened",
+        "update promotions set recorded_at = recorded_at - interval 1 hour where promotion_number = 1",
+        ["it was altered"],
+    ),
+    (
+        "chain_covers_what_happened",
+        "delete from promotions where promotion_number = 3",
+        ["it was taken out"],
+    ),
+    (
+        "chain_covers_what_happened",
+        "insert into promotions select * replace (99 as promotion_number, now() as recorded_at) "
+        "from promotions where promotion_number = 1",
+        ["it was put in, or altered before the chain began"],
+    ),
+    (
+        "chain_covers_what_happened",
+        "update shard_scores set predictions_sha256 = sha256('')",
+        ["it was altered"],
+    ),
+    (
+        "chain_covers_what_happened",
+        "update scoring_runs set actor = 'somebody else'",
+        ["it was altered"],
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lenet_pipeline.calibration import fit_temperature
+from lenet_pipeline.calibration import fit_temperature, measure_reliability, uncalibrated_confidences
 
 COUNT = 20_000
 
@@ -54,3 +54,27 @@ def test_adding_a_constant_to_an_images_scores_changes_nothing():
     scores, labels = scores_and_labels(2.0)
     shifted = scores + np.random.default_rng(1).normal(0, 50, (COUNT, 1)).astype(np.float32)
     assert fit_temperature(shifted, labels) == pytest.approx(fit_temperature(scores, labels), rel=1e-3)
+
+
+def test_the_expected_calibration_error_is_the_mean_distance_over_the_digits():
+    confidences = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 0.55], np.float32)
+    is_right = np.array([True, True, True, False, True, False])
+    found = measure_reliability(confidences, is_right)
+    assert found.digits.sum() == 6
+    assert found.digits[[8, 14]].tolist() == [2, 4]
+    assert found.accuracy[[8, 14]].tolist() == [0.5, 0.75]
+    assert found.expected_error == pytest.approx((2 * 0.05 + 4 * 0.20) / 6)
+
+
+def test_a_confidence_of_one_is_in_the_last_bin_and_no_digit_is_no_error():
+    assert measure_reliability(np.ones(3, np.float32), np.ones(3, bool)).digits[-1] == 3
+    assert measure_reliability(np.empty(0, np.float32), np.empty(0, bool)).expected_error == 0
+
+
+def test_confidences_that_come_true_have_next_to_no_error_before_and_after():
+    scores, labels = scores_and_labels(3.0)
+    is_right = scores.argmax(axis=1) == labels
+    before = measure_reliability(uncalibrated_confidences(scores), is_right)
+    after = measure_reliability(uncalibrated_confidences(scores / fit_temperature(scores, labels)), is_right)
+    assert before.expected_error > 0.1
+    assert after.expected_error < 0.02

@@ -17,6 +17,7 @@ from digit_builders import digits_table, put, untrained_model
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import Engine, Preprocessing
 from lenet_pipeline.errors import ScoringError, ShardError
+from lenet_pipeline.fingerprints import digest_predictions
 from lenet_pipeline.lake import Manifest, Shard, shard_path
 from lenet_pipeline.schema import PREDICTIONS
 from lenet_pipeline.scoring import ScoredShard, ScoringKey, predictions_table, score_shard, score_shards
@@ -164,7 +165,14 @@ def test_shards_side_by_side_are_all_scored_and_a_bad_one_comes_back_as_what_it_
     outcomes = dict(score_shards(work, manifest.shards, 3))
     assert isinstance(outcomes.pop(bad), ShardError)
     assert outcomes == {
-        shard: ScoredShard(open_place(tmp_path / shard.file), 4, True, "cpu", engine.description)
+        shard: ScoredShard(
+            open_place(tmp_path / shard.file),
+            4,
+            True,
+            "cpu",
+            engine.description,
+            digest_predictions(pq.read_table(tmp_path / shard.file)),
+        )
         for shard in manifest.shards
         if shard is not bad
     }
@@ -184,7 +192,7 @@ def test_no_more_shards_than_threads_are_scored_at_a_time_and_an_error_ends_the_
             now -= 1
         if number == 10:
             raise ScoringError("the disk is full")
-        return ScoredShard(open_place(shard.file), 1, True, "cpu", "none")
+        return ScoredShard(open_place(shard.file), 1, True, "cpu", "none", "0" * 64)
 
     shards = [replace(SHARD, file=str(number)) for number in range(100)]
     with pytest.raises(ScoringError, match="the disk is full"):

@@ -1,0 +1,196 @@
+"""Verification: a run's digits scored again, from the lake and with its recorded version, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flows.models import open_registry
+from flows.progress import progress_bar
+from lenet_pipeline.digits import digit_ids_array, images_array
+from lenet_pipeline.engine import Engine, Floats, Scores
+from lenet_pipeline.errors import LakeError, VerificationFailed
+from lenet_pipeline.fingerprints import fixed_size_bytes, one_array
+from lenet_pipeline.lake import Shard, read_manifest, read_shard
+from lenet_pipeline.registry import read_version, resolve_version
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.warehouse import StoredRun, StoredShard, read_run, read_shard_predictions
+
+TOLERANCE = 1e-5  # of a probability, where another processor or engine computes
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a verification found.
+
+    ``is_exact`` says that every probability was compared bit for bit: all of them were computed by the same
+    engine on the same kind of processor as now; else by label and within 1e-5. ``differing`` digits are not
+    what was stored, ``examples`` some of them; ``largest_difference`` is of any probability.
+    """
+
+    scoring_run_id: str
+    dataset: str
+    model: str
+    digits: int
+    of_digits: int
+    engine: str
+    recorded_engines: tuple[str, ...]
+    is_exact: bool
+    differing: int
+    largest_difference: float
+    examples: tuple[str, ...]
+
+
+def verify_run(settings: Settings, run: str, sample: int | None, seed: int, device: str) -> Verification:
+    """Score a run's digits again, all or a sample of them, and compare them with what is stored.
+
+    Args:
+        settings: of the home.
+        run: ``latest``, an id or its beginning.
+        sample: how many digits, drawn from all shards alike; None for all.
+        seed: what the sample is drawn by.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        WarehouseError: there is no such run.
+        LakeError: the lake has not what the run read.
+        RegistryError: the model version cannot be read.
+    """
+    stored = read_run(settings.database, settings.database_wait_s, run)
+    planned = _planned_shards(settings, stored)
+    registry = open_registry(settings)
+    resolved = read_version(
+        registry, resolve_version(registry, f"{stored.model_name}/{stored.model_version}")
+    )
+    engine = Engine(resolved.model, device, precision=stored.precision)
+    parts = list(_draw(planned, sample, seed))
+    compared = []
+    with progress_bar(f"Verifying {stored.dataset}", sum(len(rows) for _, _, rows in parts)) as advance:
+        for kept, shard, rows in parts:
+            compared.append(_compare(settings, stored, kept, shard, rows, engine))
+            advance(len(rows))
+    recorded = tuple(sorted({shard.engine or "unknown" for shard, _, _ in parts}))
+    return Verification(
+        scoring_run_id=stored.scoring_run_id,
+        dataset=stored.dataset,
+        model=resolved.version.reference,
+        digits=sum(len(rows) for _, _, rows in parts),
+        of_digits=sum(shard.rows for _, shard in planned),
+        engine=engine.description,
+        recorded_engines=recorded,
+        is_exact=set(recorded) <= {engine.description},
+        differing=sum(part.differing for part in compared),
+        largest_difference=max((part.largest for part in compared), default=0.0),
+        examples=tuple(name for part in compared for name in part.examples)[:5],
+    )
+
+
+def raise_if_different(verification: Verification) -> None:
+    """Raise if any digit is not what was stored.
+
+    Raises:
+        VerificationFailed: some are; the first of them are named.
+    """
+    if verification.differing:
+        raise VerificationFailed(
+            f"{verification.differing:,} of {verification.digits:,} digits of run "
+            f"{verification.scoring_run_id} are not what {verification.model} reads of the lake: "
+            f"{', '.join(verification.examples)}; `lenet check` tells whether the database was altered"
+        )
+
+
+def _planned_shards(settings: Settings, stored: StoredRun) -> list[tuple[StoredShard, Shard]]:
+    """Return the run's shard scores, each with its shard in the manifest that the run read."""
+    manifest = read_manifest(settings.lake, stored.dataset, stored.manifest_version)
+    if manifest.fingerprint != stored.manifest_fingerprint:
+        raise LakeError(
+            f"version {stored.manifest_version} of {stored.dataset} in the lake is not the one that run "
+            f"{stored.scoring_run_id} read: its fingerprint is {manifest.fingerprint[:12]}, expected "
+            f"{stored.manifest_fingerprint[:12]}; restore the lake from a backup"
+        )
+    shards = {shard.fingerprint: shard for shard in manifest.shards}
+    return [(kept, shards[kept.shard_fingerprint]) for kept in stored.shards]
+
+
+def _draw(
+    planned: list[tuple[StoredShard, Shard]], sample: int | None, seed: int
+) -> Iterator[tuple[StoredShard, Shard, Rows]]:
+    """Yield which rows of which shards to verify, in order; shards without any are left out."""
+    starts = np.cumsum([0, *(shard.rows for _, shard in planned)])
+    chosen = np.arange(starts[-1])
+    if sample is not None and sample < len(chosen):
+        chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), sample, replace=False))
+    for number, (kept, shard) in enumerate(planned):
+        rows = chosen[(chosen >= starts[number]) & (chosen < starts[number + 1])] - starts[number]
+        if len(rows):
+            yield kept, shard, rows
+
+
+@dataclass(frozen=True)
+class _Compared:
+    differing: int
+    largest: float
+    examples: tuple[str, ...]
+
+
+def _compare(
+    settings: Settings, stored: StoredRun, kept: StoredShard, shard: Shard, rows: Rows, engine: Engine
+) -> _Compared:
+    """Compare digits of one shard; one that is not stored, or stored twice, differs too."""
+    digits = read_shard(settings.lake, stored.dataset, shard)
+    ids, images = digit_ids_array(digits)[rows], images_array(digits)[rows]
+    predictions = read_shard_predictions(settings.database, settings.database_wait_s, kept.shard_score_id)
+    places, is_stored = _match(ids, predictions)
+    scores = engine.score(images)
+    found = _stored_columns(predictions, places)
+    is_same, largest = _is_same(scores, found, is_exact=kept.engine == engine.description)
+    wrong = ~(is_same & is_stored)
+    names = tuple(str(UUID(bytes=each.tobytes())) for each in ids[wrong][:5])
+    return _Compared(int(wrong.sum()), float(largest[is_stored].max(initial=0.0)), names)
+
+
+def _match(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    """Return where each digit's prediction is, and whether there is exactly one."""
+    there = np.frombuffer(fixed_size_bytes(one_array(predictions["digit_id"]).storage), "V16")
+    wanted = np.ascontiguousarray(ids).view("V16").ravel()
+    order = np.argsort(there)
+    first = np.searchsorted(there[order], wanted, side="left")
+    last = np.searchsorted(there[order], wanted, side="right")
+    places = order[np.minimum(first, max(0, len(there) - 1))] if len(there) else np.zeros(len(ids), np.intp)
+    return places, last - first == 1
+
+
+@dataclass(frozen=True)
+class _Columns:
+    labels: npt.NDArray[np.uint8]
+    probabilities: Floats
+    not_a_digit: Floats | None
+
+
+def _stored_columns(predictions: pa.Table, places: Rows) -> _Columns:
+    probabilities = one_array(predictions["probabilities"]).flatten().to_numpy().reshape(-1, 10)
+    refused = predictions["not_a_digit"]
+    return _Columns(
+        predictions["label"].to_numpy()[places],
+        probabilities[places],
+        None if refused.null_count else refused.to_numpy()[places],
+    )
+
+
+def _is_same(
+    scores: Scores, found: _Columns, *, is_exact: bool
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+    """Tell for each digit whether it is what was stored, and the largest difference of a probability."""
+    pairs = [(scores.probabilities, found.probabilities)]
+    if scores.not_a_digit is not None and found.not_a_digit is not None:
+        pairs.append((scores.not_a_digit[:, None], found.not_a_digit[:, None]))
+    differences = np.concatenate([np.abs(now - then) for now, then in pairs], axis=1).max(axis=1)
+    is_same = scores.labels == found.labels
+    is_same &= (scores.not_a_digit is None) == (found.not_a_digit is None)
+    return is_same & (differences == 0 if is_exact else differences <= TOLERANCE), differences

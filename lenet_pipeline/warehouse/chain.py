@@ -1,0 +1,41 @@
+"""The audit trail's chain: each event names the one before by its sha256, and so keeps it as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from lenet_pipeline.warehouse.migrations import reading
+from lenet_pipeline.warehouse.statements import run_statement
+
+PROMOTION, POLICY, RUN = "promotion", "policy", "run"
+
+
+@dataclass(frozen=True)
+class ChainHead:
+    """The last link of the chain: whoever keeps it elsewhere can tell whether a chain is the same."""
+
+    link_number: int
+    link_sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.link_number}:{self.link_sha256}"
+
+
+def link_event(connection: duckdb.DuckDBPyConnection, kind: str, subject: object) -> None:
+    """Link an event, in the transaction that recorded it."""
+    run_statement(connection, "insert_chain_link", {"kind": kind, "subject": str(subject)})
+
+
+def read_chain_head(database: Path, wait_s: float) -> ChainHead:
+    """Return the last link of the chain.
+
+    Raises:
+        WarehouseError: there is no database yet, or it cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        ((number, sha256),) = run_statement(connection, "find_chain_head", {})
+    return ChainHead(number, sha256)

@@ -1,0 +1,65 @@
+"""Checks: queries that return no row where all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from lenet_pipeline.warehouse.migrations import reading
+from lenet_pipeline.warehouse.queries import ask, ask_statement, find_query
+from lenet_pipeline.warehouse.records import RegistryAlias
+from lenet_pipeline.warehouse.statements import Query, list_checks, run_statement
+
+_SHARD = "shard"  # the one parameter that a check may have
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A check and the rows that break it: none, when all is well."""
+
+    query: Query
+    violations: pa.Table
+
+
+def run_checks(
+    database: Path, wait_s: float, aliases: Sequence[RegistryAlias], names: Sequence[str] | None = None
+) -> list[CheckResult]:
+    """Run the checks, all of them or those named.
+
+    Args:
+        database: the database file.
+        wait_s: how long to wait for it, seconds.
+        aliases: the aliases as the model registry has them now.
+        names: the checks to run.
+
+    Raises:
+        UnknownNameError: there is no check of one of the names.
+        WarehouseError: the database cannot be read.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    checks = list_checks()
+    if names is not None:
+        checks = [find_query("check", name, checks) for name in names]
+    with reading(database, wait_s) as connection:
+        run_statement(connection, "create_registry_aliases", {})
+        for alias in aliases:
+            run_statement(connection, "insert_registry_alias", asdict(alias))
+        return [CheckResult(check, _check(connection, check)) for check in checks]
+
+
+def _check(connection: duckdb.DuckDBPyConnection, check: Query) -> pa.Table:
+    """Ask one check; one that takes a shard is asked of every one that was digested when it was loaded.
+
+    A shard at a time: the rows that a digest is made of lie in memory together.
+    """
+    text = check.path.read_text(encoding="utf-8")
+    if not check.parameters:
+        return ask(connection, text, {})
+    shards = ask_statement(connection, "load/list_digested_shards.sql", {})["shard_score_id"].to_pylist()
+    answers = [ask(connection, text, {_SHARD: shard}) for shard in shards]
+    found = [answer for answer in answers if len(answer)] or answers[:1]
+    return pa.concat_tables(found) if found else pa.table({name: pa.nulls(0) for name in check.columns})

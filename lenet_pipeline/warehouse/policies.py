@@ -1,0 +1,56 @@
+"""Policies in the database: what is accepted unseen, and the evidence they rest on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from uuid import UUID
+
+import pyarrow as pa
+
+from lenet_pipeline.warehouse.chain import POLICY, link_event
+from lenet_pipeline.warehouse.migrations import reading, writing
+from lenet_pipeline.warehouse.queries import ask_statement
+from lenet_pipeline.warehouse.records import PolicyRecord
+from lenet_pipeline.warehouse.statements import run_statement
+
+
+def record_policy(database: Path, wait_s: float, record: PolicyRecord) -> int:
+    """Record a policy, which is in force from now on; return its number.
+
+    Raises:
+        WarehouseError: the database refused.
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    with writing(database, wait_s) as connection:
+        ((number,),) = run_statement(connection, "insert_policy", asdict(record))
+        link_event(connection, POLICY, number)
+        return int(number)
+
+
+@dataclass(frozen=True)
+class KnownFields:
+    """Fields of a run whose truth is known: field_id, confidence, needs_look and is_right of each."""
+
+    scoring_run_id: UUID
+    manifest_fingerprint: str
+    fields: pa.Table
+
+
+def read_known_fields(
+    database: Path, wait_s: float, dataset: str, model_name: str, model_version: int
+) -> KnownFields | None:
+    """Return the fields of known truth of a version's newest finished run over a dataset, None without one.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        asked = {"dataset": dataset, "model_name": model_name, "model_version": str(model_version)}
+        runs = ask_statement(connection, "load/find_version_run.sql", asked).to_pylist()
+        if not runs:
+            return None
+        run = {"scoring_run_id": runs[0]["scoring_run_id"]}
+        fields = ask_statement(connection, "load/list_field_truths.sql", run)
+    return KnownFields(UUID(run["scoring_run_id"]), runs[0]["manifest_fingerprint"], fields)

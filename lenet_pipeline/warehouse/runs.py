@@ -1,0 +1,59 @@
+"""Scoring runs as the database has them: to verify them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from lenet_pipeline.warehouse.migrations import reading
+from lenet_pipeline.warehouse.queries import ask_statement, find_run
+
+
+@dataclass(frozen=True)
+class StoredShard:
+    """One shard score of a run, and what computed it."""
+
+    shard_score_id: str
+    shard_fingerprint: str
+    engine: str | None
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One scoring run: what it read, with what, and its shard scores that are in the ledger, in order."""
+
+    scoring_run_id: str
+    dataset: str
+    manifest_version: int
+    manifest_fingerprint: str
+    model_name: str
+    model_version: int
+    precision: str
+    shards: tuple[StoredShard, ...]
+
+
+def read_run(database: Path, wait_s: float, run: str) -> StoredRun:
+    """Return the run that is meant by 'latest', by an id or by the beginning of one.
+
+    Raises:
+        WarehouseError: there is no such run, or the database cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        asked = {"run": find_run(connection, database, run)}
+        (record,) = ask_statement(connection, "load/find_run_to_verify.sql", asked).to_pylist()
+        shards = ask_statement(connection, "load/list_engines.sql", asked).to_pylist()
+    return StoredRun(**record, shards=tuple(StoredShard(**shard) for shard in shards))
+
+
+def read_shard_predictions(database: Path, wait_s: float, shard_score_id: str) -> pa.Table:
+    """Return digit_id, label, probabilities and not_a_digit of a shard score's predictions, by digit.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        return ask_statement(connection, "load/list_shard_predictions.sql", {"shard": shard_score_id})

@@ -1,0 +1,139 @@
+-- question: What becomes of each digit of a run, by which policy?
+-- grain: One row per prediction of the run and blank cell of its forms, least sure first, blank cells last.
+-- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param policy: number of a policy, or 'latest': the one in force for the run's version (default: latest)
+-- param decision: accept, review, not_a_digit, blank or 'all' (default: all)
+-- param limit: most rows to list (default: 100)
+-- column digit_id: the digit, null where a cell is blank
+-- column decision: accept, review, not_a_digit or blank
+-- column is_sampled: whether it is for review only by the draw: it would be accepted
+-- column label: digit that the model read
+-- column confidence: calibrated probability of the label, 0 to 1
+-- column not_a_digit: score of being none of the ten, 0 to 1, where the version gives one
+-- column threshold: confidence from which a digit is accepted, null where none is
+-- column policy_number: policy that decides; null where the version has none, so that all are for review
+-- column truth: digit it is, null when unknown
+-- column source: file or data set the digit came from
+-- column page: page of the source, from 1
+-- column field: field of the form, null outside forms
+-- column position: place on the page or in the field, from 0
+with
+
+run as (
+    select dataset, model_name, model_version
+    from scoring_runs
+    where scoring_run_id = cast($run as uuid)
+),
+
+-- The default is told apart inside: a version without a policy still has decisions, all of them review.
+policy as (
+    select
+        policies.policy_number,
+        policies.threshold,
+        policies.not_a_digit_from,
+        policies.review_rate,
+        policies.review_seed
+    from policies
+    inner join run using (model_name, model_version)
+    where
+        policies.subject = 'digit'
+        and ($policy = 'latest' or cast(policies.policy_number as varchar) = $policy)
+    order by policies.policy_number desc
+    limit 1
+),
+
+run_shards as (
+    select shard_score_id, shard_fingerprint
+    from scoring_run_shards
+    where scoring_run_id = cast($run as uuid)
+),
+
+decided as (
+    select
+        run_shards.shard_fingerprint,
+        predictions.digit_id,
+        predictions.label,
+        predictions.confidence,
+        predictions.not_a_digit,
+        predictions.truth,
+        policy.policy_number,
+        policy.threshold,
+        decide_digit(
+            predictions.digit_id,
+            predictions.confidence,
+            predictions.not_a_digit,
+            policy.threshold,
+            policy.not_a_digit_from,
+            policy.review_rate,
+            policy.review_seed
+        ) as decision
+    from predictions
+    inner join run_shards using (shard_score_id)
+    left join policy on true
+),
+
+least_sure as (
+    select
+        shard_fingerprint, digit_id, label, confidence, not_a_digit, truth, policy_number, threshold, decision
+    from decided
+    where $decision = 'all' or decision = $decision
+    order by confidence, digit_id
+    limit cast($limit as bigint)
+),
+
+blank_cells as (
+    select pages.source, pages.page, fields.field, cells.position
+    from cells
+    inner join fields using (field_id)
+    inner join pages on cells.page_id = pages.page_id
+    inner join run using (dataset)
+    where cells.state = 'blank' and $decision in ('all', 'blank')
+    order by pages.source, pages.page, fields.field, cells.position
+    limit cast($limit as bigint)
+),
+
+final as (
+    select
+        least_sure.digit_id,
+        least_sure.decision,
+        least_sure.decision = 'review'
+        and coalesce(least_sure.confidence >= least_sure.threshold, false) as is_sampled,
+        least_sure.label,
+        least_sure.confidence,
+        least_sure.not_a_digit,
+        least_sure.threshold,
+        least_sure.policy_number,
+        least_sure.truth,
+        digits.source,
+        digits.page,
+        digits.field,
+        digits.position
+    from least_sure
+    left join digits
+        on least_sure.shard_fingerprint = digits.shard_fingerprint
+        and least_sure.digit_id = digits.digit_id
+    union all
+    select
+        null as digit_id,
+        'blank' as decision,
+        false as is_sampled,
+        null as label,
+        null as confidence,
+        null as not_a_digit,
+        policy.threshold,
+        policy.policy_number,
+        null as truth,
+        blank_cells.source,
+        blank_cells.page,
+        blank_cells.field,
+        blank_cells.position
+    from blank_cells
+    left join policy on true
+)
+
+select
+    digit_id, decision, is_sampled, label, confidence, not_a_digit, threshold, policy_number, truth, source,
+    page, field, position
+from final
+order by confidence nulls last, digit_id, source, page, field, position
+limit cast($limit as bigint)

@@ -1,0 +1,46 @@
+-- question: Does every link of the audit trail's chain follow from the one before?
+-- grain: One row per link that does not.
+-- column link_number: the link
+-- column kind: beginning, promotion, policy or run
+-- column subject: number or id of what it covers
+-- column linked_at: when it says that it was made (UTC)
+-- column problem: what is wrong
+with
+
+links as (
+    select
+        link_number,
+        kind,
+        subject,
+        linked_at,
+        link_sha256,
+        previous_sha256,
+        link_sha256_of(
+            link_number, kind, subject, content_sha256, previous_sha256, linked_at
+        ) as recomputed_sha256,
+        row_number() over (order by link_number) as expected_number,
+        lag(link_sha256, 1, '') over (order by link_number) as expected_previous_sha256
+    from chain
+),
+
+final as (
+    select
+        link_number,
+        kind,
+        subject,
+        linked_at,
+        case
+            when link_number <> expected_number then 'a link before it is gone'
+            when previous_sha256 <> expected_previous_sha256 then 'the link before it is another one'
+            else 'the link was altered'
+        end as problem
+    from links
+    where
+        link_number <> expected_number
+        or previous_sha256 <> expected_previous_sha256
+        or link_sha256 <> recomputed_sha256
+)
+
+select link_number, kind, subject, linked_at, problem
+from final
+order by link_number

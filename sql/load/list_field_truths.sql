@@ -1,0 +1,12 @@
+-- Lists the fields of a run that a value was read of and whose truth is known, with what a policy asks;
+-- of a page that was read again, those of the last time.
+select
+    field_readings.field_id,
+    field_readings.confidence,
+    field_readings.is_doubtful or field_readings.status <> 'read' as needs_look,
+    coalesce(field_readings.value, '') = field_truths.truth as is_right
+from field_readings
+inner join field_truths using (field_id)
+where field_readings.scoring_run_id = $scoring_run_id and field_readings.status <> 'blank'
+qualify read_at = max(read_at) over (partition by source_sha256, page)
+order by field_readings.field_id

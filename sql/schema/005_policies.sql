@@ -1,0 +1,43 @@
+create sequence policy_numbers;
+
+-- One row per policy: which readings of one model version are accepted unseen, and the evidence for it.
+-- The newest one of a version and subject is in force. Where threshold is null nothing is accepted.
+create table policies (
+    policy_number bigint primary key default nextval('policy_numbers'),
+    subject varchar not null check (subject in ('digit', 'field')),
+    model_name varchar not null,
+    model_version integer not null,
+    max_error double not null check (max_error > 0 and max_error < 1),
+    certainty double not null check (certainty > 0 and certainty < 1),
+    threshold float check (threshold between 0 and 1),
+    not_a_digit_from float not null check (not_a_digit_from between 0 and 1),
+    review_rate double not null check (review_rate between 0 and 1),
+    review_seed bigint not null,
+    evidence varchar not null,
+    evidence_fingerprint varchar not null,
+    labelled bigint not null,
+    accepted bigint not null,
+    errors bigint not null,
+    error_bound double not null check (error_bound between 0 and 1),
+    labelled_needed bigint,
+    recorded_at timestamptz not null,
+    actor varchar not null,
+    flow_run_id varchar,
+    check (errors <= accepted and accepted <= labelled)
+);
+
+-- Whether a random sample that anybody can draw again has an item: by the sha256 of seed and identifier.
+create macro is_sampled(item, rate, seed) as
+    cast('0x' || left(sha256(concat_ws(':', seed, item)), 8) as ubigint) < rate * 4294967296;
+
+-- What becomes of a digit that was read: not_a_digit, review or accept. A sample of those that would be
+-- accepted goes to review all the same, so that the share of errors is measured and not only promised.
+create macro decide_digit(
+    digit_id, confidence, not_a_digit, threshold, not_a_digit_from, review_rate, review_seed
+) as
+    case
+        when coalesce(not_a_digit >= not_a_digit_from, false) then 'not_a_digit'
+        when coalesce(confidence >= threshold, false) then
+            case when is_sampled(digit_id, review_rate, review_seed) then 'review' else 'accept' end
+        else 'review'
+    end;
