@@ -36,6 +36,7 @@ from lenet_pipeline.registry import (
 )
 from lenet_pipeline.revision import code_revision
 from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.sources.intruders import draw_rubbish
 from lenet_pipeline.training import Epoch, TrainingResult, train_network
 from lenet_pipeline.training_sets import (
     SPLITS,
@@ -45,6 +46,8 @@ from lenet_pipeline.training_sets import (
     read_splits,
 )
 from lenet_pipeline.warehouse import PromotionRecord
+
+_RUBBISH = 8_000  # images of no digit: drawn in a second, and distorted anew each time
 
 
 @dataclass(frozen=True)
@@ -267,6 +270,7 @@ def _train(
         run.log_metrics(figures, step=epoch.number)
 
     per_epoch = len(training) // job.recipe.batch_size * job.recipe.batch_size
+    rubbish = draw_rubbish(_RUBBISH, job.seed) if job.recipe.rubbish else None
     with progress_bar(f"Training {job.architecture}", passes * per_epoch) as advance:
         return train_network(
             job.architecture,
@@ -276,6 +280,7 @@ def _train(
             seed=job.seed,
             epochs=passes,
             device=job.device,
+            rubbish=rubbish,
             advance=advance,
             report=report,
         )

@@ -15,7 +15,7 @@ from flows.progress import progress_bar
 from lenet_pipeline.digits import digit_ids_array, images_array
 from lenet_pipeline.engine import Engine, Floats, Scores
 from lenet_pipeline.errors import LakeError, VerificationFailed
-from lenet_pipeline.fingerprints import fixed_size_bytes, one_array
+from lenet_pipeline.fingerprints import one_array
 from lenet_pipeline.lake import Shard, read_manifest, read_shard
 from lenet_pipeline.registry import read_version, resolve_version
 from lenet_pipeline.settings import Settings
@@ -157,8 +157,8 @@ def _compare(
 
 def _match(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """Return where each digit's prediction is, and whether there is exactly one."""
-    there = np.frombuffer(fixed_size_bytes(one_array(predictions["digit_id"]).storage), "V16")
-    wanted = np.ascontiguousarray(ids).view("V16").ravel()
+    there = np.array(predictions["digit_id"].to_pylist(), "S16")
+    wanted = np.array([each.tobytes() for each in ids], "S16")
     order = np.argsort(there)
     first = np.searchsorted(there[order], wanted, side="left")
     last = np.searchsorted(there[order], wanted, side="right")
@@ -169,6 +169,7 @@ def _match(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> tuple[Rows, npt
 @dataclass(frozen=True)
 class _Columns:
     labels: npt.NDArray[np.uint8]
+    confidences: Floats
     probabilities: Floats
     not_a_digit: Floats | None
 
@@ -178,6 +179,7 @@ def _stored_columns(predictions: pa.Table, places: Rows) -> _Columns:
     refused = predictions["not_a_digit"]
     return _Columns(
         predictions["label"].to_numpy()[places],
+        predictions["confidence"].to_numpy()[places],
         probabilities[places],
         None if refused.null_count else refused.to_numpy()[places],
     )
@@ -187,7 +189,10 @@ def _is_same(
     scores: Scores, found: _Columns, *, is_exact: bool
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
     """Tell for each digit whether it is what was stored, and the largest difference of a probability."""
-    pairs = [(scores.probabilities, found.probabilities)]
+    pairs = [
+        (scores.probabilities, found.probabilities),
+        (scores.confidences[:, None], found.confidences[:, None]),
+    ]
     if scores.not_a_digit is not None and found.not_a_digit is not None:
         pairs.append((scores.not_a_digit[:, None], found.not_a_digit[:, None]))
     differences = np.concatenate([np.abs(now - then) for now, then in pairs], axis=1).max(axis=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, logsumexp, softmax
 
 _BINS = 15  # of equal width, as Guo et al. have it
 
@@ -77,3 +77,16 @@ def fit_temperature(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.uint
 
     found = minimize_scalar(loss, bounds=(np.log(0.1), np.log(10)), method="bounded")
     return float(np.exp(found.x))
+
+
+def fit_none_score(scores: npt.NDArray[np.float32], refused: float) -> float:
+    """Choose the log score of 'none of the ten' at which such a share of digits is rather no digit.
+
+    Its share of all eleven is then over one half where the logarithm of the ten classes' sum is below it:
+    the energy score of Liu, Wang, Owens, Li, "Energy-based Out-of-distribution Detection", NeurIPS 2020.
+
+    Args:
+        scores: log scores of digits, float32 (n, 10), at temperature 1.
+        refused: the share of these digits that may be refused, 0 to 1.
+    """
+    return float(np.quantile(logsumexp(scores.astype(np.float64), axis=1), refused))

@@ -55,12 +55,17 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """All that scoring needs of a model version; ``weights`` are float32 arrays by parameter name."""
+    """All that scoring needs of a model version; ``weights`` are float32 arrays by parameter name.
+
+    ``none_score`` is the log score of being none of the ten, where it was learned or fitted; without one it
+    is the architecture's own, which only ``lenet5`` has.
+    """
 
     architecture: str
     weights: Mapping[str, Floats]
     preprocessing: Preprocessing
     temperature: float = 1.0
+    none_score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -245,6 +250,8 @@ def load_network(model: TrainedModel) -> DigitNetwork:
     except RuntimeError as exc:
         problem = " ".join(str(exc).split())
         raise ScoringError(f"these weights do not fit {model.architecture}: {problem}") from exc
+    if model.none_score is not None:
+        network.rubbish_score = model.none_score
     return network
 
 

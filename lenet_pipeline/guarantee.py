@@ -11,6 +11,7 @@ were.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +23,11 @@ Truths = npt.NDArray[np.bool_]
 
 # From 0 to 0.9999, closer together where confidences are: a tenth of a power of ten of the doubt each.
 THRESHOLDS = tuple(float(np.float32(1 - 10 ** (-step / 10))) for step in range(41))
-# A start must be so strict that next to nothing is wrong, yet accept enough to show it: nobody knows where
-# that is, so there are five of them, and each may err with a fifth of the probability.
-_STARTS = (40, 30, 20, 10, 0)
+# A start must be so strict that next to nothing is wrong, yet accept enough to show it. Nobody knows where
+# that is, so there are four, by how likely they are; of the probability to err each has that share.
+# (Of policies on 3,000 digits of the MNIST test set for 0.2 %, a third comes about with five equal shares,
+# and with these three in five.)
+_STARTS = {20: 0.55, 30: 0.25, 40: 0.1, 10: 0.1}
 _MOST_DIGITS = 10**9
 
 
@@ -64,17 +67,23 @@ def find_threshold(
         certainty: the probability, over the draw of the labelled digits, that the target is kept.
     """
     accepted, errors = _count(confidences, is_right)
-    level = (1 - certainty) / len(_STARTS)
-    passes = _p_values(errors, accepted, max_error) <= level
-    reached = [_walk(passes, start) for start in _STARTS]
-    lowest = min((step for step in reached if step is not None), default=None)
-    if lowest is None:
-        start, needed = _most_promising(accepted, errors, len(confidences), max_error, level)
-        bound = _upper_limit(errors[start], accepted[start], level)
-        return Guarantee(None, len(confidences), int(accepted[start]), int(errors[start]), bound, needed)
-    bound = _upper_limit(errors[lowest], accepted[lowest], level)
+    p_values = _p_values(errors, accepted, max_error)
+    levels = {start: share * (1 - certainty) for start, share in _STARTS.items()}
+    reached = {start: _walk(p_values <= level, start) for start, level in levels.items()}
+    lowest = {step: start for start, step in reversed(reached.items()) if step is not None}
+    if lowest:
+        step, needed = min(lowest), None
+        level = levels[lowest[step]]
+    else:
+        step, needed = _most_promising(accepted, errors, len(confidences), max_error, levels)
+        level = levels[step]
     return Guarantee(
-        THRESHOLDS[lowest], len(confidences), int(accepted[lowest]), int(errors[lowest]), bound, None
+        threshold=THRESHOLDS[step] if lowest else None,
+        digits=len(confidences),
+        accepted=int(accepted[step]),
+        errors=int(errors[step]),
+        bound=_upper_limit(errors[step], accepted[step], level),
+        digits_needed=needed,
     )
 
 
@@ -122,17 +131,17 @@ def _most_promising(
     errors: npt.NDArray[np.int64],
     digits: int,
     max_error: float,
-    level: float,
+    levels: Mapping[int, float],
 ) -> tuple[int, int | None]:
     """Return the start that would need fewest labelled digits to pass, and how many in all."""
     needed = {}
-    for start in _STARTS:
+    for start, level in levels.items():
         if accepted[start]:
             enough = _enough(errors[start] / accepted[start], max_error, level)
             if enough:
                 needed[start] = -(-enough * digits // int(accepted[start]))
     if not needed:
-        return _STARTS[0] if accepted[_STARTS[0]] else _STARTS[-1], None
+        return max(levels, key=lambda start: accepted[start]), None
     best = min(needed, key=lambda start: needed[start])
     return best, needed[best]
 

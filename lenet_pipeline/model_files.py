@@ -24,6 +24,7 @@ def write_model(folder: Path, model: TrainedModel) -> None:
         "architecture": model.architecture,
         "preprocessing": asdict(model.preprocessing),
         "temperature": model.temperature,
+        "none_score": model.none_score,
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1))
 
@@ -41,6 +42,7 @@ def read_model(folder: Path) -> TrainedModel:
             weights=load_file(folder / WEIGHTS),
             preprocessing=Preprocessing(**record["preprocessing"]),
             temperature=float(record["temperature"]),
+            none_score=record.get("none_score"),
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
         raise RegistryError(

@@ -28,7 +28,8 @@ class Recipe:
     ``glorot`` (uniform, as Keras draws them). ``paper`` and ``ink`` are the network's input for the two.
     Where few digits make an epoch short, there are as many epochs as ``fewest_steps`` batches take.
     ``averaging`` is the share of the averaged weights kept at each step, 0 for none. Without
-    ``validates``, no digit chooses the epoch or the temperature: the last weights are kept.
+    ``validates``, no digit chooses the epoch or the temperature: the last weights are kept. ``rubbish`` is
+    how many images of no digit are learned for each digit: the class of equation 9 that is none of the ten.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Recipe:
     averaging: float = 0.0
     validates: bool = True
     distortion: Distortion | None = None
+    rubbish: float = 0.0
     effort: str = "quick"
 
     def passes(self, digits: int) -> int:
@@ -95,6 +97,7 @@ _MODERN = Recipe(
     initial_weights="unit-variance",
     fewest_steps=1_500,
     averaging=0.998,
+    rubbish=1 / 16,
     distortion=replace(_WORN, rotation_degrees=7, shear=0.08, scale=0.08, shift_px=1.0, elastic_px=0.3),
 )
 

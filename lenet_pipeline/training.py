@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lenet_pipeline.calibration import fit_temperature
+from lenet_pipeline.calibration import fit_none_score, fit_temperature
 from lenet_pipeline.distortions import distort
 from lenet_pipeline.engine import Engine, Floats, Preprocessing, TrainedModel, choose_device, network_weights
 from lenet_pipeline.errors import ScoringError, TrainingError
@@ -22,11 +22,12 @@ from lenet_pipeline.levenberg_marquardt import DiagonalLevenbergMarquardt
 from lenet_pipeline.one_pattern import OnePattern
 from lenet_pipeline.optimizers import build_optimizer, learning_rate, set_learning_rate
 from lenet_pipeline.recipes import Recipe, initialise
-from lenet_pipeline.training_sets import LabelledDigits
+from lenet_pipeline.training_sets import Images, LabelledDigits
 
 # Images are preprocessed and distorted this many at a time, whatever the batch: small tensors cost as
 # much in calls as in arithmetic.
 _CHUNK = 512
+_REFUSED_DIGITS = 0.001  # of the validation digits, that the fitted score refuses: one in a thousand
 _ESTIMATE_PATTERNS = 500  # appendix C: what the second derivatives are estimated on, before each pass
 
 
@@ -62,6 +63,7 @@ def train_network(
     epochs: int | None = None,
     device: str = "auto",
     keep: Literal["best", "last"] = "best",
+    rubbish: Images | None = None,
     advance: Callable[[int], None] = lambda _: None,
     report: Callable[[Epoch], None] = lambda _: None,
 ) -> TrainingResult:
@@ -80,6 +82,8 @@ def train_network(
         epochs: passes over the training digits, where not the recipe's own.
         device: ``auto``, ``cpu`` or ``cuda``; a recipe of one pattern at a time runs on the CPU all the same.
         keep: which epoch.
+        rubbish: images of no digit, uint8 (m, 28, 28), that the recipe's share is drawn from; without any,
+            none is learned.
         advance: called with the number of images learned, now and then.
         report: called after each epoch.
 
@@ -92,7 +96,7 @@ def train_network(
     passes = recipe.passes(len(training)) if epochs is None else epochs
     if passes < 1:
         raise TrainingError("a training job needs at least one epoch")
-    learner = _Learner(architecture, recipe, training, passes, seed, device)
+    learner = _Learner(architecture, recipe, training, passes, seed, device, rubbish)
     chooses = validation is not None and keep == "best"
     history: list[Epoch] = []
     kept, best_epoch, best_merit = learner.model(), 0, (-1.0, 0.0)
@@ -114,6 +118,8 @@ def train_network(
     if validation and chooses:
         scores = Engine(kept, device).raw_scores(validation.images)
         kept = replace(kept, temperature=fit_temperature(scores, validation.labels))
+        if kept.none_score is not None:
+            kept = replace(kept, none_score=fit_none_score(scores, _REFUSED_DIGITS))
     return TrainingResult(kept, tuple(history), best_epoch, learner.device)
 
 
@@ -121,7 +127,14 @@ class _Learner:
     """A network that is being trained: its weights, its optimizer and its random draws."""
 
     def __init__(
-        self, architecture: str, recipe: Recipe, training: LabelledDigits, passes: int, seed: int, device: str
+        self,
+        architecture: str,
+        recipe: Recipe,
+        training: LabelledDigits,
+        passes: int,
+        seed: int,
+        device: str,
+        rubbish: Images | None,
     ) -> None:
         self._architecture, self._recipe = architecture, recipe
         # One pattern at a time is bookkeeping more than arithmetic: a GPU would only be slower.
@@ -135,6 +148,11 @@ class _Learner:
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed CUDA as well
             network = build_network(architecture)
             initialise(network, recipe.initial_weights)
+        self._rubbish = None
+        if rubbish is not None and recipe.rubbish:
+            self._rubbish = torch.from_numpy(rubbish).to(self._device)
+            if network.rubbish_score is None:  # any would do: the ten learn where they stand to it
+                network.rubbish_score = 0.0
         self._network = network.to(self._device).train()
         self._forward = fused(network)
         self._one_pattern = OnePattern(network) if recipe.batch_size == 1 else None
@@ -161,11 +179,11 @@ class _Learner:
         loss = torch.zeros((), dtype=torch.float64, device=self._device)
         for chosen in torch.split(order, max(size, _CHUNK // size * size)):
             set_learning_rate(self._optimizer, self.learning_rate)
-            images, labels = self._prepare(chosen), self._labels[chosen]
+            images, labels = self._prepare(self._images[chosen]), self._labels[chosen]
             if self._one_pattern:
                 loss += self._learn_patterns(images, labels, self._one_pattern)
             else:
-                loss += self._learn_batches(images, labels)
+                loss += self._learn_batches(images, labels, self._draw_rubbish(len(chosen)))
             self._seen += len(chosen)
             advance(len(chosen))
         return loss.item() / len(order), len(order)
@@ -173,20 +191,33 @@ class _Learner:
     def model(self) -> TrainedModel:
         """Copy what was learned so far: the averaged weights where the recipe averages."""
         weights = self._average.weights() if self._average else network_weights(self._network)
-        return TrainedModel(self._architecture, weights, self._preprocessing)
+        none_score = self._network.rubbish_score if self._rubbish is not None else None
+        return TrainedModel(self._architecture, weights, self._preprocessing, none_score=none_score)
+
+    def _draw_rubbish(self, digits: int) -> Tensor:
+        """Draw and prepare the images of no digit that so many digits are learned with."""
+        if self._rubbish is None:
+            return self._images.new_empty((0, 1, 1, 1), dtype=torch.float32)
+        count = round(digits * self._recipe.rubbish)
+        drawn = torch.randint(len(self._rubbish), (count,), generator=self._generator, device=self._device)
+        return self._prepare(self._rubbish[drawn])
 
     def _prepare(self, chosen: Tensor) -> Tensor:
-        images = self._preprocessing.apply(self._images[chosen])
+        images = self._preprocessing.apply(chosen)
         if self._recipe.distortion is None:
             return images
         return distort(images, self._recipe.distortion, self._recipe.paper, self._recipe.ink, self._generator)
 
-    def _learn_batches(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Take one step for each batch of a chunk; return the sum of the losses of its images."""
+    def _learn_batches(self, images: Tensor, labels: Tensor, rubbish: Tensor) -> Tensor:
+        """Take one step for each batch of a chunk, its share of rubbish with it; return the sum of losses."""
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         size = self._recipe.batch_size
-        for batch, truth in zip(torch.split(images, size), torch.split(labels, size), strict=True):
-            loss = self._network.loss(self._forward(batch), truth)
+        batches = len(labels) // size
+        shares = torch.tensor_split(rubbish, batches)
+        for batch, truth, share in zip(
+            torch.split(images, size), torch.split(labels, size), shares, strict=True
+        ):
+            loss = self._loss(batch, truth, share)
             self._optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             self._optimizer.step()
@@ -194,6 +225,15 @@ class _Learner:
                 self._average.update()
             total += loss.detach() * size
         return total
+
+    def _loss(self, digits: Tensor, labels: Tensor, rubbish: Tensor) -> Tensor:
+        """Return the mean loss of digits, and with it that of the rubbish, each image of equal weight."""
+        if not len(rubbish):
+            return self._network.loss(self._forward(digits), labels)
+        scores = self._forward(torch.cat([digits, rubbish]))
+        return self._network.loss(scores[: len(digits)], labels) + (
+            self._network.rubbish_loss(scores[len(digits) :]) * (len(rubbish) / len(digits))
+        )
 
     def _learn_patterns(self, images: Tensor, labels: Tensor, one_pattern: OnePattern) -> Tensor:
         """Do the same where a batch is one pattern."""

@@ -1,6 +1,7 @@
 """Intruders: what stands in cells and is none of the ten digits, drawn as a scanner would see it.
 
-They are what the score for 'not a digit' is chosen and measured with; no network learns from them.
+Two hands draw: ``draw_rubbish`` what a network learns to refuse, and ``draw_intruders`` what is measured
+then, by rules of their own. Letters and halves of digits are in the second alone.
 """
 
 from __future__ import annotations
@@ -45,6 +46,67 @@ def draw_intruders(kind: str, count: int, digits: Images, seed: int = 0) -> Imag
         raise UnknownNameError("kind of intruder", kind, INTRUDERS)
     rng = np.random.default_rng([seed, sorted(INTRUDERS).index(kind)])
     return np.stack([INTRUDERS[kind](rng, digits) for _ in range(count)])
+
+
+def draw_rubbish(count: int, seed: int = 0) -> Images:
+    """Draw so many images of no digit to learn from: uint8 (count, 28, 28), ink bright on dark."""
+    rng = np.random.default_rng([seed, len(INTRUDERS)])
+    drawers, shares = zip(*_RUBBISH, strict=True)
+    return np.stack([drawers[kind](rng) for kind in rng.choice(len(drawers), count, p=shares)])
+
+
+def _paper(rng: np.random.Generator) -> Images:
+    """Paper of some greyness, shade and grain."""
+    across = np.linspace(-1, 1, IMAGE_SIDE)
+    shade = rng.uniform(0, 40) + rng.normal(0, 8) * across[:, None] + rng.normal(0, 8) * across
+    return _grey(shade * rng.integers(2) + rng.normal(0, rng.uniform(0, 25), (IMAGE_SIDE, IMAGE_SIDE)))
+
+
+def _scribble(rng: np.random.Generator) -> Images:
+    """One to four strokes, straight or bent; one alone lies rather level: upright it would be a 1."""
+    canvas = Image.new("L", (_SIDE, _SIDE))
+    pen, width = ImageDraw.Draw(canvas), round(rng.uniform(6, 20))
+    count = rng.choice([1, 2, 2, 3, 4])
+    first = rng.uniform(-40, 40) if count == 1 else rng.uniform(0, 180)
+    for number in range(count):
+        angle = np.radians(first + number * rng.uniform(50, 130))
+        middle = _SIDE / 2 + rng.normal(0, 3 + 5 * (count - 1) * rng.integers(2), 2)
+        way = rng.uniform(20, 50) * np.array([np.cos(angle), np.sin(angle)])
+        bend = middle + rng.normal(0, 4, 2)
+        pen.line([tuple(middle - way), tuple(bend), tuple(middle + way)], fill=255, width=width)
+    return _placed(ndimage.gaussian_filter(np.asarray(canvas, np.float32) / 255, rng.uniform(0.5, 4)))
+
+
+def _print(rng: np.random.Generator) -> Images:
+    """One to four level and upright lines across the whole image; one alone is level."""
+    image = np.zeros((IMAGE_SIDE, IMAGE_SIDE))
+    count = rng.integers(1, 5)
+    for number in range(count):
+        at, width = rng.integers(0, IMAGE_SIDE - 1), rng.integers(1, 4)
+        line = np.s_[at : at + width] if number == 0 and count < 3 else np.s_[:, at : at + width]
+        image[line if rng.random() < 0.7 else np.s_[at : at + width]] = rng.uniform(100, 255)
+    return _grey(ndimage.gaussian_filter(image, rng.uniform(0, 0.8)))
+
+
+def _dust(rng: np.random.Generator) -> Images:
+    """Any number of small dots."""
+    dots = (rng.random((IMAGE_SIDE, IMAGE_SIDE)) < 10 ** rng.uniform(-2.8, -0.8)) * rng.uniform(100, 400)
+    return _grey(ndimage.gaussian_filter(dots, rng.uniform(0, 1)))
+
+
+def _blot(rng: np.random.Generator) -> Images:
+    """Patches of ink without a shape."""
+    noise = ndimage.gaussian_filter(rng.normal(0, 1, (IMAGE_SIDE, IMAGE_SIDE)), rng.uniform(0.8, 2.5))
+    return _grey((noise / noise.std() - rng.uniform(-0.5, 1.5)) * rng.uniform(60, 250))
+
+
+_RUBBISH: tuple[tuple[Callable[[np.random.Generator], Images], float], ...] = (
+    (_paper, 0.15),
+    (_scribble, 0.45),
+    (_print, 0.15),
+    (_dust, 0.15),
+    (_blot, 0.1),
+)
 
 
 def _blank(rng: np.random.Generator, _: Images) -> Images:
@@ -137,7 +199,11 @@ def _strokes(rng: np.random.Generator, angles: list[float]) -> Images:
         bend = middle + rng.normal(0, 2.5, 2)
         points = [tuple(middle - way), tuple(bend), tuple(middle + way)]
         pen.line(points, fill=255, width=round(width), joint="curve")
-    ink = ndimage.gaussian_filter(np.asarray(canvas, np.float32) / 255, 1.5)
+    return _placed(ndimage.gaussian_filter(np.asarray(canvas, np.float32) / 255, 1.5))
+
+
+def _placed(ink: NDArray[np.float32]) -> Images:
+    """Normalise what was drawn as a digit would be."""
     rows, columns = np.flatnonzero((ink > 0.05).any(axis=1)), np.flatnonzero((ink > 0.05).any(axis=0))
     return place_ink(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 

@@ -49,7 +49,7 @@ def read_run(database: Path, wait_s: float, run: str) -> StoredRun:
 
 
 def read_shard_predictions(database: Path, wait_s: float, shard_score_id: str) -> pa.Table:
-    """Return digit_id, label, probabilities and not_a_digit of a shard score's predictions, by digit.
+    """Return a shard score's predictions by digit: digit_id as 16 bytes, and what was read.
 
     Raises:
         WarehouseError: the database cannot be read.

@@ -1,5 +1,10 @@
 -- Lists the predictions of one shard score, by digit.
-select digit_id, label, probabilities, not_a_digit
+select
+    unhex(replace(cast(digit_id as varchar), '-', '')) as digit_id,
+    label,
+    confidence,
+    probabilities,
+    not_a_digit
 from predictions
 where shard_score_id = cast($shard as uuid)
 order by digit_id

@@ -196,6 +196,7 @@ def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
         "feature-maps",
         "confusion-optdigits-test",
         "worst-mistakes-optdigits-test",
+        "reliability-optdigits-test",
     }
     model = mlflow.models.get_model_info(f"models:/digits/{version.version}")
     assert model.signature.inputs.inputs[0].shape == (-1, 28, 28)

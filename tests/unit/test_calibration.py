@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lenet_pipeline.calibration import fit_temperature, measure_reliability, uncalibrated_confidences
+from lenet_pipeline.calibration import (
+    fit_none_score,
+    fit_temperature,
+    measure_reliability,
+    uncalibrated_confidences,
+)
 
 COUNT = 20_000
 
@@ -78,3 +83,10 @@ def test_confidences_that_come_true_have_next_to_no_error_before_and_after():
     after = measure_reliability(uncalibrated_confidences(scores / fit_temperature(scores, labels)), is_right)
     assert before.expected_error > 0.1
     assert after.expected_error < 0.02
+
+
+def test_the_fitted_none_score_refuses_just_the_share_of_digits_asked_for():
+    scores, _ = scores_and_labels(1.0)
+    none_score = fit_none_score(scores, 0.01)
+    share = np.exp(none_score) / (np.exp(none_score) + np.exp(scores.astype(float)).sum(axis=1))
+    assert (share > 0.5).mean() == pytest.approx(0.01, abs=0.0002)

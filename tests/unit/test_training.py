@@ -273,3 +273,45 @@ def test_a_recipes_parameters_are_single_values():
     for parameters in (modern, paper):
         assert all(isinstance(value, str | int | float | bool) for value in parameters.values())
         assert "" not in parameters.values()
+
+
+# What is no digit
+
+
+def blots(count: int) -> np.ndarray:
+    """Return images that are no digit of these: patches of grey in the corners."""
+    images = np.zeros((count, 28, 28), np.uint8)
+    images[:, :8, :8] = images[:, 20:, 20:] = np.random.default_rng(3).integers(80, 255, (count, 1, 1))
+    return images
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_rubbish_that_was_learned_is_told_from_digits(architecture):
+    recipe = replace(QUICK, rubbish=0.25)
+    result = train_network(
+        architecture, recipe, TRAINING, VALIDATION, epochs=5, device="cpu", rubbish=blots(40)
+    )
+    engine = Engine(result.model, "cpu")
+    assert accuracy(result.model, VALIDATION) > 0.9
+    assert (engine.score(blots(10)).not_a_digit > 0.5).all()
+    # The score is fitted so that next to none of the validation digits is refused: one of forty at most.
+    assert (engine.score(VALIDATION.images).not_a_digit >= 0.5).sum() <= 1
+
+
+def test_without_rubbish_to_learn_from_nothing_is_learned_or_fitted():
+    with_share = train_network(
+        "lenet5", replace(QUICK, rubbish=0.25), TRAINING, VALIDATION, device="cpu", rubbish=None
+    )
+    without = train_network("lenet5", QUICK, TRAINING, VALIDATION, device="cpu", rubbish=blots(40))
+    assert same_weights(with_share.model, without.model)
+    assert (with_share.model.none_score, without.model.none_score) == (None, None)
+
+
+def test_the_same_rubbish_gives_the_same_weights_and_other_rubbish_others():
+    recipe = replace(QUICK, rubbish=0.25)
+
+    def learned(rubbish: np.ndarray) -> TrainedModel:
+        return train_network("lenet5", recipe, TRAINING, VALIDATION, device="cpu", rubbish=rubbish).model
+
+    assert same_weights(learned(blots(40)), learned(blots(40)))
+    assert not same_weights(learned(blots(40)), learned(255 - blots(40)))
