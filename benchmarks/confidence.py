@@ -48,7 +48,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Intruder:
-    """How well one kind of intruder is told from digits; ``refused`` is the share at the default threshold."""
+    """How well one kind of intruder is told from digits; ``refused`` is the share at a policy's default."""
 
     kind: str
     auroc: float
@@ -57,7 +57,7 @@ class Intruder:
 
 @dataclass(frozen=True)
 class Simulation:
-    """Policies made on many draws from one pool: how many kept less than they promised, and how much went by.
+    """Policies made on many draws from one pool: how many broke their promise, and what went by.
 
     ``missed`` of ``draws`` accept digits of the pool more of which are wrong than the target.
     """

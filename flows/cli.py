@@ -15,6 +15,7 @@ from flows.commands.models import list_models, models_app
 from flows.commands.policy import list_policies, policy_app
 from flows.commands.questions import audit_command, check_command, sql_command, verify_command
 from flows.commands.reproduce import reproduce_command
+from flows.commands.review import review_app
 from flows.commands.score import score_command, serve_command
 from flows.commands.train import train_command
 
@@ -56,6 +57,7 @@ app.command("reproduce", rich_help_panel=JOBS, epilog="Example: lenet reproduce 
 app.command("score", rich_help_panel=JOBS, epilog="Example: lenet score mnist/test --model digits/3")(
     score_command
 )
+app.add_typer(review_app, name="review", rich_help_panel=JOBS)
 app.command(
     "serve", rich_help_panel=JOBS, epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api lenet serve"
 )(serve_command)

@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from flows.models import open_registry
 from flows.progress import progress_bar
+from flows.run_shards import find_run_shards
 from lenet_pipeline.digits import digit_ids_array, images_array
 from lenet_pipeline.engine import Engine, Floats, Scores
-from lenet_pipeline.errors import LakeError, VerificationFailed
+from lenet_pipeline.errors import VerificationFailed
 from lenet_pipeline.fingerprints import one_array
-from lenet_pipeline.lake import Shard, read_manifest, read_shard
+from lenet_pipeline.lake import Shard, read_shard
 from lenet_pipeline.registry import read_version, resolve_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import StoredRun, StoredShard, read_run, read_shard_predictions
@@ -63,7 +64,7 @@ def verify_run(settings: Settings, run: str, sample: int | None, seed: int, devi
         RegistryError: the model version cannot be read.
     """
     stored = read_run(settings.database, settings.database_wait_s, run)
-    planned = _planned_shards(settings, stored)
+    planned = find_run_shards(settings, stored)
     registry = open_registry(settings)
     resolved = read_version(
         registry, resolve_version(registry, f"{stored.model_name}/{stored.model_version}")
@@ -103,19 +104,6 @@ def raise_if_different(verification: Verification) -> None:
             f"{verification.scoring_run_id} are not what {verification.model} reads of the lake: "
             f"{', '.join(verification.examples)}; `lenet check` tells whether the database was altered"
         )
-
-
-def _planned_shards(settings: Settings, stored: StoredRun) -> list[tuple[StoredShard, Shard]]:
-    """Return the run's shard scores, each with its shard in the manifest that the run read."""
-    manifest = read_manifest(settings.lake, stored.dataset, stored.manifest_version)
-    if manifest.fingerprint != stored.manifest_fingerprint:
-        raise LakeError(
-            f"version {stored.manifest_version} of {stored.dataset} in the lake is not the one that run "
-            f"{stored.scoring_run_id} read: its fingerprint is {manifest.fingerprint[:12]}, expected "
-            f"{stored.manifest_fingerprint[:12]}; restore the lake from a backup"
-        )
-    shards = {shard.fingerprint: shard for shard in manifest.shards}
-    return [(kept, shards[kept.shard_fingerprint]) for kept in stored.shards]
 
 
 def _draw(

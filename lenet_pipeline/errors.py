@@ -11,6 +11,7 @@ PipelineError                 exit code 1, one line at the terminal
 ├── TrainingError             a training job that cannot start or go on
 ├── ScoringError              a scoring run that cannot start or finish
 ├── PolicyError               a policy that has nothing to rest on
+├── ReviewError               reviews that cannot be written or read
 ├── WarehouseError            the DuckDB file and its queries
 │   ├── DatabaseBusyError     another process holds the file
 │   └── StagedFileError       one staged file that the tables refuse
@@ -71,6 +72,10 @@ class ScoringError(PipelineError):
 
 class PolicyError(PipelineError):
     """A policy that no labelled digits or fields speak for."""
+
+
+class ReviewError(PipelineError):
+    """A folder of reviews that cannot be written, or read back."""
 
 
 class WarehouseError(PipelineError):

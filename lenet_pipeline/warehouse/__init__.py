@@ -46,6 +46,7 @@ from lenet_pipeline.warehouse.records import (
     ScoringRunRecord,
     ShardScoreRecord,
 )
+from lenet_pipeline.warehouse.reviews import NEW_REVIEWS, find_reviewed, record_reviews
 from lenet_pipeline.warehouse.runs import StoredRun, StoredShard, read_run, read_shard_predictions
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
 from lenet_pipeline.warehouse.statements import (
@@ -59,6 +60,7 @@ from lenet_pipeline.warehouse.statements import (
 __all__ = [
     "DOCUMENTS",
     "FIELD_TRUTHS",
+    "NEW_REVIEWS",
     "RULE_FAILURES",
     "BackgroundLoader",
     "ChainHead",
@@ -80,6 +82,7 @@ __all__ = [
     "StoredShard",
     "TemplateRecord",
     "find_finished_run",
+    "find_reviewed",
     "finish_scoring_run",
     "list_audits",
     "list_checks",
@@ -103,6 +106,7 @@ __all__ = [
     "record_model_version",
     "record_policy",
     "record_promotion",
+    "record_reviews",
     "record_templates",
     "run_audit",
     "run_checks",

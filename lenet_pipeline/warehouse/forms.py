@@ -89,7 +89,7 @@ def record_documents(database: Path, wait_s: float, documents: pa.Table) -> None
     Raises:
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
-    with writing(database, wait_s) as connection, _registered(connection, new_documents=documents):
+    with writing(database, wait_s) as connection, registered(connection, new_documents=documents):
         run_statement(connection, "insert_documents", {})
 
 
@@ -111,7 +111,7 @@ def load_pages(database: Path, wait_s: float, tables: PageTables) -> None:
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
     named = {"new_pages": tables.pages, "new_fields": tables.fields, "new_cells": tables.cells}
-    with writing(database, wait_s) as connection, _registered(connection, **named):
+    with writing(database, wait_s) as connection, registered(connection, **named):
         # A page's own row comes last: what it lacks, its fields and cells lack too.
         for statement in ("insert_fields", "insert_cells", "insert_pages"):
             run_statement(connection, statement, {})
@@ -161,14 +161,14 @@ def load_field_values(
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
     named = {"new_field_values": values, "new_rule_failures": rule_failures}
-    with writing(database, wait_s) as connection, _registered(connection, **named):
+    with writing(database, wait_s) as connection, registered(connection, **named):
         identity = {"scoring_run_id": scoring_run_id}
         run_statement(connection, "insert_page_rule_failures", identity)
         run_statement(connection, "insert_field_values", identity)
 
 
 @contextmanager
-def _registered(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+def registered(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
     """Let statements read these tables by name within the block."""
     for name, table in tables.items():
         connection.register(name, table)
@@ -196,7 +196,7 @@ def record_field_truths(database: Path, wait_s: float, truths: pa.Table) -> None
     Raises:
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
-    with writing(database, wait_s) as connection, _registered(connection, new_field_truths=truths):
+    with writing(database, wait_s) as connection, registered(connection, new_field_truths=truths):
         run_statement(connection, "insert_field_truths", {})
 
 

@@ -11,7 +11,7 @@
 -- column confidence: calibrated probability of the label, 0 to 1
 -- column not_a_digit: score of being none of the ten, 0 to 1, where the version gives one
 -- column threshold: confidence from which a digit is accepted, null where none is
--- column policy_number: policy that decides; null where the version has none, so that all are for review
+-- column policy_number: policy that decides; null where there is none, and of blank cells, which need none
 -- column truth: digit it is, null when unknown
 -- column source: file or data set the digit came from
 -- column page: page of the source, from 1
@@ -19,66 +19,20 @@
 -- column position: place on the page or in the field, from 0
 with
 
-run as (
-    select dataset, model_name, model_version
-    from scoring_runs
-    where scoring_run_id = cast($run as uuid)
-),
-
--- The default is told apart inside: a version without a policy still has decisions, all of them review.
-policy as (
-    select
-        policies.policy_number,
-        policies.threshold,
-        policies.not_a_digit_from,
-        policies.review_rate,
-        policies.review_seed
-    from policies
-    inner join run using (model_name, model_version)
-    where
-        policies.subject = 'digit'
-        and ($policy = 'latest' or cast(policies.policy_number as varchar) = $policy)
-    order by policies.policy_number desc
-    limit 1
-),
-
-run_shards as (
-    select shard_score_id, shard_fingerprint
-    from scoring_run_shards
-    where scoring_run_id = cast($run as uuid)
-),
-
-decided as (
-    select
-        run_shards.shard_fingerprint,
-        predictions.digit_id,
-        predictions.label,
-        predictions.confidence,
-        predictions.not_a_digit,
-        predictions.truth,
-        policy.policy_number,
-        policy.threshold,
-        decide_digit(
-            predictions.digit_id,
-            predictions.confidence,
-            predictions.not_a_digit,
-            policy.threshold,
-            policy.not_a_digit_from,
-            policy.review_rate,
-            policy.review_seed
-        ) as decision
-    from predictions
-    inner join run_shards using (shard_score_id)
-    left join policy on true
-),
-
 least_sure as (
     select
-        shard_fingerprint, digit_id, label, confidence, not_a_digit, truth, policy_number, threshold, decision
-    from decided
+        shard_fingerprint, digit_id, label, confidence, not_a_digit, truth, policy_number, threshold, is_sure,
+        decision
+    from run_decisions(cast($run as uuid), $policy)
     where $decision = 'all' or decision = $decision
     order by confidence, digit_id
     limit cast($limit as bigint)
+),
+
+run as (
+    select dataset
+    from scoring_runs
+    where scoring_run_id = cast($run as uuid)
 ),
 
 blank_cells as (
@@ -96,8 +50,7 @@ final as (
     select
         least_sure.digit_id,
         least_sure.decision,
-        least_sure.decision = 'review'
-        and coalesce(least_sure.confidence >= least_sure.threshold, false) as is_sampled,
+        least_sure.decision = 'review' and least_sure.is_sure as is_sampled,
         least_sure.label,
         least_sure.confidence,
         least_sure.not_a_digit,
@@ -120,15 +73,14 @@ final as (
         null as label,
         null as confidence,
         null as not_a_digit,
-        policy.threshold,
-        policy.policy_number,
+        null as threshold,
+        null as policy_number,
         null as truth,
-        blank_cells.source,
-        blank_cells.page,
-        blank_cells.field,
-        blank_cells.position
+        source,
+        page,
+        field,
+        position
     from blank_cells
-    left join policy on true
 )
 
 select

@@ -1,7 +1,7 @@
--- question: Are promotions, policies and finished runs what the chain says they were?
+-- question: Are promotions, policies, finished runs and reviews what the chain says they were?
 -- grain: One row per event that was altered, taken out or put in.
--- column kind: beginning, promotion, policy or run
--- column subject: number of the promotion or policy, or id of the run
+-- column kind: beginning, promotion, policy, run or reviews
+-- column subject: number of the promotion or policy, or id of the run or batch of reviews
 -- column link_number: its link, null where it has none
 -- column linked_at: when it was linked (UTC)
 -- column problem: what is wrong

@@ -41,3 +41,54 @@ create macro decide_digit(
             case when is_sampled(digit_id, review_rate, review_seed) then 'review' else 'accept' end
         else 'review'
     end;
+
+-- One row per prediction of a run, decided by a policy: its number as text, or 'latest' for the one in force
+-- for the run's version. Without a policy there are decisions all the same: everything is for review.
+create macro run_decisions(run, chosen_policy) as table
+with
+
+policy as (
+    select
+        policies.policy_number,
+        policies.threshold,
+        policies.not_a_digit_from,
+        policies.review_rate,
+        policies.review_seed,
+        policies.max_error,
+        policies.certainty
+    from policies
+    inner join scoring_runs using (model_name, model_version)
+    where
+        scoring_runs.scoring_run_id = run
+        and policies.subject = 'digit'
+        and (chosen_policy = 'latest' or cast(policies.policy_number as varchar) = chosen_policy)
+    order by policies.policy_number desc
+    limit 1
+)
+
+select
+    scoring_run_shards.shard_fingerprint,
+    predictions.shard_score_id,
+    predictions.digit_id,
+    predictions.label,
+    predictions.confidence,
+    predictions.not_a_digit,
+    predictions.truth,
+    policy.policy_number,
+    policy.threshold,
+    policy.max_error,
+    policy.certainty,
+    coalesce(predictions.confidence >= policy.threshold, false) as is_sure,
+    decide_digit(
+        predictions.digit_id,
+        predictions.confidence,
+        predictions.not_a_digit,
+        policy.threshold,
+        policy.not_a_digit_from,
+        policy.review_rate,
+        policy.review_seed
+    ) as decision
+from predictions
+inner join scoring_run_shards using (shard_score_id)
+left join policy on true
+where scoring_run_shards.scoring_run_id = run;

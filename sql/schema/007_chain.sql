@@ -5,7 +5,7 @@ alter table shard_scores add column predictions_sha256 varchar;
 -- that none can be altered, taken out or put in without all that follow, and the last one is known elsewhere.
 create table chain (
     link_number bigint primary key,
-    kind varchar not null check (kind in ('beginning', 'promotion', 'policy', 'run')),
+    kind varchar not null check (kind in ('beginning', 'promotion', 'policy', 'run', 'reviews')),
     subject varchar not null,
     content_sha256 varchar not null,
     previous_sha256 varchar not null,
@@ -44,7 +44,8 @@ create macro prediction_text(digit_id, label, confidence, probabilities, not_a_d
         coalesce('0' || truth, 'ff')
     );
 
--- What a promotion, a policy or a finished run says now, as a sha256: what its link said when it was made.
+-- What a promotion, a policy, a finished run or a batch of reviews says now, as a sha256: what its link said
+-- when it was made.
 create view chain_contents as
 with
 
@@ -136,6 +137,29 @@ select
         )
     ) as content_sha256
 from policies
+union all
+select
+    'reviews' as kind,
+    cast(batch_id as varchar) as subject,
+    sha256(
+        string_agg(
+            cast(
+                row(
+                    review_number,
+                    digit_id,
+                    shard_score_id,
+                    verdict,
+                    note,
+                    epoch_us(reviewed_at),
+                    actor
+                ) as varchar
+            ),
+            chr(10)
+            order by review_number
+        )
+    ) as content_sha256
+from reviews
+group by batch_id
 union all
 select
     'run' as kind,

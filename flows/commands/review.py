@@ -1,0 +1,55 @@
+"""``lenet review``: what people should look at, out and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.command import command
+from flows.output import console
+from lenet_pipeline.settings import Settings
+
+review_app = typer.Typer(
+    help="What people should look at: out as a folder, back as verdicts.", no_args_is_help=True
+)
+
+
+@review_app.command("export", epilog="Example: lenet review export ./to-review")
+@command
+def export_command(
+    settings: Settings,
+    folder: Annotated[Path, typer.Argument(help="Folder to write: pictures and reviews.csv")],
+    run: Annotated[str, typer.Option(help="latest, a scoring run's id, or its beginning")] = "latest",
+    limit: Annotated[int, typer.Option(min=1, help="Most digits, the least sure first")] = 500,
+) -> None:
+    """Write the digits of a run that are for review; people fill in the column verdict."""
+    from flows.reviews import VERDICTS, export_reviews
+
+    done = export_reviews(settings, folder, run, limit)
+    if not done.digits:
+        console.print("nothing is for review")
+        return
+    console.print(f"{done.digits:,} digits to review: {done.table}", soft_wrap=True, highlight=False)
+    console.print(f"  fill in verdict ({', '.join(VERDICTS)})", highlight=False)
+    console.print(f"  then: lenet review import {folder} --actor NAME", soft_wrap=True, highlight=False)
+
+
+@review_app.command("import", epilog="Example: lenet review import ./to-review --actor ada")
+@command
+def import_command(
+    settings: Settings,
+    folder: Annotated[Path, typer.Argument(help="Folder that was exported and worked through")],
+) -> None:
+    """Record the verdicts of a folder, and make labelled digits of them: the dataset reviewed/all."""
+    from flows.reviews import REVIEWED, import_reviews
+
+    done = import_reviews(settings, folder)
+    for problem in done.problems:
+        typer.echo(problem, err=True)
+    console.print(
+        f"{done.recorded:,} reviews recorded by {settings.actor}; {done.open:,} lines left open; "
+        f"{done.labelled:,} digits added to {REVIEWED}",
+        highlight=False,
+    )

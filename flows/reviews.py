@@ -1,0 +1,314 @@
+"""Reviews: what people should look at as a folder to work through, and back as verdicts and labels."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from PIL import Image
+
+from flows.run_shards import find_run_shards
+from lenet_pipeline.appending import append_digits
+from lenet_pipeline.digits import images_array
+from lenet_pipeline.errors import LakeError, ReviewError
+from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.lake import Shard, list_datasets, read_manifest, read_shard
+from lenet_pipeline.schema import DIGITS
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.warehouse import (
+    NEW_REVIEWS,
+    find_reviewed,
+    read_run,
+    record_reviews,
+    run_audit,
+)
+
+REVIEWED = "reviewed/all"
+VERDICTS = (*"0123456789", "blank", "not_a_digit", "unreadable")
+_TABLE, _PICTURES = "reviews.csv", "pictures"
+_COLUMNS = (
+    "picture",
+    "label",
+    "confidence",
+    "verdict",
+    "note",
+    "source",
+    "page",
+    "field",
+    "position",
+    "digit_id",
+    "shard_score_id",
+)
+_ENLARGED = 8  # times: 28 pixels are too few to look at
+_LARGEST_TABLE = 100_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A folder to work through: its table, and how many digits are in it."""
+
+    table: Path
+    digits: int
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did: reviews recorded, lines left open, and each inconsistency as a line.
+
+    ``labelled`` digits were added to the dataset ``reviewed/all``.
+    """
+
+    recorded: int
+    open: int
+    problems: tuple[str, ...]
+    labelled: int
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    line: int
+    digit_id: UUID
+    shard_score_id: UUID
+    verdict: str
+    note: str | None
+
+
+def export_reviews(settings: Settings, folder: Path, run: str, limit: int) -> Exported:
+    """Write what a run leaves for people as pictures and a table whose column ``verdict`` they fill in.
+
+    Args:
+        settings: of the home.
+        folder: made where it is missing; a table in it is never written over.
+        run: ``latest``, an id or its beginning.
+        limit: most digits, the least sure first.
+
+    Raises:
+        ReviewError: the folder has a table already, or cannot be written.
+        LakeError: the lake has not the images.
+    """
+    table = folder / _TABLE
+    if table.exists():
+        raise ReviewError(f"{table} is there already, perhaps with verdicts in it; name another folder")
+    stored = read_run(settings.database, settings.database_wait_s, run)
+    asked = {"run": stored.scoring_run_id, "limit": str(limit)}
+    digits = run_audit(settings.database, settings.database_wait_s, "digits_to_review", asked)
+    rows = digits.to_pylist()
+    shards = {kept.shard_fingerprint: shard for kept, shard in find_run_shards(settings, stored)}
+    try:
+        (folder / _PICTURES).mkdir(parents=True, exist_ok=True)
+        images = _read_images(settings, stored.dataset, shards, rows)
+        for number, row in enumerate(rows, start=1):
+            row["picture"] = f"{_PICTURES}/{number:05}.png"
+            _draw(images[row["digit_id"]]).save(folder / row["picture"])
+        _write_table(table, rows)
+    except OSError as exc:
+        raise ReviewError(f"cannot write reviews to {folder}: {describe_os_error(exc)}") from exc
+    return Exported(table, len(rows))
+
+
+def import_reviews(settings: Settings, folder: Path) -> Imported:
+    """Record the verdicts of a folder, and add the digits among them to the dataset ``reviewed/all``.
+
+    A line that says nothing is left open; one that cannot be is told, and the others are recorded.
+
+    Raises:
+        ReviewError: the table cannot be read, or has not the columns that were exported.
+        LakeError: the lake has not the images.
+    """
+    verdicts, problems, left_open = _read_table(folder / _TABLE)
+    batch = _review_table(verdicts)
+    known = find_reviewed(settings.database, settings.database_wait_s, batch, settings.actor).to_pylist()
+    facts = {(UUID(row["digit_id"]), UUID(row["shard_score_id"])): row for row in known}
+    problems += [text for each in verdicts for text in _doubts(each, facts)]
+    kept = [each for each in verdicts if facts[each.digit_id, each.shard_score_id]["is_known"]]
+    # A folder that is worked on day by day is imported day by day: what was said already is no news.
+    new = [each for each in kept if facts[each.digit_id, each.shard_score_id]["own_verdict"] != each.verdict]
+    recorded = record_reviews(
+        settings.database,
+        settings.database_wait_s,
+        uuid4(),
+        _review_table(new),
+        datetime.now(UTC),
+        settings.actor,
+    )
+    return Imported(recorded, left_open, tuple(problems), _label(settings, kept, facts, problems))
+
+
+def _read_images(
+    settings: Settings, dataset: str, shards: Mapping[str, Shard], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, NDArray[np.uint8]]:
+    """Return the image, uint8 (28, 28), of each row's digit, by its id; each shard is read once."""
+    images: dict[str, NDArray[np.uint8]] = {}
+    for fingerprint, wanted in _by(rows, "shard_fingerprint").items():
+        ids = {row["digit_id"] for row in wanted}
+        found = _choose(read_shard(settings.lake, dataset, shards[fingerprint]), ids)
+        texts = [str(each) for each in found["digit_id"].to_pylist()]
+        images.update(zip(texts, images_array(found), strict=True))
+    return images
+
+
+def _by(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, list[Mapping[str, Any]]]:
+    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row[name]].append(row)
+    return groups
+
+
+def _choose(digits: pa.Table, ids: set[str]) -> pa.Table:
+    """Return the digits of a shard that are among ids, as text."""
+    wanted = pa.array([UUID(each).bytes for each in ids], pa.binary(16))
+    is_wanted = pc.is_in(digits["digit_id"].combine_chunks().storage, value_set=wanted)
+    return digits.filter(is_wanted).combine_chunks()
+
+
+def _draw(image: NDArray[np.uint8]) -> Image.Image:
+    side = image.shape[0] * _ENLARGED
+    return Image.fromarray(255 - image).resize((side, side), Image.Resampling.NEAREST)
+
+
+def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with (
+        written_whole(path) as temporary,
+        Path(temporary).open("w", newline="", encoding="utf-8-sig") as file,  # as spreadsheets want it
+    ):
+        writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows({"verdict": "", "note": "", **row} for row in rows)
+
+
+def _read_table(path: Path) -> tuple[list[_Verdict], list[str], int]:
+    """Return the verdicts of a table, what is wrong with others, and how many lines say nothing."""
+    verdicts: dict[UUID, _Verdict] = {}
+    problems, left_open = [], 0
+    for line, row in _rows(path):
+        verdict = (row["verdict"] or "").strip().lower()
+        if not verdict:
+            left_open += 1
+            continue
+        try:
+            digit_id, shard_score_id = UUID(row["digit_id"]), UUID(row["shard_score_id"])
+        except (ValueError, TypeError, AttributeError):
+            problems.append(f"line {line}: its digit_id or shard_score_id is none; leave them as exported")
+            continue
+        if verdict not in VERDICTS:
+            problems.append(f"line {line}: {row['verdict']!r} is no verdict; write {', '.join(VERDICTS)}")
+        elif digit_id in verdicts:
+            other = verdicts[digit_id]
+            problems.append(
+                f"line {line}: the digit is on line {other.line} too, as {other.verdict}: that counts"
+            )
+        else:
+            note = (row.get("note") or "").strip() or None
+            verdicts[digit_id] = _Verdict(line, digit_id, shard_score_id, verdict, note)
+    return list(verdicts.values()), problems, left_open
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the lines of a table with their numbers.
+
+    Raises:
+        ReviewError: it cannot be read, or lacks a column.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_TABLE:
+            raise ReviewError(f"{path} is larger than {_LARGEST_TABLE:,} bytes; it is no table of reviews")
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = {"digit_id", "shard_score_id", "verdict"} - set(reader.fieldnames or ())
+            if missing:
+                raise ReviewError(
+                    f"{path} has no column {', '.join(sorted(missing))}; keep the columns that "
+                    "`lenet review export` wrote"
+                )
+            for row in reader:
+                yield reader.line_num, row
+    except OSError as exc:
+        raise ReviewError(f"cannot read {path}: {describe_os_error(exc)}") from exc
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise ReviewError(f"{path} is no CSV in UTF-8 ({exc}); save it again as such") from exc
+
+
+def _review_table(verdicts: Sequence[_Verdict]) -> pa.Table:
+    return pa.Table.from_arrays(
+        [
+            pa.array([each.digit_id.bytes for each in verdicts], pa.uuid()),
+            pa.array([each.shard_score_id.bytes for each in verdicts], pa.uuid()),
+            pa.array([each.verdict for each in verdicts], pa.string()),
+            pa.array([each.note for each in verdicts], pa.string()),
+        ],
+        schema=NEW_REVIEWS,
+    )
+
+
+def _doubts(each: _Verdict, facts: Mapping[tuple[UUID, UUID], Mapping[str, Any]]) -> Iterator[str]:
+    """Say what about a verdict does not fit what is known."""
+    fact = facts[each.digit_id, each.shard_score_id]
+    if not fact["is_known"]:
+        yield f"line {each.line}: there is no such prediction in this home; it is left out"
+    if fact["truth"] is not None and str(fact["truth"]) != each.verdict:
+        yield f"line {each.line}: it says {each.verdict}, and the digit was ingested as {fact['truth']}"
+    if fact["former_verdict"] not in (None, each.verdict):
+        yield f"line {each.line}: it says {each.verdict}, and a review before said {fact['former_verdict']}"
+
+
+def _label(
+    settings: Settings,
+    verdicts: Sequence[_Verdict],
+    facts: Mapping[tuple[UUID, UUID], Mapping[str, Any]],
+    problems: list[str],
+) -> int:
+    """Add the digits that people read to ``reviewed/all``; return how many were not there yet."""
+    labels = {str(each.digit_id): int(each.verdict) for each in verdicts if each.verdict.isdecimal()}
+    rows = [
+        {"digit_id": str(each.digit_id), **facts[each.digit_id, each.shard_score_id]}
+        for each in verdicts
+        if each.verdict.isdecimal()
+    ]
+    if not rows:
+        return 0
+    tables = []
+    for (dataset, fingerprint), wanted in _by_shard(rows).items():
+        digits = _choose(_find_shard(settings, dataset, fingerprint), wanted)
+        verdict = [labels[str(each)] for each in digits["digit_id"].to_pylist()]
+        column = DIGITS.get_field_index("label")
+        tables.append(digits.set_column(column, DIGITS.field("label"), pa.array(verdict, pa.uint8())))
+    done = append_digits(
+        settings.lake, REVIEWED, tables, shard_rows=settings.shard_rows, actor=settings.actor
+    )
+    if len(done.relabelled):
+        problems.append(
+            f"{len(done.relabelled)} digits are in {REVIEWED} with another label, which stays there: "
+            "delete the dataset's folder, and import the folders of reviews again, to have the new ones"
+        )
+    return done.added
+
+
+def _by_shard(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], set[str]]:
+    groups: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        groups[row["dataset"], row["shard_fingerprint"]].add(row["digit_id"])
+    return groups
+
+
+def _find_shard(settings: Settings, dataset: str, fingerprint: str) -> pa.Table:
+    """Read a shard by its fingerprint, from the dataset that it was scored in, else from any other."""
+    there = list_datasets(settings.lake)
+    for name in [dataset, *(other for other in there if other != dataset)]:
+        if name in there:
+            for shard in read_manifest(settings.lake, name).shards:
+                if shard.fingerprint == fingerprint:
+                    return read_shard(settings.lake, name, shard)
+    raise LakeError(
+        f"no dataset of the lake has the shard {fingerprint[:12]} of {dataset} any more; restore it from a "
+        "backup"
+    )

@@ -1,0 +1,57 @@
+"""Reviews in the database: what people say of readings, appended and never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import pyarrow as pa
+
+from lenet_pipeline.warehouse.chain import REVIEWS, link_event
+from lenet_pipeline.warehouse.forms import registered
+from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.queries import ask
+from lenet_pipeline.warehouse.statements import read_statement, run_statement
+
+NEW_REVIEWS = pa.schema(
+    [
+        pa.field("digit_id", pa.uuid(), nullable=False),
+        pa.field("shard_score_id", pa.uuid(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("note", pa.string()),
+    ]
+)
+
+
+def find_reviewed(database: Path, wait_s: float, reviews: pa.Table, actor: str) -> pa.Table:
+    """Return what is known of the predictions that reviews, a table of schema ``NEW_REVIEWS``, answer.
+
+    Columns: digit_id, shard_score_id, is_known (whether there is such a prediction), truth, dataset,
+    shard_fingerprint, former_verdict, the newest that the digit has, and own_verdict, the newest that the
+    actor gave on this prediction.
+
+    Raises:
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    with writing(database, wait_s) as connection, registered(connection, new_reviews=reviews):
+        return ask(connection, read_statement("load/find_reviewed_predictions.sql"), {"actor": actor})
+
+
+def record_reviews(
+    database: Path, wait_s: float, batch_id: UUID, reviews: pa.Table, reviewed_at: datetime, actor: str
+) -> int:
+    """Append reviews, a table of schema ``NEW_REVIEWS``, as one batch and one link of the chain.
+
+    Returns:
+        How many were recorded.
+
+    Raises:
+        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+    """
+    values = {"batch_id": batch_id, "reviewed_at": reviewed_at, "actor": actor}
+    with writing(database, wait_s) as connection, registered(connection, new_reviews=reviews):
+        recorded = run_statement(connection, "insert_reviews", values)
+        if recorded:
+            link_event(connection, REVIEWS, batch_id)
+        return len(recorded)

@@ -1,0 +1,51 @@
+-- question: Do policies keep what they promise, by the sample of accepted digits that people looked at?
+-- grain: One row per policy with reviewed digits of its sample.
+-- column policy_number: the policy
+-- column model_version: model version whose readings it decides on
+-- column max_error: largest share of what is accepted that may be wrong, 0 to 1
+-- column sampled: digits of the sample that people reviewed
+-- column errors: of those, how many were misread
+-- column error_pct: their share
+with
+
+latest_reviews as (
+    select digit_id, shard_score_id, arg_max(verdict, review_number) as verdict
+    from reviews
+    group by digit_id, shard_score_id
+),
+
+sampled as (
+    select
+        policies.policy_number,
+        policies.model_name,
+        policies.model_version,
+        policies.max_error,
+        latest_reviews.verdict <> cast(predictions.label as varchar) as is_wrong
+    from latest_reviews
+    inner join predictions using (digit_id, shard_score_id)
+    inner join shard_scores using (shard_score_id)
+    inner join policies
+        on shard_scores.model_name = policies.model_name
+        and shard_scores.model_version = policies.model_version
+    where
+        policies.subject = 'digit'
+        and predictions.confidence >= policies.threshold
+        and coalesce(predictions.not_a_digit < policies.not_a_digit_from, true)
+        and is_sampled(predictions.digit_id, policies.review_rate, policies.review_seed)
+),
+
+final as (
+    select
+        policy_number,
+        concat_ws('/', model_name, model_version) as model_version,
+        max_error,
+        count(*) as sampled,
+        count(*) filter (where is_wrong) as errors,
+        round(100.0 * count(*) filter (where is_wrong) / count(*), 3) as error_pct
+    from sampled
+    group by policy_number, model_name, model_version, max_error
+)
+
+select policy_number, model_version, max_error, sampled, errors, error_pct
+from final
+order by policy_number
