@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
+from flows.audit_chain import find_published_head
 from flows.models import open_registry
 from lenet_pipeline.errors import CheckFailed
 from lenet_pipeline.registry import list_versions
@@ -41,10 +42,11 @@ def raise_if_failed(results: Sequence[CheckResult]) -> None:
 
 
 def check_home(settings: Settings) -> list[CheckResult]:
-    """Run every check of a home, MLflow's aliases as they are now included."""
+    """Run every check of a home, with MLflow's aliases as they are now and what it knows of the chain."""
     aliases = [
         RegistryAlias(version.name, alias, version.version)
         for version in list_versions(open_registry(settings))
         for alias in version.aliases
     ]
-    return run_checks(settings.database, settings.database_wait_s, aliases)
+    head = find_published_head(settings)
+    return run_checks(settings.database, settings.database_wait_s, aliases, published_head=head)

@@ -39,7 +39,7 @@ def draft_form(
     Raises:
         IngestError: the page cannot be read, or there is no box on it.
     """
-    page = _read_page(blank, number, settings)
+    page = read_page(blank, number, settings)
     resolution = dpi or page.dpi or _ASSUMED_DPI
     reference = None if filled else blank.name
     draft = draft_template(
@@ -70,7 +70,7 @@ def draw_form(
         paper = np.full(template.registered_size, 255, np.uint8) if blank is None else blank
         return draw_page(paper, cells, f"{template.form}: the template on its blank form", fields=fields)
     prepared = prepare_template(template)
-    found = register_page(_read_page(scan, number, settings), [prepared])
+    found = register_page(read_page(scan, number, settings), [prepared])
     if isinstance(found, Unregistered):
         raise IngestError(f"page {number} of {scan} was not read: {found.reason}")
     readings = read_cells(found.image, prepared.reference, template, found.to_scan)
@@ -94,7 +94,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
         raise IngestError(f"cannot write the picture {path}: {describe_os_error(exc)}") from exc
 
 
-def _read_page(path: Path, number: int, settings: Settings) -> Page:
+def read_page(path: Path, number: int, settings: Settings) -> Page:
     """Read one page of a document.
 
     Raises:

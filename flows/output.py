@@ -75,6 +75,30 @@ def print_records(
     print_rows(pa.Table.from_pylist([dict(record) for record in records]), output_format, output, title)
 
 
+def print_document(document: Mapping[str, Any], output: Path | None = None) -> None:
+    """Print one JSON object, or write it to a file."""
+    text = json.dumps(_plain(document), ensure_ascii=False, indent=1) + "\n"
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_text(text, output)
+
+
+def write_text(text: str, output: Path) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises:
+        PipelineError: the file cannot be written.
+    """
+    if not output.absolute().parent.is_dir():
+        raise PipelineError(f"cannot write {output}: there is no folder {output.absolute().parent}")
+    try:
+        with written_whole(output) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise PipelineError(f"cannot write {output}: {describe_os_error(exc)}") from exc
+
+
 def plain_text(value: Any) -> str:
     """Show one value as a person reads it: counts grouped, times to the second, probabilities to 4 places."""
     match value:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from prefect import runtime
 
+from flows.audit_chain import publish_chain_head
 from flows.models import find_version, open_registry, record_version
 from lenet_pipeline.engine import Engine
 from lenet_pipeline.errors import PolicyError
@@ -86,6 +87,7 @@ def set_policy(
     found = find_threshold(evidence.confidences, evidence.is_right, terms.max_error, terms.certainty)
     record = _record(settings, resolved.version, terms, subject, evidence, found)
     number = record_policy(settings.database, settings.database_wait_s, record)
+    publish_chain_head(settings)
     return SetPolicy(number, record, _leave_plot(settings, number, record, evidence))
 
 

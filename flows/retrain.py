@@ -12,6 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field, PositiveInt
 
+from flows.audit_chain import publish_chain_head
 from flows.models import open_ledger, open_registry, record_version
 from flows.progress import progress_bar
 from flows.test_sets import TestResult, evaluate_on_tests
@@ -220,6 +221,7 @@ def judge(job: TrainingJob, trained: Trained, settings: Settings) -> RetrainingR
     decision = judge_challenger(
         ledger, registry, trained.version, gates, settings.promotion_alpha, job.device
     )
+    publish_chain_head(settings)
     best = trained.history[trained.best_epoch - 1]
     return RetrainingReport(
         version=trained.version.version,

@@ -13,16 +13,16 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from PIL import Image
 
-from flows.run_shards import find_run_shards
+from flows.audit_chain import publish_chain_head
+from flows.run_shards import choose_digits, find_run_shards, find_shard
 from lenet_pipeline.appending import append_digits
 from lenet_pipeline.digits import images_array
-from lenet_pipeline.errors import LakeError, ReviewError
+from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.files import describe_os_error, written_whole
-from lenet_pipeline.lake import Shard, list_datasets, read_manifest, read_shard
+from lenet_pipeline.lake import Shard, read_shard
 from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import (
@@ -141,6 +141,7 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
         datetime.now(UTC),
         settings.actor,
     )
+    publish_chain_head(settings)
     return Imported(recorded, left_open, tuple(problems), _label(settings, kept, facts, problems))
 
 
@@ -151,7 +152,7 @@ def _read_images(
     images: dict[str, NDArray[np.uint8]] = {}
     for fingerprint, wanted in _by(rows, "shard_fingerprint").items():
         ids = {row["digit_id"] for row in wanted}
-        found = _choose(read_shard(settings.lake, dataset, shards[fingerprint]), ids)
+        found = choose_digits(read_shard(settings.lake, dataset, shards[fingerprint]), ids)
         texts = [str(each) for each in found["digit_id"].to_pylist()]
         images.update(zip(texts, images_array(found), strict=True))
     return images
@@ -162,13 +163,6 @@ def _by(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, list[Mapping[
     for row in rows:
         groups[row[name]].append(row)
     return groups
-
-
-def _choose(digits: pa.Table, ids: set[str]) -> pa.Table:
-    """Return the digits of a shard that are among ids, as text."""
-    wanted = pa.array([UUID(each).bytes for each in ids], pa.binary(16))
-    is_wanted = pc.is_in(digits["digit_id"].combine_chunks().storage, value_set=wanted)
-    return digits.filter(is_wanted).combine_chunks()
 
 
 def _draw(image: NDArray[np.uint8]) -> Image.Image:
@@ -278,7 +272,7 @@ def _label(
         return 0
     tables = []
     for (dataset, fingerprint), wanted in _by_shard(rows).items():
-        digits = _choose(_find_shard(settings, dataset, fingerprint), wanted)
+        digits = choose_digits(find_shard(settings, dataset, fingerprint), wanted)
         verdict = [labels[str(each)] for each in digits["digit_id"].to_pylist()]
         column = DIGITS.get_field_index("label")
         tables.append(digits.set_column(column, DIGITS.field("label"), pa.array(verdict, pa.uint8())))
@@ -298,17 +292,3 @@ def _by_shard(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], set[st
     for row in rows:
         groups[row["dataset"], row["shard_fingerprint"]].add(row["digit_id"])
     return groups
-
-
-def _find_shard(settings: Settings, dataset: str, fingerprint: str) -> pa.Table:
-    """Read a shard by its fingerprint, from the dataset that it was scored in, else from any other."""
-    there = list_datasets(settings.lake)
-    for name in [dataset, *(other for other in there if other != dataset)]:
-        if name in there:
-            for shard in read_manifest(settings.lake, name).shards:
-                if shard.fingerprint == fingerprint:
-                    return read_shard(settings.lake, name, shard)
-    raise LakeError(
-        f"no dataset of the lake has the shard {fingerprint[:12]} of {dataset} any more; restore it from a "
-        "backup"
-    )

@@ -1,9 +1,14 @@
-"""The shards of a scoring run, as the manifest that it read has them."""
+"""The shards that were scored: as a run's manifest has them, or wherever in the lake they are now."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lenet_pipeline.errors import LakeError
-from lenet_pipeline.lake import Shard, read_manifest
+from lenet_pipeline.lake import Shard, list_datasets, read_manifest, read_shard
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import StoredRun, StoredShard
 
@@ -23,3 +28,28 @@ def find_run_shards(settings: Settings, run: StoredRun) -> list[tuple[StoredShar
         )
     shards = {shard.fingerprint: shard for shard in manifest.shards}
     return [(stored, shards[stored.shard_fingerprint]) for stored in run.shards]
+
+
+def find_shard(settings: Settings, dataset: str, fingerprint: str) -> pa.Table:
+    """Read a shard by its fingerprint, from the dataset that it was scored in, else from any other.
+
+    Raises:
+        LakeError: none has it.
+    """
+    there = list_datasets(settings.lake)
+    for name in [dataset, *(other for other in there if other != dataset)]:
+        if name in there:
+            for shard in read_manifest(settings.lake, name).shards:
+                if shard.fingerprint == fingerprint:
+                    return read_shard(settings.lake, name, shard)
+    raise LakeError(
+        f"no dataset of the lake has the shard {fingerprint[:12]} of {dataset} any more; restore it from a "
+        "backup"
+    )
+
+
+def choose_digits(digits: pa.Table, ids: set[str]) -> pa.Table:
+    """Return the digits of a shard that are among ids, as text."""
+    wanted = pa.array([UUID(each).bytes for each in ids], pa.binary(16))
+    is_wanted = pc.is_in(digits["digit_id"].combine_chunks().storage, value_set=wanted)
+    return digits.filter(is_wanted).combine_chunks()

@@ -15,6 +15,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
 
+from flows.audit_chain import publish_chain_head
 from flows.field_values import assemble_fields
 from flows.models import open_registry, record_version
 from flows.runners import Runner
@@ -38,9 +39,10 @@ class ScoringReport:
     """What a scoring run did: its shards and digits, and how many of them were scored just now.
 
     ``engine`` says what computed, on ``threads`` of this machine where not elsewhere.
-    ``form_pages`` is how many pages of forms got the values of their fields. ``images_per_second`` is the
-    rate from the first shard that was read to the last that was loaded, None where none was;
-    ``agreement`` is how nearly float32 reads the same, where the precision is another.
+    ``chain_head`` is the audit trail's last link, as ``NUMBER:SHA256``. ``form_pages`` is how many pages of
+    forms got the values of their fields. ``images_per_second`` is the rate from the first shard that was read
+    to the last that was loaded, None where none was; ``agreement`` is how nearly float32 reads the same,
+    where the precision is another.
     """
 
     scoring_run_id: UUID
@@ -56,6 +58,7 @@ class ScoringReport:
     shards_rejected: int
     form_pages: int
     plot: Path | None
+    chain_head: str
     seconds: float
     images_per_second: float | None
     agreement: Agreement | None
@@ -126,6 +129,7 @@ def score(
         shards_rejected=done.rejected,
         form_pages=form_pages,
         plot=None if done.rejected else leave_plot(run_id, dataset, settings),
+        chain_head=str(publish_chain_head(settings)),
         seconds=time.perf_counter() - started,
         images_per_second=done.computed / done.seconds if done.computed else None,
         agreement=done.agreement,
@@ -234,6 +238,7 @@ def _describe(report: ScoringReport) -> str:
         "engine": report.engine,
         "seconds": f"{report.seconds:.1f}",
         "confidences drawn in": report.plot or "-",
+        "head of the audit chain": report.chain_head,
     }
     if report.agreement:
         rows["reads as float32 does"] = describe_agreement(report.agreement)

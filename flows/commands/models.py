@@ -99,9 +99,11 @@ def promote_command(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit trail")],
 ) -> None:
     """Make a version champion by hand."""
+    from flows.audit_chain import publish_chain_head
     from flows.models import promote_by_hand
 
     _print_move(promote_by_hand(settings, version, reason))
+    publish_chain_head(settings)
 
 
 @models_app.command("rollback", epilog="Example: lenet models rollback")
@@ -111,10 +113,12 @@ def rollback_command(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit trail")] = "rolled back by hand",
 ) -> None:
     """Make the champion before the present one champion again."""
+    from flows.audit_chain import publish_chain_head
     from flows.models import open_ledger, open_registry
     from lenet_pipeline.promotion import roll_back
 
     _print_move(roll_back(open_ledger(settings), open_registry(settings), reason))
+    publish_chain_head(settings)
 
 
 def print_version(report: ModelReport, figures: Sequence[Path]) -> None:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.command import command
-from flows.output import Format, FormatOption, OutputOption, console, print_records, print_rows
+from flows.output import (
+    Format,
+    FormatOption,
+    OutputOption,
+    console,
+    print_document,
+    print_records,
+    print_rows,
+    write_text,
+)
 from lenet_pipeline.errors import UnknownNameError
 from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from lenet_pipeline.warehouse import CheckResult, Query
+
+_EVIDENCE = "evidence"  # several questions at once, and pictures
 
 
 @command
@@ -33,6 +45,9 @@ def audit_command(
         _list_audits(list_audits(), output_format)
         return
     given = _parse(parameters or [])
+    if name == _EVIDENCE:
+        _print_evidence(settings, given, output_format, output)
+        return
     rows = run_audit(settings.database, settings.database_wait_s, name, given)
     question = next((query.question for query in list_audits() if query.name == name), "")
     print_rows(rows, output_format, output, title=question)
@@ -107,6 +122,32 @@ def sql_command(
     print_rows(run_select(settings.database, settings.database_wait_s, statement), output_format, output)
 
 
+def _print_evidence(
+    settings: Settings, given: Mapping[str, str], output_format: Format, output: Path | None
+) -> None:
+    """Print all that is known of a digit, or write it as JSON or, where the file is named so, as HTML."""
+    from flows.evidence import evidence_page, evidence_record, gather_evidence
+
+    unknown = set(given) - {"digit", "digit_id"}
+    digit = given.get("digit") or given.get("digit_id")
+    if unknown or not digit:
+        raise UnknownNameError("parameter of evidence", ", ".join(unknown) or "none", ["digit"])
+    evidence = gather_evidence(settings, digit)
+    if output and output.suffix.lower() in (".html", ".htm"):
+        write_text(evidence_page(evidence), output)
+        console.print(f"evidence written to {output}", soft_wrap=True, highlight=False, markup=False)
+    elif output_format is not Format.TABLE:
+        print_document(evidence_record(evidence), output)
+    else:
+        print_rows(evidence.places, Format.TABLE, title="On paper")
+        console.print(f"the file now: {evidence.scan}\n", highlight=False)
+        print_rows(evidence.predictions, Format.TABLE, title="What was read")
+        print_rows(evidence.versions, Format.TABLE, title="The model versions")
+        print_rows(evidence.reviews, Format.TABLE, title="What people said")
+        console.print(f"last link of the audit chain {evidence.chain_head}", soft_wrap=True, highlight=False)
+        console.print(f"last one MLflow knows {evidence.published_head}", soft_wrap=True, highlight=False)
+
+
 def _list_audits(queries: list[Query], output_format: Format) -> None:
     if output_format is not Format.TABLE:
         print_records(
@@ -122,6 +163,10 @@ def _list_audits(queries: list[Query], output_format: Format) -> None:
             output_format,
         )
         return
+    console.print(f"[bold]{_EVIDENCE}[/]  What is the whole chain behind one digit?", highlight=False)
+    console.print(
+        "    --param digit=…  digit_id, or its beginning; --output page.html for a page", style="dim"
+    )
     for query in queries:
         console.print(f"[bold]{query.name}[/]  {query.question}", highlight=False)
         for parameter in query.parameters:

@@ -88,6 +88,7 @@ def print_report(report: ScoringReport) -> None:
     if report.form_pages:
         console.print(f"  values made of the fields of {report.form_pages:,} pages")
     console.print(f"  scoring run {report.scoring_run_id}")
+    console.print(f"  head of the audit chain {report.chain_head}", soft_wrap=True, highlight=False)
     if report.plot:
         console.print(f"  its confidences: {report.plot}", soft_wrap=True, highlight=False, markup=False)
 

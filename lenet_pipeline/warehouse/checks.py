@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from lenet_pipeline.warehouse.chain import ChainHead
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.queries import ask, ask_statement, find_query
 from lenet_pipeline.warehouse.records import RegistryAlias
@@ -26,7 +27,11 @@ class CheckResult:
 
 
 def run_checks(
-    database: Path, wait_s: float, aliases: Sequence[RegistryAlias], names: Sequence[str] | None = None
+    database: Path,
+    wait_s: float,
+    aliases: Sequence[RegistryAlias],
+    names: Sequence[str] | None = None,
+    published_head: ChainHead | None = None,
 ) -> list[CheckResult]:
     """Run the checks, all of them or those named.
 
@@ -35,6 +40,7 @@ def run_checks(
         wait_s: how long to wait for it, seconds.
         aliases: the aliases as the model registry has them now.
         names: the checks to run.
+        published_head: the last link of the chain that the model registry was told of.
 
     Raises:
         UnknownNameError: there is no check of one of the names.
@@ -48,6 +54,9 @@ def run_checks(
         run_statement(connection, "create_registry_aliases", {})
         for alias in aliases:
             run_statement(connection, "insert_registry_alias", asdict(alias))
+        run_statement(connection, "create_published_head", {})
+        if published_head:
+            run_statement(connection, "insert_published_head", asdict(published_head))
         return [CheckResult(check, _check(connection, check)) for check in checks]
 
 

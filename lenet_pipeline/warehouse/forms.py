@@ -222,3 +222,15 @@ def find_finished_run(database: Path, wait_s: float, dataset: str) -> UUID | Non
     with reading(database, wait_s) as connection:
         rows = ask_statement(connection, "load/find_finished_run.sql", {"dataset": dataset}).to_pylist()
     return UUID(rows[0]["scoring_run_id"]) if rows else None
+
+
+def read_field_picture(database: Path, wait_s: float, field_id: UUID) -> bytes | None:
+    """Return the JPEG of a field, None where there is no such field.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        rows = ask_statement(connection, "load/find_field_picture.sql", {"field_id": str(field_id)})
+    return rows["picture"][0].as_py() if len(rows) else None

@@ -9,6 +9,7 @@ from test_form_audits import VIOLATIONS as FORM_VIOLATIONS
 
 from lenet_pipeline import warehouse
 from lenet_pipeline.errors import UnknownNameError
+from lenet_pipeline.warehouse.statements import read_statement
 
 WAIT_S = 5.0
 
@@ -258,7 +259,10 @@ def test_every_check_returns_the_columns_its_header_documents(scored: Any) -> No
 
 
 def test_every_check_has_a_violating_case() -> None:
-    covered = {check for check, _, _ in VIOLATIONS + FORM_VIOLATIONS} | {"aliases_match_promotions"}
+    covered = {check for check, _, _ in VIOLATIONS + FORM_VIOLATIONS} | {
+        "aliases_match_promotions",
+        "chain_has_the_published_head",
+    }
     assert covered == {check.name for check in warehouse.list_checks()}
 
 
@@ -294,6 +298,32 @@ def test_aliases_are_compared_in_both_directions(
     names = ("alias", "recorded_version", "registry_version", "problem")
     found = scored.violations("aliases_match_promotions", *aliases)
     assert [tuple(row[name] for name in names) for row in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("delete from promotions where promotion_number = 3", "the chain was cut off"),
+        ("update promotions set actor = 'x' where promotion_number = 3", "the chain was made anew"),
+    ],
+)
+def test_a_chain_that_was_written_anew_is_not_the_one_that_was_published(
+    scored: Any, change: str, problem: str
+) -> None:
+    """Whoever can write the database can make a chain of it that fits: not one with the same head."""
+    head = warehouse.read_chain_head(scored.database, WAIT_S)
+    names = ["chain_has_the_published_head"]
+    assert len(warehouse.run_checks(scored.database, WAIT_S, [], names, head)[0].violations) == 0
+    with scored.by_hand() as connection:
+        connection.execute("delete from chain where link_number = $last", {"last": head.link_number})
+        connection.execute(change)
+        connection.execute(
+            read_statement("load/insert_chain_link.sql"), {"kind": "promotion", "subject": "3"}
+        )
+    results = warehouse.run_checks(scored.database, WAIT_S, [CHAMPION_1, CHALLENGER_2], None, head)
+    (found,) = [result for result in results if len(result.violations)]
+    assert found.query.name == "chain_has_the_published_head"
+    assert found.violations["problem"].to_pylist() == [problem]
 
 
 def test_equal_largest_probabilities_are_no_violation(scored: Any) -> None:

@@ -1,0 +1,173 @@
+"""Evidence: the whole chain from one digit in the database back to paper and to people, on one page."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+from jinja2 import Environment, PackageLoader, Template
+from PIL import Image
+
+from flows.audit_chain import find_published_head
+from flows.output import plain_text
+from flows.run_shards import choose_digits, find_shard
+from lenet_pipeline.digits import images_array
+from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.warehouse import read_chain_head, read_field_picture, run_audit
+
+_ENLARGED = 8  # times: 28 pixels are too few to look at
+_AROUND = 0.5  # of a cell's side, shown around it on the scan
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of one digit: tables of the audits ``evidence_*`` and ``reviews``, and pictures.
+
+    ``scan`` says whether the file it was read from is there, and as it was. ``pictures`` are PNG or JPEG by
+    what they show; what is missing is not among them. ``chain_head`` is the audit trail's last link, and
+    ``published_head`` the last one that MLflow was told of.
+    """
+
+    digit_id: str
+    places: pa.Table
+    predictions: pa.Table
+    versions: pa.Table
+    reviews: pa.Table
+    scan: str
+    pictures: Mapping[str, bytes]
+    chain_head: str
+    published_head: str | None
+
+
+def gather_evidence(settings: Settings, digit: str) -> Evidence:
+    """Gather what is known of a digit, by its id or the beginning of one.
+
+    Raises:
+        WarehouseError: nothing was ever read from such a digit, or the database cannot be read.
+    """
+
+    def ask(name: str, **parameters: str) -> pa.Table:
+        return run_audit(settings.database, settings.database_wait_s, name, parameters)
+
+    places = ask("evidence_places", digit=digit)
+    predictions = ask("evidence_predictions", digit=digit)
+    if not len(predictions):
+        raise PipelineError(
+            f"nothing was ever read from the digit {digit!r}; `lenet audit decisions` lists some"
+        )
+    place = places.to_pylist()[0]
+    published = find_published_head(settings)
+    return Evidence(
+        digit_id=place["digit_id"],
+        places=places,
+        predictions=predictions,
+        versions=ask("evidence_versions", digit=digit),
+        reviews=ask("reviews", digit=place["digit_id"]),
+        scan=_look_at_scan(place),
+        pictures=dict(_pictures(settings, place, predictions.to_pylist()[0])),
+        chain_head=str(read_chain_head(settings.database, settings.database_wait_s)),
+        published_head=str(published) if published else None,
+    )
+
+
+def evidence_record(evidence: Evidence) -> dict[str, Any]:
+    """Return the evidence as plain values; pictures as base64."""
+    tables = {
+        name: value.to_pylist() if isinstance(value, pa.Table) else value
+        for name, value in vars(evidence).items()
+    }
+    return {
+        **tables,
+        "pictures": {name: b64encode(data).decode() for name, data in evidence.pictures.items()},
+    }
+
+
+def evidence_page(evidence: Evidence) -> str:
+    """Return the evidence as one HTML page that needs no other file."""
+    return _template("evidence.html").render(
+        evidence=evidence,
+        place=evidence.places.to_pylist()[0],
+        predictions=evidence.predictions.to_pylist(),
+        versions=evidence.versions.to_pylist(),
+        reviews=evidence.reviews.to_pylist(),
+        pictures={name: _data_url(data) for name, data in evidence.pictures.items()},
+    )
+
+
+@cache
+def _template(name: str) -> Template:
+    pages = Environment(loader=PackageLoader("flows", "pages"), autoescape=True, trim_blocks=True)
+    pages.filters["plain"] = plain_text
+    return pages.get_template(name)
+
+
+def _data_url(picture: bytes) -> str:
+    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{b64encode(picture).decode()}"
+
+
+def _look_at_scan(place: Mapping[str, Any]) -> str:
+    """Say whether the file that a digit came from is there, and the same."""
+    path = Path(place["source"])
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.sha256()
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except (OSError, ValueError):
+        return "not on this machine"
+    return "unchanged" if digest.hexdigest() == place["source_sha256"] else "changed since it was read"
+
+
+def _pictures(
+    settings: Settings, place: Mapping[str, Any], prediction: Mapping[str, Any]
+) -> list[tuple[str, bytes]]:
+    """Return what can be shown of a digit; what is gone, from the lake or from disk, is left out."""
+    found: list[tuple[str, bytes]] = []
+    with suppress(PipelineError):
+        if place["field_id"]:
+            found.append(("scan", _crop_scan(settings, place)))
+    with suppress(PipelineError):
+        if place["field_id"]:
+            picture = read_field_picture(settings.database, settings.database_wait_s, UUID(place["field_id"]))
+            found += [("field", picture)] if picture else []
+    with suppress(PipelineError):
+        dataset = prediction["datasets"].split(", ")[0]
+        shard = find_shard(settings, dataset, place["shard_fingerprint"])
+        image = images_array(choose_digits(shard, {place["digit_id"]}))[0]
+        side = image.shape[0] * _ENLARGED
+        enlarged = Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST)
+        found.append(("normalised", _png(enlarged)))
+    return found
+
+
+def _crop_scan(settings: Settings, place: Mapping[str, Any]) -> bytes:
+    """Cut a cell, and some of what is around it, out of the scan."""
+    from flows.form_pictures import read_page  # what digits of no form never need
+
+    page, box = read_page(Path(place["source"]), place["page"], settings), place["source_box"]
+    margin = round(_AROUND * max(box["width"], box["height"]))
+    corners = (
+        max(0, box["x"] - margin),
+        max(0, box["y"] - margin),
+        box["x"] + box["width"] + margin,
+        box["y"] + box["height"] + margin,
+    )
+    return _png(Image.fromarray(page.image).crop(corners))
+
+
+def _png(picture: Image.Image) -> bytes:
+    stream = BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()

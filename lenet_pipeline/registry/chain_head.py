@@ -1,0 +1,36 @@
+"""The audit trail's last link, told to the registry: who rewrites the database does not rewrite this too."""
+
+from __future__ import annotations
+
+from mlflow.exceptions import MlflowException
+
+from lenet_pipeline.errors import RegistryError
+from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
+
+_TAG = "audit_chain_head"
+
+
+def publish_head(registry: Registry, head: str) -> None:
+    """Write ``NUMBER:SHA256`` of the last link as a tag of the registered model, where there is one.
+
+    Raises:
+        RegistryError: MLflow refused.
+    """
+    client = registry.client()
+    try:
+        if client.search_registered_models(f"name = '{registry.model_name}'"):
+            client.set_registered_model_tag(registry.model_name, _TAG, head)
+    except REGISTRY_FAILURES as exc:
+        raise RegistryError(f"cannot tell MLflow the head of the audit chain: {first_line(exc)}") from exc
+
+
+def read_published_head(registry: Registry) -> str | None:
+    """Return what was last published, or None."""
+    if not registry.database.exists():
+        return None
+    try:
+        model = registry.client().get_registered_model(registry.model_name)
+    except MlflowException:
+        return None
+    head: str | None = model.tags.get(_TAG)
+    return head

@@ -1,0 +1,118 @@
+-- question: What was ever read from this digit, what became of it, and on what evidence?
+-- grain: One row per prediction ever made for the digit, newest first.
+-- param digit: digit_id, or its beginning
+-- column scored_at: when its shard was scored (UTC)
+-- column model_version: model version that read it
+-- column label: digit that the model read
+-- column confidence: calibrated probability of the label, 0 to 1
+-- column probabilities: of the ten digits, given that it is one
+-- column not_a_digit: score of being none of the ten, 0 to 1, where the version gives one
+-- column truth: digit it was ingested as, null when unknown
+-- column decision: accept, review or not_a_digit, by the policy in force for the version
+-- column policy_number: that policy, null where there is none
+-- column threshold: confidence from which it accepts, null where it accepts nothing
+-- column max_error: largest share of what it accepts that may be wrong, 0 to 1
+-- column certainty: probability with which that holds, 0 to 1
+-- column policy_evidence: labelled digits that the policy rests on
+-- column policy_labelled: how many
+-- column policy_accepted: of those, how many reach the threshold
+-- column policy_errors: of those, how many are wrong
+-- column policy_error_bound: upper limit of the share that is wrong, 0 to 1
+-- column engine: what computed the prediction
+-- column precision: arithmetic the model ran in
+-- column actor: who ran the scoring
+-- column runs: ids of the scoring runs that the prediction belongs to, oldest first
+-- column datasets: datasets those runs read
+-- column shard_score_id: the shard score the prediction belongs to
+-- column predictions_sha256: digest of that shard score's predictions
+with
+
+digit_predictions as (
+    select digit_id, shard_score_id, label, confidence, probabilities, not_a_digit, truth
+    from predictions
+    where digit_id = cast($digit as uuid)
+),
+
+policies_in_force as (
+    select
+        policy_number,
+        model_name,
+        model_version,
+        threshold,
+        not_a_digit_from,
+        review_rate,
+        review_seed,
+        max_error,
+        certainty,
+        evidence,
+        labelled,
+        accepted,
+        errors,
+        error_bound
+    from policies
+    where subject = 'digit'
+    qualify row_number() over (partition by model_name, model_version order by policy_number desc) = 1
+),
+
+runs_of_shard as (
+    select
+        scoring_run_shards.shard_score_id,
+        string_agg(
+            cast(scoring_runs.scoring_run_id as varchar), ', '
+            order by scoring_runs.started_at, scoring_runs.scoring_run_id
+        ) as runs,
+        string_agg(distinct scoring_runs.dataset, ', ' order by scoring_runs.dataset) as datasets
+    from scoring_run_shards
+    inner join scoring_runs using (scoring_run_id)
+    where scoring_run_shards.shard_score_id in (select shard_score_id from digit_predictions)
+    group by scoring_run_shards.shard_score_id
+),
+
+final as (
+    select
+        shard_scores.scored_at,
+        concat_ws('/', shard_scores.model_name, shard_scores.model_version) as model_version,
+        digit_predictions.label,
+        digit_predictions.confidence,
+        digit_predictions.probabilities,
+        digit_predictions.not_a_digit,
+        digit_predictions.truth,
+        decide_digit(
+            digit_predictions.digit_id,
+            digit_predictions.confidence,
+            digit_predictions.not_a_digit,
+            policies_in_force.threshold,
+            policies_in_force.not_a_digit_from,
+            policies_in_force.review_rate,
+            policies_in_force.review_seed
+        ) as decision,
+        policies_in_force.policy_number,
+        policies_in_force.threshold,
+        policies_in_force.max_error,
+        policies_in_force.certainty,
+        policies_in_force.evidence as policy_evidence,
+        policies_in_force.labelled as policy_labelled,
+        policies_in_force.accepted as policy_accepted,
+        policies_in_force.errors as policy_errors,
+        policies_in_force.error_bound as policy_error_bound,
+        shard_scores.engine,
+        shard_scores.precision,
+        shard_scores.actor,
+        runs_of_shard.runs,
+        runs_of_shard.datasets,
+        digit_predictions.shard_score_id,
+        shard_scores.predictions_sha256
+    from digit_predictions
+    left join shard_scores using (shard_score_id)
+    left join runs_of_shard using (shard_score_id)
+    left join policies_in_force
+        on shard_scores.model_name = policies_in_force.model_name
+        and shard_scores.model_version = policies_in_force.model_version
+)
+
+select
+    scored_at, model_version, label, confidence, probabilities, not_a_digit, truth, decision, policy_number,
+    threshold, max_error, certainty, policy_evidence, policy_labelled, policy_accepted, policy_errors,
+    policy_error_bound, engine, precision, actor, runs, datasets, shard_score_id, predictions_sha256
+from final
+order by scored_at desc, shard_score_id
