@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
 
 from flows.audit_chain import publish_chain_head
+from flows.drift import watch_drift
 from flows.field_values import assemble_fields
 from flows.models import open_registry, record_version
 from flows.runners import Runner
@@ -42,7 +43,8 @@ class ScoringReport:
     ``chain_head`` is the audit trail's last link, as ``NUMBER:SHA256``. ``form_pages`` is how many pages of
     forms got the values of their fields. ``images_per_second`` is the rate from the first shard that was read
     to the last that was loaded, None where none was; ``agreement`` is how nearly float32 reads the same,
-    where the precision is another.
+    where the precision is another. ``drifted`` are the measures that this run is far from the version's
+    reference in, where that was measured just now.
     """
 
     scoring_run_id: UUID
@@ -62,6 +64,7 @@ class ScoringReport:
     seconds: float
     images_per_second: float | None
     agreement: Agreement | None
+    drifted: tuple[str, ...]
 
 
 @flow(name="score", flow_run_name="score-{dataset}-with-{model}", validate_parameters=True)
@@ -115,6 +118,7 @@ def score(
     form_pages = assemble_fields(run_id, settings)
     end = stop_scoring_run if done.rejected else finish_scoring_run
     end(settings.database, settings.database_wait_s, run_id, datetime.now(UTC))
+    drift = [] if done.rejected else watch_drift(run_id, dataset, resolved, settings)
     report = ScoringReport(
         scoring_run_id=run_id,
         dataset=dataset,
@@ -133,6 +137,7 @@ def score(
         seconds=time.perf_counter() - started,
         images_per_second=done.computed / done.seconds if done.computed else None,
         agreement=done.agreement,
+        drifted=tuple(each.measure for each in drift if each.is_drifted),
     )
     create_markdown_artifact(_describe(report), key="score", description=f"Scoring run of {dataset}")
     if done.rejected:
@@ -239,6 +244,7 @@ def _describe(report: ScoringReport) -> str:
         "seconds": f"{report.seconds:.1f}",
         "confidences drawn in": report.plot or "-",
         "head of the audit chain": report.chain_head,
+        "drifted": ", ".join(report.drifted) or "-",
     }
     if report.agreement:
         rows["reads as float32 does"] = describe_agreement(report.agreement)

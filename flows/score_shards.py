@@ -163,6 +163,7 @@ def _plan_load(
         precision=key.precision,
         rows=scored.rows,
         predictions_sha256=scored.predictions_sha256,
+        ink_counts=scored.ink_counts,
         device=scored.device,
         engine=scored.engine,
         seconds=seconds,

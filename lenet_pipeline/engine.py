@@ -58,7 +58,8 @@ class TrainedModel:
     """All that scoring needs of a model version; ``weights`` are float32 arrays by parameter name.
 
     ``none_score`` is the log score of being none of the ten, where it was learned or fitted; without one it
-    is the architecture's own, which only ``lenet5`` has.
+    is the architecture's own, which only ``lenet5`` has. ``reference`` is what ``drift`` counts of validation
+    digits, by measure; scoring does without.
     """
 
     architecture: str
@@ -66,6 +67,7 @@ class TrainedModel:
     preprocessing: Preprocessing
     temperature: float = 1.0
     none_score: float | None = None
+    reference: Mapping[str, tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def write_model(folder: Path, model: TrainedModel) -> None:
         "preprocessing": asdict(model.preprocessing),
         "temperature": model.temperature,
         "none_score": model.none_score,
+        "reference": dict(model.reference) if model.reference else None,
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1))
 
@@ -43,11 +45,16 @@ def read_model(folder: Path) -> TrainedModel:
             preprocessing=Preprocessing(**record["preprocessing"]),
             temperature=float(record["temperature"]),
             none_score=record.get("none_score"),
+            reference=_read_reference(record.get("reference")),
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
         raise RegistryError(
             f"cannot read the model in {folder} ({exc}); restore its files or train again"
         ) from exc
+
+
+def _read_reference(record: Mapping[str, list[int]] | None) -> dict[str, tuple[int, ...]] | None:
+    return {name: tuple(counts) for name, counts in record.items()} if record else None
 
 
 def weights_sha256(folder: Path) -> str:

@@ -6,6 +6,7 @@ done once, ever.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenet_pipeline.digits import images_array
+from lenet_pipeline.drift import count_ink
 from lenet_pipeline.engine import Engine, Scores
 from lenet_pipeline.errors import ScoringError, ShardError
 from lenet_pipeline.files import describe_os_error
@@ -28,7 +30,7 @@ from lenet_pipeline.schema import PREDICTIONS, derive_uuid
 from lenet_pipeline.storage import AnyPlace, Place, open_place, written_whole
 
 # Who computed a staged file, in its own metadata: a run that goes on later must know.
-_DEVICE, _ENGINE, _DIGEST = "device", "engine", "predictions_sha256"
+_DEVICE, _ENGINE, _DIGEST, _INK = "device", "engine", "predictions_sha256", "ink_counts"
 
 ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
 
@@ -81,6 +83,7 @@ class ScoredShard:
     """A shard of predictions on disk; ``is_new`` unless it lay there already.
 
     ``device`` and ``engine`` are what computed it, now or then, and ``predictions_sha256`` is what they did.
+    ``ink_counts`` are of the images: ``drift.count_ink``.
     """
 
     path: Place
@@ -89,6 +92,7 @@ class ScoredShard:
     device: str
     engine: str
     predictions_sha256: str
+    ink_counts: tuple[int, ...]
 
 
 def score_shard(
@@ -112,13 +116,16 @@ def score_shard(
     if staged:  # it is named by its content's origin: nothing to redo
         advance(shard.rows)
         return staged
-    scores = engine.score(images_array(digits), advance)
+    images = images_array(digits)
+    scores, ink_counts = engine.score(images, advance), count_ink(images)
+    del images  # they keep the table's column alive
     digits = digits.drop_columns("image")  # nine tenths of the memory, not needed to the end
     predictions = predictions_table(digits, scores)
     origin = {
         _DEVICE: str(engine.device),
         _ENGINE: engine.description,
         _DIGEST: digest_predictions(predictions),
+        _INK: json.dumps(ink_counts),
     }
     try:
         with written_whole(destination) as sink:
@@ -175,12 +182,13 @@ def _find_staged(predictions: Place, rows: int) -> ScoredShard | None:
     if len(found) != rows or not schema.equals(PREDICTIONS):
         return None
     origin = {name.decode(): value.decode() for name, value in (schema.metadata or {}).items()}
-    is_as_computed = origin.get(_DIGEST) == digest_predictions(found)
+    is_as_computed = _INK in origin and origin.get(_DIGEST) == digest_predictions(found)
     return _scored(predictions, rows, False, origin) if is_as_computed else None
 
 
 def _scored(path: Place, rows: int, is_new: bool, origin: Mapping[str, str]) -> ScoredShard:
-    return ScoredShard(path, rows, is_new, origin[_DEVICE], origin[_ENGINE], origin[_DIGEST])
+    ink_counts = tuple(json.loads(origin[_INK]))
+    return ScoredShard(path, rows, is_new, origin[_DEVICE], origin[_ENGINE], origin[_DIGEST], ink_counts)
 
 
 def read_probabilities(predictions: Place) -> npt.NDArray[np.float32]:

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     database_wait_s: float = Field(60.0, ge=0, description="how long to wait for a busy database, seconds")
     promotion_alpha: float = Field(0.05, gt=0, lt=1, description="p-value a challenger must stay below")
 
+    drift_from: float = Field(0.1, gt=0, description="population stability index that is an alarm")
+
     retrain_cron: str = Field("0 3 * * 0", description="when `lenet serve` retrains (UTC)")
     score_cron: str = Field("0 2 * * *", description="when `lenet serve` scores (UTC)")
     check_cron: str = Field("0 6 * * *", description="when `lenet serve` checks (UTC)")

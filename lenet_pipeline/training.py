@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lenet_pipeline.calibration import fit_none_score, fit_temperature
 from lenet_pipeline.distortions import distort
+from lenet_pipeline.drift import count_reference
 from lenet_pipeline.engine import Engine, Floats, Preprocessing, TrainedModel, choose_device, network_weights
 from lenet_pipeline.errors import ScoringError, TrainingError
 from lenet_pipeline.evaluation import mean_log_loss
@@ -120,6 +121,8 @@ def train_network(
         kept = replace(kept, temperature=fit_temperature(scores, validation.labels))
         if kept.none_score is not None:
             kept = replace(kept, none_score=fit_none_score(scores, _REFUSED_DIGITS))
+        found = Engine(kept, device).score(validation.images)
+        kept = replace(kept, reference=count_reference(validation.images, found))
     return TrainingResult(kept, tuple(history), best_epoch, learner.device)
 
 

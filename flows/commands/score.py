@@ -58,6 +58,7 @@ def score_command(
     else:
         texts = {
             "scoring_run_id": str(report.scoring_run_id),
+            "drifted": list(report.drifted),
             "status": "done",  # a partial run is an error
             "plot": str(report.plot),
             "agreement": vars(report.agreement) if report.agreement else None,
@@ -88,6 +89,9 @@ def print_report(report: ScoringReport) -> None:
     if report.form_pages:
         console.print(f"  values made of the fields of {report.form_pages:,} pages")
     console.print(f"  scoring run {report.scoring_run_id}")
+    if report.drifted:
+        names = ", ".join(report.drifted)
+        console.print(f"  [bold]drifted:[/] {names}; `lenet audit drift` tells how far", highlight=False)
     console.print(f"  head of the audit chain {report.chain_head}", soft_wrap=True, highlight=False)
     if report.plot:
         console.print(f"  its confidences: {report.plot}", soft_wrap=True, highlight=False, markup=False)

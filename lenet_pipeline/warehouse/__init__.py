@@ -7,6 +7,7 @@ close it; reading functions can change nothing and reach no other file. The SQL 
 from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.chain import ChainHead, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
+from lenet_pipeline.warehouse.drift import Drift, DriftBin, measure_drift, record_drift_reference
 from lenet_pipeline.warehouse.forms import (
     DOCUMENTS,
     FIELD_TRUTHS,
@@ -66,6 +67,8 @@ __all__ = [
     "BackgroundLoader",
     "ChainHead",
     "CheckResult",
+    "Drift",
+    "DriftBin",
     "GateEvidence",
     "KnownFields",
     "ModelVersionRecord",
@@ -95,6 +98,7 @@ __all__ = [
     "load_pages",
     "load_rejects",
     "load_shard_scores",
+    "measure_drift",
     "migrate",
     "read_chain_head",
     "read_field_picture",
@@ -104,6 +108,7 @@ __all__ = [
     "read_template_texts",
     "read_unassembled_cells",
     "record_documents",
+    "record_drift_reference",
     "record_field_truths",
     "record_model_version",
     "record_policy",

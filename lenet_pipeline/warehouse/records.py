@@ -136,7 +136,8 @@ class ScoringRunRecord:
 class ShardScoreRecord:
     """One shard that one model version has read: a row of the ledger.
 
-    ``engine`` says what computed it and how; ``predictions_sha256`` digests what it computed. ``seconds`` of
+    ``engine`` says what computed it and how; ``predictions_sha256`` digests what it computed, and
+    ``ink_counts`` are of its images, by bins. ``seconds`` of
     a run's shards add up to the time it took; None where the predictions lay there already.
     """
 
@@ -148,6 +149,7 @@ class ShardScoreRecord:
     precision: str
     rows: int
     predictions_sha256: str
+    ink_counts: tuple[int, ...]
     device: str
     engine: str
     seconds: float | None

@@ -151,6 +151,7 @@ class Builder:
             precision="float32",
             rows=rows,
             predictions_sha256=predictions_sha256,
+            ink_counts=(0, rows),
             device="cpu",
             engine="compiled",
             seconds=0.5,

@@ -15,10 +15,11 @@ import pytest
 from digit_builders import digits_table, put, untrained_model
 
 from lenet_pipeline.digits import images_array
+from lenet_pipeline.drift import count_ink
 from lenet_pipeline.engine import Engine, Preprocessing
 from lenet_pipeline.errors import ScoringError, ShardError
 from lenet_pipeline.fingerprints import digest_predictions
-from lenet_pipeline.lake import Manifest, Shard, shard_path
+from lenet_pipeline.lake import Manifest, Shard, read_shard, shard_path
 from lenet_pipeline.schema import PREDICTIONS
 from lenet_pipeline.scoring import ScoredShard, ScoringKey, predictions_table, score_shard, score_shards
 from lenet_pipeline.storage import open_place
@@ -172,6 +173,7 @@ def test_shards_side_by_side_are_all_scored_and_a_bad_one_comes_back_as_what_it_
             "cpu",
             engine.description,
             digest_predictions(pq.read_table(tmp_path / shard.file)),
+            count_ink(images_array(read_shard(lake, NAME, shard))),
         )
         for shard in manifest.shards
         if shard is not bad
@@ -192,7 +194,7 @@ def test_no_more_shards_than_threads_are_scored_at_a_time_and_an_error_ends_the_
             now -= 1
         if number == 10:
             raise ScoringError("the disk is full")
-        return ScoredShard(open_place(shard.file), 1, True, "cpu", "none", "0" * 64)
+        return ScoredShard(open_place(shard.file), 1, True, "cpu", "none", "0" * 64, (1,))
 
     shards = [replace(SHARD, file=str(number)) for number in range(100)]
     with pytest.raises(ScoringError, match="the disk is full"):

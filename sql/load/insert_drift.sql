@@ -1,0 +1,120 @@
+-- Measures how far a run is from its version's reference; a run that was measured stays as it was.
+-- The population stability index is the sum over bins of (p - q) ln(p / q), with half a digit added to every
+-- bin so that an empty one has a logarithm. By chance alone it is about chi-squared with one degree less than
+-- bins, times 1/n + 1/m: an alarm needs more than chance gives once in a thousand times, and $least besides.
+insert into drift (
+    scoring_run_id, measure, digits, reference_digits, stability_index, kolmogorov_smirnov, alarm_from,
+    is_drifted, measured_at
+)
+with
+
+run as (
+    select scoring_run_id, model_name, model_version
+    from scoring_runs
+    where scoring_run_id = $scoring_run_id
+),
+
+run_shards as (
+    select shard_scores.shard_score_id, shard_scores.ink_counts
+    from scoring_run_shards
+    inner join run using (scoring_run_id)
+    inner join shard_scores using (shard_score_id)
+),
+
+-- One pass over the predictions: what follows adds up some hundred rows.
+counted as (
+    select
+        predictions.label,
+        confidence_bin(predictions.confidence) as confidence_bin,
+        case when predictions.not_a_digit >= 0.5 then 1 when predictions.not_a_digit is not null then 0 end
+            as refused_bin,
+        count(*) as digits
+    from predictions
+    inner join run_shards using (shard_score_id)
+    group by all
+),
+
+ink as (
+    select unnest(range(len(ink_counts))) as bin, unnest(ink_counts) as digits
+    from run_shards
+),
+
+found as (
+    select 'class' as measure, cast(label as integer) as bin, sum(digits) as digits
+    from counted
+    group by label
+    union all
+    select 'confidence' as measure, confidence_bin as bin, sum(digits) as digits
+    from counted
+    group by confidence_bin
+    union all
+    select 'not_a_digit' as measure, refused_bin as bin, sum(digits) as digits
+    from counted
+    where refused_bin is not null
+    group by refused_bin
+    union all
+    select 'ink' as measure, cast(bin as integer) as bin, sum(digits) as digits
+    from ink
+    group by bin
+),
+
+paired as (
+    select
+        drift_references.measure,
+        drift_references.bin,
+        drift_references.critical,
+        cast(coalesce(found.digits, 0) as double) as found_digits,
+        cast(drift_references.digits as double) as reference_digits,
+        sum(coalesce(found.digits, 0)) over measures as found_total,
+        sum(drift_references.digits) over measures as reference_total,
+        count(*) over measures as bins
+    from drift_references
+    inner join run using (model_name, model_version)
+    left join found using (measure, bin)
+    window measures as (partition by drift_references.measure)
+),
+
+shares as (
+    select
+        measure,
+        bin,
+        critical,
+        found_total,
+        reference_total,
+        (found_digits + 0.5) / (found_total + 0.5 * bins) as p,
+        (reference_digits + 0.5) / (reference_total + 0.5 * bins) as q,
+        abs(
+            sum(found_digits / found_total) over (partition by measure order by bin)
+            - sum(reference_digits / reference_total) over (partition by measure order by bin)
+        ) as distance
+    from paired
+    where found_total > 0 and reference_total > 0
+),
+
+measures as (
+    select
+        measure,
+        cast(any_value(found_total) as bigint) as digits,
+        cast(any_value(reference_total) as bigint) as reference_digits,
+        sum((p - q) * ln(p / q)) as stability_index,
+        least(1.0, max(distance)) as kolmogorov_smirnov,
+        greatest(
+            $least, any_value(critical) * (1 / any_value(found_total) + 1 / any_value(reference_total))
+        ) as alarm_from
+    from shares
+    group by measure
+)
+
+select
+    $scoring_run_id as scoring_run_id,
+    measure,
+    digits,
+    reference_digits,
+    stability_index,
+    kolmogorov_smirnov,
+    alarm_from,
+    stability_index > alarm_from as is_drifted,
+    $measured_at as measured_at
+from measures
+on conflict do nothing
+returning measure, stability_index, kolmogorov_smirnov, alarm_from, is_drifted
