@@ -14,6 +14,7 @@ from flows.commands.ingest import ingest_app, list_datasets_command
 from flows.commands.models import list_models, models_app
 from flows.commands.policy import list_policies, policy_app
 from flows.commands.questions import audit_command, check_command, sql_command, verify_command
+from flows.commands.report import report_command
 from flows.commands.reproduce import reproduce_command
 from flows.commands.review import review_app
 from flows.commands.score import score_command, serve_command
@@ -79,6 +80,9 @@ app.add_typer(policy_app, name="policy", rich_help_panel=THINGS, epilog="Example
 app.command(
     "audit", rich_help_panel=QUESTIONS, epilog="Example: lenet audit low_confidence --param below=0.8"
 )(audit_command)
+app.command("report", rich_help_panel=QUESTIONS, epilog="Example: lenet report latest -o march.html")(
+    report_command
+)
 app.command("check", rich_help_panel=QUESTIONS, epilog="Example: lenet check")(check_command)
 app.command("verify", rich_help_panel=QUESTIONS, epilog="Example: lenet verify latest --sample 10000")(
     verify_command

@@ -7,18 +7,15 @@ from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from jinja2 import Environment, PackageLoader, Template
 from PIL import Image
 
 from flows.audit_chain import find_published_head
-from flows.output import plain_text
+from flows.pages import data_url, enlarge, page_template, png
 from flows.run_shards import choose_digits, find_shard
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.errors import PipelineError
@@ -95,26 +92,14 @@ def evidence_record(evidence: Evidence) -> dict[str, Any]:
 
 def evidence_page(evidence: Evidence) -> str:
     """Return the evidence as one HTML page that needs no other file."""
-    return _template("evidence.html").render(
+    return page_template("evidence.html").render(
         evidence=evidence,
         place=evidence.places.to_pylist()[0],
         predictions=evidence.predictions.to_pylist(),
         versions=evidence.versions.to_pylist(),
         reviews=evidence.reviews.to_pylist(),
-        pictures={name: _data_url(data) for name, data in evidence.pictures.items()},
+        pictures={name: data_url(data) for name, data in evidence.pictures.items()},
     )
-
-
-@cache
-def _template(name: str) -> Template:
-    pages = Environment(loader=PackageLoader("flows", "pages"), autoescape=True, trim_blocks=True)
-    pages.filters["plain"] = plain_text
-    return pages.get_template(name)
-
-
-def _data_url(picture: bytes) -> str:
-    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
-    return f"data:image/{kind};base64,{b64encode(picture).decode()}"
 
 
 def _look_at_scan(place: Mapping[str, Any]) -> str:
@@ -146,9 +131,7 @@ def _pictures(
         dataset = prediction["datasets"].split(", ")[0]
         shard = find_shard(settings, dataset, place["shard_fingerprint"])
         image = images_array(choose_digits(shard, {place["digit_id"]}))[0]
-        side = image.shape[0] * _ENLARGED
-        enlarged = Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST)
-        found.append(("normalised", _png(enlarged)))
+        found.append(("normalised", enlarge(image, _ENLARGED)))
     return found
 
 
@@ -164,10 +147,4 @@ def _crop_scan(settings: Settings, place: Mapping[str, Any]) -> bytes:
         box["x"] + box["width"] + margin,
         box["y"] + box["height"] + margin,
     )
-    return _png(Image.fromarray(page.image).crop(corners))
-
-
-def _png(picture: Image.Image) -> bytes:
-    stream = BytesIO()
-    picture.save(stream, "PNG")
-    return stream.getvalue()
+    return png(Image.fromarray(page.image).crop(corners))

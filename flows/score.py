@@ -245,6 +245,7 @@ def _describe(report: ScoringReport) -> str:
         "confidences drawn in": report.plot or "-",
         "head of the audit chain": report.chain_head,
         "drifted": ", ".join(report.drifted) or "-",
+        "as a page": f"`lenet report {report.scoring_run_id}`",
     }
     if report.agreement:
         rows["reads as float32 does"] = describe_agreement(report.agreement)

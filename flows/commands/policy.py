@@ -102,8 +102,12 @@ def print_policy(policy: SetPolicy) -> None:
     else:
         share = record.accepted / record.labelled
         console.print(
-            f"  accepted from a confidence of {plain_text(record.threshold)}: {record.accepted:,} "
-            f"({share:.2%}), {record.errors:,} of them wrong; at most {record.error_bound:.4%}",
+            f"  accepted from a confidence of {plain_text(record.threshold)}: "
+            f"{record.accepted:,} ({share:.2%})",
+            highlight=False,
+        )
+        console.print(
+            f"  {record.errors:,} of them wrong; of all such {things} at most {record.error_bound:.4%}",
             highlight=False,
         )
         console.print(f"  of those {record.review_rate:.2%} are for review all the same", highlight=False)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from base64 import b64decode
 from collections.abc import Callable
 from io import BytesIO
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -102,23 +99,3 @@ def test_a_digit_that_is_none_is_one_line(
     assert done.returncode == 1
     assert problem in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium on this machine")
-@pytest.mark.parametrize("width", [400, 1300])
-def test_a_browser_shows_the_page_wide_and_narrow(lenet: Run, digit: str, tmp_path: Path, width: int) -> None:
-    page, shot = tmp_path / "evidence.html", tmp_path / "shot.png"
-    lenet("audit", "evidence", "-p", f"digit={digit}", "--output", str(page))
-    subprocess.run(
-        [
-            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-            f"--window-size={width},2400", f"--screenshot={shot}", page.as_uri(),
-        ],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
-    with Image.open(shot) as picture:
-        shown = np.asarray(picture.convert("L"))
-    assert shown.shape[1] == width
-    # Text and pictures all the way down, and nothing at the right edge, past which it would be cut off.
-    assert (shown[:1500].std(axis=1) > 0).sum() > 500
-    assert shown[:, -4:].std() == 0

@@ -1,0 +1,28 @@
+"""``lenet report``: one page about a scoring run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.command import command
+from flows.output import console
+from lenet_pipeline.settings import Settings
+
+
+@command
+def report_command(
+    settings: Settings,
+    run: Annotated[str, typer.Argument(help="latest, a scoring run's id, or its beginning")] = "latest",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The page to write (default: plots/report-RUN.html in the home)"),
+    ] = None,
+) -> None:
+    """Write one page about a run that a manager can read: it needs no other file."""
+    from flows.report import write_report
+
+    path = write_report(settings, run, output)
+    console.print(f"report written to {path}", soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,129 @@
+"""A run's report: one page that a manager can read, needing no other file."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.pages import data_url, enlarge, page_template
+from flows.run_shards import choose_digits, find_run_shards
+from lenet_pipeline.digits import images_array
+from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.files import written_whole
+from lenet_pipeline.lake import read_shard
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.warehouse import StoredRun, read_chain_head, read_run, run_audit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_LEAST_SURE = 24
+_DRIFT_RUNS = 40  # rows: ten runs of four measures
+
+
+def write_report(settings: Settings, run: str, output: Path | None = None) -> Path:
+    """Write the report of a run, ``latest``, an id or its beginning, as one HTML page; return its path.
+
+    Raises:
+        WarehouseError: there is no such run, or the database cannot be read.
+        PipelineError: the page cannot be written.
+    """
+    stored = read_run(settings.database, settings.database_wait_s, run)
+    path = output or settings.plots / f"report-{stored.scoring_run_id}.html"
+    text = page_template("report.html").render(**_gather(settings, stored))
+    try:
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise PipelineError(f"cannot write the report {path}: {exc.strerror}") from exc
+    return path
+
+
+def _gather(settings: Settings, stored: StoredRun) -> dict[str, Any]:
+    def ask(name: str, **parameters: str) -> pa.Table:
+        return run_audit(settings.database, settings.database_wait_s, name, parameters)
+
+    run = {"run": stored.scoring_run_id}
+    runs = ask("runs", limit="1000000")
+    decisions = ask("decision_counts", **run).to_pylist()
+    digits = sum(row["digits"] for row in decisions)
+    risk, histogram = ask("risk_coverage", **run), ask("confidence_histogram", **run)
+    return {
+        "run": runs.filter(pc.equal(runs["scoring_run_id"], stored.scoring_run_id)).to_pylist()[0],
+        "summary": ask("summary", **run).to_pylist()[0],
+        "engines": sorted({shard.engine or "unknown" for shard in stored.shards}),
+        "decisions": decisions,
+        "straight_through": sum(row["digits"] for row in decisions if row["decision"] == "accept")
+        / max(1, digits),
+        "fields": ask("straight_through", **run).to_pylist(),
+        "drift": ask("drift", dataset=stored.dataset, limit=str(_DRIFT_RUNS)).to_pylist(),
+        "rejects": ask("rejects_by_reason", dataset=stored.dataset).to_pylist(),
+        "least_sure": _least_sure(
+            settings, stored, ask("low_confidence", below="1", **run, limit=str(_LEAST_SURE))
+        ),
+        "reliability": _picture(_draw_reliability(histogram)),
+        "risk": _picture(_draw_risk(risk, decisions)) if len(risk) else None,
+        "chain_head": str(read_chain_head(settings.database, settings.database_wait_s)),
+    }
+
+
+def _least_sure(settings: Settings, stored: StoredRun, rows: pa.Table) -> list[dict[str, Any]]:
+    """Return the least sure digits with their pictures, where the lake still has them."""
+    wanted = set(rows["digit_id"].to_pylist())
+    pictures: dict[str, str] = {}
+    with suppress(PipelineError):
+        for _, shard in find_run_shards(settings, stored):
+            if wanted - set(pictures):
+                found = choose_digits(read_shard(settings.lake, stored.dataset, shard), wanted)
+                ids = [str(each) for each in found["digit_id"].to_pylist()]
+                for name, image in zip(ids, images_array(found) if ids else (), strict=True):
+                    pictures[name] = data_url(enlarge(image, 4))
+    return [row | {"picture": pictures.get(row["digit_id"])} for row in rows.to_pylist()]
+
+
+def _draw_reliability(histogram: pa.Table) -> Figure:
+    """Draw digits by confidence, and the share read rightly where truth is known."""
+    from matplotlib.figure import Figure as NewFigure
+
+    figure = NewFigure(figsize=(6, 3.6), layout="constrained")
+    below = figure.subplots()
+    start = histogram["confidence_from"].to_numpy()
+    below.bar(start, histogram["digits"].to_numpy(), width=0.045, align="edge", color="#4477aa")
+    below.set(xlabel="confidence", ylabel="digits", yscale="log", xlim=(0, 1))
+    known = histogram.filter(pc.is_valid(histogram["accuracy_pct"]))
+    if len(known):
+        right = below.twinx()
+        middles = known["confidence_from"].to_numpy() + 0.025
+        right.plot([0, 1], [0, 100], color="#999999", linewidth=0.8)
+        right.plot(middles, known["accuracy_pct"].to_numpy(), "o-", color="#cc6677")
+        right.set(ylabel="read rightly (%)", ylim=(0, 102))
+    return figure
+
+
+def _draw_risk(risk: pa.Table, decisions: Sequence[dict[str, Any]]) -> Figure:
+    """Draw how much would be wrong of what could be accepted, and the policy's target."""
+    from matplotlib.figure import Figure as NewFigure
+
+    figure = NewFigure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(risk["coverage_pct"].to_numpy(), risk["error_pct"].to_numpy(), ".-", color="#4477aa")
+    targets = {row["max_error"] for row in decisions} - {None}
+    for target in targets:
+        axes.axhline(100 * target, color="#cc6677", linestyle="--", label="most that may be wrong")
+        axes.legend(frameon=False)
+    axes.set(xlabel="accepted (%)", ylabel="wrong of those (%)", xlim=(0, 100), ylim=(0, None))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _picture(figure: Figure) -> str:
+    stream = BytesIO()
+    figure.savefig(stream, format="png", dpi=144)
+    return f"data:image/png;base64,{b64encode(stream.getvalue()).decode()}"
