@@ -17,7 +17,10 @@ run_shards as (
 -- A tenth of a power of ten of the doubt each, as policies have them.
 counted as (
     select
-        least(40, cast(floor(-10 * log10(greatest(1 - cast(predictions.confidence as double), 1e-4))) as integer)) as step,
+        least(
+            40,
+            cast(floor(-10 * log10(greatest(1 - cast(predictions.confidence as double), 1e-4))) as integer)
+        ) as step,
         count(*) as digits,
         count(*) filter (where predictions.label <> predictions.truth) as errors
     from predictions

@@ -21,6 +21,7 @@ FIGURES = {
     "feature-maps.png",
     "confusion-optdigits-test.png",
     "worst-mistakes-optdigits-test.png",
+    "reliability-optdigits-test.png",
 }
 
 
