@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from flows.cli import app
 from flows.ingest import ingest
 from flows.retrain import retrain
+from flows.score import score
 from lenet_pipeline.settings import Settings, read_settings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -94,4 +95,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> Setti
 def settings(trained: Settings, home: Path) -> Settings:
     """A copy of the trained home that a test may change."""
     shutil.copytree(trained.home, home)
+    return read_settings(home, "tester")
+
+
+@pytest.fixture(scope="session")
+def scored_once(trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The trained home with its test set scored: read it, never write."""
+    home = tmp_path_factory.mktemp("scored") / "home"
+    shutil.copytree(trained.home, home)
+    score("optdigits/test", home=home, actor="tester")
+    return read_settings(home, "tester")
+
+
+@pytest.fixture
+def scored(scored_once: Settings, home: Path) -> Settings:
+    """A copy of the scored home that a test may change."""
+    shutil.copytree(scored_once.home, home)
     return read_settings(home, "tester")

@@ -56,6 +56,7 @@ def test_more_of_the_same_is_quiet(settings: Settings) -> None:
     assert all(row["alarm_from"] > 0.1 for row in rows.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change", "label", "expected"),
     [

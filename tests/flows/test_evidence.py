@@ -14,7 +14,6 @@ import duckdb
 import pytest
 from PIL import Image
 
-from flows.score import score
 from lenet_pipeline.settings import Settings
 
 Run = Callable[..., Any]
@@ -22,10 +21,10 @@ TEST = "optdigits/test"
 
 
 @pytest.fixture
-def scored(lenet: Run, settings: Settings) -> Settings:
-    score(TEST, home=settings.home, actor="tester")
+def scored(lenet: Run, scored: Settings) -> Settings:
+    """The scored home, with a policy."""
     lenet("policy", "set", "--max-error", "0.1", "--on", TEST)
-    return settings
+    return scored
 
 
 @pytest.fixture

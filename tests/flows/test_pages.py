@@ -14,18 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.score import score
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import run_audit
 
 Run = Callable[..., Any]
 TEST = "optdigits/test"
-
-
-@pytest.fixture
-def scored(lenet: Run, settings: Settings) -> Settings:
-    score(TEST, home=settings.home, actor="tester")
-    return settings
 
 
 def write_report(lenet: Run, page: Path) -> str:
@@ -79,6 +72,7 @@ def test_risk_and_coverage_are_of_the_digits_of_known_truth(lenet: Run, scored: 
     assert (rows[-1]["accepted"], rows[-1]["coverage_pct"]) == (351, 100.0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium on this machine")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [500, 1300])

@@ -10,19 +10,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from flows.score import score
 from flows.verify import verify_run
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import read_run, run_audit
 
 Run = Callable[..., Any]
 TEST = "optdigits/test"
-
-
-@pytest.fixture
-def scored(settings: Settings) -> Settings:
-    score(TEST, home=settings.home, actor="tester")
-    return settings
 
 
 def policies(settings: Settings) -> list[dict[str, Any]]:

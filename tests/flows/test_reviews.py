@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 from flows.reviews import REVIEWED
-from flows.score import score
 from lenet_pipeline.lake import read_manifest
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.training_sets import read_labelled
@@ -23,12 +22,6 @@ from lenet_pipeline.warehouse import run_audit
 
 Run = Callable[..., Any]
 TEST = "optdigits/test"
-
-
-@pytest.fixture
-def scored(settings: Settings) -> Settings:
-    score(TEST, home=settings.home, actor="tester")
-    return settings
 
 
 @pytest.fixture

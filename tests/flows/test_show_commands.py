@@ -58,7 +58,7 @@ def test_a_version_is_shown_in_80_columns_with_its_figures(
     shown = lenet("models", "show", "1", "--home", str(trained.home), "--output", str(folder))
     assert (shown.returncode, shown.stderr) == (0, "")
     *lines, last = shown.stdout.splitlines()
-    assert last == f"5 figures written to {folder}"
+    assert last == f"6 figures written to {folder}"
     assert max(map(len, lines)) <= 80
     version = list_versions(open_registry(trained))[0]
     for text in (
