@@ -10,7 +10,7 @@ import duckdb
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.statements import run_statement
 
-PROMOTION, POLICY, RUN, REVIEWS = "promotion", "policy", "run", "reviews"
+VERSION, PROMOTION, POLICY, RUN, REVIEWS = "version", "promotion", "policy", "run", "reviews"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from lenet_pipeline.errors import WarehouseError
-from lenet_pipeline.warehouse.chain import PROMOTION, RUN, link_event
+from lenet_pipeline.warehouse.chain import PROMOTION, RUN, VERSION, link_event
 from lenet_pipeline.warehouse.migrations import writing
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
@@ -41,7 +41,8 @@ def record_model_version(database: Path, wait_s: float, record: ModelVersionReco
     """
     identity = {"model_name": record.model_name, "model_version": record.model_version}
     with writing(database, wait_s) as connection:
-        run_statement(connection, "insert_model_version", asdict(record))
+        for (reference,) in run_statement(connection, "insert_model_version", asdict(record)):
+            link_event(connection, VERSION, reference)
         ((recorded,),) = run_statement(connection, "find_model_weights", identity)
         if recorded != record.weights_sha256:
             raise WarehouseError(

@@ -1,7 +1,7 @@
--- question: Are promotions, policies, finished runs and reviews what the chain says they were?
+-- question: Are versions, promotions, policies, finished runs and reviews what the chain says they were?
 -- grain: One row per event that was altered, taken out or put in.
--- column kind: beginning, promotion, policy, run or reviews
--- column subject: number of the promotion or policy, or id of the run or batch of reviews
+-- column kind: beginning, version, promotion, policy, run or reviews
+-- column subject: number or id of the event
 -- column link_number: its link, null where it has none
 -- column linked_at: when it was linked (UTC)
 -- column problem: what is wrong

@@ -1,7 +1,7 @@
 -- question: Does every link of the audit trail's chain follow from the one before?
 -- grain: One row per link that does not.
 -- column link_number: the link
--- column kind: beginning, promotion, policy, run or reviews
+-- column kind: beginning, version, promotion, policy, run or reviews
 -- column subject: number or id of what it covers
 -- column linked_at: when it says that it was made (UTC)
 -- column problem: what is wrong

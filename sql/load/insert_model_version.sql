@@ -10,3 +10,4 @@ values (
     $registered_at, $actor, $flow_run_id, $effort, $trained_on, $datasets
 )
 on conflict do nothing
+returning concat_ws('/', model_name, model_version) as reference

@@ -5,7 +5,9 @@ alter table shard_scores add column predictions_sha256 varchar;
 -- that none can be altered, taken out or put in without all that follow, and the last one is known elsewhere.
 create table chain (
     link_number bigint primary key,
-    kind varchar not null check (kind in ('beginning', 'promotion', 'policy', 'run', 'reviews')),
+    kind varchar not null check (
+        kind in ('beginning', 'version', 'promotion', 'policy', 'run', 'reviews')
+    ),
     subject varchar not null,
     content_sha256 varchar not null,
     previous_sha256 varchar not null,
@@ -44,8 +46,8 @@ create macro prediction_text(digit_id, label, confidence, probabilities, not_a_d
         coalesce('0' || truth, 'ff')
     );
 
--- What a promotion, a policy, a finished run or a batch of reviews says now, as a sha256: what its link said
--- when it was made.
+-- What a model version, a promotion, a policy, a finished run or a batch of reviews says now, as a sha256:
+-- what its link said when it was made.
 create view chain_contents as
 with
 
@@ -79,6 +81,34 @@ run_shards as (
     group by scoring_run_shards.scoring_run_id
 )
 
+select
+    'version' as kind,
+    concat_ws('/', model_name, model_version) as subject,
+    sha256(
+        cast(
+            row(
+                model_name,
+                model_version,
+                architecture,
+                recipe,
+                training_run_id,
+                weights_sha256,
+                preprocessing_fingerprint,
+                training_fingerprint,
+                temperature,
+                code_revision,
+                test_accuracy,
+                epoch_us(registered_at),
+                actor,
+                flow_run_id,
+                effort,
+                trained_on,
+                datasets
+            ) as varchar
+        )
+    ) as content_sha256
+from model_versions
+union all
 select
     'promotion' as kind,
     cast(promotion_number as varchar) as subject,

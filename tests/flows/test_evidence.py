@@ -39,7 +39,7 @@ def test_the_terminal_shows_paper_reading_version_and_people(lenet: Run, digit: 
     for section in ("On paper", "What was read", "The model versions", "What people said"):
         assert section in done.stdout
     assert "no champion yet" in done.stdout
-    assert "last link of the audit chain 5:" in done.stdout
+    assert "last link of the audit chain 6:" in done.stdout
 
 
 def test_json_has_the_whole_chain_and_the_image(lenet: Run, digit: str) -> None:

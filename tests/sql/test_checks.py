@@ -193,7 +193,7 @@ VIOLATIONS = [
     ),
     (
         "chain_is_unbroken",
-        "delete from chain where link_number = 4",
+        "delete from chain where link_number = 6",
         ["a link before it is gone"],
     ),
     (
@@ -221,6 +221,11 @@ VIOLATIONS = [
     (
         "chain_covers_what_happened",
         "update shard_scores set predictions_sha256 = sha256('')",
+        ["it was altered"],
+    ),
+    (
+        "chain_covers_what_happened",
+        "update model_versions set code_revision = 'another' where model_version = 1",
         ["it was altered"],
     ),
     (
