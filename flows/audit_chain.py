@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from flows.models import open_registry
+from lenet_pipeline.errors import CheckFailed
 from lenet_pipeline.registry import publish_head, read_published_head
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.warehouse import ChainHead, read_chain_head
+from lenet_pipeline.warehouse import ChainHead, has_link, read_chain_head
 
 
 def publish_chain_head(settings: Settings) -> ChainHead:
     """Tell MLflow the last link of the chain, and return it.
 
+    What MLflow was told before is never written over by a chain that lacks it: that would hide what was done.
+
     Raises:
+        CheckFailed: the chain has not the link that MLflow was told of last.
         WarehouseError: the database cannot be read.
         RegistryError: MLflow refused.
     """
+    published = find_published_head(settings)
+    if published and not has_link(settings.database, settings.database_wait_s, published):
+        raise CheckFailed(
+            f"the audit chain of {settings.database} has no link {str(published)[:20]}…, which MLflow was "
+            "told of: it was cut off or made anew; `lenet check` tells more; restore the database from a "
+            "backup"
+        )
     head = read_chain_head(settings.database, settings.database_wait_s)
     publish_head(open_registry(settings), str(head))
     return head

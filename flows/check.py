@@ -13,7 +13,7 @@ from flows.models import open_registry
 from lenet_pipeline.errors import CheckFailed
 from lenet_pipeline.registry import list_versions
 from lenet_pipeline.settings import Settings, read_settings
-from lenet_pipeline.warehouse import CheckResult, RegistryAlias, run_checks
+from lenet_pipeline.warehouse import ChainHead, CheckResult, RegistryAlias, run_checks
 
 
 @flow(name="check", flow_run_name="check", validate_parameters=True)
@@ -48,5 +48,5 @@ def check_home(settings: Settings) -> list[CheckResult]:
         for version in list_versions(open_registry(settings))
         for alias in version.aliases
     ]
-    head = find_published_head(settings)
+    head = find_published_head(settings) or ChainHead(0, "")
     return run_checks(settings.database, settings.database_wait_s, aliases, published_head=head)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import zlib
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,6 +27,7 @@ from lenet_pipeline.warehouse import read_chain_head, read_field_picture, run_au
 _ENLARGED = 8  # times: 28 pixels are too few to look at
 _AROUND = 0.5  # of a cell's side, shown around it on the scan
 _CHUNK = 1 << 20
+_UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def gather_evidence(settings: Settings, digit: str) -> Evidence:
     """Gather what is known of a digit, by its id or the beginning of one.
 
     Raises:
-        WarehouseError: nothing was ever read from such a digit, or the database cannot be read.
+        PipelineError: nothing was ever read from such a digit, or the database does not say where it was.
+        WarehouseError: the database cannot be read.
     """
 
     def ask(name: str, **parameters: str) -> pa.Table:
@@ -63,7 +67,13 @@ def gather_evidence(settings: Settings, digit: str) -> Evidence:
         raise PipelineError(
             f"nothing was ever read from the digit {digit!r}; `lenet audit decisions` lists some"
         )
+    if not len(places):
+        raise PipelineError(
+            f"the database does not say where the digit {digit!r} was on paper: rows of it are gone; "
+            "`lenet check` tells more"
+        )
     place = places.to_pylist()[0]
+    scan = _look_at_scan(place)
     published = find_published_head(settings)
     return Evidence(
         digit_id=place["digit_id"],
@@ -71,8 +81,8 @@ def gather_evidence(settings: Settings, digit: str) -> Evidence:
         predictions=predictions,
         versions=ask("evidence_versions", digit=digit),
         reviews=ask("reviews", digit=place["digit_id"]),
-        scan=_look_at_scan(place),
-        pictures=dict(_pictures(settings, place, predictions.to_pylist()[0])),
+        scan=scan,
+        pictures=dict(_pictures(settings, place, predictions.to_pylist()[0], is_same=scan == _UNCHANGED)),
         chain_head=str(read_chain_head(settings.database, settings.database_wait_s)),
         published_head=str(published) if published else None,
     )
@@ -106,32 +116,33 @@ def _look_at_scan(place: Mapping[str, Any]) -> str:
     """Say whether the file that a digit came from is there, and the same."""
     path = Path(place["source"])
     try:
-        with path.open("rb") as file:
+        # MNIST is known by what its files hold, packed or not.
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             digest = hashlib.sha256()
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
-    except (OSError, ValueError):
-        return "not on this machine"
-    return "unchanged" if digest.hexdigest() == place["source_sha256"] else "changed since it was read"
+    except (OSError, EOFError, zlib.error, ValueError):
+        return "not on this machine, or not to be read"
+    return _UNCHANGED if digest.hexdigest() == place["source_sha256"] else "changed since it was read"
 
 
 def _pictures(
-    settings: Settings, place: Mapping[str, Any], prediction: Mapping[str, Any]
+    settings: Settings, place: Mapping[str, Any], prediction: Mapping[str, Any], *, is_same: bool
 ) -> list[tuple[str, bytes]]:
     """Return what can be shown of a digit; what is gone, from the lake or from disk, is left out."""
     found: list[tuple[str, bytes]] = []
     with suppress(PipelineError):
-        if place["field_id"]:
+        if place["field_id"] and is_same:  # a piece of another document would be no evidence
             found.append(("scan", _crop_scan(settings, place)))
     with suppress(PipelineError):
         if place["field_id"]:
             picture = read_field_picture(settings.database, settings.database_wait_s, UUID(place["field_id"]))
             found += [("field", picture)] if picture else []
     with suppress(PipelineError):
-        dataset = prediction["datasets"].split(", ")[0]
+        dataset = (prediction["datasets"] or "").split(", ")[0]
         shard = find_shard(settings, dataset, place["shard_fingerprint"])
-        image = images_array(choose_digits(shard, {place["digit_id"]}))[0]
-        found.append(("normalised", enlarge(image, _ENLARGED)))
+        for image in images_array(choose_digits(shard, {place["digit_id"]}))[:1]:
+            found.append(("normalised", enlarge(image, _ENLARGED)))
     return found
 
 

@@ -13,14 +13,14 @@ from flows.audit_chain import publish_chain_head
 from flows.models import find_version, open_registry, record_version
 from lenet_pipeline.engine import Engine
 from lenet_pipeline.errors import PolicyError
-from lenet_pipeline.files import written_whole
+from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.guarantee import Confidences, Guarantee, Truths, find_threshold, risk_coverage
 from lenet_pipeline.lake import Manifest, find_manifest, read_manifest
 from lenet_pipeline.registry import TRAIN_SPLIT, ModelVersion, ResolvedModel, read_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.splits import GATE
-from lenet_pipeline.training_sets import join_digits, read_gates, read_labelled
+from lenet_pipeline.training_sets import join_digits, read_gates, read_unlearned
 from lenet_pipeline.warehouse import PolicyRecord, read_known_fields, record_policy
 
 DIGIT, FIELD = "digit", "field"
@@ -29,8 +29,12 @@ _REFUSED = np.float32(-1)  # below every threshold
 
 @dataclass(frozen=True)
 class PolicyTerms:
-    """What is asked of a policy: the error, the certainty, when there is no digit, and the sample."""
+    """What is asked of a policy: the error, the certainty, when there is no digit, and the sample.
 
+    ``precision`` is that of the runs that it decides on.
+    """
+
+    precision: str
     max_error: float
     certainty: float
     not_a_digit_from: float
@@ -81,7 +85,7 @@ def set_policy(
     resolved = read_version(registry, find_version(registry, reference))
     record_version(settings, resolved)
     if subject == FIELD:
-        evidence = _field_evidence(settings, resolved.version, dataset)
+        evidence = _field_evidence(settings, resolved.version, terms.precision, dataset)
     else:
         evidence = _digit_evidence(settings, resolved, terms, dataset)
     found = find_threshold(evidence.confidences, evidence.is_right, terms.max_error, terms.certainty)
@@ -100,8 +104,19 @@ def _digit_evidence(
         digits = join_digits(list(read_gates(settings.lake, manifests).values()))
     else:
         manifests = [read_manifest(settings.lake, dataset)]
-        described, digits = dataset, read_labelled(settings.lake, manifests)
-    scores = Engine(resolved.model).score(digits.images)
+        learned = [find_manifest(settings.lake, name) for name in version.datasets]
+        described = dataset
+        digits = read_unlearned(
+            settings.lake,
+            manifests[0],
+            [manifest for manifest in learned if manifest],
+            learned_all=version.trained_on != TRAIN_SPLIT,
+        )
+    if not len(digits):
+        raise PolicyError(
+            f"{version.reference} learned from every labelled digit of {described}; name others"
+        )
+    scores = Engine(resolved.model, precision=terms.precision).score(digits.images)
     confidences = scores.confidences.copy()
     if scores.not_a_digit is not None:
         confidences[scores.not_a_digit >= np.float32(terms.not_a_digit_from)] = _REFUSED
@@ -126,12 +141,14 @@ def _gates(settings: Settings, version: ModelVersion, dataset: str | None) -> tu
     return f"{GATE} split of {', '.join(manifest.dataset for manifest in manifests)}", manifests
 
 
-def _field_evidence(settings: Settings, version: ModelVersion, dataset: str | None) -> Evidence:
+def _field_evidence(
+    settings: Settings, version: ModelVersion, precision: str, dataset: str | None
+) -> Evidence:
     if dataset is None:
         raise PolicyError("a policy for fields needs --on DATASET: filled forms whose truth is known")
     read_manifest(settings.lake, dataset)
     known = read_known_fields(
-        settings.database, settings.database_wait_s, dataset, version.name, version.version
+        settings.database, settings.database_wait_s, dataset, version.name, version.version, precision
     )
     if known is None or not len(known.fields):
         raise PolicyError(
@@ -162,6 +179,7 @@ def _record(
         subject=subject,
         model_name=version.name,
         model_version=version.version,
+        precision=terms.precision,
         max_error=terms.max_error,
         certainty=terms.certainty,
         threshold=found.threshold,
@@ -190,6 +208,11 @@ def _leave_plot(settings: Settings, number: int, record: PolicyRecord, evidence:
     title = f"policy {number}: {evidence.described}"
     figure = draw_risk_coverage(coverages, risks, record.max_error, accepted, title)
     path = settings.plots / f"policy-{number}.png"
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+    try:
+        with written_whole(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=120)
+    except OSError as exc:
+        raise PolicyError(
+            f"policy {number} is in force, but its picture {path} cannot be written: {describe_os_error(exc)}"
+        ) from exc
     return path

@@ -16,7 +16,7 @@ from flows.pages import data_url, enlarge, page_template
 from flows.run_shards import choose_digits, find_run_shards
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.files import written_whole
+from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import read_shard
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import StoredRun, read_chain_head, read_run, run_audit
@@ -42,7 +42,7 @@ def write_report(settings: Settings, run: str, output: Path | None = None) -> Pa
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise PipelineError(f"cannot write the report {path}: {exc.strerror}") from exc
+        raise PipelineError(f"cannot write the report {path}: {describe_os_error(exc)}") from exc
     return path
 
 
@@ -63,7 +63,7 @@ def _gather(settings: Settings, stored: StoredRun) -> dict[str, Any]:
         "straight_through": sum(row["digits"] for row in decisions if row["decision"] == "accept")
         / max(1, digits),
         "fields": ask("straight_through", **run).to_pylist(),
-        "drift": ask("drift", dataset=stored.dataset, limit=str(_DRIFT_RUNS)).to_pylist(),
+        "drift": _drift_until(ask("drift", dataset=stored.dataset, limit="1000000"), stored),
         "rejects": ask("rejects_by_reason", dataset=stored.dataset).to_pylist(),
         "least_sure": _least_sure(
             settings, stored, ask("low_confidence", below="1", **run, limit=str(_LEAST_SURE))
@@ -72,6 +72,15 @@ def _gather(settings: Settings, stored: StoredRun) -> dict[str, Any]:
         "risk": _picture(_draw_risk(risk, decisions)) if len(risk) else None,
         "chain_head": str(read_chain_head(settings.database, settings.database_wait_s)),
     }
+
+
+def _drift_until(rows: pa.Table, stored: StoredRun) -> list[dict[str, Any]]:
+    """Return how the dataset's runs of this version drifted, this run first, then the ones before it."""
+    version = f"{stored.model_name}/{stored.model_version}"
+    found = [row for row in rows.to_pylist() if row["model_version"] == version]
+    own = [row for row in found if row["scoring_run_id"] == stored.scoring_run_id]
+    before = [row for row in found if own and row["measured_at"] < own[0]["measured_at"]]
+    return (own + before)[:_DRIFT_RUNS]
 
 
 def _least_sure(settings: Settings, stored: StoredRun, rows: pa.Table) -> list[dict[str, Any]]:

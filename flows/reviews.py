@@ -14,9 +14,9 @@ from uuid import UUID, uuid4
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image
 
 from flows.audit_chain import publish_chain_head
+from flows.pages import enlarge
 from flows.run_shards import choose_digits, find_run_shards, find_shard
 from lenet_pipeline.appending import append_digits
 from lenet_pipeline.digits import images_array
@@ -50,6 +50,7 @@ _COLUMNS = (
     "shard_score_id",
 )
 _ENLARGED = 8  # times: 28 pixels are too few to look at
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LARGEST_TABLE = 100_000_000  # bytes
 
 
@@ -109,7 +110,7 @@ def export_reviews(settings: Settings, folder: Path, run: str, limit: int) -> Ex
         images = _read_images(settings, stored.dataset, shards, rows)
         for number, row in enumerate(rows, start=1):
             row["picture"] = f"{_PICTURES}/{number:05}.png"
-            _draw(images[row["digit_id"]]).save(folder / row["picture"])
+            (folder / row["picture"]).write_bytes(enlarge(255 - images[row["digit_id"]], _ENLARGED))
         _write_table(table, rows)
     except OSError as exc:
         raise ReviewError(f"cannot write reviews to {folder}: {describe_os_error(exc)}") from exc
@@ -165,11 +166,6 @@ def _by(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, list[Mapping[
     return groups
 
 
-def _draw(image: NDArray[np.uint8]) -> Image.Image:
-    side = image.shape[0] * _ENLARGED
-    return Image.fromarray(255 - image).resize((side, side), Image.Resampling.NEAREST)
-
-
 def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     with (
         written_whole(path) as temporary,
@@ -177,7 +173,15 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     ):
         writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows({"verdict": "", "note": "", **row} for row in rows)
+        writer.writerows({"verdict": "", "note": "", **_as_text(row)} for row in rows)
+
+
+def _as_text(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep a spreadsheet from taking the name of a file for a formula."""
+    return {
+        name: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+        for name, value in row.items()
+    }
 
 
 def _read_table(path: Path) -> tuple[list[_Verdict], list[str], int]:

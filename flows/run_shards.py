@@ -27,6 +27,12 @@ def find_run_shards(settings: Settings, run: StoredRun) -> list[tuple[StoredShar
             f"{run.manifest_fingerprint[:12]}; restore the lake from a backup"
         )
     shards = {shard.fingerprint: shard for shard in manifest.shards}
+    unknown = [each.shard_fingerprint[:12] for each in run.shards if each.shard_fingerprint not in shards]
+    if unknown:
+        raise LakeError(
+            f"run {run.scoring_run_id} names shards that its manifest has not ({', '.join(unknown)}): the "
+            "database was altered; `lenet check` tells more"
+        )
     return [(stored, shards[stored.shard_fingerprint]) for stored in run.shards]
 
 

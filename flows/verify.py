@@ -134,13 +134,18 @@ def _compare(
     digits = read_shard(settings.lake, stored.dataset, shard)
     ids, images = digit_ids_array(digits)[rows], images_array(digits)[rows]
     predictions = read_shard_predictions(settings.database, settings.database_wait_s, kept.shard_score_id)
+    if not len(predictions):
+        return _Compared(len(rows), 0.0, tuple(str(UUID(bytes=each.tobytes())) for each in ids[:5]))
+    surplus = max(0, len(predictions) - shard.rows)  # put in: no digit of the lake has them
     places, is_stored = _match(ids, predictions)
     scores = engine.score(images)
     found = _stored_columns(predictions, places)
     is_same, largest = _is_same(scores, found, is_exact=kept.engine == engine.description)
     wrong = ~(is_same & is_stored)
     names = tuple(str(UUID(bytes=each.tobytes())) for each in ids[wrong][:5])
-    return _Compared(int(wrong.sum()), float(largest[is_stored].max(initial=0.0)), names)
+    return _Compared(
+        int(wrong.sum()) + surplus * (not wrong.any()), float(largest[is_stored].max(initial=0.0)), names
+    )
 
 
 def _match(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> tuple[Rows, npt.NDArray[np.bool_]]:

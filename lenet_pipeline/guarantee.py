@@ -25,8 +25,8 @@ Truths = npt.NDArray[np.bool_]
 THRESHOLDS = tuple(float(np.float32(1 - 10 ** (-step / 10))) for step in range(41))
 # A start must be so strict that next to nothing is wrong, yet accept enough to show it. Nobody knows where
 # that is, so there are four, by how likely they are; of the probability to err each has that share.
-# (Of policies on 3,000 digits of the MNIST test set for 0.2 %, a third comes about with five equal shares,
-# and with these three in five.)
+# (Of 300 policies on 3,000 digits drawn from MNIST's validation and gate splits for 0.5 %, 66 come to nothing
+# with five equal shares, 42 with these, 36 with the first start alone.)
 _STARTS = {20: 0.55, 30: 0.25, 40: 0.1, 10: 0.1}
 _MOST_DIGITS = 10**9
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from lenet_pipeline.digits import digit_ids_array, images_array
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.lake import Manifest, read_shard
-from lenet_pipeline.splits import training_splits
+from lenet_pipeline.splits import GATE, training_splits
 from lenet_pipeline.storage import AnyPlace
 
 Images = npt.NDArray[np.uint8]
@@ -65,10 +65,7 @@ def read_splits(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, Labe
     """
     table = _read(lake, manifests)
     digits, ids = _labelled(table, manifests), digit_ids_array(table)
-    _, first = np.unique(ids, axis=0, return_index=True)
-    is_first = np.zeros(len(ids), bool)
-    is_first[first] = True
-    drawn = training_splits(ids)
+    drawn, is_first = training_splits(ids), _is_first(ids)
     return {split: digits.where((drawn == split) & is_first) for split in SPLITS}
 
 
@@ -86,10 +83,44 @@ def read_gates(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, Label
         ids = digit_ids_array(table)
         drawn = training_splits(ids) == "gate"
         names = [digit_id.tobytes() for digit_id in ids[drawn]]
-        is_new = np.array([name not in seen for name in names], dtype=bool)
+        is_new = np.array([name not in seen for name in names], dtype=bool) & _is_first(ids[drawn])
         gates[manifest.dataset] = _labelled(table, [manifest]).where(drawn).where(is_new)
         seen.update(names)
     return gates
+
+
+def read_unlearned(
+    lake: AnyPlace, manifest: Manifest, learned: Sequence[Manifest], *, learned_all: bool
+) -> LabelledDigits:
+    """Read the labelled digits of a dataset that no training on other datasets learned from, each once.
+
+    Args:
+        lake: the lake's folder, or its place in an object store.
+        manifest: the dataset's.
+        learned: those of the datasets that were trained on.
+        learned_all: whether their gate digits were learned too.
+
+    Raises:
+        TrainingError: none has a label.
+        ShardError: a shard is not what its manifest says.
+    """
+    table = _read(lake, [manifest])
+    ids = digit_ids_array(table)
+    taken: set[bytes] = set()
+    for each in learned:
+        others = digit_ids_array(_read(lake, [each]))
+        chosen = others if learned_all else others[training_splits(others) != GATE]
+        taken.update(digit_id.tobytes() for digit_id in chosen)
+    is_new = np.array([digit_id.tobytes() not in taken for digit_id in ids], dtype=bool)
+    return _labelled(table, [manifest]).where(is_new & _is_first(ids))
+
+
+def _is_first(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Tell which identifiers, uint8 (n, 16), are not there before, bool (n,)."""
+    _, first = np.unique(ids, axis=0, return_index=True)
+    is_first = np.zeros(len(ids), bool)
+    is_first[first] = True
+    return is_first
 
 
 def _read(lake: AnyPlace, manifests: Sequence[Manifest]) -> pa.Table:

@@ -68,12 +68,15 @@ def set_command(
         float, typer.Option(min=0.0, max=1.0, help="Share of what is accepted that people see all the same")
     ] = 0.01,
     review_seed: Annotated[int, typer.Option(min=0, help="What that sample is drawn by")] = 0,
+    precision: Annotated[
+        str, typer.Option(help="Of the runs that it decides on: float32 or fast")
+    ] = "float32",
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Find the lowest confidence from which few enough accepted readings are wrong, and put it in force."""
     from flows.policies import DIGIT, FIELD, PolicyTerms, set_policy
 
-    terms = PolicyTerms(max_error, certainty, not_a_digit_from, review_rate, review_seed)
+    terms = PolicyTerms(precision, max_error, certainty, not_a_digit_from, review_rate, review_seed)
     policy = set_policy(settings, model, terms, dataset, FIELD if is_for_fields else DIGIT)
     if output_format is Format.TABLE:
         print_policy(policy)
@@ -117,6 +120,11 @@ def print_policy(policy: SetPolicy) -> None:
 def _shortage(policy: SetPolicy) -> str:
     record = policy.record
     if record.labelled_needed is None:
-        return "  no number of labelled ones would do: even the surest are misread too often"
+        return (
+            f"  of the {record.accepted:,} surest {record.errors:,} are wrong: more labelled ones like these "
+            "would not help"
+            if record.accepted
+            else f"  no labelled {record.subject} is sure enough to begin with"
+        )
     more = max(1, record.labelled_needed - record.labelled)
     return f"  about {more:,} more labelled {record.subject}s of this kind would"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mlflow.exceptions import MlflowException
-
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
 
@@ -25,12 +23,15 @@ def publish_head(registry: Registry, head: str) -> None:
 
 
 def read_published_head(registry: Registry) -> str | None:
-    """Return what was last published, or None."""
+    """Return what was last published, or None.
+
+    Raises:
+        RegistryError: MLflow cannot be read.
+    """
     if not registry.database.exists():
         return None
     try:
-        model = registry.client().get_registered_model(registry.model_name)
-    except MlflowException:
-        return None
-    head: str | None = model.tags.get(_TAG)
-    return head
+        models = registry.client().search_registered_models(f"name = '{registry.model_name}'")
+    except REGISTRY_FAILURES as exc:
+        raise RegistryError(f"cannot read the head of the audit chain: {first_line(exc)}") from exc
+    return next((model.tags.get(_TAG) for model in models), None)

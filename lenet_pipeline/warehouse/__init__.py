@@ -5,7 +5,7 @@ close it; reading functions can change nothing and reach no other file. The SQL 
 """
 
 from lenet_pipeline.warehouse.background import BackgroundLoader
-from lenet_pipeline.warehouse.chain import ChainHead, read_chain_head
+from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.drift import Drift, DriftBin, measure_drift, record_drift_reference
 from lenet_pipeline.warehouse.forms import (
@@ -88,6 +88,7 @@ __all__ = [
     "find_finished_run",
     "find_reviewed",
     "finish_scoring_run",
+    "has_link",
     "list_audits",
     "list_checks",
     "list_fields",

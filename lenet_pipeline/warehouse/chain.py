@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.statements import run_statement
 
@@ -25,8 +26,29 @@ class ChainHead:
 
 
 def link_event(connection: duckdb.DuckDBPyConnection, kind: str, subject: object) -> None:
-    """Link an event, in the transaction that recorded it."""
-    run_statement(connection, "insert_chain_link", {"kind": kind, "subject": str(subject)})
+    """Link an event, in the transaction that recorded it.
+
+    Raises:
+        WarehouseError: the chain's view does not show the event, or shows it twice: it was altered.
+    """
+    links = run_statement(connection, "insert_chain_link", {"kind": kind, "subject": str(subject)})
+    if len(links) != 1:
+        raise WarehouseError(
+            f"the audit chain cannot take up {kind} {subject}: the database's own definitions were altered; "
+            "`lenet check` names them, restore the database from a backup"
+        )
+
+
+def has_link(database: Path, wait_s: float, head: ChainHead) -> bool:
+    """Tell whether the chain has a link, with the same sha256.
+
+    Raises:
+        WarehouseError: there is no database yet, or it cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        found = run_statement(connection, "find_chain_link", {"link_number": head.link_number})
+    return found == [(head.link_sha256,)]
 
 
 def read_chain_head(database: Path, wait_s: float) -> ChainHead:

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.chain import ChainHead
-from lenet_pipeline.warehouse.migrations import reading
+from lenet_pipeline.warehouse.migrations import reading, shipped_definitions
 from lenet_pipeline.warehouse.queries import ask, ask_statement, find_query
 from lenet_pipeline.warehouse.records import RegistryAlias
 from lenet_pipeline.warehouse.statements import Query, list_checks, run_statement
@@ -40,7 +40,8 @@ def run_checks(
         wait_s: how long to wait for it, seconds.
         aliases: the aliases as the model registry has them now.
         names: the checks to run.
-        published_head: the last link of the chain that the model registry was told of.
+        published_head: the last link of the chain that the model registry was told of, number 0 where it
+            was told of none; None where that is not asked.
 
     Raises:
         UnknownNameError: there is no check of one of the names.
@@ -50,10 +51,14 @@ def run_checks(
     checks = list_checks()
     if names is not None:
         checks = [find_query("check", name, checks) for name in names]
+    shipped = shipped_definitions()  # before: one database is open at a time
     with reading(database, wait_s) as connection:
         run_statement(connection, "create_registry_aliases", {})
         for alias in aliases:
             run_statement(connection, "insert_registry_alias", asdict(alias))
+        run_statement(connection, "create_shipped_definitions", {})
+        for definition in shipped:
+            run_statement(connection, "insert_shipped_definition", definition)
         run_statement(connection, "create_published_head", {})
         if published_head:
             run_statement(connection, "insert_published_head", asdict(published_head))
@@ -61,14 +66,14 @@ def run_checks(
 
 
 def _check(connection: duckdb.DuckDBPyConnection, check: Query) -> pa.Table:
-    """Ask one check; one that takes a shard is asked of every one that was digested when it was loaded.
+    """Ask one check; one that takes a shard is asked of every shard score.
 
     A shard at a time: the rows that a digest is made of lie in memory together.
     """
     text = check.path.read_text(encoding="utf-8")
     if not check.parameters:
         return ask(connection, text, {})
-    shards = ask_statement(connection, "load/list_digested_shards.sql", {})["shard_score_id"].to_pylist()
+    shards = ask_statement(connection, "load/list_shard_scores.sql", {})["shard_score_id"].to_pylist()
     answers = [ask(connection, text, {_SHARD: shard}) for shard in shards]
     found = [answer for answer in answers if len(answer)] or answers[:1]
     return pa.concat_tables(found) if found else pa.table({name: pa.nulls(0) for name in check.columns})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -13,6 +15,7 @@ from lenet_pipeline.files import describe_os_error
 from lenet_pipeline.warehouse.connection import opened, transaction
 from lenet_pipeline.warehouse.statements import read_statement, sql_directory
 
+_WAIT_S = 60.0  # for another thread of this process that has its own database open
 _UPGRADE = "upgrade lenet-pipeline, or choose another folder with --home"
 
 
@@ -85,6 +88,20 @@ def migrated(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnectio
                         read_statement("load/insert_migration.sql"), {"version": version, "name": name}
                     ).fetchall()
         yield connection
+
+
+@cache
+def shipped_definitions() -> list[dict[str, str]]:
+    """Return the views and macros that this release's migrations make: kind, name, parameters and text.
+
+    Of a file that was closed: only then does DuckDB write a definition's text as it will always have it.
+    """
+    with tempfile.TemporaryDirectory(prefix="lenet-") as folder:
+        database = Path(folder) / "shipped.duckdb"
+        migrate(database, _WAIT_S)
+        with opened(database, _WAIT_S, read_only=True) as connection:
+            rows = connection.execute(read_statement("load/list_definitions.sql")).fetchall()
+    return [dict(zip(("kind", "name", "parameters", "text"), row, strict=True)) for row in rows]
 
 
 def _migrations() -> list[tuple[int, str]]:

@@ -38,7 +38,7 @@ class KnownFields:
 
 
 def read_known_fields(
-    database: Path, wait_s: float, dataset: str, model_name: str, model_version: int
+    database: Path, wait_s: float, dataset: str, model_name: str, model_version: int, precision: str
 ) -> KnownFields | None:
     """Return the fields of known truth of a version's newest finished run over a dataset, None without one.
 
@@ -48,6 +48,7 @@ def read_known_fields(
     """
     with reading(database, wait_s) as connection:
         asked = {"dataset": dataset, "model_name": model_name, "model_version": str(model_version)}
+        asked["precision"] = precision
         runs = ask_statement(connection, "load/find_version_run.sql", asked).to_pylist()
         if not runs:
             return None

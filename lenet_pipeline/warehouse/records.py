@@ -74,7 +74,7 @@ class PromotionRecord:
 
 @dataclass(frozen=True)
 class PolicyRecord:
-    """Which readings of a model version are accepted unseen, and the evidence for it.
+    """Which readings of a model version, in one precision, are accepted unseen, and the evidence for it.
 
     ``subject`` is digit or field. ``threshold`` is the lowest confidence that is accepted, None where nothing
     is; from ``not_a_digit_from`` on there is no digit. ``evidence`` names the labelled digits or fields, and
@@ -87,6 +87,7 @@ class PolicyRecord:
     subject: str
     model_name: str
     model_version: int
+    precision: str
     max_error: float
     certainty: float
     threshold: float | None

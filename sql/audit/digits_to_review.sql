@@ -1,5 +1,5 @@
 -- question: Which digits of a run should a person look at?
--- grain: One row per prediction of the run that is for review and was not reviewed, least sure first.
+-- grain: One row per prediction of the run that is for review and was not reviewed, the sample first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
 -- param policy: number of a policy, or 'latest': the one in force for the run's version (default: latest)
 -- param limit: most rows to list (default: 100)
@@ -21,7 +21,7 @@ least_sure as (
         shard_fingerprint, shard_score_id, digit_id, label, confidence, not_a_digit, is_sure as is_sampled
     from run_decisions(cast($run as uuid), $policy)
     where decision = 'review' and digit_id not in (select digit_id from reviews)
-    order by confidence, digit_id
+    order by is_sure desc, if(is_sure, sha256(cast(digit_id as varchar)), ''), confidence, digit_id
     limit cast($limit as bigint)
 ),
 
@@ -48,4 +48,4 @@ select
     digit_id, shard_score_id, shard_fingerprint, label, confidence, not_a_digit, is_sampled, source, page,
     field, position
 from final
-order by confidence, digit_id
+order by is_sampled desc, confidence, digit_id

@@ -38,6 +38,7 @@ policies_in_force as (
         policy_number,
         model_name,
         model_version,
+        precision,
         threshold,
         not_a_digit_from,
         review_rate,
@@ -51,7 +52,8 @@ policies_in_force as (
         error_bound
     from policies
     where subject = 'digit'
-    qualify row_number() over (partition by model_name, model_version order by policy_number desc) = 1
+    qualify
+        policy_number = max(policy_number) over (partition by model_name, model_version, precision)
 ),
 
 runs_of_shard as (
@@ -108,6 +110,7 @@ final as (
     left join policies_in_force
         on shard_scores.model_name = policies_in_force.model_name
         and shard_scores.model_version = policies_in_force.model_version
+        and shard_scores.precision = policies_in_force.precision
 )
 
 select

@@ -19,7 +19,7 @@
 with
 
 run as (
-    select model_name, model_version
+    select model_name, model_version, precision
     from scoring_runs
     where scoring_run_id = cast($run as uuid)
 ),
@@ -31,7 +31,7 @@ policy as (
         policies.review_rate,
         policies.review_seed
     from policies
-    inner join run using (model_name, model_version)
+    inner join run using (model_name, model_version, precision)
     where
         policies.subject = 'field'
         and ($policy = 'latest' or cast(policies.policy_number as varchar) = $policy)
@@ -58,7 +58,7 @@ decided as (
         policy.threshold,
         readings.status = 'read'
         and not readings.is_doubtful
-        and coalesce(readings.confidence >= policy.threshold, false) as is_sure,
+        and coalesce(cast(readings.confidence as float) >= policy.threshold, false) as is_sure,
         case
             when readings.status = 'blank' and not readings.is_doubtful then 'blank'
             when not is_sure then 'review'

@@ -3,15 +3,15 @@
 -- column policy_number: the policy
 -- column model_version: model version whose readings it decides on
 -- column max_error: largest share of what is accepted that may be wrong, 0 to 1
--- column sampled: digits of the sample that people reviewed
+-- column sampled: digits of the sample that people reviewed and could read
 -- column errors: of those, how many were misread
 -- column error_pct: their share
 with
 
 latest_reviews as (
-    select digit_id, shard_score_id, arg_max(verdict, review_number) as verdict
+    select digit_id, arg_max(verdict, review_number) as verdict
     from reviews
-    group by digit_id, shard_score_id
+    group by digit_id
 ),
 
 sampled as (
@@ -22,13 +22,15 @@ sampled as (
         policies.max_error,
         latest_reviews.verdict <> cast(predictions.label as varchar) as is_wrong
     from latest_reviews
-    inner join predictions using (digit_id, shard_score_id)
+    inner join predictions using (digit_id)
     inner join shard_scores using (shard_score_id)
     inner join policies
         on shard_scores.model_name = policies.model_name
         and shard_scores.model_version = policies.model_version
+        and shard_scores.precision = policies.precision
     where
         policies.subject = 'digit'
+        and latest_reviews.verdict <> 'unreadable'
         and predictions.confidence >= policies.threshold
         and coalesce(predictions.not_a_digit < policies.not_a_digit_from, true)
         and is_sampled(predictions.digit_id, policies.review_rate, policies.review_seed)

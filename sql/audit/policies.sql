@@ -3,7 +3,8 @@
 -- column policy_number: the policy
 -- column subject: digit or field
 -- column model_version: model version whose readings it decides on
--- column is_in_force: whether it is the newest of its version and subject
+-- column precision: arithmetic of the runs that it decides on
+-- column is_in_force: whether it is the newest of its version, precision and subject
 -- column max_error: largest share of what is accepted that may be wrong, 0 to 1
 -- column certainty: probability with which that holds, 0 to 1
 -- column threshold: confidence from which a reading is accepted, null where nothing is
@@ -25,8 +26,9 @@ final as (
         policy_number,
         subject,
         concat_ws('/', model_name, model_version) as model_version,
+        precision,
         policy_number = max(policy_number) over (
-            partition by subject, model_name, model_version
+            partition by subject, model_name, model_version, precision
         ) as is_in_force,
         max_error,
         certainty,
@@ -46,8 +48,8 @@ final as (
 )
 
 select
-    policy_number, subject, model_version, is_in_force, max_error, certainty, threshold, not_a_digit_from,
-    review_rate, evidence, labelled, accepted, coverage_pct, errors, error_bound, labelled_needed,
-    recorded_at, actor
+    policy_number, subject, model_version, precision, is_in_force, max_error, certainty, threshold,
+    not_a_digit_from, review_rate, evidence, labelled, accepted, coverage_pct, errors, error_bound,
+    labelled_needed, recorded_at, actor
 from final
 order by policy_number

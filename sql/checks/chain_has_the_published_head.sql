@@ -11,10 +11,17 @@ final as (
         published_head.link_number,
         published_head.link_sha256 as published_sha256,
         chain.link_sha256 as found_sha256,
-        if(chain.link_sha256 is null, 'the chain was cut off', 'the chain was made anew') as problem
+        case
+            when published_head.link_number = 0 then 'the registry knows no head of the chain'
+            when chain.link_sha256 is null then 'the chain was cut off'
+            else 'the chain was made anew'
+        end as problem
     from published_head
     left join chain using (link_number)
-    where chain.link_sha256 is distinct from published_head.link_sha256
+    where
+        chain.link_sha256 is distinct from published_head.link_sha256
+        -- Nothing happened yet that the registry should know of.
+        and (published_head.link_number > 0 or (select count(*) from chain) > 1)
 )
 
 select link_number, published_sha256, found_sha256, problem

@@ -1,6 +1,6 @@
 -- question: Is every prediction of a shard score as it was computed, none altered, gone or put in?
 -- grain: One row per shard score with other predictions than were computed, and run it belongs to.
--- param shard: id of the shard score; every one that was digested is asked for
+-- param shard: id of the shard score; every one is asked for
 -- column scoring_run_id: a run that the shard score belongs to, null where none does
 -- column dataset: dataset it reads
 -- column shard_score_id: the shard score
@@ -40,6 +40,7 @@ final as (
         ledger.rows as rows_computed,
         found.rows_found,
         case
+            when ledger.predictions_sha256 is null then 'predictions were never digested'
             when found.rows_found < ledger.rows then 'predictions were taken out'
             when found.rows_found > ledger.rows then 'predictions were put in'
             else 'a prediction was altered'
@@ -47,7 +48,7 @@ final as (
     from ledger
     cross join found
     left join scoring_run_shards using (shard_score_id)
-    where ledger.predictions_sha256 <> found.predictions_sha256
+    where ledger.predictions_sha256 is distinct from found.predictions_sha256
 )
 
 select scoring_run_id, dataset, shard_score_id, rows_computed, rows_found, problem

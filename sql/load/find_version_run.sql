@@ -1,10 +1,11 @@
--- Finds the newest finished run over a dataset by one model version, and what it read.
+-- Finds the newest finished run over a dataset by one model version and precision, and what it read.
 select cast(scoring_run_id as varchar) as scoring_run_id, manifest_fingerprint
 from scoring_runs
 where
     dataset = $dataset
     and model_name = $model_name
     and model_version = cast($model_version as integer)
+    and precision = $precision
     and finished_at is not null
 order by started_at desc, scoring_run_id
 limit 1

@@ -27,3 +27,4 @@ select
 from chain_contents
 cross join last_link
 where chain_contents.kind = $kind and chain_contents.subject = $subject
+returning link_number

@@ -1,11 +1,11 @@
 -- Records a policy, and returns its number.
 insert into policies (
-    subject, model_name, model_version, max_error, certainty, threshold, not_a_digit_from, review_rate,
-    review_seed, evidence, evidence_fingerprint, labelled, accepted, errors, error_bound, labelled_needed,
-    recorded_at, actor, flow_run_id
+    subject, model_name, model_version, precision, max_error, certainty, threshold, not_a_digit_from,
+    review_rate, review_seed, evidence, evidence_fingerprint, labelled, accepted, errors, error_bound,
+    labelled_needed, recorded_at, actor, flow_run_id
 )
 values (
-    $subject, $model_name, $model_version, $max_error, $certainty, $threshold, $not_a_digit_from,
+    $subject, $model_name, $model_version, $precision, $max_error, $certainty, $threshold, $not_a_digit_from,
     $review_rate, $review_seed, $evidence, $evidence_fingerprint, $labelled, $accepted, $errors,
     $error_bound, $labelled_needed, $recorded_at, $actor, $flow_run_id
 )

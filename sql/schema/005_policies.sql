@@ -1,12 +1,14 @@
 create sequence policy_numbers;
 
 -- One row per policy: which readings of one model version are accepted unseen, and the evidence for it.
--- The newest one of a version and subject is in force. Where threshold is null nothing is accepted.
+-- The newest one of a version, precision and subject is in force. Where threshold is null nothing is
+-- accepted.
 create table policies (
     policy_number bigint primary key default nextval('policy_numbers'),
     subject varchar not null check (subject in ('digit', 'field')),
     model_name varchar not null,
     model_version integer not null,
+    precision varchar not null,
     max_error double not null check (max_error > 0 and max_error < 1),
     certainty double not null check (certainty > 0 and certainty < 1),
     threshold float check (threshold between 0 and 1),
@@ -57,7 +59,7 @@ policy as (
         policies.max_error,
         policies.certainty
     from policies
-    inner join scoring_runs using (model_name, model_version)
+    inner join scoring_runs using (model_name, model_version, precision)
     where
         scoring_runs.scoring_run_id = run
         and policies.subject = 'digit'

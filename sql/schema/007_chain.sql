@@ -147,6 +147,7 @@ select
                 subject,
                 model_name,
                 model_version,
+                precision,
                 max_error,
                 certainty,
                 threshold,

@@ -187,6 +187,21 @@ VIOLATIONS = [
         ["predictions were put in"],
     ),
     (
+        "definitions_are_as_shipped",
+        "create or replace view chain_contents as select kind, subject, content_sha256 from chain",
+        ["it was altered"],
+    ),
+    (
+        "definitions_are_as_shipped",
+        "create macro sha256(text) as 'same'",
+        ["it was put in"],
+    ),
+    (
+        "definitions_are_as_shipped",
+        "drop macro is_sampled",
+        ["it is gone"],
+    ),
+    (
         "chain_is_unbroken",
         "update chain set linked_at = linked_at + interval 1 second where link_number = 2",
         ["the link was altered"],

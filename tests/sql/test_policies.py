@@ -17,6 +17,7 @@ POLICY = warehouse.PolicyRecord(
     subject="digit",
     model_name="digits",
     model_version=1,
+    precision="float32",
     max_error=0.01,
     certainty=0.95,
     threshold=0.9,
@@ -69,6 +70,11 @@ def test_a_new_policy_decides_anew_and_the_old_one_can_still_be_asked(scored: An
 
 def test_a_policy_of_another_version_decides_nothing(scored: Any) -> None:
     record(scored, model_version=2)
+    assert {row[1:] for row in decisions(scored)} == {("review", None)}
+
+
+def test_a_policy_of_another_precision_decides_nothing(scored: Any) -> None:
+    record(scored, precision="fast")
     assert {row[1:] for row in decisions(scored)} == {("review", None)}
 
 

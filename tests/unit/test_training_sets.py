@@ -13,7 +13,13 @@ from lenet_pipeline.digits import digit_ids_array
 from lenet_pipeline.errors import ShardError, TrainingError
 from lenet_pipeline.lake import shard_path
 from lenet_pipeline.splits import training_splits
-from lenet_pipeline.training_sets import SPLITS, LabelledDigits, read_labelled, read_splits
+from lenet_pipeline.training_sets import (
+    SPLITS,
+    LabelledDigits,
+    read_labelled,
+    read_splits,
+    read_unlearned,
+)
 
 COUNT = 300
 
@@ -126,3 +132,14 @@ def test_a_damaged_shard_is_not_trained_on(lake, read):
     shard_path(lake, "a/x", manifest.shards[1]).write_bytes(b"PAR1")
     with pytest.raises(ShardError):
         read(lake, [manifest])
+
+
+def test_a_digit_that_was_learned_from_is_no_evidence_whatever_its_dataset_is_called(lake):
+    learned = put(lake, "a/train", digits_table(200)).manifest
+    copied = put(lake, "copy/all", digits_table(300)).manifest  # the same 200, and 100 more
+    ids = digit_ids_array(digits_table(300))
+    gate = int((training_splits(ids[:200]) == "gate").sum())
+    assert 0 < gate < 100
+    assert len(read_unlearned(lake, copied, [learned], learned_all=False)) == 100 + gate
+    assert len(read_unlearned(lake, copied, [learned], learned_all=True)) == 100
+    assert len(read_unlearned(lake, copied, [], learned_all=True)) == 300
