@@ -138,7 +138,9 @@ def _print_table(rows: pa.Table, title: str) -> None:
     else:
         _print_side_by_side(texts, {field.name for field in rows.schema if _is_number(field.type)}, title)
     if len(rows) > len(shown):
-        console.print(f"… {len(rows) - len(shown):,} more rows; --format csv has them all", style="dim")
+        console.print(
+            f"… {len(rows) - len(shown):,} more of these rows; --format csv prints them too", style="dim"
+        )
 
 
 def _column_texts(values: Sequence[Any]) -> list[str]:

@@ -64,13 +64,14 @@ class Exported:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did: reviews recorded, lines left open, and each inconsistency as a line.
+    """What an import did: reviews recorded, lines left open and refused, and each inconsistency as a line.
 
     ``labelled`` digits were added to the dataset ``reviewed/all``.
     """
 
     recorded: int
     open: int
+    refused: int
     problems: tuple[str, ...]
     labelled: int
 
@@ -127,10 +128,12 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
         LakeError: the lake has not the images.
     """
     verdicts, problems, left_open = _read_table(folder / _TABLE)
+    misread = len(problems)
     batch = _review_table(verdicts)
     known = find_reviewed(settings.database, settings.database_wait_s, batch, settings.actor).to_pylist()
     facts = {(UUID(row["digit_id"]), UUID(row["shard_score_id"])): row for row in known}
     problems += [text for each in verdicts for text in _doubts(each, facts)]
+    refused = misread + sum(not facts[each.digit_id, each.shard_score_id]["is_known"] for each in verdicts)
     kept = [each for each in verdicts if facts[each.digit_id, each.shard_score_id]["is_known"]]
     # A folder that is worked on day by day is imported day by day: what was said already is no news.
     new = [each for each in kept if facts[each.digit_id, each.shard_score_id]["own_verdict"] != each.verdict]
@@ -143,7 +146,8 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
         settings.actor,
     )
     publish_chain_head(settings)
-    return Imported(recorded, left_open, tuple(problems), _label(settings, kept, facts, problems))
+    labelled = _label(settings, kept, facts, problems)
+    return Imported(recorded, left_open, refused, tuple(problems), labelled)
 
 
 def _read_images(
@@ -251,6 +255,8 @@ def _review_table(verdicts: Sequence[_Verdict]) -> pa.Table:
 def _doubts(each: _Verdict, facts: Mapping[tuple[UUID, UUID], Mapping[str, Any]]) -> Iterator[str]:
     """Say what about a verdict does not fit what is known."""
     fact = facts[each.digit_id, each.shard_score_id]
+    if fact["own_verdict"] == each.verdict:
+        return  # it was told when it was said
     if not fact["is_known"]:
         yield f"line {each.line}: there is no such prediction in this home; it is left out"
     if fact["truth"] is not None and str(fact["truth"]) != each.verdict:
@@ -286,7 +292,7 @@ def _label(
     if len(done.relabelled):
         problems.append(
             f"{len(done.relabelled)} digits are in {REVIEWED} with another label, which stays there: "
-            "delete the dataset's folder, and import the folders of reviews again, to have the new ones"
+            "to have the new one, delete the dataset's folder and import the reviews again, the newest first"
         )
     return done.added
 

@@ -19,7 +19,7 @@ from flows.output import (
     print_rows,
     write_text,
 )
-from lenet_pipeline.errors import UnknownNameError
+from lenet_pipeline.errors import PipelineError, UnknownNameError
 from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def verify_command(
             f"{found.digits:,} of {found.of_digits:,} digits of {found.dataset} read again by {found.model}",
             highlight=False,
         )
+        console.print(f"  scoring run {found.scoring_run_id}", highlight=False)
         console.print(f"  compared {how}: now {found.engine}", highlight=False)
         if not found.is_exact:
             console.print(f"  then {'; '.join(found.recorded_engines)}", highlight=False, markup=False)
@@ -130,8 +131,12 @@ def _print_evidence(
 
     unknown = set(given) - {"digit", "digit_id"}
     digit = given.get("digit") or given.get("digit_id")
-    if unknown or not digit:
-        raise UnknownNameError("parameter of evidence", ", ".join(unknown) or "none", ["digit"])
+    if unknown:
+        raise UnknownNameError("parameter of evidence", ", ".join(sorted(unknown)), ["digit"])
+    if not digit:
+        raise PipelineError(
+            "evidence needs the parameter digit: digit_id, or its beginning; give it with --param digit=..."
+        )
     evidence = gather_evidence(settings, digit)
     if output and output.suffix.lower() in (".html", ".htm"):
         write_text(evidence_page(evidence), output)
@@ -177,7 +182,7 @@ def _list_audits(queries: list[Query], output_format: Format) -> None:
 
 
 def _tell_of_limit(name: str, rows: int, given: Mapping[str, str]) -> None:
-    """Say on standard error that an audit stopped at a limit that nobody named: a file would look whole."""
+    """Say on standard error that an audit stopped at its limit: a file would look whole."""
     from lenet_pipeline.warehouse import list_audits
 
     parameters = {
@@ -186,8 +191,8 @@ def _tell_of_limit(name: str, rows: int, given: Mapping[str, str]) -> None:
         if query.name == name
         for parameter in query.parameters
     }
-    limit = parameters.get("limit")
-    if limit and "limit" not in given and rows == int(limit):
+    limit = given.get("limit", parameters.get("limit") or "")
+    if "limit" in parameters and limit.isdecimal() and rows == int(limit):
         typer.echo(f"the first {rows:,} rows; there may be more: --param limit=N", err=True)
 
 

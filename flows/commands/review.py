@@ -32,6 +32,8 @@ def export_command(
         console.print("nothing is for review")
         return
     console.print(f"{done.digits:,} digits to review: {done.table}", soft_wrap=True, highlight=False)
+    if done.digits == limit:
+        console.print("  there may be more: --limit", highlight=False)
     console.print(f"  fill in verdict ({', '.join(VERDICTS)})", highlight=False)
     console.print(f"  then: lenet review import {folder} --actor NAME", soft_wrap=True, highlight=False)
 
@@ -49,7 +51,8 @@ def import_command(
     for problem in done.problems:
         typer.echo(problem, err=True)
     console.print(
-        f"{done.recorded:,} reviews recorded by {settings.actor}; {done.open:,} lines left open; "
+        f"{done.recorded:,} reviews recorded by {settings.actor}; {done.open:,} lines left open, "
+        f"{done.refused:,} refused; "
         f"{done.labelled:,} digits added to {REVIEWED}",
         highlight=False,
     )

@@ -2,7 +2,8 @@
 -- grain: One row per policy with reviewed digits of its sample.
 -- column policy_number: the policy
 -- column model_version: model version whose readings it decides on
--- column max_error: largest share of what is accepted that may be wrong, 0 to 1
+-- column is_in_force: whether it is the newest of its version, precision and subject
+-- column max_error_pct: largest share of what is accepted that may be wrong
 -- column sampled: digits of the sample that people reviewed and could read
 -- column errors: of those, how many were misread
 -- column error_pct: their share
@@ -20,6 +21,15 @@ sampled as (
         policies.model_name,
         policies.model_version,
         policies.max_error,
+        policies.policy_number = (
+            select max(others.policy_number)
+            from policies as others
+            where
+                others.subject = policies.subject
+                and others.model_name = policies.model_name
+                and others.model_version = policies.model_version
+                and others.precision = policies.precision
+        ) as is_in_force,
         latest_reviews.verdict <> cast(predictions.label as varchar) as is_wrong
     from latest_reviews
     inner join predictions using (digit_id)
@@ -40,14 +50,15 @@ final as (
     select
         policy_number,
         concat_ws('/', model_name, model_version) as model_version,
-        max_error,
+        is_in_force,
+        100 * max_error as max_error_pct,
         count(*) as sampled,
         count(*) filter (where is_wrong) as errors,
         round(100.0 * count(*) filter (where is_wrong) / count(*), 3) as error_pct
     from sampled
-    group by policy_number, model_name, model_version, max_error
+    group by policy_number, model_name, model_version, is_in_force, max_error
 )
 
-select policy_number, model_version, max_error, sampled, errors, error_pct
+select policy_number, model_version, is_in_force, max_error_pct, sampled, errors, error_pct
 from final
 order by policy_number

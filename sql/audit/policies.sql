@@ -14,9 +14,9 @@
 -- column labelled: how many
 -- column accepted: of those, how many reach the threshold
 -- column coverage_pct: their share
--- column errors: of those, how many are wrong
--- column error_bound: upper limit of the share that is wrong, 0 to 1
--- column labelled_needed: about how many would have done, where these were too few
+-- column errors: of those, how many are wrong, null where nothing is accepted
+-- column error_bound: upper limit of the share that is wrong, 0 to 1, null where nothing is accepted
+-- column labelled_needed: about how many in all would have done, where these were too few
 -- column recorded_at: when it was set (UTC)
 -- column actor: who set it
 with
@@ -39,8 +39,8 @@ final as (
         labelled,
         if(threshold is null, 0, accepted) as accepted,
         if(threshold is null, 0, round(100 * accepted / nullif(labelled, 0), 2)) as coverage_pct,
-        errors,
-        error_bound,
+        if(threshold is null, null, errors) as errors,
+        if(threshold is null, null, error_bound) as error_bound,
         labelled_needed,
         recorded_at,
         actor

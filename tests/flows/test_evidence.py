@@ -86,7 +86,7 @@ def test_a_review_is_part_of_the_evidence(lenet: Run, scored: Settings, digit: s
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
-        ([], "there is no parameter of evidence 'none'"),
+        ([], "evidence needs the parameter digit"),
         (["-p", "digit=00000000-0000-0000-0000-000000000000"], "nothing was ever read from the digit"),
         (["-p", "digit=zzz"], "takes: digit_id, or its beginning"),
     ],

@@ -73,7 +73,9 @@ def test_verdicts_are_recorded_with_who_said_them_and_become_digits_to_learn_fro
     write(folder, rows)
     done = lenet("review", "import", str(folder), "--actor", "ada")
     assert done.returncode == 0, done.stderr
-    assert "11 reviews recorded by ada; 1 lines left open; 10 digits added" in done.stdout.replace("\n", " ")
+    assert "11 reviews recorded by ada; 1 lines left open, 0 refused; 10 digits added" in done.stdout.replace(
+        "\n", " "
+    )
     reviews = audit(scored, "reviews")
     assert {row["actor"] for row in reviews} == {"ada"}
     assert [row["note"] for row in reviews if row["verdict"] == "not_a_digit"] == ["a stain"]
@@ -134,6 +136,19 @@ def test_every_inconsistency_is_told_by_its_line_and_the_rest_is_recorded(
         "line 5: there is no such prediction in this home; it is left out",
     ]
     assert [row["verdict"] for row in audit(scored, "reviews")] == [other]
+
+
+def test_a_label_that_a_later_review_takes_back_is_told_of(
+    lenet: Run, scored: Settings, folder: Path
+) -> None:
+    rows = read(folder)
+    for verdict in ("3", "8"):
+        rows[0]["verdict"] = verdict
+        write(folder, rows)
+        done = lenet("review", "import", str(folder))
+    assert "1 digits are in reviewed/all with another label, which stays there" in done.stderr
+    digits = read_labelled(scored.lake, [read_manifest(scored.lake, REVIEWED)])
+    assert digits.labels.tolist() == [3]
 
 
 def test_somebody_who_says_otherwise_is_told_and_both_stay(
