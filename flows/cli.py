@@ -13,7 +13,13 @@ from flows.commands.forms import forms_app
 from flows.commands.ingest import ingest_app, list_datasets_command
 from flows.commands.models import list_models, models_app
 from flows.commands.policy import list_policies, policy_app
-from flows.commands.questions import audit_command, check_command, sql_command, verify_command
+from flows.commands.questions import (
+    audit_command,
+    check_command,
+    export_command,
+    sql_command,
+    verify_command,
+)
 from flows.commands.report import report_command
 from flows.commands.reproduce import reproduce_command
 from flows.commands.review import review_app
@@ -84,6 +90,9 @@ app.command("report", rich_help_panel=QUESTIONS, epilog="Example: lenet report l
     report_command
 )
 app.command("check", rich_help_panel=QUESTIONS, epilog="Example: lenet check")(check_command)
+app.command("export", rich_help_panel=QUESTIONS, epilog="Example: lenet export ./audit-2026-11")(
+    export_command
+)
 app.command("verify", rich_help_panel=QUESTIONS, epilog="Example: lenet verify latest --sample 10000")(
     verify_command
 )

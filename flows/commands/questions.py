@@ -78,6 +78,21 @@ def check_command(settings: Settings, output_format: FormatOption = Format.TABLE
 
 
 @command
+def export_command(
+    settings: Settings,
+    folder: Annotated[Path, typer.Argument(help="Folder to write: a Parquet file a table, and views.sql")],
+) -> None:
+    """Write the audit tables as Parquet, for DuckDB, pandas, Polars or Spark."""
+    from lenet_pipeline.warehouse import export_tables
+
+    rows = export_tables(settings.database, settings.database_wait_s, folder)
+    console.print(
+        f"{len(rows)} tables with {sum(rows.values()):,} rows written to {folder}",
+        soft_wrap=True, highlight=False, markup=False,
+    )  # fmt: skip
+
+
+@command
 def verify_command(
     settings: Settings,
     run: Annotated[str, typer.Argument(help="latest, an id, or its beginning")] = "latest",

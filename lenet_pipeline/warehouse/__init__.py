@@ -8,6 +8,7 @@ from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.drift import Drift, DriftBin, measure_drift, record_drift_reference
+from lenet_pipeline.warehouse.export import export_tables
 from lenet_pipeline.warehouse.forms import (
     DOCUMENTS,
     FIELD_TRUTHS,
@@ -85,6 +86,7 @@ __all__ = [
     "StoredRun",
     "StoredShard",
     "TemplateRecord",
+    "export_tables",
     "find_finished_run",
     "find_reviewed",
     "finish_scoring_run",
