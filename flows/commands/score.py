@@ -92,7 +92,9 @@ def print_report(report: ScoringReport) -> None:
     if report.drifted:
         names = ", ".join(report.drifted)
         console.print(f"  [bold]drifted:[/] {names}; `lenet audit drift` tells how far", highlight=False)
-    console.print(f"  head of the audit chain {report.chain_head}", soft_wrap=True, highlight=False)
+    number, _, sha256 = report.chain_head.partition(":")
+    console.print(f"  head of the audit chain: link {number}", highlight=False)
+    console.print(f"    {sha256}", highlight=False)
     if report.plot:
         console.print(f"  its confidences: {report.plot}", soft_wrap=True, highlight=False, markup=False)
 

@@ -1,0 +1,313 @@
+"""Every named audit and check, timed over ever more predictions.
+
+    python -m benchmarks.audit --rows 1000000 10000000
+
+Makes a database of realistic predictions through the pipeline's own loading (a scoring run a million digits,
+two models, promotions, a policy), asks each audit and check, and prints a table. A hundred million rows take
+some ten minutes and eight GB to make.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.machine import describe_machine
+from lenet_pipeline import warehouse
+from lenet_pipeline.drift import LOWER_ENDS
+from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.fingerprints import digest_predictions
+from lenet_pipeline.schema import DIGITS, PREDICTIONS, derive_uuid
+from lenet_pipeline.scoring import write_predictions
+
+_SHARD, _SHARDS_A_RUN = 122_880, 8
+_WAIT_S = 60.0
+_STARTED = datetime(2026, 11, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one question took over so many predictions; None where it could not be asked."""
+
+    kind: str
+    name: str
+    rows: int
+    seconds: float | None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make each database, time every question, print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    parser.add_argument("--folder", type=Path, help="where the databases are made (default: temporary)")
+    parser.add_argument("--output", type=Path, help="JSON")
+    options = parser.parse_args(arguments)
+    timings: list[Timing] = []
+    sizes = {}
+    for rows in options.rows:
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            database = Path(folder) / "audit.duckdb"
+            started = time.perf_counter()
+            digit = make_database(database, Path(folder), rows)
+            seconds, size = time.perf_counter() - started, database.stat().st_size
+            sizes[rows] = size
+            print(  # noqa: T201 - what a benchmark is for
+                f"{rows:,} predictions made in {seconds:,.0f} s: {size / 1e6:,.0f} MB, "
+                f"{size / rows:.0f} bytes a row",
+                flush=True,
+            )
+            timings += time_questions(database, rows, digit)
+    print("\n".join(timing_table(timings)))  # noqa: T201
+    if options.output:
+        record = {
+            "machine": describe_machine(),
+            "bytes": sizes,
+            "timings": [asdict(timing) for timing in timings],
+        }
+        options.output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def make_database(database: Path, folder: Path, rows: int) -> UUID:
+    """Fill a database by the pipeline's own loading; return one digit of it."""
+    rng = np.random.default_rng(0)
+    for version in (1, 2):
+        warehouse.record_model_version(database, _WAIT_S, _version(version))
+        for action in ("register", "promote"):
+            warehouse.record_promotion(database, _WAIT_S, _promotion(action, version))
+    shards = -(-rows // _SHARD)
+    first: UUID | None = None
+    for start in range(0, shards, _SHARDS_A_RUN):
+        numbers = range(start, min(start + _SHARDS_A_RUN, shards))
+        run = _run(start // _SHARDS_A_RUN, numbers)
+        warehouse.start_scoring_run(database, _WAIT_S, run)
+        loads = []
+        for number, planned in zip(numbers, run.shards, strict=True):
+            digits, predictions = _digits(rng, number), folder / f"{number}.parquet"
+            scored = _predictions(rng, digits)
+            first = first or digits["digit_id"][0].as_py()
+            pq.write_table(digits, folder / f"{number}-digits.parquet")
+            write_predictions(scored, predictions)
+            loads.append(
+                warehouse.ShardLoad(
+                    _score(planned, run, digest_predictions(scored)),
+                    predictions,
+                    folder / f"{number}-digits.parquet",
+                    run.dataset,
+                )
+            )
+        warehouse.load_shard_scores(database, _WAIT_S, loads)
+        warehouse.finish_scoring_run(
+            database, _WAIT_S, run.scoring_run_id, run.started_at + timedelta(minutes=1)
+        )
+        for load in loads:
+            Path(load.predictions).unlink()
+            Path(load.digits).unlink()
+    warehouse.record_policy(database, _WAIT_S, _policy())
+    assert first is not None  # noqa: S101 - narrows
+    return first
+
+
+def time_questions(database: Path, rows: int, digit: UUID) -> Iterator[Timing]:
+    """Ask every audit and every check once."""
+    asked = {"digit": str(digit), "document": "scan-1.png", "versions": "1,2"}
+    for query in warehouse.list_audits():
+        needed = [parameter.name for parameter in query.parameters if parameter.default is None]
+        values = {name: asked.get(name, "1") for name in needed}
+        yield Timing(
+            "audit", query.name, rows, _seconds(lambda q=query, v=values: _audit(database, q.name, v))
+        )
+    for check in warehouse.list_checks():
+        yield Timing("check", check.name, rows, _seconds(lambda c=check: _check(database, c.name)))
+
+
+def _audit(database: Path, name: str, values: dict[str, str]) -> None:
+    warehouse.run_audit(database, _WAIT_S, name, values)
+
+
+def _check(database: Path, name: str) -> None:
+    warehouse.run_checks(database, _WAIT_S, [], [name])
+
+
+def _seconds(ask: object) -> float | None:
+    started = time.perf_counter()
+    try:
+        ask()  # type: ignore[operator]
+    except PipelineError:
+        return None
+    return time.perf_counter() - started
+
+
+def timing_table(timings: Sequence[Timing]) -> list[str]:
+    """Return the figures as lines of at most 80 columns, a column a size."""
+    sizes = sorted({timing.rows for timing in timings})
+    names = dict.fromkeys((timing.kind, timing.name) for timing in timings)
+    found = {(timing.kind, timing.name, timing.rows): timing.seconds for timing in timings}
+    lines = [f"{'':<46}" + "".join(f"{size / 1e6:>8,.0f} M" for size in sizes)]
+    for kind, name in names:
+        columns = [found.get((kind, name, size)) for size in sizes]
+        shown = "".join("         -" if each is None else f"{each:>8.2f} s" for each in columns)
+        lines.append(f"{kind} {name}"[:46].ljust(46) + shown)
+    return lines
+
+
+def _digits(rng: np.random.Generator, number: int) -> pa.Table:
+    """Return where a shard's digits are on paper: two hundred on each scan; without images."""
+    ids = rng.integers(0, 256, (_SHARD, 16), dtype=np.uint8)
+    ids[:, 6], ids[:, 8] = ids[:, 6] & 0x0F | 0x80, ids[:, 8] & 0x3F | 0x80
+    scans = (np.arange(_SHARD) + number * _SHARD) // 200
+    storage = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), _SHARD, [None, pa.py_buffer(ids.tobytes())])
+    columns = {
+        "digit_id": pa.ExtensionArray.from_storage(pa.uuid(), storage),
+        "label": pa.array(np.where(rng.random(_SHARD) < 0.2, rng.integers(0, 10, _SHARD), 255), pa.uint8()),
+        "source": pa.array([f"/scans/2026-11/scan-{scan}.png" for scan in scans]),
+        "source_sha256": pa.array([f"{scan:064x}" for scan in scans]),
+        "page": pa.array(np.ones(_SHARD), pa.int32()),
+        "field": pa.nulls(_SHARD, pa.string()),
+        "position": pa.array(np.arange(_SHARD) % 200, pa.int32()),
+        "polarity": pa.array(["dark_on_bright"] * _SHARD),
+    }
+    known = columns["label"].to_numpy() < 10
+    columns["label"] = pa.array(columns["label"].to_numpy(), pa.uint8(), mask=~known)
+    names = [name for name in DIGITS.names if name in columns]
+    return pa.table([columns[name] for name in names], names=names)
+
+
+def _predictions(rng: np.random.Generator, digits: pa.Table) -> pa.Table:
+    """Return what a good network would read: sure of nearly all, wrong as often as it says."""
+    truth = digits["label"].combine_chunks()
+    scores = rng.gumbel(0, 1, (_SHARD, 10)).astype(np.float32)
+    right = truth.fill_null(0).to_numpy()
+    scores[np.arange(_SHARD), right] += rng.choice([2, 8, 14], _SHARD, p=[0.02, 0.2, 0.78])
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    flat = pa.array(shares.reshape(-1).astype(np.float32))
+    arrays = [
+        digits["digit_id"],
+        pa.array(shares.argmax(axis=1).astype(np.uint8)),
+        pa.array(shares.max(axis=1).astype(np.float32)),
+        pa.FixedSizeListArray.from_arrays(flat, type=PREDICTIONS.field("probabilities").type),
+        pa.array(rng.beta(0.05, 20, _SHARD).astype(np.float32)),
+        truth,
+    ]
+    return pa.Table.from_arrays(arrays, schema=PREDICTIONS)
+
+
+def _run(number: int, shards: range) -> warehouse.ScoringRunRecord:
+    return warehouse.ScoringRunRecord(
+        scoring_run_id=derive_uuid("run", number),
+        dataset=f"inbox/day-{number}",
+        manifest_version=1,
+        manifest_fingerprint=f"{number:064x}",
+        model_name="digits",
+        model_version=1,
+        preprocessing_fingerprint="p" * 64,
+        precision="float32",
+        started_at=_STARTED + timedelta(hours=number),
+        actor="benchmark",
+        flow_run_id=None,
+        shards=tuple(
+            warehouse.PlannedShard(derive_uuid("score", shard), f"{shard:064x}", _SHARD) for shard in shards
+        ),
+    )
+
+
+def _score(
+    planned: warehouse.PlannedShard, run: warehouse.ScoringRunRecord, digest: str
+) -> warehouse.ShardScoreRecord:
+    return warehouse.ShardScoreRecord(
+        shard_score_id=planned.shard_score_id,
+        shard_fingerprint=planned.shard_fingerprint,
+        model_name=run.model_name,
+        model_version=run.model_version,
+        preprocessing_fingerprint=run.preprocessing_fingerprint,
+        precision=run.precision,
+        rows=planned.rows,
+        predictions_sha256=digest,
+        ink_counts=(planned.rows,) + (0,) * (len(LOWER_ENDS["ink"]) - 1),
+        device="cpu",
+        engine="made up",
+        seconds=0.5,
+        scored_at=run.started_at,
+        actor=run.actor,
+        flow_run_id=None,
+    )
+
+
+def _version(number: int) -> warehouse.ModelVersionRecord:
+    return warehouse.ModelVersionRecord(
+        model_name="digits",
+        model_version=number,
+        architecture="lenet5",
+        recipe="modern",
+        training_run_id=f"{number:032x}",
+        weights_sha256=f"{number:064x}",
+        preprocessing_fingerprint="p" * 64,
+        training_fingerprint="t" * 64,
+        temperature=8.0,
+        code_revision="none",
+        test_accuracy=0.99,
+        registered_at=_STARTED,
+        actor="benchmark",
+        flow_run_id=None,
+        effort="quick",
+        trained_on="train split",
+        datasets="mnist/train",
+    )
+
+
+def _promotion(action: str, version: int) -> warehouse.PromotionRecord:
+    record = warehouse.PromotionRecord(
+        model_name="digits",
+        action=action,
+        alias="challenger",
+        model_version=version,
+        former_version=None,
+        reason="for the benchmark",
+        recorded_at=_STARTED,
+        actor="benchmark",
+        flow_run_id=None,
+        gate=None,
+    )
+    return replace(record, alias="champion") if action == "promote" else record
+
+
+def _policy() -> warehouse.PolicyRecord:
+    return warehouse.PolicyRecord(
+        subject="digit",
+        model_name="digits",
+        model_version=1,
+        precision="float32",
+        max_error=0.005,
+        certainty=0.95,
+        threshold=0.97,
+        not_a_digit_from=0.5,
+        review_rate=0.01,
+        review_seed=0,
+        evidence="made up",
+        evidence_fingerprint="e" * 64,
+        labelled=10_000,
+        accepted=9_000,
+        errors=20,
+        error_bound=0.004,
+        labelled_needed=None,
+        recorded_at=_STARTED,
+        actor="benchmark",
+        flow_run_id=None,
+    )
+
+
+if __name__ == "__main__":
+    main()
