@@ -228,6 +228,7 @@ def read_sources(settings: Settings, dataset: str) -> list[str]:
     return [source for shard in shards for source in shard["source"].to_pylist()]
 
 
+@pytest.mark.slow
 def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
     lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:
@@ -296,6 +297,7 @@ def test_a_reason_is_shown_as_it_was_written(lenet: Run, settings: Settings) -> 
     assert "see [/ticket 7]" in lenet("audit", "promotions", "--format", "csv").stdout
 
 
+@pytest.mark.slow
 def test_training_that_cannot_be_recorded_leaves_no_alias_and_is_promoted_by_hand(
     lenet: Run, settings: Settings
 ) -> None:

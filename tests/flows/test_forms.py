@@ -287,6 +287,7 @@ def test_evaluation_counts_what_a_person_would_count(notes: Read) -> None:
     )
 
 
+@pytest.mark.slow
 def test_rules_that_what_is_written_breaks_are_found_and_corrections_told(
     slips: Read, tmp_path: Path
 ) -> None:
@@ -362,6 +363,7 @@ def test_a_second_version_reads_with_values_of_its_own_and_leaves_the_firsts(sli
     assert broken_checks(slips.settings) == []
 
 
+@pytest.mark.slow
 def test_the_same_scan_under_another_name_is_reported_and_not_doubled(slips: Read, tmp_path: Path) -> None:
     first = scans(slips.folder)[0]
     inbox = tmp_path / "inbox"
@@ -410,6 +412,7 @@ def test_the_same_picture_in_another_file_or_twice_in_one_is_read_once(slips: Re
     assert pick(audit(slips.settings, "pages_not_read", dataset=SLIPS), "status") == [("duplicate",)] * 3
 
 
+@pytest.mark.slow
 def test_a_corrected_template_reads_again_and_both_readings_stay_apart(slips: Read, tmp_path: Path) -> None:
     corrected = write_template(tmp_path, SLIP.replace("x: 6, y: 6,", "x: 6.2, y: 6,"))
     before, first_run = tables(slips.settings), slips.scored.scoring_run_id

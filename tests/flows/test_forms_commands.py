@@ -196,6 +196,7 @@ def test_pages_are_filled_with_known_truth_and_the_same_again_for_the_same_seed(
 # --- From scans to how rightly they are read --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_forms_are_ingested_scored_and_evaluated_by_commands(
     lenet: Run, settings: Settings, slips: Path, template: Path
 ) -> None:

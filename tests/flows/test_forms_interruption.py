@@ -161,6 +161,7 @@ def test_an_ingest_killed_at_random_moments_ends_as_an_undisturbed_one(
     assert (again.read, again.added, again.known) == (0, 0, pages)
 
 
+@pytest.mark.slow
 def test_pages_in_the_lake_that_the_database_does_not_know_yet_are_read_again_and_match(
     trained: Settings, tmp_path: Path, inbox: Path, template: Path
 ) -> None:
@@ -180,6 +181,7 @@ def test_pages_in_the_lake_that_the_database_does_not_know_yet_are_read_again_an
     assert broken_checks(settings) == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_scoring_makes_the_values_that_are_missing(
     trained: Settings, tmp_path: Path, inbox: Path, template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def test_the_least_sure_digits_come_as_pictures_and_a_table_to_fill_in(folder: P
         assert np.asarray(picture).mean() > 128  # dark ink on bright paper, as on the scan
 
 
+@pytest.mark.slow
 def test_verdicts_are_recorded_with_who_said_them_and_become_digits_to_learn_from(
     lenet: Run, scored: Settings, folder: Path
 ) -> None:

@@ -41,6 +41,7 @@ def test_scoring_again_scores_nothing_and_adds_no_row(settings: Settings) -> Non
     assert violations(settings) == []
 
 
+@pytest.mark.slow
 def test_another_precision_is_a_run_of_its_own_and_says_how_nearly_it_reads_the_same(
     settings: Settings, lenet: Run
 ) -> None:

@@ -106,6 +106,7 @@ def left_on(address: str) -> tuple[int, set[str]]:
 # A cluster at work
 
 
+@pytest.mark.slow
 def test_shards_are_scored_to_the_same_bytes_as_here(cluster, model, work, tmp_path):
     results = score_all(cluster.replace("tcp://", "dask://"), model, work)
     assert [results[item.shard.file].rows for item in work] == [100] * 7 + [80]

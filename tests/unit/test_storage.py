@@ -344,6 +344,7 @@ def test_a_put_that_dies_midway_leaves_nothing(bucket, tmp_path):
     assert find_manifest(bucket, NAME) is None
 
 
+@pytest.mark.slow
 def test_a_put_of_which_a_part_fails_is_never_completed(endpoint):
     started = b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
     requests: list[str] = []
