@@ -34,7 +34,10 @@ _ESTIMATE_PATTERNS = 500  # appendix C: what the second derivatives are estimate
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training digits did; validation is None where no digit validates."""
+    """What one pass over the training digits did; validation is None where no digit validates.
+
+    ``training_loss`` is a digit's, with its share of rubbish where the recipe learns any.
+    """
 
     number: int
     learning_rate: float
@@ -172,7 +175,7 @@ class _Learner:
         return learning_rate(self._recipe, self._seen / self._total)
 
     def learn(self, advance: Callable[[int], None]) -> tuple[float, int]:
-        """Pass over the digits once; return the mean loss and the number of digits seen."""
+        """Pass over the digits once; return the mean loss, rubbish with it, and how many digits were seen."""
         order = torch.randperm(len(self._labels), generator=self._generator, device=self._device)
         size = self._recipe.batch_size
         order = order[: len(order) // size * size]  # what is left over waits for another pass's order
