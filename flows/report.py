@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
@@ -118,21 +117,14 @@ def _draw_reliability(histogram: pa.Table) -> Figure:
 
 def _draw_risk(risk: pa.Table, decisions: Sequence[dict[str, Any]]) -> Figure:
     """Draw how much would be wrong of what could be accepted, and the policy's target."""
-    from matplotlib.figure import Figure as NewFigure
+    from lenet_pipeline.figures import draw_risk_coverage
 
-    figure = NewFigure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(risk["coverage_pct"].to_numpy(), risk["error_pct"].to_numpy(), ".-", color="#4477aa")
-    targets = {row["max_error"] for row in decisions} - {None}
-    for target in targets:
-        axes.axhline(100 * target, color="#cc6677", linestyle="--", label="most that may be wrong")
-        axes.legend(frameon=False)
-    axes.set(xlabel="accepted (%)", ylabel="wrong of those (%)", xlim=(0, 100), ylim=(0, None))
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
+    target = next((row["max_error"] for row in decisions if row["max_error"] is not None), None)
+    coverages, risks = (risk[name].to_numpy() / 100 for name in ("coverage_pct", "error_pct"))
+    return draw_risk_coverage(coverages, risks, target, None, "")
 
 
 def _picture(figure: Figure) -> str:
     stream = BytesIO()
     figure.savefig(stream, format="png", dpi=144)
-    return f"data:image/png;base64,{b64encode(stream.getvalue()).decode()}"
+    return data_url(stream.getvalue())

@@ -24,6 +24,7 @@ from lenet_pipeline.warehouse import StoredRun, StoredShard, read_run, read_shar
 
 TOLERANCE = 1e-5  # of a probability, where another processor or engine computes
 Rows = npt.NDArray[np.intp]
+_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def verify_run(settings: Settings, run: str, sample: int | None, seed: int, devi
         is_exact=set(recorded) <= {engine.description},
         differing=sum(part.differing for part in compared),
         largest_difference=max((part.largest for part in compared), default=0.0),
-        examples=tuple(name for part in compared for name in part.examples)[:5],
+        examples=tuple(name for part in compared for name in part.examples)[:_EXAMPLES],
     )
 
 
@@ -135,17 +136,20 @@ def _compare(
     ids, images = digit_ids_array(digits)[rows], images_array(digits)[rows]
     predictions = read_shard_predictions(settings.database, settings.database_wait_s, kept.shard_score_id)
     if not len(predictions):
-        return _Compared(len(rows), 0.0, tuple(str(UUID(bytes=each.tobytes())) for each in ids[:5]))
+        return _Compared(len(rows), 0.0, _names(ids))
     surplus = max(0, len(predictions) - shard.rows)  # put in: no digit of the lake has them
     places, is_stored = _match(ids, predictions)
     scores = engine.score(images)
     found = _stored_columns(predictions, places)
     is_same, largest = _is_same(scores, found, is_exact=kept.engine == engine.description)
     wrong = ~(is_same & is_stored)
-    names = tuple(str(UUID(bytes=each.tobytes())) for each in ids[wrong][:5])
-    return _Compared(
-        int(wrong.sum()) + surplus * (not wrong.any()), float(largest[is_stored].max(initial=0.0)), names
-    )
+    differing = int(wrong.sum()) or surplus
+    return _Compared(differing, float(largest[is_stored].max(initial=0.0)), _names(ids[wrong]))
+
+
+def _names(ids: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+    """Return the first identifiers, of uint8 (n, 16), as text."""
+    return tuple(str(UUID(bytes=each.tobytes())) for each in ids[:_EXAMPLES])
 
 
 def _match(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> tuple[Rows, npt.NDArray[np.bool_]]:
@@ -155,8 +159,7 @@ def _match(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> tuple[Rows, npt
     order = np.argsort(there)
     first = np.searchsorted(there[order], wanted, side="left")
     last = np.searchsorted(there[order], wanted, side="right")
-    places = order[np.minimum(first, max(0, len(there) - 1))] if len(there) else np.zeros(len(ids), np.intp)
-    return places, last - first == 1
+    return order[np.minimum(first, len(there) - 1)], last - first == 1
 
 
 @dataclass(frozen=True)

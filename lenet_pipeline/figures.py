@@ -71,15 +71,16 @@ def draw_confidences(histogram: pa.Table, title: str) -> Figure:
 def draw_risk_coverage(
     coverages: npt.NDArray[np.float64],
     risks: npt.NDArray[np.float64],
-    max_error: float,
+    max_error: float | None,
     accepted: float | None,
     title: str,
 ) -> Figure:
-    """Draw the risk-coverage curve, the error asked for, and how much is accepted, 0 to 1 or None."""
+    """Draw the risk-coverage curve and, where there is one, the error asked for and the share accepted."""
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
     axes.plot(100 * coverages, 100 * risks, color=_TRAINING, label="wrong of the surest")
-    axes.axhline(100 * max_error, color=_VALIDATION, linestyle="--", label="most that may be wrong")
+    if max_error is not None:
+        axes.axhline(100 * max_error, color=_VALIDATION, linestyle="--", label="most that may be wrong")
     if accepted is not None:
         axes.axvspan(0, 100 * accepted, color=_TRAINING, alpha=0.15, label="accepted")
     axes.set(xlabel="surest readings (%)", ylabel="wrong (%)", xlim=(0, 100), ylim=(0, None), title=title)

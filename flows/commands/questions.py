@@ -49,9 +49,9 @@ def audit_command(
         _print_evidence(settings, given, output_format, output)
         return
     rows = run_audit(settings.database, settings.database_wait_s, name, given)
-    question = next((query.question for query in list_audits() if query.name == name), "")
-    print_rows(rows, output_format, output, title=question)
-    _tell_of_limit(name, len(rows), given)
+    (query,) = (each for each in list_audits() if each.name == name)
+    print_rows(rows, output_format, output, title=query.question)
+    _tell_of_limit(query, len(rows), given)
 
 
 @command
@@ -196,16 +196,9 @@ def _list_audits(queries: list[Query], output_format: Format) -> None:
     console.print("\nRun one with `lenet audit NAME`.", highlight=False)
 
 
-def _tell_of_limit(name: str, rows: int, given: Mapping[str, str]) -> None:
+def _tell_of_limit(query: Query, rows: int, given: Mapping[str, str]) -> None:
     """Say on standard error that an audit stopped at its limit: a file would look whole."""
-    from lenet_pipeline.warehouse import list_audits
-
-    parameters = {
-        parameter.name: parameter.default
-        for query in list_audits()
-        if query.name == name
-        for parameter in query.parameters
-    }
+    parameters = {parameter.name: parameter.default for parameter in query.parameters}
     limit = given.get("limit", parameters.get("limit") or "")
     if "limit" in parameters and limit.isdecimal() and rows == int(limit):
         typer.echo(f"the first {rows:,} rows; there may be more: --param limit=N", err=True)
