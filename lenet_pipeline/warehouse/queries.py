@@ -18,8 +18,9 @@ from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord
 from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, read_statement
 
-# These parameters name something by its beginning: it is looked up before the query is asked.
-_RUN, _DIGIT = "run", "digit"
+# These parameters name something, some by its beginning: it is looked up before the query is asked.
+_RUN, _DIGIT, _POLICY = "run", "digit", "policy"
+_OF_FIELDS = "field_decisions"  # the audit whose policy is of fields; the others' are of digits
 _BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
@@ -41,6 +42,8 @@ def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str,
             values[_RUN] = find_run(connection, database, values[_RUN])
         if _DIGIT in values:
             values[_DIGIT] = _find_digit(connection, values[_DIGIT])
+        if values.get(_POLICY, "latest") != "latest":
+            _require_policy(connection, values, "field" if name == _OF_FIELDS else "digit")
         try:
             answer = ask(connection, query.path.read_text(encoding="utf-8"), values)
         except duckdb.Error as exc:
@@ -191,6 +194,21 @@ def _find_digit(connection: duckdb.DuckDBPyConnection, digit: str) -> str:
         digits = "several digits that were read begin" if found else "no digit that was read begins"
         raise WarehouseError(f"{digits} with {digit!r}; `lenet audit predictions_of_run` lists them")
     return str(found[0][0])
+
+
+def _require_policy(connection: duckdb.DuckDBPyConnection, values: Mapping[str, str], subject: str) -> None:
+    """Raise a WarehouseError unless a policy can decide on a run: with none, everything is for review."""
+    asked = {name: values[name] for name in (_RUN, _POLICY)}
+    found = connection.execute(read_statement("load/find_policy.sql"), asked).fetchall()
+    policy = values[_POLICY]
+    if not found:
+        raise WarehouseError(f"there is no policy {policy!r}; `lenet policy` lists them")
+    of, reader, reader_of_run = found[0]
+    if (of, reader) != (subject, reader_of_run):
+        raise WarehouseError(
+            f"policy {policy} is for {of}s read by {reader}, and this asks of {subject}s read by "
+            f"{reader_of_run}; `lenet policy` lists them"
+        )
 
 
 def _describe_audit_error(query: Query, values: Mapping[str, str], error: duckdb.Error) -> str:

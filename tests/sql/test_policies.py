@@ -159,3 +159,24 @@ def test_a_policy_that_cannot_be_is_refused(scored: Any, wrong: dict[str, Any]) 
     with pytest.raises(WarehouseError):
         record(scored, **wrong)
     assert scored.audit("policies") == []
+
+
+def test_a_policy_that_does_not_exist_is_an_error_and_not_everything_for_review(scored: Any) -> None:
+    record(scored)
+    for audit in ("decisions", "decision_counts", "digits_to_review", "field_decisions"):
+        with pytest.raises(WarehouseError, match=r"there is no policy '99'; `lenet policy` lists them"):
+            scored.audit(audit, policy="99")
+
+
+def test_a_policy_that_cannot_decide_on_the_run_says_what_it_is_for(scored: Any) -> None:
+    other_version, of_fields = record(scored, model_version=2), record(scored, subject="field")
+    with pytest.raises(
+        WarehouseError,
+        match=r"policy 1 is for digits read by digits/2 in float32, .* of digits read by digits/1 in float32",
+    ):
+        scored.audit("decisions", policy=str(other_version))
+    with pytest.raises(
+        WarehouseError, match=r"policy 2 is for fields read by .*, and this asks of digits read"
+    ):
+        scored.audit("decision_counts", policy=str(of_fields))
+    assert scored.audit("field_decisions", policy=str(of_fields)) == []
