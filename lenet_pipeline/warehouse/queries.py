@@ -15,8 +15,9 @@ import pyarrow as pa
 from lenet_pipeline.errors import UnknownNameError, WarehouseError
 from lenet_pipeline.warehouse.connection import first_line
 from lenet_pipeline.warehouse.migrations import reading
+from lenet_pipeline.warehouse.parameters import bind_parameters, describe_audit_error
 from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord
-from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, read_statement
+from lenet_pipeline.warehouse.statements import Query, list_audits, read_statement
 
 # These parameters name something, some by its beginning: it is looked up before the query is asked.
 _RUN, _DIGIT, _POLICY = "run", "digit", "policy"
@@ -36,7 +37,7 @@ def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str,
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
     query = find_query("audit", name, list_audits())
-    values = _bind(query, parameters)
+    values = bind_parameters(query, parameters)
     with reading(database, wait_s) as connection:
         if _RUN in values:
             values[_RUN] = find_run(connection, database, values[_RUN])
@@ -47,7 +48,7 @@ def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str,
         try:
             answer = ask(connection, query.path.read_text(encoding="utf-8"), values)
         except duckdb.Error as exc:
-            raise WarehouseError(_describe_audit_error(query, values, exc)) from exc
+            raise WarehouseError(describe_audit_error(query, values, exc)) from exc
     return _spread(answer, *query.pivot) if query.pivot else answer
 
 
@@ -153,24 +154,6 @@ def find_query(kind: str, name: str, queries: Sequence[Query]) -> Query:
     raise UnknownNameError(kind, name, [query.name for query in queries])
 
 
-def _bind(query: Query, given: Mapping[str, str]) -> dict[str, str]:
-    """Return a value for each parameter of an audit: what was given, else its default."""
-    known = [parameter.name for parameter in query.parameters]
-    for name in given:
-        if name not in known:
-            raise UnknownNameError(f"parameter of {query.name}", name, known)
-    values = {}
-    for parameter in query.parameters:
-        value = given.get(parameter.name, parameter.default)
-        if value is None:
-            raise WarehouseError(
-                f"{query.name} needs the parameter {parameter.name}: {parameter.description}; "
-                f"give it with --param {parameter.name}=..."
-            )
-        values[parameter.name] = value
-    return values
-
-
 def find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) -> str:
     """Return the id of the run that is meant by 'latest', by an id or by the beginning of one."""
     found = connection.execute(read_statement("load/find_runs.sql"), {"run": run}).fetchall()
@@ -209,21 +192,6 @@ def _require_policy(connection: duckdb.DuckDBPyConnection, values: Mapping[str, 
             f"policy {policy} is for {of}s read by {reader}, and this asks of {subject}s read by "
             f"{reader_of_run}; `lenet policy` lists them"
         )
-
-
-def _describe_audit_error(query: Query, values: Mapping[str, str], error: duckdb.Error) -> str:
-    """Name the parameter that DuckDB could not convert, or else what it refused."""
-    message = str(error)
-    if isinstance(error, duckdb.ConversionException):
-        for parameter in query.parameters:
-            if f"'{values[parameter.name]}'" in message:
-                return _malformed(query, parameter, values[parameter.name])
-    given = ", ".join(f"{name}={value}" for name, value in values.items())
-    return f"{query.name} with {given or 'no parameters'} was refused: {message.splitlines()[0]}"
-
-
-def _malformed(query: Query, parameter: Parameter, value: str) -> str:
-    return f"the parameter {parameter.name} of {query.name} is {value!r}, and takes: {parameter.description}"
 
 
 def _promotion(row: dict[str, object]) -> PromotionRecord:
