@@ -41,17 +41,19 @@ def audit_command(
     """Ask a named question of the predictions; without a name, list the questions."""
     from lenet_pipeline.warehouse import list_audits, run_audit
 
+    queries = {query.name: query for query in list_audits()}
     if name is None:
-        _list_audits(list_audits(), output_format)
+        _list_audits(list(queries.values()), output_format)
         return
+    if name not in (_EVIDENCE, *queries):
+        raise UnknownNameError("audit", name, (_EVIDENCE, *queries))
     given = _parse(parameters or [])
     if name == _EVIDENCE:
         _print_evidence(settings, given, output_format, output)
         return
     rows = run_audit(settings.database, settings.database_wait_s, name, given)
-    (query,) = (each for each in list_audits() if each.name == name)
-    print_rows(rows, output_format, output, title=query.question)
-    _tell_of_limit(query, len(rows), given)
+    print_rows(rows, output_format, output, title=queries[name].question)
+    _tell_of_limit(queries[name], len(rows), given)
 
 
 @command

@@ -100,6 +100,7 @@ def test_rows_come_as_json_csv_and_parquet(lenet: Run, settings: Settings, tmp_p
             "no dataset 'nowhere/test'; there is: optdigits/test, optdigits/train",
         ),
         (["audit", "everything"], 1, "'everything'"),
+        (["audit", "everything"], 1, ", evidence, "),
         (["audit", "low_confidence", "--param", "above=1"], 1, "above"),
         (["audit", "low_confidence", "--param", "below"], 1, "key=value"),
         (["audit", "rejects", "--param", "limit=many"], 1, "limit"),
