@@ -18,9 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from flows.tables import print_texts
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.files import describe_os_error, written_whole
 
@@ -28,8 +27,6 @@ _MOST_TABLE_ROWS = 50
 _ROWS_AT_A_TIME = 10_000
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHORT_UUID = 13  # characters: as good as unique, and every query takes a beginning
-_FOLDED_TEXT = 12  # characters under which a text column is not folded further
-_BROKEN_WORD = 20  # characters at which a word, such as a path, may be broken
 
 
 class Format(StrEnum):
@@ -133,10 +130,8 @@ def _print_table(rows: pa.Table, title: str) -> None:
     shown = rows.slice(0, _MOST_TABLE_ROWS).to_pylist()
     filled = [name for name in rows.column_names if _has_value(shown, name)] or rows.column_names
     texts = {name: _column_texts([row[name] for row in shown]) for name in filled}
-    if _least_width(texts) > console.width and len(texts) > 2:
-        _print_stacked(texts, title)
-    else:
-        _print_side_by_side(texts, {field.name for field in rows.schema if _is_number(field.type)}, title)
+    numeric = {field.name for field in rows.schema if _is_number(field.type)}
+    print_texts(console, texts, numeric, title)
     if len(rows) > len(shown):
         console.print(
             f"… {len(rows) - len(shown):,} more of these rows; --format csv prints them too", style="dim"
@@ -154,44 +149,6 @@ def _column_texts(values: Sequence[Any]) -> list[str]:
 def _has_value(shown: Sequence[Mapping[str, Any]], name: str) -> bool:
     """Tell whether any row has a value there: an empty column only takes room from the others."""
     return any(row[name] is not None for row in shown)
-
-
-def _least_width(texts: Mapping[str, Sequence[str]]) -> int:
-    """Return the fewest characters in which columns can stand side by side, long texts folded."""
-    widths = [max(len(name), *(_least_text_width(text) for text in column)) for name, column in texts.items()]
-    return sum(widths) + 2 * (len(widths) - 1)
-
-
-def _least_text_width(text: str) -> int:
-    """Return the width under which a text would be folded beyond reading: words are broken if very long."""
-    longest_word = max((len(word) for word in text.split()), default=0)
-    return min(len(text), max(_FOLDED_TEXT, min(longest_word, _BROKEN_WORD)))
-
-
-def _print_side_by_side(texts: Mapping[str, Sequence[str]], numeric: set[str], title: str) -> None:
-    table = Table(
-        title=escape(title) or None, title_justify="left", box=None, pad_edge=False, header_style="bold"
-    )
-    for name in texts:
-        is_number = name in numeric
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
-    for row in zip(*texts.values(), strict=True):
-        table.add_row(*(escape(text) for text in row))
-    console.print(table)
-
-
-def _print_stacked(texts: Mapping[str, Sequence[str]], title: str) -> None:
-    """Print each row as a small table of its own, where side by side would not fit."""
-    if title:
-        console.print(title, style="italic", markup=False)
-    for row in zip(*texts.values(), strict=True):
-        table = Table(box=None, pad_edge=False, show_header=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, text in zip(texts, row, strict=True):
-            table.add_row(name, escape(text))
-        console.print(table)
-        console.print()
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -45,6 +45,14 @@ def test_what_cannot_stand_side_by_side_is_stacked(capsys: pytest.CaptureFixture
     assert lines == [[f"a_rather_long_column_{number}", "1"] for number in range(6)]
 
 
+def test_rows_that_are_stacked_stand_beside_one_another(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{f"a_rather_long_column_{number}": f"of the {row}" for number in range(9)} for row in "abcd"]
+    print_rows(pa.Table.from_pylist(rows), Format.TABLE)
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert printed.count("a_rather_long_column_0  of the a  of the b  of the c  of the d") == 1
+
+
 def test_no_rows_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     print_rows(ROWS.slice(0, 0), Format.TABLE, title="Which digits?")
     assert capsys.readouterr().out == "Which digits?\nno rows\n"
@@ -81,3 +89,55 @@ def test_json_keeps_whole_ids_times_and_nulls(tmp_path: Path) -> None:
 )
 def test_a_value_is_shown_as_a_person_reads_it(value: object, text: str) -> None:
     assert plain_text(value) == text
+
+
+def test_what_rows_say_alike_is_said_once_where_they_would_not_fit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [
+        {"policy_number": number, "evidence": "mnist/test", "max_error": number / 100}
+        | {f"a_rather_long_column_{place}": "alike" for place in range(6)}
+        for number in (1, 2)
+    ]
+    print_rows(pa.Table.from_pylist(rows), Format.TABLE, title="Which?")
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    lines = [line.split() for line in printed.splitlines() if line.strip()]
+    assert lines == [
+        ["Which?"],
+        ["evidence", "mnist/test"],
+        *([f"a_rather_long_column_{place}", "alike"] for place in range(6)),
+        ["policy_number", "max_error"],
+        ["1", "0.01"],
+        ["2", "0.02"],
+    ]
+
+
+def test_headings_that_are_wider_than_their_columns_are_broken_after_underscores(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [{f"digits_with_truth_{place}": row for place in range(6)} for row in (1, 2)]
+    print_rows(pa.Table.from_pylist(rows), Format.TABLE)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["digits_"] * 6,
+        ["with_"] * 6,
+        [f"truth_{place}" for place in range(6)],
+        ["1"] * 6,
+        ["2"] * 6,
+    ]
+
+
+def test_rows_with_the_same_first_column_are_a_group(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"run": run, "measure": measure, "index": 0.5}
+        | {f"a_rather_long_column_{place}": f"of {run}" for place in range(5)}
+        for run in ("first", "second")
+        for measure in ("class", "ink")
+    ]
+    print_rows(pa.Table.from_pylist(rows), Format.TABLE)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    group = [["measure"], ["class"], ["ink"]]
+    assert [line for line in lines if line[0] in ("run", "measure", "class", "ink")] == [
+        ["run", "first"], *group, ["run", "second"], *group
+    ]  # fmt: skip
