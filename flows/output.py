@@ -96,6 +96,11 @@ def write_text(text: str, output: Path) -> None:
         raise PipelineError(f"cannot write {output}: {describe_os_error(exc)}") from exc
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Say a count and what it counts: 1 digit, 2 digits; a noun that takes no s gives its plural."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def plain_text(value: Any) -> str:
     """Show one value as a person reads it: counts grouped, times to the second, probabilities to 4 places."""
     match value:
@@ -168,7 +173,7 @@ def _write_file(rows: pa.Table, output_format: Format, output: Path) -> None:
                     _write_text(rows, text_format, stream)
     except OSError as exc:
         raise PipelineError(f"cannot write {output}: {describe_os_error(exc)}") from exc
-    console.print(f"{len(rows):,} rows written to {output}", markup=False, soft_wrap=True)
+    console.print(f"{counted(len(rows), 'row')} written to {output}", markup=False, soft_wrap=True)
 
 
 def _write_text(rows: pa.Table, output_format: Format, stream: TextIO) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.command import command
-from flows.output import Format, FormatOption, OutputOption, console, print_rows
+from flows.output import Format, FormatOption, OutputOption, console, counted, print_rows
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.files import written_whole
 from lenet_pipeline.settings import Settings
@@ -59,7 +59,8 @@ def draft_command(
     with written_whole(output) as temporary:
         temporary.write_text(draft.text, encoding="utf-8")
     console.print(
-        f"{output}: {len(draft.fields)} fields found, {len(draft.suggestions)} boxes suggested in comments",
+        f"{output}: {counted(len(draft.fields), 'field')} found, "
+        f"{counted(len(draft.suggestions), 'box', 'boxes')} suggested in comments",
         highlight=False,
         soft_wrap=True,
         markup=False,
@@ -139,7 +140,7 @@ def fill_command(
         raise UnknownNameError("severity", severity, SEVERITIES)
     read = read_template(template, references)
     truth = fill_forms(read, digits, pages, seed, SEVERITIES[severity], output, settings)
-    console.print(f"{pages:,} pages of {read.form} in {output}", highlight=False, soft_wrap=True)
+    console.print(f"{counted(pages, 'page')} of {read.form} in {output}", highlight=False, soft_wrap=True)
     console.print(f"  what is written on them: {truth}", highlight=False, soft_wrap=True)
 
 
@@ -178,7 +179,7 @@ def print_evaluation(outcome: FormEvaluation) -> None:
     console.print(
         f"straight through {overall['straight_through_pct']:.2f} % of fields, "
         f"{overall['straight_through_wrong']:,} of them wrong; "
-        f"{overall['wrong_corrections']:,} wrong corrections",
+        f"{counted(overall['wrong_corrections'], 'wrong correction')}",
         highlight=False,
     )
     if by_field:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.command import command, say
-from flows.output import Format, FormatOption, OutputOption, console, print_records
+from flows.output import Format, FormatOption, OutputOption, console, counted, print_records
 from lenet_pipeline.errors import LakeError
 from lenet_pipeline.settings import Settings
 
@@ -172,9 +172,9 @@ def _describe(manifest: Manifest) -> dict[str, object]:
 def print_ingested(outcome: Sequence[Ingested]) -> None:
     """Print what an ingest did to each dataset."""
     for item in outcome:
-        parts = [f"{item.added:,} digits added"]
+        parts = [f"{counted(item.added, 'digit')} added"]
         if item.skipped:
-            parts.append(f"{item.skipped:,} were there already")
+            parts.append(f"{item.skipped:,} {'was' if item.skipped == 1 else 'were'} there already")
         if item.rejects:
             parts.append(f"{item.rejects:,} rejected (`lenet audit rejects`)")
         if item.unrecognised:
@@ -198,10 +198,11 @@ def print_ingested_forms(outcome: IngestedForms) -> None:
     ]
     pages = ", ".join(f"{count:,} {what}" for count, what in counts if count) or "none"
     console.print(
-        f"[bold]{outcome.dataset}[/]: {outcome.documents:,} documents, {outcome.pages:,} pages: {pages}",
+        f"[bold]{outcome.dataset}[/]: {counted(outcome.documents, 'document')}, "
+        f"{counted(outcome.pages, 'page')}: {pages}",
         highlight=False,
     )
-    console.print(f"  {outcome.added:,} digits added; {outcome.digits:,} in all", highlight=False)
+    console.print(f"  {counted(outcome.added, 'digit')} added; {outcome.digits:,} in all", highlight=False)
     if outcome.unrecognised:
         console.print(f"  {_others(outcome.unrecognised, 'document')}", highlight=False)
     if outcome.unmatched or outcome.blank or outcome.duplicates:

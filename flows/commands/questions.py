@@ -14,6 +14,7 @@ from flows.output import (
     FormatOption,
     OutputOption,
     console,
+    counted,
     print_document,
     print_records,
     print_rows,
@@ -89,7 +90,7 @@ def export_command(
 
     rows = export_tables(settings.database, settings.database_wait_s, folder)
     console.print(
-        f"{len(rows)} tables with {sum(rows.values()):,} rows written to {folder}",
+        f"{counted(len(rows), 'table')} with {counted(sum(rows.values()), 'row')} written to {folder}",
         soft_wrap=True, highlight=False, markup=False,
     )  # fmt: skip
 
@@ -203,7 +204,7 @@ def _tell_of_limit(query: Query, rows: int, given: Mapping[str, str]) -> None:
     parameters = {parameter.name: parameter.default for parameter in query.parameters}
     limit = given.get("limit", parameters.get("limit") or "")
     if "limit" in parameters and limit.isdecimal() and rows == int(limit):
-        typer.echo(f"the first {rows:,} rows; there may be more: --param limit=N", err=True)
+        typer.echo(f"the first {counted(rows, 'row')}; there may be more: --param limit=N", err=True)
 
 
 def _explain(parameter: object) -> str:

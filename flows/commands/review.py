@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.command import command
-from flows.output import console
+from flows.output import console, counted
 from lenet_pipeline.settings import Settings
 
 review_app = typer.Typer(
@@ -31,7 +31,7 @@ def export_command(
     if not done.digits:
         console.print("nothing is for review")
         return
-    console.print(f"{done.digits:,} digits to review: {done.table}", soft_wrap=True, highlight=False)
+    console.print(f"{counted(done.digits, 'digit')} to review: {done.table}", soft_wrap=True, highlight=False)
     if done.digits == limit:
         console.print("  there may be more: --limit", highlight=False)
     console.print(f"  fill in verdict ({', '.join(VERDICTS)})", highlight=False)
@@ -51,8 +51,8 @@ def import_command(
     for problem in done.problems:
         typer.echo(problem, err=True)
     console.print(
-        f"{done.recorded:,} reviews recorded by {settings.actor}; {done.open:,} lines left open, "
-        f"{done.refused:,} refused; "
-        f"{done.labelled:,} digits added to {REVIEWED}",
+        f"{counted(done.recorded, 'review')} recorded by {settings.actor}; "
+        f"{counted(done.open, 'line')} left open, {done.refused:,} refused; "
+        f"{counted(done.labelled, 'digit')} added to {REVIEWED}",
         highlight=False,
     )

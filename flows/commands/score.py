@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.command import command, service
-from flows.output import Format, FormatOption, console, print_records
+from flows.output import Format, FormatOption, console, counted, print_records
 from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,23 +71,23 @@ def print_report(report: ScoringReport) -> None:
     if not report.digits_scored:
         rest = "" if report.form_pages else ", nothing to do"
         console.print(
-            f"{report.dataset} is scored already with {report.model}: {report.digits:,} digits{rest}"
+            f"{report.dataset} is scored already with {report.model}: {counted(report.digits, 'digit')}{rest}"
         )
     else:
         kept = report.digits - report.digits_scored
         console.print(
-            f"{report.dataset} scored with {report.model}: {report.digits_scored:,} digits"
+            f"{report.dataset} scored with {report.model}: {counted(report.digits_scored, 'digit')}"
             + (f" at {report.images_per_second:,.0f} a second" if report.images_per_second else "")
             + (f"; {kept:,} were scored before" if kept else "")
         )
-        where = f"on {report.threads} threads" if report.threads else f"on {report.runner}"
+        where = f"on {counted(report.threads, 'thread')}" if report.threads else f"on {report.runner}"
         console.print(f"  {report.engine}, {where}")
     if report.agreement:
         from flows.score import describe_agreement
 
         console.print(f"  reads as float32 does: {describe_agreement(report.agreement)}")
     if report.form_pages:
-        console.print(f"  values made of the fields of {report.form_pages:,} pages")
+        console.print(f"  values made of the fields of {counted(report.form_pages, 'page')}")
     console.print(f"  scoring run {report.scoring_run_id}")
     if report.drifted:
         names = ", ".join(report.drifted)

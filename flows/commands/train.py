@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.command import command
-from flows.output import Format, FormatOption, console, print_records
+from flows.output import Format, FormatOption, console, counted, print_records
 from lenet_pipeline.settings import Settings
 
 LARGEST_SEED = 2**63 - 1  # torch's generators take no larger one
@@ -148,6 +148,6 @@ def _print_gate(decision: PromotionRecord) -> None:
         f"{gate.challenger_only_right}: p = {gate.p_value:.3g}"
     )
     console.print(
-        f"  the smallest difference this could have shown: {gate.smallest_difference} digits "
+        f"  the smallest difference this could have shown: {counted(gate.smallest_difference, 'digit')} "
         f"({gate.smallest_difference / gate.gate_digits:.2%})"
     )

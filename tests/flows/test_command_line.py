@@ -214,7 +214,7 @@ def test_images_that_cannot_be_read_are_rejects_and_the_rest_goes_on(
     (folder / "text.png").write_text("not a picture")
     result = lenet("ingest", "images", str(folder), LENET_REJECT_LIMIT_PCT="70")
     assert result.returncode == 0, result.stderr
-    assert "1 digits added, 2 rejected" in result.stdout
+    assert "1 digit added, 2 rejected" in result.stdout
     lenet("ingest", "images", str(folder), LENET_REJECT_LIMIT_PCT="70")
     rejects = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
     assert sorted(Path(reject["source"]).name for reject in rejects) == ["empty.png", "text.png"]
@@ -320,7 +320,7 @@ def test_the_same_picture_with_two_labels_is_one_digit_and_a_reject(
         (tmp_path / "scans" / label).mkdir(parents=True)
         page.save(tmp_path / "scans" / label / "a.png")
     result = lenet("ingest", "images", str(tmp_path / "scans"))
-    assert "1 digits added, 1 were there already, 1 rejected" in result.stdout
+    assert "1 digit added, 1 was there already, 1 rejected" in result.stdout
     (reject,) = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
     assert (reject["kind"], Path(reject["source"]).parent.name) == ("conflicting_label", "7")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from flows.output import Format, plain_text, print_rows
+from flows.output import Format, counted, plain_text, print_rows
 
 ROWS = pa.table(
     {
@@ -141,3 +141,17 @@ def test_rows_with_the_same_first_column_are_a_group(capsys: pytest.CaptureFixtu
     assert [line for line in lines if line[0] in ("run", "measure", "class", "ink")] == [
         ["run", "first"], *group, ["run", "second"], *group
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("count", "nouns", "text"),
+    [
+        (0, ("digit",), "0 digits"),
+        (1, ("digit",), "1 digit"),
+        (12_000, ("digit",), "12,000 digits"),
+        (1, ("box", "boxes"), "1 box"),
+        (2, ("box", "boxes"), "2 boxes"),
+    ],
+)
+def test_one_thing_is_counted_in_the_singular(count: int, nouns: tuple[str, ...], text: str) -> None:
+    assert counted(count, *nouns) == text

@@ -74,7 +74,7 @@ def test_verdicts_are_recorded_with_who_said_them_and_become_digits_to_learn_fro
     write(folder, rows)
     done = lenet("review", "import", str(folder), "--actor", "ada")
     assert done.returncode == 0, done.stderr
-    assert "11 reviews recorded by ada; 1 lines left open, 0 refused; 10 digits added" in done.stdout.replace(
+    assert "11 reviews recorded by ada; 1 line left open, 0 refused; 10 digits added" in done.stdout.replace(
         "\n", " "
     )
     reviews = audit(scored, "reviews")
@@ -111,7 +111,7 @@ def test_a_folder_imported_again_adds_only_what_is_new(lenet: Run, scored: Setti
     lenet("review", "import", str(folder))
     rows[1]["verdict"] = "blank"
     write(folder, rows)
-    assert "1 reviews recorded" in lenet("review", "import", str(folder)).stdout
+    assert "1 review recorded" in lenet("review", "import", str(folder)).stdout
     assert "0 reviews recorded" in lenet("review", "import", str(folder)).stdout
     assert len(audit(scored, "reviews")) == 2
 
