@@ -165,7 +165,9 @@ def _print_evidence(
         print_rows(evidence.places, Format.TABLE, title="On paper")
         console.print(f"the file now: {evidence.scan}\n", highlight=False)
         print_rows(evidence.predictions, Format.TABLE, title="What was read")
-        print_rows(evidence.versions, Format.TABLE, title="The model versions")
+        # A version's events one after another: what it is made of is then said once.
+        by_version = evidence.versions.sort_by([("model_version", "ascending"), ("recorded_at", "ascending")])
+        print_rows(by_version, Format.TABLE, title="The model versions")
         print_rows(evidence.reviews, Format.TABLE, title="What people said")
         console.print(f"last link of the audit chain {evidence.chain_head}", soft_wrap=True, highlight=False)
         console.print(f"last one MLflow knows {evidence.published_head}", soft_wrap=True, highlight=False)

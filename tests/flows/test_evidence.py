@@ -42,6 +42,14 @@ def test_the_terminal_shows_paper_reading_version_and_people(lenet: Run, digit: 
     assert "last link of the audit chain 6:" in done.stdout
 
 
+def test_a_version_is_said_once_above_its_events(lenet: Run, digit: str) -> None:
+    printed = lenet("audit", "evidence", "-p", f"digit={digit}").stdout
+    assert printed.count("weights_sha256") == 1
+    versions = printed[printed.index("The model versions") :]
+    events = r"training_fingerprint .*\naction +recorded_at .*\nregister .*\npromote "
+    assert re.search(events, versions, re.DOTALL)
+
+
 def test_json_has_the_whole_chain_and_the_image(lenet: Run, digit: str) -> None:
     evidence = json.loads(lenet("audit", "evidence", "-p", f"digit_id={digit}", "--format", "json").stdout)
     (prediction,) = evidence["predictions"]
