@@ -153,10 +153,11 @@ def test_a_malformed_setting_names_its_variable(lenet: Run) -> None:
 def test_an_empty_home_says_what_to_do_first(lenet: Run) -> None:
     assert "lenet ingest" in lenet("datasets").stdout
     assert "lenet train" in lenet("models").stdout
-    for arguments in (["audit", "runs"], ["check"], ["sql", "select 1"]):
+    for arguments in (["audit", "runs"], ["check"], ["sql", "select 1"], ["verify"], ["export", "there"]):
         result = lenet(*arguments)
         assert result.returncode == 1
         assert "no database yet" in one_error_line(result)
+        assert "begin with `lenet demo`, or with `lenet ingest`, then `lenet train`" in one_error_line(result)
 
 
 def test_a_home_that_cannot_be_written_is_one_line(lenet: Run, tmp_path: Path) -> None:
