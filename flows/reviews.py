@@ -135,13 +135,12 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
     problems += [text for each in verdicts for text in _doubts(each, facts)]
     refused = misread + sum(not facts[each.digit_id, each.shard_score_id]["is_known"] for each in verdicts)
     kept = [each for each in verdicts if facts[each.digit_id, each.shard_score_id]["is_known"]]
-    # A folder that is worked on day by day is imported day by day: what was said already is no news.
-    new = [each for each in kept if facts[each.digit_id, each.shard_score_id]["own_verdict"] != each.verdict]
+    # A folder that is worked on day by day is imported day by day: what was said already is not recorded.
     recorded = record_reviews(
         settings.database,
         settings.database_wait_s,
         uuid4(),
-        _review_table(new),
+        _review_table(kept),
         datetime.now(UTC),
         settings.actor,
     )

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lenet_pipeline.warehouse.chain import REVIEWS, link_event
 from lenet_pipeline.warehouse.forms import registered
-from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import ask
 from lenet_pipeline.warehouse.statements import read_statement, run_statement
 
@@ -32,9 +32,10 @@ def find_reviewed(database: Path, wait_s: float, reviews: pa.Table, actor: str) 
     actor gave on this prediction.
 
     Raises:
+        WarehouseError: there is no database yet, or it cannot be read.
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
-    with writing(database, wait_s) as connection, registered(connection, new_reviews=reviews):
+    with reading(database, wait_s) as connection, registered(connection, new_reviews=reviews):
         return ask(connection, read_statement("load/find_reviewed_predictions.sql"), {"actor": actor})
 
 
@@ -43,8 +44,10 @@ def record_reviews(
 ) -> int:
     """Append reviews, a table of schema ``NEW_REVIEWS``, as one batch and one link of the chain.
 
+    What the actor said last of a prediction is not recorded again, whoever imports it at the same time.
+
     Returns:
-        How many were recorded.
+        How many were new.
 
     Raises:
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.

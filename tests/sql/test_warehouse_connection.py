@@ -82,6 +82,8 @@ def test_reader_names_the_writer_that_holds_the_database(scored: Any) -> None:
 def test_readers_do_not_hold_each_other_up(scored: Any) -> None:
     with other_process(_HOLD, str(scored.database), "reader", "60"):
         assert len(scored.audit("runs")) == 1
+        nothing = warehouse.NEW_REVIEWS.empty_table()
+        assert len(warehouse.find_reviewed(scored.database, 0.5, nothing, "ada")) == 0
 
 
 def test_writer_waits_until_the_database_is_free(scored: Any, make_model_version: Any) -> None:
