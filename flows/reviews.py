@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from flows.audit_chain import publish_chain_head
 from flows.pages import enlarge
 from flows.run_shards import choose_digits, find_run_shards, find_shard
-from lenet_pipeline.appending import append_digits
+from lenet_pipeline.appending import Amendment, amend_digits
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.files import describe_os_error, written_whole
-from lenet_pipeline.lake import Shard, read_shard
+from lenet_pipeline.lake import Shard, find_manifest, read_shard
 from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import (
@@ -66,14 +66,14 @@ class Exported:
 class Imported:
     """What an import did: reviews recorded, lines left open and refused, and each inconsistency as a line.
 
-    ``labelled`` digits were added to the dataset ``reviewed/all``.
+    ``amendment`` is what became of the dataset ``reviewed/all``.
     """
 
     recorded: int
     open: int
     refused: int
     problems: tuple[str, ...]
-    labelled: int
+    amendment: Amendment
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def export_reviews(settings: Settings, folder: Path, run: str, limit: int) -> Ex
 
 
 def import_reviews(settings: Settings, folder: Path) -> Imported:
-    """Record the verdicts of a folder, and add the digits among them to the dataset ``reviewed/all``.
+    """Record the verdicts of a folder, and put what they say last into the dataset ``reviewed/all``.
 
     A line that says nothing is left open; one that cannot be is told, and the others are recorded.
 
@@ -136,17 +136,17 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
     refused = misread + sum(not facts[each.digit_id, each.shard_score_id]["is_known"] for each in verdicts)
     kept = [each for each in verdicts if facts[each.digit_id, each.shard_score_id]["is_known"]]
     # A folder that is worked on day by day is imported day by day: what was said already is not recorded.
+    reviews = _review_table(kept)
     recorded = record_reviews(
         settings.database,
         settings.database_wait_s,
         uuid4(),
-        _review_table(kept),
+        reviews,
         datetime.now(UTC),
         settings.actor,
     )
     publish_chain_head(settings)
-    labelled = _label(settings, kept, facts, problems)
-    return Imported(recorded, left_open, refused, tuple(problems), labelled)
+    return Imported(recorded, left_open, refused, tuple(problems), _amend_reviewed(settings, reviews))
 
 
 def _read_images(
@@ -264,36 +264,33 @@ def _doubts(each: _Verdict, facts: Mapping[tuple[UUID, UUID], Mapping[str, Any]]
         yield f"line {each.line}: it says {each.verdict}, and a review before said {fact['former_verdict']}"
 
 
-def _label(
-    settings: Settings,
-    verdicts: Sequence[_Verdict],
-    facts: Mapping[tuple[UUID, UUID], Mapping[str, Any]],
-    problems: list[str],
-) -> int:
-    """Add the digits that people read to ``reviewed/all``; return how many were not there yet."""
-    labels = {str(each.digit_id): int(each.verdict) for each in verdicts if each.verdict.isdecimal()}
-    rows = [
-        {"digit_id": str(each.digit_id), **facts[each.digit_id, each.shard_score_id]}
-        for each in verdicts
-        if each.verdict.isdecimal()
-    ]
-    if not rows:
-        return 0
-    tables = []
+def _amend_reviewed(settings: Settings, reviews: pa.Table) -> Amendment:
+    """Give digits the label that was said of them last, by whomever, in ``reviewed/all``.
+
+    One that was said last to be no digit, or unreadable, is not in it.
+    """
+    before = find_manifest(settings.lake, REVIEWED)  # as it was before asking: who is later is not undone
+    said = find_reviewed(settings.database, settings.database_wait_s, reviews, settings.actor).to_pylist()
+    rows = [row for row in said if row["former_verdict"].isdecimal()]
+    labels = {row["digit_id"]: int(row["former_verdict"]) for row in rows}
+    others = [UUID(row["digit_id"]).bytes for row in said if row["digit_id"] not in labels]
+    if before is None and not labels:
+        return Amendment(added=0, relabelled=0, removed=0)
+    tables = [DIGITS.empty_table()]
     for (dataset, fingerprint), wanted in _by_shard(rows).items():
         digits = choose_digits(find_shard(settings, dataset, fingerprint), wanted)
-        verdict = [labels[str(each)] for each in digits["digit_id"].to_pylist()]
+        verdicts = [labels[str(each)] for each in digits["digit_id"].to_pylist()]
         column = DIGITS.get_field_index("label")
-        tables.append(digits.set_column(column, DIGITS.field("label"), pa.array(verdict, pa.uint8())))
-    done = append_digits(
-        settings.lake, REVIEWED, tables, shard_rows=settings.shard_rows, actor=settings.actor
+        tables.append(digits.set_column(column, DIGITS.field("label"), pa.array(verdicts, pa.uint8())))
+    return amend_digits(
+        settings.lake,
+        REVIEWED,
+        before,
+        pa.concat_tables(tables),
+        pa.array(others, pa.binary(16)),
+        shard_rows=settings.shard_rows,
+        actor=settings.actor,
     )
-    if len(done.relabelled):
-        problems.append(
-            f"{len(done.relabelled)} digits are in {REVIEWED} with another label, which stays there: "
-            "to have the new one, delete the dataset's folder and import the reviews again, the newest first"
-        )
-    return done.added
 
 
 def _by_shard(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], set[str]]:

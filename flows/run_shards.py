@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lenet_pipeline.errors import LakeError
-from lenet_pipeline.lake import Shard, list_datasets, read_manifest, read_shard
+from lenet_pipeline.lake import Manifest, Shard, list_datasets, read_manifest, read_shard
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import StoredRun, StoredShard
 
@@ -42,16 +43,27 @@ def find_shard(settings: Settings, dataset: str, fingerprint: str) -> pa.Table:
     Raises:
         LakeError: none has it.
     """
-    there = list_datasets(settings.lake)
-    for name in [dataset, *(other for other in there if other != dataset)]:
-        if name in there:
-            for shard in read_manifest(settings.lake, name).shards:
-                if shard.fingerprint == fingerprint:
-                    return read_shard(settings.lake, name, shard)
+    for manifest in _manifests(settings, dataset):
+        for shard in manifest.shards:
+            if shard.fingerprint == fingerprint:
+                return read_shard(settings.lake, manifest.dataset, shard)
     raise LakeError(
         f"no dataset of the lake has the shard {fingerprint[:12]} of {dataset} any more; restore it from a "
         "backup"
     )
+
+
+def _manifests(settings: Settings, dataset: str) -> Iterator[Manifest]:
+    """Yield a dataset's manifests, the newest first, for an amended one has other shards; then others'."""
+    there = list_datasets(settings.lake)
+    if dataset in there:
+        newest = read_manifest(settings.lake, dataset)
+        yield newest
+        for version in range(newest.version - 1, 0, -1):
+            yield read_manifest(settings.lake, dataset, version)
+    for other in there:
+        if other != dataset:
+            yield read_manifest(settings.lake, other)
 
 
 def choose_digits(digits: pa.Table, ids: set[str]) -> pa.Table:

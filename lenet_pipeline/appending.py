@@ -1,4 +1,4 @@
-"""Appending: digits that a dataset does not have yet become new shards of it, in one committed version."""
+"""What is added to a dataset or amended in it becomes new shards of it, in one committed version."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ import pyarrow.parquet as pq
 
 from lenet_pipeline.errors import ShardError
 from lenet_pipeline.fingerprints import one_array
-from lenet_pipeline.lake import Manifest, commit_shards, find_manifest, shard_path, write_shard
+from lenet_pipeline.lake import (
+    Manifest,
+    Shard,
+    commit_shards,
+    find_manifest,
+    read_shard,
+    shard_path,
+    write_shard,
+)
 from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.storage import AnyPlace
 
@@ -31,6 +39,15 @@ class Append:
     added: int
     skipped: int
     relabelled: pa.Table
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """What an amendment did: the digits added, given another label, and taken out."""
+
+    added: int
+    relabelled: int
+    removed: int
 
 
 def append_digits(
@@ -81,17 +98,84 @@ def append_digits(
     )
 
 
+def amend_digits(
+    lake: AnyPlace,
+    dataset: str,
+    before: Manifest | None,
+    digits: pa.Table,
+    removed: pa.Array,
+    *,
+    shard_rows: int,
+    actor: str,
+) -> Amendment:
+    """Commit a version in which digits have the labels given here, and others are not in it any more.
+
+    Digits that the dataset lacks are added. Only shards with a change are written anew.
+
+    Args:
+        lake: the lake's folder, or its place in an object store.
+        dataset: ``name/split``.
+        before: its newest manifest when the labels were asked for, so that whoever commits later ones
+            meanwhile is not undone.
+        digits: of schema ``DIGITS``, each once, with a label.
+        removed: identifiers, binary(16), of digits that leave the dataset.
+        shard_rows: most rows in a shard of what is added.
+        actor: who does it.
+
+    Raises:
+        LakeError: the disk refused, or the dataset does not exist and there is no digit.
+        ManifestConflictError: another writer committed meanwhile.
+    """
+    given = _identities(digits)
+    kept: list[Shard] = []
+    new: list[Shard] = []
+    known = [_KNOWN.empty_table()]
+    relabelled = taken_out = 0
+    for shard in before.shards if before else ():
+        there = _read_identities(lake, dataset, shard)
+        known.append(there)
+        labels, is_relabelled = _amend_labels(there, given)
+        is_removed = pc.is_in(one_array(there["digit_id"]), value_set=removed)
+        changes = pc.sum(is_relabelled).as_py(), pc.sum(is_removed).as_py()
+        if not any(changes):
+            kept.append(shard)
+            continue
+        relabelled, taken_out = relabelled + changes[0], taken_out + changes[1]
+        rows = _with_labels(read_shard(lake, dataset, shard), labels).filter(pc.invert(is_removed))
+        new += [write_shard(lake, dataset, rows)] if len(rows) else []
+    is_new = _is_new(digits, pa.concat_tables(known))
+    new += [write_shard(lake, dataset, rows) for rows in _regroup([digits.filter(is_new)], shard_rows)]
+    commit_shards(lake, dataset, before, new, kept=kept, actor=actor)
+    return Amendment(pc.sum(is_new).as_py() or 0, relabelled, taken_out)
+
+
+def _amend_labels(there: pa.Table, given: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """Return each digit's label, the given one where there is one, and whether it is another than before."""
+    places = pc.index_in(one_array(there["digit_id"]), value_set=one_array(given["digit_id"]))
+    former = one_array(there["label"])
+    labels = pc.coalesce(one_array(given["label"]).take(places), former)
+    return labels, pc.fill_null(pc.not_equal(labels, former), fill_value=True)
+
+
+def _with_labels(digits: pa.Table, labels: pa.Array) -> pa.Table:
+    return digits.set_column(DIGITS.get_field_index("label"), DIGITS.field("label"), labels)
+
+
 def _known_digits(lake: AnyPlace, manifest: Manifest | None) -> pa.Table:
     """Return the identifiers and labels that a dataset has."""
-    known = [_KNOWN.empty_table()]
-    for path in [shard_path(lake, manifest.dataset, shard) for shard in manifest.shards] if manifest else []:
-        try:
-            with path.open() as file:  # two narrow columns: from an object store, their bytes alone
-                known.append(_identities(pq.read_table(file, columns=_KNOWN.names, partitioning=None)))
-        except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, AttributeError) as exc:
-            reason = str(exc).splitlines()[0]
-            raise ShardError(f"shard {path} cannot be read ({reason}); restore it from a backup") from exc
-    return pa.concat_tables(known).combine_chunks()
+    shards = manifest.shards if manifest else ()
+    known = [_read_identities(lake, manifest.dataset, shard) for shard in shards] if manifest else []
+    return pa.concat_tables([_KNOWN.empty_table(), *known]).combine_chunks()
+
+
+def _read_identities(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:
+    path = shard_path(lake, dataset, shard)
+    try:
+        with path.open() as file:  # two narrow columns: from an object store, their bytes alone
+            return _identities(pq.read_table(file, columns=_KNOWN.names, partitioning=None))
+    except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, AttributeError) as exc:
+        reason = str(exc).splitlines()[0]
+        raise ShardError(f"shard {path} cannot be read ({reason}); restore it from a backup") from exc
 
 
 def _identities(digits: pa.Table) -> pa.Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -126,21 +127,24 @@ def commit_shards(
     new: list[Shard],
     *,
     actor: str,
+    kept: Sequence[Shard] | None = None,
     may_be_empty: bool = False,
 ) -> Manifest:
-    """Commit the manifest that follows ``before`` with new shards; with none, return ``before``.
+    """Commit the manifest that follows ``before`` with new shards; where nothing changes, return ``before``.
 
-    ``may_be_empty`` commits a first manifest without shards: forms that are all blank have no digit.
+    ``kept`` are the shards of ``before`` that stay, all where none are named. ``may_be_empty`` commits a
+    first manifest without shards: forms that are all blank have no digit.
 
     Raises:
         ManifestConflictError: that version was committed by another writer meanwhile.
         LakeError: there is nothing to commit at all, or the disk refused.
     """
-    if not new and before is not None:
+    former = before.shards if before else ()
+    shards = (*(former if kept is None else kept), *new)
+    if before is not None and shards == former:
         return before
-    if not new and not may_be_empty:
+    if before is None and not new and not may_be_empty:
         raise LakeError(f"nothing to put into {dataset}: no digit could be read")
-    shards = (before.shards if before else ()) + tuple(new)
     manifest = Manifest(
         dataset=dataset,
         version=before.version + 1 if before else 1,

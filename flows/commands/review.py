@@ -50,9 +50,15 @@ def import_command(
     done = import_reviews(settings, folder)
     for problem in done.problems:
         typer.echo(problem, err=True)
+    amended = done.amendment
+    changes = [f"{counted(amended.added, 'digit')} added to {REVIEWED}"]
+    if amended.relabelled:
+        changes.append(f"{amended.relabelled:,} got another label")
+    if amended.removed:
+        changes.append(f"{amended.removed:,} taken out")
     console.print(
         f"{counted(done.recorded, 'review')} recorded by {settings.actor}; "
         f"{counted(done.open, 'line')} left open, {done.refused:,} refused; "
-        f"{counted(done.labelled, 'digit')} added to {REVIEWED}",
+        f"{', '.join(changes)}",
         highlight=False,
     )

@@ -139,17 +139,26 @@ def test_every_inconsistency_is_told_by_its_line_and_the_rest_is_recorded(
     assert [row["verdict"] for row in audit(scored, "reviews")] == [other]
 
 
-def test_a_label_that_a_later_review_takes_back_is_told_of(
+def test_the_newest_verdict_counts_among_the_reviewed_digits(
     lenet: Run, scored: Settings, folder: Path
 ) -> None:
     rows = read(folder)
-    for verdict in ("3", "8"):
-        rows[0]["verdict"] = verdict
+    said = []
+    for actor, verdicts in (("ada", "39"), ("bob", "89"), ("ada", "39"), ("cem", ("not_a_digit", "9"))):
+        rows[0]["verdict"], rows[1]["verdict"] = verdicts
         write(folder, rows)
-        done = lenet("review", "import", str(folder))
-    assert "1 digits are in reviewed/all with another label, which stays there" in done.stderr
-    digits = read_labelled(scored.lake, [read_manifest(scored.lake, REVIEWED)])
-    assert digits.labels.tolist() == [3]
+        done = lenet("review", "import", str(folder), "--actor", actor)
+        digits = read_labelled(scored.lake, [read_manifest(scored.lake, REVIEWED)])
+        told = " ".join(done.stdout.split()).partition("refused; ")[2]
+        said.append((told, sorted(digits.labels.tolist())))
+    assert said == [
+        ("2 digits added to reviewed/all", [3, 9]),
+        ("0 digits added to reviewed/all, 1 got another label", [8, 9]),
+        ("0 digits added to reviewed/all", [8, 9]),  # what ada says again is no news: bob was later
+        ("0 digits added to reviewed/all, 1 taken out", [9]),
+    ]
+    first = read_labelled(scored.lake, [read_manifest(scored.lake, REVIEWED, 1)])
+    assert sorted(first.labels.tolist()) == [3, 9]
 
 
 def test_somebody_who_says_otherwise_is_told_and_both_stay(

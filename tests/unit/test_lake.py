@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from digit_builders import digits_table, put
 
-from lenet_pipeline.appending import append_digits
+from lenet_pipeline.appending import Amendment, amend_digits, append_digits
 from lenet_pipeline.errors import LakeError, ManifestConflictError, ShardError, UnknownNameError
 from lenet_pipeline.fingerprints import fingerprint_digits, fingerprint_parts
 from lenet_pipeline.lake import (
@@ -275,6 +275,56 @@ def test_a_digit_that_comes_again_with_another_label_is_told_and_keeps_its_first
     assert put(lake, NAME, digits_table(3, labels=[None, None, None])).relabelled.num_rows == 0
     shard = read_manifest(lake, NAME).shards[0]
     assert read_shard(lake, NAME, shard)["label"].to_pylist() == [1, None, 3]
+
+
+def amend(lake, digits, removed=()):
+    identifiers = pa.array([each.bytes for each in removed], pa.binary(16))
+    before = find_manifest(lake, NAME)
+    return amend_digits(lake, NAME, before, digits, identifiers, shard_rows=2, actor="test")
+
+
+def labels_of(lake, version=None):
+    manifest = read_manifest(lake, NAME, version)
+    tables = [read_shard(lake, NAME, shard) for shard in manifest.shards]
+    return {
+        row["position"]: row["label"]
+        for table in tables
+        for row in table.select(["position", "label"]).to_pylist()
+    }
+
+
+def test_an_amended_label_is_in_the_newest_version_alone_and_other_shards_are_reused(lake):
+    first = put(lake, NAME, digits_table(6), shard_rows=2).manifest
+    assert amend(lake, digits_table(2, start=2, labels=[2, 9])) == Amendment(0, 1, 0)
+    newest = read_manifest(lake, NAME)
+    assert (newest.version, newest.rows) == (2, 6)
+    assert set(first.shards) & set(newest.shards) == {first.shards[0], first.shards[2]}
+    assert labels_of(lake) == {0: 0, 1: 1, 2: 2, 3: 9, 4: 4, 5: 5}
+    assert labels_of(lake, 1)[3] == 3
+
+
+def test_an_amendment_adds_what_is_missing_and_takes_out_what_is_no_digit(lake):
+    put(lake, NAME, digits_table(3), shard_rows=2)
+    ids = digits_table(3)["digit_id"].to_pylist()
+    assert amend(lake, digits_table(3, start=3), removed=ids[1:]) == Amendment(3, 0, 2)
+    assert labels_of(lake) == {0: 0, 3: 3, 4: 4, 5: 5}
+    assert amend(lake, digits_table(0), removed=digits_table(6)["digit_id"].to_pylist()) == Amendment(0, 0, 4)
+    assert read_manifest(lake, NAME).shards == ()
+
+
+def test_an_amendment_that_changes_nothing_commits_nothing(lake):
+    put(lake, NAME, digits_table(3))
+    assert amend(lake, digits_table(2)) == Amendment(0, 0, 0)
+    assert read_manifest(lake, NAME).version == 1
+
+
+def test_an_amendment_never_undoes_what_was_committed_meanwhile(lake):
+    before = put(lake, NAME, digits_table(1)).manifest
+    amend(lake, digits_table(1, labels=[8]))
+    none = pa.array([], pa.binary(16))
+    with pytest.raises(ManifestConflictError):
+        amend_digits(lake, NAME, before, digits_table(1, labels=[7]), none, shard_rows=2, actor="late")
+    assert labels_of(lake) == {0: 8}
 
 
 # Damage
