@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from lenet_pipeline.digits import digit_ids_array, images_array
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.lake import Manifest, read_shard
+from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.splits import GATE, training_splits
 from lenet_pipeline.storage import AnyPlace
 
@@ -128,7 +129,7 @@ def _read(lake: AnyPlace, manifests: Sequence[Manifest]) -> pa.Table:
     tables = [
         read_shard(lake, manifest.dataset, shard) for manifest in manifests for shard in manifest.shards
     ]
-    table = pa.concat_tables(tables)
+    table = pa.concat_tables([DIGITS.empty_table(), *tables])
     return table.filter(pc.is_valid(table["label"])).combine_chunks()
 
 

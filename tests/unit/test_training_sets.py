@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from digit_builders import digits_table, put
 
+from lenet_pipeline.appending import append_digits
 from lenet_pipeline.digits import digit_ids_array
 from lenet_pipeline.errors import ShardError, TrainingError
 from lenet_pipeline.lake import shard_path
@@ -124,6 +125,13 @@ def test_datasets_without_any_label_are_refused_by_name(lake, read):
     with pytest.raises(TrainingError) as caught:
         read(lake, manifests)
     assert str(caught.value) == "no digit of a/x, b/y has a label; ingest labelled digits"
+
+
+@pytest.mark.parametrize("read", [read_labelled, read_splits])
+def test_a_dataset_without_any_digit_is_refused_by_name(lake, read):
+    manifest = append_digits(lake, "a/x", [], shard_rows=5, actor="test", may_be_empty=True).manifest
+    with pytest.raises(TrainingError, match="no digit of a/x has a label"):
+        read(lake, [manifest])
 
 
 @pytest.mark.parametrize("read", [read_labelled, read_splits])
