@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from prefect import flow, get_run_logger, runtime, task
+from prefect import flow, runtime, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
@@ -19,24 +17,23 @@ from pydantic import PositiveInt
 from flows.ingest import append_to_dataset, default_dataset, refuse_too_many_rejects
 from flows.page_limits import page_limits
 from flows.progress import progress_bar
+from flows.read_forms import inspect_documents, read_parts
 from flows.rejects import record_rejects
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.fingerprints import fingerprint_parts
-from lenet_pipeline.forms.documents.documents import Document, PageLimits, find_documents, inspect_document
+from lenet_pipeline.forms.documents.documents import Document, find_documents
 from lenet_pipeline.forms.page_tables import (
     FormJob,
     PagePart,
     PageRows,
     ReadPart,
     duplicate_page,
-    read_part,
-    rejected_page,
 )
 from lenet_pipeline.forms.rules.rules import UniqueRule
 from lenet_pipeline.forms.templates.template import Template
 from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.lake import validate_dataset
-from lenet_pipeline.processes import Done, ProcessLostError, usable_cores, work_in_processes
+from lenet_pipeline.processes import usable_cores
 from lenet_pipeline.schema import DIGITS, PAGES, identifier_bytes
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.sources.batch import Reject
@@ -124,14 +121,14 @@ def store_forms(
         dataset, tuple(templates), fingerprint_parts(sorted(t.fingerprint for t in templates)), limits
     )
     listed = find_documents(path)
-    documents, rejects = _inspect(listed.paths, limits)
+    documents, rejects = inspect_documents(listed.paths, limits)
     record_rejects(dataset, rejects, settings)
     _record_documents(documents, dataset, settings)
     store = _Store(job, settings, IngestedForms(dataset, 0, len(documents), unrecognised=listed.unrecognised))
     parts = list(store.missing_parts(documents))
     total = sum(len(part.numbers) for part in parts)
     with progress_bar("Reading pages", total) as advance:
-        for part in _read_parts(job, parts, processes if total > _PAGES_ALONE else 0):
+        for part in read_parts(job, parts, processes if total > _PAGES_ALONE else 0):
             store.add(part)
             advance(len(part.pages))
     outcome = store.finish()
@@ -233,53 +230,6 @@ _COUNTED = {
     "duplicate": "duplicates",
     "rejected": "rejected",
 }
-
-
-def _read_parts(job: FormJob, parts: Sequence[PagePart], processes: int) -> Iterator[ReadPart]:
-    """Yield what each part gave, in order; read here where there are no processes to share the work."""
-    read = partial(read_part, job=job)
-    with closing(work_in_processes(read, iter(parts), processes)) as done_parts:
-        for done in done_parts:
-            yield done.result if isinstance(done.result, ReadPart) else _read_one_by_one(job, done)
-
-
-def _read_one_by_one(job: FormJob, done: Done[PagePart, ReadPart]) -> ReadPart:
-    """Read the pages of a part that failed apart: the one at fault is a reject, the others are read."""
-    read, document = partial(read_part, job=job), done.part.document
-    alone = (PagePart(document, range(number, number + 1)) for number in done.part.numbers)
-    pages, rejects = list[PageRows](), list[Reject]()
-    with closing(work_in_processes(read, alone, 1)) as done_pages:
-        for page in done_pages:
-            if isinstance(page.result, ReadPart):
-                pages += page.result.pages
-                rejects += page.result.rejects
-                continue
-            reject = _failed(document, page.part.numbers.start, page.result)
-            rejects.append(reject)
-            pages.append(rejected_page(job, document, reject))
-    return ReadPart(tuple(pages), tuple(rejects))
-
-
-def _failed(document: Document, number: int, error: Exception) -> Reject:
-    if isinstance(error, ProcessLostError):
-        kind, said = "crashed_reader", "reading it ended the process, as a crash or a lack of memory does"
-    else:
-        kind, said = "failed_reader", f"reading it failed ({type(error).__name__}: {error})"
-    get_run_logger().warning("page %d of %s: %s", number, document.source, said)
-    return Reject(document.source, kind, f"{said}; scan it again", document.sha256, number)
-
-
-def _inspect(paths: Sequence[Path], limits: PageLimits) -> tuple[list[Document], list[Reject]]:
-    documents, rejects = [], []
-    with progress_bar("Opening documents", len(paths)) as advance:
-        for path in paths:
-            found = inspect_document(path, limits)
-            if isinstance(found, Reject):
-                rejects.append(found)
-            else:
-                documents.append(found)
-            advance(1)
-    return documents, rejects
 
 
 def _require_different(templates: Sequence[Template]) -> None:

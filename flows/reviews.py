@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ from numpy.typing import NDArray
 
 from flows.audit_chain import publish_chain_head
 from flows.pages import enlarge
+from flows.review_tables import Verdict, read_review_table, write_review_table
 from flows.run_shards import choose_digits, find_run_shards, find_shard
 from lenet_pipeline.appending import Amendment, amend_digits
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.errors import ReviewError
-from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.files import describe_os_error
 from lenet_pipeline.lake import Shard, find_manifest, read_shard
 from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.settings import Settings
@@ -34,24 +34,8 @@ from lenet_pipeline.warehouse import (
 )
 
 REVIEWED = "reviewed/all"
-VERDICTS = (*"0123456789", "blank", "not_a_digit", "unreadable")
 _TABLE, _PICTURES = "reviews.csv", "pictures"
-_COLUMNS = (
-    "picture",
-    "label",
-    "confidence",
-    "verdict",
-    "note",
-    "source",
-    "page",
-    "field",
-    "position",
-    "digit_id",
-    "shard_score_id",
-)
 _ENLARGED = 8  # times: 28 pixels are too few to look at
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_LARGEST_TABLE = 100_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -74,15 +58,6 @@ class Imported:
     refused: int
     problems: tuple[str, ...]
     amendment: Amendment
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    line: int
-    digit_id: UUID
-    shard_score_id: UUID
-    verdict: str
-    note: str | None
 
 
 def export_reviews(settings: Settings, folder: Path, run: str, limit: int) -> Exported:
@@ -112,7 +87,7 @@ def export_reviews(settings: Settings, folder: Path, run: str, limit: int) -> Ex
         for number, row in enumerate(rows, start=1):
             row["picture"] = f"{_PICTURES}/{number:05}.png"
             (folder / row["picture"]).write_bytes(enlarge(255 - images[row["digit_id"]], _ENLARGED))
-        _write_table(table, rows)
+        write_review_table(table, rows)
     except OSError as exc:
         raise ReviewError(f"cannot write reviews to {folder}: {describe_os_error(exc)}") from exc
     return Exported(table, len(rows))
@@ -127,7 +102,7 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
         ReviewError: the table cannot be read, or has not the columns that were exported.
         LakeError: the lake has not the images.
     """
-    verdicts, problems, left_open = _read_table(folder / _TABLE)
+    verdicts, problems, left_open = read_review_table(folder / _TABLE)
     misread = len(problems)
     batch = _review_table(verdicts)
     known = find_reviewed(settings.database, settings.database_wait_s, batch, settings.actor).to_pylist()
@@ -169,77 +144,7 @@ def _by(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, list[Mapping[
     return groups
 
 
-def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with (
-        written_whole(path) as temporary,
-        Path(temporary).open("w", newline="", encoding="utf-8-sig") as file,  # as spreadsheets want it
-    ):
-        writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({"verdict": "", "note": "", **_as_text(row)} for row in rows)
-
-
-def _as_text(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep a spreadsheet from taking the name of a file for a formula."""
-    return {
-        name: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-        for name, value in row.items()
-    }
-
-
-def _read_table(path: Path) -> tuple[list[_Verdict], list[str], int]:
-    """Return the verdicts of a table, what is wrong with others, and how many lines say nothing."""
-    verdicts: dict[UUID, _Verdict] = {}
-    problems, left_open = [], 0
-    for line, row in _rows(path):
-        verdict = (row["verdict"] or "").strip().lower()
-        if not verdict:
-            left_open += 1
-            continue
-        try:
-            digit_id, shard_score_id = UUID(row["digit_id"]), UUID(row["shard_score_id"])
-        except (ValueError, TypeError, AttributeError):
-            problems.append(f"line {line}: its digit_id or shard_score_id is none; leave them as exported")
-            continue
-        if verdict not in VERDICTS:
-            problems.append(f"line {line}: {row['verdict']!r} is no verdict; write {', '.join(VERDICTS)}")
-        elif digit_id in verdicts:
-            other = verdicts[digit_id]
-            problems.append(
-                f"line {line}: the digit is on line {other.line} too, as {other.verdict}: that counts"
-            )
-        else:
-            note = (row.get("note") or "").strip() or None
-            verdicts[digit_id] = _Verdict(line, digit_id, shard_score_id, verdict, note)
-    return list(verdicts.values()), problems, left_open
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the lines of a table with their numbers.
-
-    Raises:
-        ReviewError: it cannot be read, or lacks a column.
-    """
-    try:
-        if path.stat().st_size > _LARGEST_TABLE:
-            raise ReviewError(f"{path} is larger than {_LARGEST_TABLE:,} bytes; it is no table of reviews")
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = {"digit_id", "shard_score_id", "verdict"} - set(reader.fieldnames or ())
-            if missing:
-                raise ReviewError(
-                    f"{path} has no column {', '.join(sorted(missing))}; keep the columns that "
-                    "`lenet review export` wrote"
-                )
-            for row in reader:
-                yield reader.line_num, row
-    except OSError as exc:
-        raise ReviewError(f"cannot read {path}: {describe_os_error(exc)}") from exc
-    except (UnicodeDecodeError, csv.Error) as exc:
-        raise ReviewError(f"{path} is no CSV in UTF-8 ({exc}); save it again as such") from exc
-
-
-def _review_table(verdicts: Sequence[_Verdict]) -> pa.Table:
+def _review_table(verdicts: Sequence[Verdict]) -> pa.Table:
     return pa.Table.from_arrays(
         [
             pa.array([each.digit_id.bytes for each in verdicts], pa.uuid()),
@@ -251,7 +156,7 @@ def _review_table(verdicts: Sequence[_Verdict]) -> pa.Table:
     )
 
 
-def _doubts(each: _Verdict, facts: Mapping[tuple[UUID, UUID], Mapping[str, Any]]) -> Iterator[str]:
+def _doubts(each: Verdict, facts: Mapping[tuple[UUID, UUID], Mapping[str, Any]]) -> Iterator[str]:
     """Say what about a verdict does not fit what is known."""
     fact = facts[each.digit_id, each.shard_score_id]
     if fact["own_verdict"] == each.verdict:

@@ -25,7 +25,8 @@ def export_command(
     limit: Annotated[int, typer.Option(min=1, help="Most digits, the least sure first")] = 500,
 ) -> None:
     """Write the digits of a run that are for review; people fill in the column verdict."""
-    from flows.reviews import VERDICTS, export_reviews
+    from flows.review_tables import VERDICTS
+    from flows.reviews import export_reviews
 
     done = export_reviews(settings, folder, run, limit)
     if not done.digits:

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from flows import ingest_forms as ingest_forms_module
+from flows import read_forms as read_forms_module
 from flows.form_evaluation import evaluate_forms
 from flows.ingest_forms import IngestedForms, ingest_forms
 from flows.retrain import retrain
@@ -614,7 +615,7 @@ def test_a_page_that_ends_its_reader_is_a_reject_and_its_neighbours_are_read(
 ) -> None:
     pages = [grey(path) for path in scans(slips.folder)]
     path = write_tiff(tmp_path / "four.tif", *pages, dpi=(200, 200))
-    monkeypatch.setattr(ingest_forms_module, "read_part", partial(read, at=3))
+    monkeypatch.setattr(read_forms_module, "read_part", partial(read, at=3))
     monkeypatch.setattr(ingest_forms_module, "_PAGES_ALONE", 0)
     outcome = ingest_forms(path, [slips.template], "deadly/all", home=slips.settings.home, processes=1)
     assert (outcome.pages, outcome.read, outcome.rejected) == (4, 3, 1)
@@ -647,6 +648,6 @@ def test_a_lost_part_is_read_again_page_by_page(slips: Read, tmp_path: Path) -> 
     template = read_template(slips.template)
     job = FormJob("lost/all", (template,), template.fingerprint, PageLimits(10**8, 10**8, 100))
     done = Done(PagePart(document, range(1, 5)), ProcessLostError())
-    part = ingest_forms_module._read_one_by_one(job, done)
+    part = read_forms_module._read_one_by_one(job, done)
     assert [rows.page["status"] for rows in part.pages] == ["read"] * 4
     assert part.rejects == ()
