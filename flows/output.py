@@ -139,7 +139,7 @@ def _print_table(rows: pa.Table, title: str) -> None:
     print_texts(console, texts, numeric, title)
     if len(rows) > len(shown):
         console.print(
-            f"… {len(rows) - len(shown):,} more of these rows; --format csv prints them too", style="dim"
+            f"… the first {len(shown)} of {counted(len(rows), 'row')}; --format csv prints all", style="dim"
         )
 
 

@@ -36,7 +36,7 @@ def test_a_table_fits_80_columns_leaves_out_empty_columns_and_says_what_it_cut(
     assert max(map(len, printed.splitlines())) <= 80
     assert "field" not in printed
     assert "00000000-0000 " in printed
-    assert "10 more of these rows; --format csv prints them too" in printed
+    assert "the first 50 of 60 rows; --format csv prints all" in printed
 
 
 def test_what_cannot_stand_side_by_side_is_stacked(capsys: pytest.CaptureFixture[str]) -> None:
