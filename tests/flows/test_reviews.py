@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from flows.reviews import REVIEWED
+from flows.run_shards import find_shard
 from lenet_pipeline.lake import read_manifest
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.training_sets import read_labelled
@@ -157,8 +158,8 @@ def test_the_newest_verdict_counts_among_the_reviewed_digits(
         ("0 digits added to reviewed/all", [8, 9]),  # what ada says again is no news: bob was later
         ("0 digits added to reviewed/all, 1 taken out", [9]),
     ]
-    first = read_labelled(scored.lake, [read_manifest(scored.lake, REVIEWED, 1)])
-    assert sorted(first.labels.tolist()) == [3, 9]
+    (first,) = read_manifest(scored.lake, REVIEWED, 1).shards
+    assert sorted(find_shard(scored, REVIEWED, first.fingerprint)["label"].to_pylist()) == [3, 9]
 
 
 def test_somebody_who_says_otherwise_is_told_and_both_stay(
