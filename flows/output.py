@@ -101,6 +101,11 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def tell_of_snapshot(changed_at: datetime) -> None:
+    """Say on standard error that the database was being written to, and from when the answer is."""
+    typer.echo(f"somebody writes to the database: this is as of {changed_at:%Y-%m-%d %H:%M:%S} UTC", err=True)
+
+
 def plain_text(value: Any) -> str:
     """Show one value as a person reads it: counts grouped, times to the second, probabilities to 4 places."""
     match value:

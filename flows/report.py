@@ -18,7 +18,7 @@ from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import read_shard
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.warehouse import StoredRun, read_chain_head, read_run, run_audit
+from lenet_pipeline.warehouse import OnSnapshot, StoredRun, read_chain_head, read_run, run_audit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,16 +27,20 @@ _LEAST_SURE = 24
 _DRIFT_RUNS = 40  # rows: ten runs of four measures
 
 
-def write_report(settings: Settings, run: str, output: Path | None = None) -> Path:
+def write_report(
+    settings: Settings, run: str, output: Path | None = None, on_snapshot: OnSnapshot | None = None
+) -> Path:
     """Write the report of a run, ``latest``, an id or its beginning, as one HTML page; return its path.
+
+    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked.
 
     Raises:
         WarehouseError: there is no such run, or the database cannot be read.
         PipelineError: the page cannot be written.
     """
-    stored = read_run(settings.database, settings.database_wait_s, run)
+    stored = read_run(settings.database, settings.database_wait_s, run, on_snapshot)
     path = output or settings.plots / f"report-{stored.scoring_run_id}.html"
-    text = page_template("report.html").render(**_gather(settings, stored))
+    text = page_template("report.html").render(**_gather(settings, stored, on_snapshot))
     try:
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -45,9 +49,9 @@ def write_report(settings: Settings, run: str, output: Path | None = None) -> Pa
     return path
 
 
-def _gather(settings: Settings, stored: StoredRun) -> dict[str, Any]:
+def _gather(settings: Settings, stored: StoredRun, on_snapshot: OnSnapshot | None) -> dict[str, Any]:
     def ask(name: str, **parameters: str) -> pa.Table:
-        return run_audit(settings.database, settings.database_wait_s, name, parameters)
+        return run_audit(settings.database, settings.database_wait_s, name, parameters, on_snapshot)
 
     run = {"run": stored.scoring_run_id}
     runs = ask("runs", limit="1000000")
@@ -69,7 +73,7 @@ def _gather(settings: Settings, stored: StoredRun) -> dict[str, Any]:
         ),
         "reliability": _picture(_draw_reliability(histogram)),
         "risk": _picture(_draw_risk(risk, decisions)) if len(risk) else None,
-        "chain_head": str(read_chain_head(settings.database, settings.database_wait_s)),
+        "chain_head": str(read_chain_head(settings.database, settings.database_wait_s, on_snapshot)),
     }
 
 

@@ -20,7 +20,7 @@ from flows.runners import Runner, run_here, run_on_dask
 from lenet_pipeline.agreement import SAMPLE, SAMPLE_BATCH, Agreement, measure_agreement
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import FLOAT32, Engine, TrainedModel
-from lenet_pipeline.errors import ShardError, StagedFileError
+from lenet_pipeline.errors import ShardError, StagedFileError, WarehouseError
 from lenet_pipeline.files import remove_leftovers
 from lenet_pipeline.lake import Manifest, Shard, read_shard, shard_path
 from lenet_pipeline.scoring import (
@@ -40,6 +40,7 @@ from lenet_pipeline.warehouse import (
     ShardScoreRecord,
     load_shard_scores,
     start_scoring_run,
+    take_snapshot,
 )
 
 _ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a run's time
@@ -175,6 +176,8 @@ def _plan_load(
 
 
 def _load(settings: Settings, loads: Sequence[ShardLoad]) -> None:
+    with contextlib.suppress(WarehouseError):  # without a snapshot auditors wait; that is no reason to fail
+        take_snapshot(settings.database, settings.database_wait_s, 60 * settings.snapshot_minutes)
     try:
         load_shard_scores(settings.database, settings.database_wait_s, loads)
     except StagedFileError as exc:

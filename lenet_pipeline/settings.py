@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     form_max_pages: int = Field(5_000, ge=1, description="most pages of one document that are read")
     reject_limit_pct: float = Field(50.0, ge=0, le=100, description="rejects past which an ingest fails")
     database_wait_s: float = Field(60.0, ge=0, description="how long to wait for a busy database, seconds")
+    snapshot_minutes: float = Field(
+        10.0, ge=0, description="age past which a scoring run copies the database for who reads beside it"
+    )
     promotion_alpha: float = Field(0.05, gt=0, lt=1, description="p-value a challenger must stay below")
 
     drift_from: float = Field(0.1, gt=0, description="population stability index that is an alarm")

@@ -19,6 +19,7 @@ from flows.output import (
     plain_text,
     print_records,
     print_rows,
+    tell_of_snapshot,
 )
 from lenet_pipeline.settings import Settings
 
@@ -64,7 +65,9 @@ def list_models(
     print_records(records, output_format, output)
     if output_format is Format.TABLE and output is None:
         console.print()
-        promotions = run_audit(settings.database, settings.database_wait_s, "promotions", {})
+        promotions = run_audit(
+            settings.database, settings.database_wait_s, "promotions", {}, tell_of_snapshot
+        )
         print_rows(promotions.select(_OF_PROMOTIONS), output_format)
 
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.command import command, refuse_options_before_the_verb
-from flows.output import Format, FormatOption, OutputOption, console, plain_text, print_records, print_rows
+from flows.output import (
+    Format,
+    FormatOption,
+    OutputOption,
+    console,
+    plain_text,
+    print_records,
+    print_rows,
+    tell_of_snapshot,
+)
 from lenet_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +38,7 @@ def list_policies(
         return
     from lenet_pipeline.warehouse import run_audit
 
-    policies = run_audit(settings.database, settings.database_wait_s, "policies", {})
+    policies = run_audit(settings.database, settings.database_wait_s, "policies", {}, tell_of_snapshot)
     if not len(policies) and output_format is Format.TABLE:
         console.print("no policy yet: every digit is for review; make one with `lenet policy set`")
         return

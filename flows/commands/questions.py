@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from flows.output import (
     print_document,
     print_records,
     print_rows,
+    tell_of_snapshot,
     write_text,
 )
 from lenet_pipeline.errors import PipelineError, UnknownNameError
@@ -53,7 +55,7 @@ def audit_command(
     if name == _EVIDENCE:
         _print_evidence(settings, given, output_format, output)
         return
-    rows = run_audit(settings.database, settings.database_wait_s, name, given)
+    rows = run_audit(settings.database, settings.database_wait_s, name, given, tell_of_snapshot)
     print_rows(rows, output_format, output, title=queries[name].question)
     _tell_of_limit(queries[name], len(rows), given)
 
@@ -143,7 +145,8 @@ def sql_command(
     from lenet_pipeline.warehouse import run_select
 
     _require_database(settings)
-    print_rows(run_select(settings.database, settings.database_wait_s, statement), output_format, output)
+    rows = run_select(settings.database, settings.database_wait_s, statement, tell_of_snapshot)
+    print_rows(rows, output_format, output)
 
 
 def _require_database(settings: Settings) -> None:
@@ -169,7 +172,10 @@ def _print_evidence(
         raise PipelineError(
             "evidence needs the parameter digit: digit_id, or its beginning; give it with --param digit=..."
         )
-    evidence = gather_evidence(settings, digit)
+    snapshots = set[datetime]()
+    evidence = gather_evidence(settings, digit, snapshots.add)
+    for changed_at in sorted(snapshots):
+        tell_of_snapshot(changed_at)
     if output and output.suffix.lower() in (".html", ".htm"):
         write_text(evidence_page(evidence), output)
         console.print(f"evidence written to {output}", soft_wrap=True, highlight=False, markup=False)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flows.command import command
-from flows.output import console
+from flows.output import console, tell_of_snapshot
 from lenet_pipeline.settings import Settings
 
 
@@ -24,5 +25,8 @@ def report_command(
     """Write one page about a run that a manager can read: it needs no other file."""
     from flows.report import write_report
 
-    path = write_report(settings, run, output)
+    snapshots = set[datetime]()
+    path = write_report(settings, run, output, snapshots.add)
+    for changed_at in sorted(snapshots):
+        tell_of_snapshot(changed_at)
     console.print(f"report written to {path}", soft_wrap=True, highlight=False, markup=False)

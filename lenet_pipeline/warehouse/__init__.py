@@ -52,6 +52,7 @@ from lenet_pipeline.warehouse.records import (
 from lenet_pipeline.warehouse.reviews import NEW_REVIEWS, find_reviewed, record_reviews
 from lenet_pipeline.warehouse.runs import StoredRun, StoredShard, read_run, read_shard_predictions
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
+from lenet_pipeline.warehouse.snapshot import OnSnapshot, snapshot_path, take_snapshot
 from lenet_pipeline.warehouse.statements import (
     Parameter,
     Query,
@@ -73,6 +74,7 @@ __all__ = [
     "GateEvidence",
     "KnownFields",
     "ModelVersionRecord",
+    "OnSnapshot",
     "PageTables",
     "Parameter",
     "PlannedShard",
@@ -121,7 +123,9 @@ __all__ = [
     "run_audit",
     "run_checks",
     "run_select",
+    "snapshot_path",
     "sql_directory",
     "start_scoring_run",
     "stop_scoring_run",
+    "take_snapshot",
 ]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from lenet_pipeline.errors import DatabaseBusyError
+
 Item = TypeVar("Item")
 
 # The database is opened and closed once a load: closing writes what was changed to its place on disk.
@@ -18,6 +20,7 @@ class BackgroundLoader(Generic[Item]):
     """Hands items to ``load``, at most eight and a pause at a time, in a thread, in their order.
 
     A failure is raised by the next ``put``, or at the end of the ``with`` block; nothing is loaded after it.
+    A database that others hold is no failure before the end: the items wait with those that come.
     """
 
     def __init__(self, load: Callable[[Sequence[Item]], None]) -> None:
@@ -63,9 +66,14 @@ class BackgroundLoader(Generic[Item]):
                 return
 
     def _try(self, items: list[Item]) -> bool:
+        was_closed = self._is_closed
         try:
             self._load(items)
         except BaseException as exc:  # noqa: BLE001  # it is raised again where the items come from
+            if isinstance(exc, DatabaseBusyError) and not was_closed:
+                with self._changed:
+                    self._waiting[:0] = items
+                return True
             self._failure = exc
             return False
         return True

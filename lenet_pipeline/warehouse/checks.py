@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -16,6 +18,7 @@ from lenet_pipeline.warehouse.records import RegistryAlias
 from lenet_pipeline.warehouse.statements import Query, list_checks, run_statement
 
 _SHARD = "shard"  # the one parameter that a check may have
+_SHARDS_AN_OPENING = 32  # some seconds
 
 
 @dataclass(frozen=True)
@@ -51,29 +54,46 @@ def run_checks(
     checks = list_checks()
     if names is not None:
         checks = [find_query("check", name, checks) for name in names]
-    shipped = shipped_definitions()  # before: one database is open at a time
+    opened = partial(_opened, database, wait_s, aliases, published_head)
+    return [CheckResult(check, _check(opened, check)) for check in checks]
+
+
+@contextmanager
+def _opened(
+    database: Path, wait_s: float, aliases: Sequence[RegistryAlias], published_head: ChainHead | None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database with what checks hold against it beside: the registry's and the release's say.
+
+    Anew for every check, and for some shards at a time: all of them take minutes over many rows, and none
+    who writes should wait that long.
+    """
     with reading(database, wait_s) as connection:
         run_statement(connection, "create_registry_aliases", {})
         for alias in aliases:
             run_statement(connection, "insert_registry_alias", asdict(alias))
         run_statement(connection, "create_shipped_definitions", {})
-        for definition in shipped:
+        for definition in shipped_definitions():
             run_statement(connection, "insert_shipped_definition", definition)
         run_statement(connection, "create_published_head", {})
         if published_head:
             run_statement(connection, "insert_published_head", asdict(published_head))
-        return [CheckResult(check, _check(connection, check)) for check in checks]
+        yield connection
 
 
-def _check(connection: duckdb.DuckDBPyConnection, check: Query) -> pa.Table:
+def _check(opened: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]], check: Query) -> pa.Table:
     """Ask one check; one that takes a shard is asked of every shard score.
 
     A shard at a time: the rows that a digest is made of lie in memory together.
     """
     text = check.path.read_text(encoding="utf-8")
-    if not check.parameters:
-        return ask(connection, text, {})
-    shards = ask_statement(connection, "load/list_shard_scores.sql", {})["shard_score_id"].to_pylist()
-    answers = [ask(connection, text, {_SHARD: shard}) for shard in shards]
+    with opened() as connection:
+        if not check.parameters:
+            return ask(connection, text, {})
+        shards = ask_statement(connection, "load/list_shard_scores.sql", {})["shard_score_id"].to_pylist()
+    answers = []
+    for start in range(0, len(shards), _SHARDS_AN_OPENING):
+        with opened() as connection:
+            some = shards[start : start + _SHARDS_AN_OPENING]
+            answers += [ask(connection, text, {_SHARD: shard}) for shard in some]
     found = [answer for answer in answers if len(answer)] or answers[:1]
     return pa.concat_tables(found) if found else pa.table({name: pa.nulls(0) for name in check.columns})

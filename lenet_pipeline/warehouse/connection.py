@@ -33,8 +33,9 @@ _NOTHING_FROM_OUTSIDE: _Config = {
 _WRITER: _Config = {"storage_compatibility_version": STORAGE_VERSION, **_NOTHING_FROM_OUTSIDE}
 _READER: _Config = {"enable_external_access": "false", **_NOTHING_FROM_OUTSIDE}
 
-# Within a process DuckDB refuses a reader beside a writer, with another error than between processes.
-_one_at_a_time = threading.Lock()
+# Of each file: within a process DuckDB refuses a reader beside a writer, with another error than between
+# processes.
+_one_at_a_time: dict[Path, threading.Lock] = {}
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _BUSY = ("Could not set lock on file", "different configuration than existing connections")
@@ -57,7 +58,8 @@ def opened(database: Path, wait_s: float, *, read_only: bool) -> Iterator[duckdb
         WarehouseError: it cannot be opened, or DuckDB refused something in the ``with`` block.
     """
     deadline = time.monotonic() + wait_s
-    if not _one_at_a_time.acquire(timeout=min(max(wait_s, 0), threading.TIMEOUT_MAX)):
+    lock = _one_at_a_time.setdefault(database.absolute(), threading.Lock())
+    if not lock.acquire(timeout=min(max(wait_s, 0), threading.TIMEOUT_MAX)):
         raise DatabaseBusyError(_busy(database, "another part of this process", wait_s))
     try:
         connection = _connect(database, deadline, wait_s, read_only=read_only)
@@ -75,7 +77,7 @@ def opened(database: Path, wait_s: float, *, read_only: bool) -> Iterator[duckdb
         finally:
             connection.close()
     finally:
-        _one_at_a_time.release()
+        lock.release()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.warehouse.migrations import reading
+from lenet_pipeline.warehouse.snapshot import take_snapshot
 from lenet_pipeline.warehouse.statements import run_statement
 
 _ROWS_AT_A_TIME = 122_880  # DuckDB's own row group
@@ -24,8 +25,8 @@ VIEWS = "views.sql"
 def export_tables(database: Path, wait_s: float, folder: Path) -> dict[str, int]:
     """Write every table as ``NAME.parquet``, and ``views.sql``, which shows them to DuckDB.
 
-    One snapshot: the database is open, and nobody writes to it, until all is written. Files that are there
-    are replaced, each whole or not at all.
+    From a snapshot: all tables are of one moment, and nobody who writes waits until they are written. Files
+    that are there are replaced, each whole or not at all.
 
     Args:
         database: the database file.
@@ -42,7 +43,7 @@ def export_tables(database: Path, wait_s: float, folder: Path) -> dict[str, int]
     rows = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with reading(database, wait_s) as connection:
+        with reading(take_snapshot(database, wait_s), wait_s) as connection:
             for (name,) in run_statement(connection, "list_tables", {}):
                 if _OURS.fullmatch(name):
                     rows[name] = _write_table(connection.table(name), folder / f"{name}.parquet")

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import ask_statement
+from lenet_pipeline.warehouse.snapshot import OnSnapshot, asking
 from lenet_pipeline.warehouse.statements import run_statement
 
 DOCUMENTS = pa.schema(
@@ -224,13 +225,17 @@ def find_finished_run(database: Path, wait_s: float, dataset: str) -> UUID | Non
     return UUID(rows[0]["scoring_run_id"]) if rows else None
 
 
-def read_field_picture(database: Path, wait_s: float, field_id: UUID) -> bytes | None:
+def read_field_picture(
+    database: Path, wait_s: float, field_id: UUID, on_snapshot: OnSnapshot | None = None
+) -> bytes | None:
     """Return the JPEG of a field, None where there is no such field.
+
+    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked: see `asking`.
 
     Raises:
         WarehouseError: the database cannot be read.
         DatabaseBusyError: it was still held after ``wait_s`` seconds.
     """
-    with reading(database, wait_s) as connection:
+    with asking(database, wait_s, on_snapshot) as connection:
         rows = ask_statement(connection, "load/find_field_picture.sql", {"field_id": str(field_id)})
     return rows["picture"][0].as_py() if len(rows) else None

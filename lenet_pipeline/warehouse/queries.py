@@ -17,6 +17,7 @@ from lenet_pipeline.warehouse.connection import first_line
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.parameters import bind_parameters, describe_audit_error
 from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord
+from lenet_pipeline.warehouse.snapshot import OnSnapshot, asking
 from lenet_pipeline.warehouse.statements import Query, list_audits, read_statement
 
 # These parameters name something, some by its beginning: it is looked up before the query is asked.
@@ -25,8 +26,16 @@ _OF_FIELDS = "field_decisions"  # the audit whose policy is of fields; the other
 _BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
-def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str, str]) -> pa.Table:
+def run_audit(
+    database: Path,
+    wait_s: float,
+    name: str,
+    parameters: Mapping[str, str],
+    on_snapshot: OnSnapshot | None = None,
+) -> pa.Table:
     """Ask one audit; parameters are given as text.
+
+    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked: see `asking`.
 
     Returns:
         The columns that the audit's header names; ids as text, times in UTC.
@@ -38,7 +47,7 @@ def run_audit(database: Path, wait_s: float, name: str, parameters: Mapping[str,
     """
     query = find_query("audit", name, list_audits())
     values = bind_parameters(query, parameters)
-    with reading(database, wait_s) as connection:
+    with asking(database, wait_s, on_snapshot) as connection:
         if _RUN in values:
             values[_RUN] = find_run(connection, database, values[_RUN])
         if _DIGIT in values:
@@ -75,14 +84,18 @@ def _spread(answer: pa.Table, names: str, values: str) -> pa.Table:
     return table
 
 
-def run_select(database: Path, wait_s: float, statement: str) -> pa.Table:
+def run_select(
+    database: Path, wait_s: float, statement: str, on_snapshot: OnSnapshot | None = None
+) -> pa.Table:
     """Answer a person's own select; it can change nothing and reach no file but the database.
+
+    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked: see `asking`.
 
     Raises:
         WarehouseError: it is not one select statement, DuckDB refused it, or the database cannot be read.
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
-    with reading(database, wait_s) as connection:
+    with asking(database, wait_s, on_snapshot) as connection:
         try:
             _require_one_query(connection, statement)
             return ask(connection, statement, {})

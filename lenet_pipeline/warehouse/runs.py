@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.queries import ask_statement, find_run
+from lenet_pipeline.warehouse.snapshot import OnSnapshot, asking
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,16 @@ class StoredRun:
     shards: tuple[StoredShard, ...]
 
 
-def read_run(database: Path, wait_s: float, run: str) -> StoredRun:
+def read_run(database: Path, wait_s: float, run: str, on_snapshot: OnSnapshot | None = None) -> StoredRun:
     """Return the run that is meant by 'latest', by an id or by the beginning of one.
+
+    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked: see `asking`.
 
     Raises:
         WarehouseError: there is no such run, or the database cannot be read.
         DatabaseBusyError: it was still held after ``wait_s`` seconds.
     """
-    with reading(database, wait_s) as connection:
+    with asking(database, wait_s, on_snapshot) as connection:
         asked = {"run": find_run(connection, database, run)}
         (record,) = ask_statement(connection, "load/find_run_to_verify.sql", asked).to_pylist()
         shards = ask_statement(connection, "load/list_engines.sql", asked).to_pylist()

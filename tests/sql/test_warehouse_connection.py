@@ -21,14 +21,14 @@ from lenet_pipeline.warehouse.connection import describe
 
 WAIT_S = 5.0
 
-_HOLD = """
+HOLD = """
 import sys, time, duckdb
 connection = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "reader")
 print("held", flush=True)
 time.sleep(float(sys.argv[3]))
 connection.close()
 """
-_COMMIT_AND_HANG = """
+COMMIT_AND_HANG = """
 import sys, time, duckdb
 connection = duckdb.connect(sys.argv[1])
 connection.execute("insert into schema_migrations values (0, 'by hand', now())").fetchall()
@@ -64,7 +64,7 @@ def other_process(program: str, *arguments: str) -> Iterator[subprocess.Popen[st
 
 @pytest.mark.parametrize("holder", ["writer", "reader"])
 def test_writer_names_the_process_that_holds_the_database(scored: Any, holder: str) -> None:
-    with other_process(_HOLD, str(scored.database), holder, "60") as process:
+    with other_process(HOLD, str(scored.database), holder, "60") as process:
         begun = time.monotonic()
         with pytest.raises(DatabaseBusyError, match=rf"held by process {process.pid} \(python.*waited 0.3 s"):
             warehouse.migrate(scored.database, 0.3)
@@ -73,21 +73,21 @@ def test_writer_names_the_process_that_holds_the_database(scored: Any, holder: s
 
 def test_reader_names_the_writer_that_holds_the_database(scored: Any) -> None:
     with (
-        other_process(_HOLD, str(scored.database), "writer", "60") as process,
+        other_process(HOLD, str(scored.database), "writer", "60") as process,
         pytest.raises(DatabaseBusyError, match=f"held by process {process.pid} .*run the same command again"),
     ):
         warehouse.run_select(scored.database, 0.1, "select 1")
 
 
 def test_readers_do_not_hold_each_other_up(scored: Any) -> None:
-    with other_process(_HOLD, str(scored.database), "reader", "60"):
+    with other_process(HOLD, str(scored.database), "reader", "60"):
         assert len(scored.audit("runs")) == 1
         nothing = warehouse.NEW_REVIEWS.empty_table()
         assert len(warehouse.find_reviewed(scored.database, 0.5, nothing, "ada")) == 0
 
 
 def test_writer_waits_until_the_database_is_free(scored: Any, make_model_version: Any) -> None:
-    with other_process(_HOLD, str(scored.database), "writer", "0.5"):
+    with other_process(HOLD, str(scored.database), "writer", "0.5"):
         warehouse.record_model_version(scored.database, 30, make_model_version(3))
     assert scored.count("model_versions") == 3
 
@@ -120,7 +120,7 @@ def test_threads_of_one_process_take_turns(scored: Any, make_model_version: Any)
 
 
 def test_what_a_killed_writer_committed_is_read(scored: Any) -> None:
-    with other_process(_COMMIT_AND_HANG, str(scored.database)) as process:
+    with other_process(COMMIT_AND_HANG, str(scored.database)) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert scored.database.with_name("audit.duckdb.wal").exists()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from lenet_pipeline.errors import DatabaseBusyError
 from lenet_pipeline.warehouse import BackgroundLoader
 
 
@@ -74,3 +75,37 @@ def test_an_error_beside_it_is_not_hidden_by_a_failure() -> None:
     with pytest.raises(KeyError), BackgroundLoader[int](load) as loader:
         loader.put(1)
         raise KeyError("the first")
+
+
+def test_what_a_busy_database_refused_is_loaded_with_what_came_meanwhile() -> None:
+    loads: list[list[int]] = []
+    is_refused = threading.Event()
+
+    def load(items: Sequence[int]) -> None:
+        if not is_refused.is_set():
+            is_refused.set()
+            raise DatabaseBusyError("held by process 1")
+        loads.append(list(items))
+
+    with BackgroundLoader[int](load) as loader:
+        for number in range(8):
+            loader.put(number)
+        assert is_refused.wait(10)
+        loader.put(8)
+    assert [number for load in loads for number in load] == list(range(9))
+
+
+def test_a_database_that_stays_busy_is_a_failure_at_the_end() -> None:
+    attempts: list[list[int]] = []
+
+    def load(items: Sequence[int]) -> None:
+        attempts.append(list(items))
+        time.sleep(0.05)
+        raise DatabaseBusyError("held by process 1")
+
+    with pytest.raises(DatabaseBusyError), BackgroundLoader[int](load) as loader:
+        loader.put(1)
+        time.sleep(2.2)  # it is tried while others could still come
+        loader.put(2)
+    assert attempts[0] == [1]
+    assert attempts[-1] == [1, 2]

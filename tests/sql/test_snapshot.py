@@ -1,0 +1,97 @@
+"""While somebody writes, who asks is answered from the last snapshot, and told how old it is."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from lenet_pipeline import warehouse
+from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
+from tests.sql.test_warehouse_connection import COMMIT_AND_HANG, HOLD, WAIT_S, other_process
+
+_COUNT = "select count(*) as predictions from predictions"
+
+
+def changed_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime_ns / 1e9, UTC)
+
+
+def test_who_asks_beside_a_writer_is_answered_shortly_from_the_snapshot(scored: Any) -> None:
+    snapshot = warehouse.take_snapshot(scored.database, WAIT_S)
+    told: list[datetime] = []
+    with other_process(HOLD, str(scored.database), "writer", "60"):
+        begun = time.monotonic()
+        rows = warehouse.run_select(scored.database, WAIT_S, _COUNT, told.append)
+        assert time.monotonic() - begun < 2
+    assert rows.to_pylist() == [{"predictions": 6}]
+    assert told == [changed_at(snapshot)]
+
+
+def test_a_writer_that_is_done_soon_is_waited_for(scored: Any) -> None:
+    warehouse.take_snapshot(scored.database, WAIT_S)
+    told: list[datetime] = []
+    with other_process(HOLD, str(scored.database), "writer", "0.4"):
+        warehouse.run_audit(scored.database, WAIT_S, "runs", {}, told.append)
+    assert told == []
+
+
+def test_a_reader_beside_a_reader_is_answered_from_the_database(scored: Any) -> None:
+    warehouse.take_snapshot(scored.database, WAIT_S)
+    told: list[datetime] = []
+    with other_process(HOLD, str(scored.database), "reader", "60"):
+        warehouse.run_select(scored.database, WAIT_S, _COUNT, told.append)
+    assert told == []
+
+
+def test_who_goes_on_to_write_is_never_answered_from_a_snapshot(scored: Any) -> None:
+    warehouse.take_snapshot(scored.database, WAIT_S)
+    with (
+        other_process(HOLD, str(scored.database), "writer", "60"),
+        pytest.raises(DatabaseBusyError),
+    ):
+        warehouse.read_chain_head(scored.database, 1.2)
+
+
+@pytest.mark.parametrize("content", [None, b"no database"], ids=["none", "damaged"])
+def test_without_a_snapshot_that_can_be_read_the_writer_is_waited_for(
+    scored: Any, content: bytes | None
+) -> None:
+    if content:
+        warehouse.snapshot_path(scored.database).write_bytes(content)
+    told: list[datetime] = []
+    with other_process(HOLD, str(scored.database), "writer", "2"):
+        rows = warehouse.run_select(scored.database, 20, _COUNT, told.append)
+    assert rows.to_pylist() == [{"predictions": 6}]
+    assert told == []
+
+
+def test_a_snapshot_is_copied_again_only_when_something_changed(scored: Any) -> None:
+    first = warehouse.take_snapshot(scored.database, WAIT_S).stat().st_ino
+    assert warehouse.take_snapshot(scored.database, WAIT_S).stat().st_ino == first
+    with scored.by_hand() as connection:
+        connection.execute("delete from predictions").fetchall()
+    assert warehouse.take_snapshot(scored.database, WAIT_S, keep_s=600).stat().st_ino == first
+    snapshot = warehouse.take_snapshot(scored.database, WAIT_S)
+    assert snapshot.stat().st_ino != first
+    assert warehouse.run_select(snapshot, WAIT_S, _COUNT).to_pylist() == [{"predictions": 0}]
+
+
+def test_a_snapshot_has_what_a_writer_that_was_killed_had_committed(scored: Any) -> None:
+    with other_process(COMMIT_AND_HANG, str(scored.database)):
+        pass
+    assert scored.database.with_name("audit.duckdb.wal").exists()
+    snapshot = warehouse.take_snapshot(scored.database, WAIT_S)
+    with duckdb.connect(str(snapshot), read_only=True) as connection:
+        asked = "select count(*) from schema_migrations where name = 'by hand'"
+        assert connection.execute(asked).fetchall() == [(1,)]
+
+
+def test_a_database_that_is_not_there_has_no_snapshot(tmp_path: Path) -> None:
+    with pytest.raises(WarehouseError, match="no database yet"):
+        warehouse.take_snapshot(tmp_path / "audit.duckdb", WAIT_S)
+    assert list(tmp_path.iterdir()) == []
