@@ -2,8 +2,8 @@
 
 The home has a model and MNIST's test digits, as ``lenet ingest mnist`` and ``lenet train mnist/train`` leave
 it; it is only read. The references are the folder of the example templates' blank forms. The parts are
-``accuracy``, ``severity``, ``runs``, ``checksum`` and ``speed``; all by default. Prints a table for each,
-writes all figures as JSON with the machine's description, and a plot of the severities beside it.
+``accuracy``, ``severity``, ``calibration``, ``runs``, ``checksum`` and ``speed``; all by default. Prints a
+table for each, writes all figures as JSON with the machine's description, and a plot of severities beside it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lenet_pipeline.forms.filling.scanning import SEVERITIES
 if TYPE_CHECKING:
     from benchmarks.forms_model import Reader
 
-PARTS = ("accuracy", "severity", "runs", "checksum", "speed")
+PARTS = ("accuracy", "severity", "calibration", "runs", "checksum", "speed")
 SURE = 0.9  # the confidence from which a field goes straight through by default
 
 _TEMPLATES = Path(__file__).parent.parent / "examples" / "templates"
@@ -83,6 +83,7 @@ def measure(part: str, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
     measured = {
         "accuracy": _measure_accuracy,
         "severity": _measure_severity,
+        "calibration": _measure_calibration,
         "runs": _measure_runs,
         "checksum": _measure_checksums,
     }
@@ -112,6 +113,16 @@ def _measure_severity(reader: Reader, arguments: argparse.Namespace) -> tuple[An
     points = severity.measure_severity(templates, reader, pages, arguments.seed, arguments.processes, SURE)
     severity.plot_severity(points, arguments.output.with_suffix(".png"))
     return severity.severity_record(points), severity.severity_table(points)
+
+
+def _measure_calibration(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    from benchmarks import forms_calibration as calibration
+    from benchmarks.forms_accuracy import read_example_templates
+
+    templates = read_example_templates(_TEMPLATES, arguments.references)
+    pages = _pages(calibration.PAGES, arguments)
+    worths = calibration.measure_calibration(templates, reader, pages, arguments.seed, arguments.processes)
+    return calibration.calibration_record(worths), calibration.calibration_table(worths)
 
 
 def _measure_runs(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:

@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.forms_model import Reader, share_pct
-from benchmarks.forms_pages import FillJob, ReadPage, read_filled_pages, split_pages
+from benchmarks.forms_model import Reader, field_values, share_pct
+from benchmarks.forms_pages import FillJob, read_filled_pages, split_pages
 from benchmarks.forms_sheets import checksum_form
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.scanning import SEVERITIES
-from lenet_pipeline.forms.templates.template import Field
-from lenet_pipeline.forms.values.values import CellState, FieldValue, read_field_value
+from lenet_pipeline.forms.values.values import FieldValue
 
 PAGES = 60  # of 32 numbers of nine digits
 LEVELS = ("medium", "heavy")
@@ -68,18 +67,10 @@ def measure_checksums(reader: Reader, pages: int, seed: int, processes: int) -> 
             for page in read:
                 figures[level].pages += 1
                 figures[level].rejected += bool(page.fault)
-                values = {} if page.fault else _values(page, fields, reader)
+                values = {} if page.fault else field_values(page, fields, reader)
                 for name, value in values.items():
                     figures[level].add(value, page.truth[name])
     return list(figures.values())
-
-
-def _values(page: ReadPage, fields: dict[str, Field], reader: Reader) -> dict[str, FieldValue]:
-    cells: dict[str, list[CellState]] = {name: [] for name in fields}
-    for reading, chances in zip(page.readings, reader.read(page.readings), strict=True):
-        known = chances if reading.state == "digit" else None
-        cells[reading.field].append(CellState(reading.position, reading.state, known))
-    return {name: read_field_value(field, cells[name]) for name, field in fields.items()}
 
 
 def checksum_record(figures: list[ChecksumFigures]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,8 @@ from benchmarks.forms_pages import ReadPage
 from lenet_pipeline.engine import Engine
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.reading.reading import CellReading
+from lenet_pipeline.forms.templates.template import Field
+from lenet_pipeline.forms.values.values import CellState, FieldValue, read_field_value
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,15 @@ class Counts:
                 is_right = int(chances.argmax()) == cell.label
                 self.right += is_right
                 self.sure_wrong += not is_right and float(chances.max()) >= sure
+
+
+def field_values(page: ReadPage, fields: Mapping[str, Field], reader: Reader) -> dict[str, FieldValue]:
+    """Return the value of each field of a page that was read."""
+    cells: dict[str, list[CellState]] = {name: [] for name in fields}
+    for reading, chances in zip(page.readings, reader.read(page.readings), strict=True):
+        known = chances if reading.state == "digit" else None
+        cells[reading.field].append(CellState(reading.position, reading.state, known))
+    return {name: read_field_value(field, cells[name]) for name, field in fields.items()}
 
 
 def share_pct(part: float, whole: float) -> float:

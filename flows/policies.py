@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from prefect import runtime
 
 from flows.audit_chain import publish_chain_head
 from flows.models import find_version, open_registry, record_version
+from lenet_pipeline.calibration import calibrate_unseen, fit_sigmoid, measure_reliability
 from lenet_pipeline.engine import Engine
 from lenet_pipeline.errors import PolicyError
 from lenet_pipeline.files import describe_os_error, written_whole
@@ -90,6 +91,8 @@ def set_policy(
         evidence = _digit_evidence(settings, resolved, terms, dataset)
     found = find_threshold(evidence.confidences, evidence.is_right, terms.max_error, terms.certainty)
     record = _record(settings, resolved.version, terms, subject, evidence, found)
+    if subject == FIELD:
+        record = _with_calibration(record, evidence)
     number = record_policy(settings.database, settings.database_wait_s, record)
     publish_chain_head(settings)
     return SetPolicy(number, record, _leave_plot(settings, number, record, evidence))
@@ -197,6 +200,31 @@ def _record(
         actor=settings.actor,
         flow_run_id=runtime.flow_run.id,
     )
+
+
+def _with_calibration(record: PolicyRecord, evidence: Evidence) -> PolicyRecord:
+    """Add what the confidences of the fields that need no look come to, by how many of them are right.
+
+    The threshold is of the confidence as it is: the calibration keeps the order, and was fitted on the same
+    fields.
+    """
+    confidences, is_right = _could_be_accepted(evidence)
+    if not len(confidences):
+        return record
+    sigmoid = fit_sigmoid(confidences, is_right)
+    unseen = calibrate_unseen(confidences, is_right)
+    return replace(
+        record,
+        calibration_slope=sigmoid.slope,
+        calibration_offset=sigmoid.offset,
+        calibration_error=measure_reliability(confidences, is_right).expected_error,
+        calibrated_error=measure_reliability(unseen, is_right).expected_error,
+    )
+
+
+def _could_be_accepted(evidence: Evidence) -> tuple[Confidences, Truths]:
+    is_open = evidence.confidences >= 0
+    return evidence.confidences[is_open], evidence.is_right[is_open]
 
 
 def _leave_plot(settings: Settings, number: int, record: PolicyRecord, evidence: Evidence) -> Path:

@@ -123,6 +123,12 @@ def print_policy(policy: SetPolicy) -> None:
             highlight=False,
         )
         console.print(f"  of those {record.review_rate:.2%} are for review all the same", highlight=False)
+    if record.calibration_error is not None:
+        console.print(
+            f"  calibrated: expected calibration error {record.calibration_error:.4f}, "
+            f"{record.calibrated_error:.4f} after it",
+            highlight=False,
+        )
     console.print(f"  {policy.plot}", soft_wrap=True, highlight=False, markup=False)
 
 

@@ -81,7 +81,9 @@ class PolicyRecord:
     ``labelled`` counts them: ``accepted`` of them reach the threshold, of which ``errors`` are wrong, in all
     no larger a share than ``error_bound``, with the certainty asked for. Where nothing qualifies, about
     ``labelled_needed`` would have done. Of what would be accepted, the share ``review_rate`` is drawn by
-    ``review_seed`` for people to look at.
+    ``review_seed`` for people to look at. The calibration is of fields' confidences, a ``Sigmoid`` fitted on
+    the evidence: the expected calibration error is ``calibration_error`` without it, and ``calibrated_error``
+    with one that was fitted on other fields.
     """
 
     subject: str
@@ -104,6 +106,10 @@ class PolicyRecord:
     recorded_at: datetime
     actor: str
     flow_run_id: str | None
+    calibration_slope: float | None = None
+    calibration_offset: float | None = None
+    calibration_error: float | None = None
+    calibrated_error: float | None = None
 
 
 @dataclass(frozen=True)

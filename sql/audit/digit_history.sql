@@ -20,22 +20,35 @@
 with
 
 digit_predictions as (
-    select digit_id, shard_score_id, label, confidence, truth
+    select
+        predictions.shard_score_id,
+        predictions.label,
+        predictions.confidence,
+        predictions.truth,
+        shard_scores.shard_fingerprint,
+        shard_scores.scored_at,
+        shard_scores.model_name,
+        shard_scores.model_version,
+        shard_scores.actor,
+        shard_scores.precision,
+        shard_scores.device
     from predictions
-    where digit_id = cast($digit as uuid)
+    left join shard_scores using (shard_score_id)
+    where predictions.digit_id = cast($digit as uuid)
 ),
 
+-- Only the shards that have the digit are looked through.
 digit_places as (
     select
-        digit_id,
-        shard_fingerprint,
-        any_value(source) as source,
-        any_value(page) as page,
-        any_value(field) as field,
-        any_value(position) as position
+        digits.shard_fingerprint,
+        any_value(digits.source) as source,
+        any_value(digits.page) as page,
+        any_value(digits.field) as field,
+        any_value(digits.position) as position
     from digits
-    where digit_id = cast($digit as uuid)
-    group by digit_id, shard_fingerprint
+    inner join (select distinct shard_fingerprint from digit_predictions) using (shard_fingerprint)
+    where digits.digit_id = cast($digit as uuid)
+    group by digits.shard_fingerprint
 ),
 
 runs_of_shard as (
@@ -54,15 +67,15 @@ runs_of_shard as (
 
 final as (
     select
-        shard_scores.scored_at,
-        shard_scores.model_name,
-        shard_scores.model_version,
+        digit_predictions.scored_at,
+        digit_predictions.model_name,
+        digit_predictions.model_version,
         digit_predictions.label,
         digit_predictions.confidence,
         digit_predictions.truth,
-        shard_scores.actor,
-        shard_scores.precision,
-        shard_scores.device,
+        digit_predictions.actor,
+        digit_predictions.precision,
+        digit_predictions.device,
         runs_of_shard.runs,
         runs_of_shard.datasets,
         digit_places.source,
@@ -71,9 +84,8 @@ final as (
         digit_places.position,
         digit_predictions.shard_score_id
     from digit_predictions
-    left join shard_scores using (shard_score_id)
     left join runs_of_shard using (shard_score_id)
-    left join digit_places using (digit_id, shard_fingerprint)
+    left join digit_places using (shard_fingerprint)
 )
 
 select

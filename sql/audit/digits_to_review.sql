@@ -25,6 +25,14 @@ least_sure as (
     limit cast($limit as bigint)
 ),
 
+-- Only the shards that these are of are looked through.
+places as (
+    select
+        digits.shard_fingerprint, digits.digit_id, digits.source, digits.page, digits.field, digits.position
+    from digits
+    inner join (select distinct shard_fingerprint from least_sure) using (shard_fingerprint)
+),
+
 final as (
     select
         least_sure.digit_id,
@@ -34,14 +42,12 @@ final as (
         least_sure.confidence,
         least_sure.not_a_digit,
         least_sure.is_sampled,
-        digits.source,
-        digits.page,
-        digits.field,
-        digits.position
+        places.source,
+        places.page,
+        places.field,
+        places.position
     from least_sure
-    left join digits
-        on least_sure.shard_fingerprint = digits.shard_fingerprint
-        and least_sure.digit_id = digits.digit_id
+    left join places using (shard_fingerprint, digit_id)
 )
 
 select

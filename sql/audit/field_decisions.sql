@@ -8,7 +8,8 @@
 -- column decision: accept, review or blank
 -- column is_sampled: whether it is for review only by the draw: it would be accepted
 -- column value: value as it counts, null where there is none
--- column confidence: probability that the whole value is right, 0 to 1
+-- column confidence: probability that every digit of the value is right, 0 to 1
+-- column calibrated_confidence: what it comes to, by the fields that the policy rests on; null without policy
 -- column is_doubtful: whether a rule or a cell speaks against it: it is for review, however sure
 -- column threshold: confidence from which a field is accepted, null where none is
 -- column policy_number: policy that decides; null where the version has none, so that all are for review
@@ -29,7 +30,9 @@ policy as (
         policies.policy_number,
         policies.threshold,
         policies.review_rate,
-        policies.review_seed
+        policies.review_seed,
+        policies.calibration_slope,
+        policies.calibration_offset
     from policies
     inner join run using (model_name, model_version, precision)
     where
@@ -53,6 +56,9 @@ decided as (
         readings.field,
         readings.value,
         readings.confidence,
+        recalibrate(
+            readings.confidence, policy.calibration_slope, policy.calibration_offset
+        ) as calibrated_confidence,
         readings.is_doubtful,
         policy.policy_number,
         policy.threshold,
@@ -76,6 +82,7 @@ final as (
         decided.decision = 'review' and decided.is_sure as is_sampled,
         decided.value,
         decided.confidence,
+        decided.calibrated_confidence,
         decided.is_doubtful,
         decided.threshold,
         decided.policy_number,
@@ -89,8 +96,8 @@ final as (
 )
 
 select
-    field_id, decision, is_sampled, value, confidence, is_doubtful, threshold, policy_number, truth, source,
-    page, field
+    field_id, decision, is_sampled, value, confidence, calibrated_confidence, is_doubtful, threshold,
+    policy_number, truth, source, page, field
 from final
 order by confidence nulls last, source, page, field, field_id
 limit cast($limit as bigint)

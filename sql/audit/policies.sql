@@ -17,6 +17,8 @@
 -- column errors: of those, how many are wrong, null where nothing is accepted
 -- column error_bound: upper limit of the share that is wrong, 0 to 1, null where nothing is accepted
 -- column labelled_needed: about how many in all would have done, where these were too few
+-- column calibration_error: expected calibration error of the confidences of fields, 0 to 1, null of digits
+-- column calibrated_error: the same of the calibrated ones
 -- column recorded_at: when it was set (UTC)
 -- column actor: who set it
 with
@@ -42,6 +44,8 @@ final as (
         if(threshold is null, null, errors) as errors,
         if(threshold is null, null, error_bound) as error_bound,
         labelled_needed,
+        calibration_error,
+        calibrated_error,
         recorded_at,
         actor
     from policies
@@ -50,6 +54,6 @@ final as (
 select
     policy_number, subject, model_version, precision, is_in_force, max_error, certainty, threshold,
     not_a_digit_from, review_rate, evidence, labelled, accepted, coverage_pct, errors, error_bound,
-    labelled_needed, recorded_at, actor
+    labelled_needed, calibration_error, calibrated_error, recorded_at, actor
 from final
 order by policy_number

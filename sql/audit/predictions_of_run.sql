@@ -13,10 +13,17 @@
 -- column is_right: whether label and truth agree, null when the truth is unknown
 with
 
+-- The first shards, which have as many predictions as are listed: the others are not looked through.
 run_shards as (
-    select shard_score_id, shard_fingerprint, shard_position
+    select
+        scoring_run_shards.shard_score_id,
+        scoring_run_shards.shard_fingerprint,
+        scoring_run_shards.shard_position
     from scoring_run_shards
-    where scoring_run_id = cast($run as uuid)
+    inner join shard_scores using (shard_score_id)
+    where scoring_run_shards.scoring_run_id = cast($run as uuid)
+    qualify
+        sum(shard_scores.rows) over (order by shard_position) - shard_scores.rows < cast($limit as bigint)
 ),
 
 run_predictions as (
@@ -31,22 +38,27 @@ run_predictions as (
     inner join run_shards using (shard_score_id)
 ),
 
+places as (
+    select
+        digits.shard_fingerprint, digits.digit_id, digits.source, digits.page, digits.field, digits.position
+    from digits
+    inner join (select distinct shard_fingerprint from run_shards) using (shard_fingerprint)
+),
+
 final as (
     select
         run_predictions.shard_position,
         run_predictions.digit_id,
-        digits.source,
-        digits.page,
-        digits.field,
-        digits.position,
+        places.source,
+        places.page,
+        places.field,
+        places.position,
         run_predictions.label,
         run_predictions.confidence,
         run_predictions.truth,
         run_predictions.label = run_predictions.truth as is_right
     from run_predictions
-    left join digits
-        on run_predictions.shard_fingerprint = digits.shard_fingerprint
-        and run_predictions.digit_id = digits.digit_id
+    left join places using (shard_fingerprint, digit_id)
 )
 
 select digit_id, source, page, field, position, label, confidence, truth, is_right

@@ -18,37 +18,42 @@
 with
 
 digit_predictions as (
-    select digit_id, shard_score_id
+    select
+        shard_scores.shard_fingerprint,
+        shard_scores.model_name,
+        shard_scores.model_version,
+        shard_scores.scored_at
     from predictions
-    where digit_id = cast($digit as uuid)
+    inner join shard_scores using (shard_score_id)
+    where predictions.digit_id = cast($digit as uuid)
 ),
 
+-- Only the shards that have the digit are looked through.
 digit_places as (
     select
-        digit_id,
-        shard_fingerprint,
-        any_value(source) as source,
-        any_value(page) as page,
-        any_value(position) as position
+        digits.shard_fingerprint,
+        any_value(digits.source) as source,
+        any_value(digits.page) as page,
+        any_value(digits.position) as position
     from digits
-    where digit_id = cast($digit as uuid)
-    group by digit_id, shard_fingerprint
+    inner join (select distinct shard_fingerprint from digit_predictions) using (shard_fingerprint)
+    where digits.digit_id = cast($digit as uuid)
+    group by digits.shard_fingerprint
 ),
 
 scores_of_digit as (
     select
-        shard_scores.model_name,
-        shard_scores.model_version,
+        digit_predictions.model_name,
+        digit_predictions.model_version,
         count(*) as predictions,
-        min(shard_scores.scored_at) as first_scored_at,
-        max(shard_scores.scored_at) as last_scored_at,
+        min(digit_predictions.scored_at) as first_scored_at,
+        max(digit_predictions.scored_at) as last_scored_at,
         min(digit_places.source) as source,
         min(digit_places.page) as page,
         min(digit_places.position) as position
     from digit_predictions
-    inner join shard_scores using (shard_score_id)
-    left join digit_places using (digit_id, shard_fingerprint)
-    group by shard_scores.model_name, shard_scores.model_version
+    left join digit_places using (shard_fingerprint)
+    group by digit_predictions.model_name, digit_predictions.model_version
 ),
 
 final as (

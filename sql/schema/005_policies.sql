@@ -2,7 +2,7 @@ create sequence policy_numbers;
 
 -- One row per policy: which readings of one model version are accepted unseen, and the evidence for it.
 -- The newest one of a version, precision and subject is in force. Where threshold is null nothing is
--- accepted.
+-- accepted. The calibration is of the confidence of fields, fitted on the same evidence.
 create table policies (
     policy_number bigint primary key default nextval('policy_numbers'),
     subject varchar not null check (subject in ('digit', 'field')),
@@ -22,6 +22,10 @@ create table policies (
     errors bigint not null,
     error_bound double not null check (error_bound between 0 and 1),
     labelled_needed bigint,
+    calibration_slope double check (calibration_slope >= 0),
+    calibration_offset double,
+    calibration_error double check (calibration_error between 0 and 1),
+    calibrated_error double check (calibrated_error between 0 and 1),
     recorded_at timestamptz not null,
     actor varchar not null,
     flow_run_id varchar,
@@ -43,6 +47,13 @@ create macro decide_digit(
             case when is_sampled(digit_id, review_rate, review_seed) then 'review' else 'accept' end
         else 'review'
     end;
+
+-- A confidence with its log-odds stretched and moved: the same as `lenet_pipeline.calibration` has.
+create macro log_odds(probability) as
+    ln(probability / (1 - probability));
+
+create macro recalibrate(confidence, slope, shift) as
+    1 / (1 + exp(-(slope * log_odds(greatest(least(confidence, 1 - 1e-9), 1e-9)) + shift)));
 
 -- One row per prediction of a run, decided by a policy: its number as text, or 'latest' for the one in force
 -- for the run's version. Without a policy there are decisions all the same: everything is for review.

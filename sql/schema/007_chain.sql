@@ -20,6 +20,11 @@ create macro link_sha256_of(link_number, kind, subject, content_sha256, previous
         concat_ws(':', link_number, kind, subject, content_sha256, previous_sha256, epoch_us(linked_at))
     );
 
+-- A value as text that can be told from what comes after it: its length in bytes, a colon and itself; a minus
+-- where it is null. DuckDB's own text of a row is not made to be parsed, and has changed between versions.
+create macro link_text(item) as
+    coalesce(concat(strlen(cast(item as varchar)), ':', item), '-');
+
 -- A prediction as text: its bytes in lower-case hexadecimal, 132 characters. Floats are IEEE 754 binary32,
 -- the highest byte first, and what is null is all ones.
 create macro prediction_text(digit_id, label, confidence, probabilities, not_a_digit, truth) as
@@ -56,21 +61,19 @@ run_shards as (
         scoring_run_shards.scoring_run_id,
         sha256(
             string_agg(
-                cast(
-                    row(
-                        scoring_run_shards.shard_position,
-                        scoring_run_shards.shard_score_id,
-                        scoring_run_shards.shard_fingerprint,
-                        scoring_run_shards.rows,
-                        shard_scores.predictions_sha256,
-                        shard_scores.rows,
-                        shard_scores.device,
-                        shard_scores.engine,
-                        shard_scores.seconds,
-                        epoch_us(shard_scores.scored_at),
-                        shard_scores.actor,
-                        shard_scores.flow_run_id
-                    ) as varchar
+                concat(
+                    link_text(scoring_run_shards.shard_position),
+                    link_text(scoring_run_shards.shard_score_id),
+                    link_text(scoring_run_shards.shard_fingerprint),
+                    link_text(scoring_run_shards.rows),
+                    link_text(shard_scores.predictions_sha256),
+                    link_text(shard_scores.rows),
+                    link_text(shard_scores.device),
+                    link_text(shard_scores.engine),
+                    link_text(shard_scores.seconds),
+                    link_text(epoch_us(shard_scores.scored_at)),
+                    link_text(shard_scores.actor),
+                    link_text(shard_scores.flow_run_id)
                 ),
                 chr(10)
                 order by scoring_run_shards.shard_position
@@ -85,26 +88,24 @@ select
     'version' as kind,
     concat_ws('/', model_name, model_version) as subject,
     sha256(
-        cast(
-            row(
-                model_name,
-                model_version,
-                architecture,
-                recipe,
-                training_run_id,
-                weights_sha256,
-                preprocessing_fingerprint,
-                training_fingerprint,
-                temperature,
-                code_revision,
-                test_accuracy,
-                epoch_us(registered_at),
-                actor,
-                flow_run_id,
-                effort,
-                trained_on,
-                datasets
-            ) as varchar
+        concat(
+            link_text(model_name),
+            link_text(model_version),
+            link_text(architecture),
+            link_text(recipe),
+            link_text(training_run_id),
+            link_text(weights_sha256),
+            link_text(preprocessing_fingerprint),
+            link_text(training_fingerprint),
+            link_text(temperature),
+            link_text(code_revision),
+            link_text(test_accuracy),
+            link_text(epoch_us(registered_at)),
+            link_text(actor),
+            link_text(flow_run_id),
+            link_text(effort),
+            link_text(trained_on),
+            link_text(datasets)
         )
     ) as content_sha256
 from model_versions
@@ -113,26 +114,24 @@ select
     'promotion' as kind,
     cast(promotion_number as varchar) as subject,
     sha256(
-        cast(
-            row(
-                promotion_number,
-                model_name,
-                action,
-                alias,
-                model_version,
-                former_version,
-                reason,
-                epoch_us(recorded_at),
-                actor,
-                flow_run_id,
-                gate_digits,
-                champion_right,
-                challenger_right,
-                champion_only_right,
-                challenger_only_right,
-                p_value,
-                smallest_difference
-            ) as varchar
+        concat(
+            link_text(promotion_number),
+            link_text(model_name),
+            link_text(action),
+            link_text(alias),
+            link_text(model_version),
+            link_text(former_version),
+            link_text(reason),
+            link_text(epoch_us(recorded_at)),
+            link_text(actor),
+            link_text(flow_run_id),
+            link_text(gate_digits),
+            link_text(champion_right),
+            link_text(challenger_right),
+            link_text(champion_only_right),
+            link_text(challenger_only_right),
+            link_text(p_value),
+            link_text(smallest_difference)
         )
     ) as content_sha256
 from promotions
@@ -141,30 +140,32 @@ select
     'policy' as kind,
     cast(policy_number as varchar) as subject,
     sha256(
-        cast(
-            row(
-                policy_number,
-                subject,
-                model_name,
-                model_version,
-                precision,
-                max_error,
-                certainty,
-                threshold,
-                not_a_digit_from,
-                review_rate,
-                review_seed,
-                evidence,
-                evidence_fingerprint,
-                labelled,
-                accepted,
-                errors,
-                error_bound,
-                labelled_needed,
-                epoch_us(recorded_at),
-                actor,
-                flow_run_id
-            ) as varchar
+        concat(
+            link_text(policy_number),
+            link_text(subject),
+            link_text(model_name),
+            link_text(model_version),
+            link_text(precision),
+            link_text(max_error),
+            link_text(certainty),
+            link_text(threshold),
+            link_text(not_a_digit_from),
+            link_text(review_rate),
+            link_text(review_seed),
+            link_text(evidence),
+            link_text(evidence_fingerprint),
+            link_text(labelled),
+            link_text(accepted),
+            link_text(errors),
+            link_text(error_bound),
+            link_text(labelled_needed),
+            link_text(calibration_slope),
+            link_text(calibration_offset),
+            link_text(calibration_error),
+            link_text(calibrated_error),
+            link_text(epoch_us(recorded_at)),
+            link_text(actor),
+            link_text(flow_run_id)
         )
     ) as content_sha256
 from policies
@@ -174,16 +175,14 @@ select
     cast(batch_id as varchar) as subject,
     sha256(
         string_agg(
-            cast(
-                row(
-                    review_number,
-                    digit_id,
-                    shard_score_id,
-                    verdict,
-                    note,
-                    epoch_us(reviewed_at),
-                    actor
-                ) as varchar
+            concat(
+                link_text(review_number),
+                link_text(digit_id),
+                link_text(shard_score_id),
+                link_text(verdict),
+                link_text(note),
+                link_text(epoch_us(reviewed_at)),
+                link_text(actor)
             ),
             chr(10)
             order by review_number
@@ -196,22 +195,20 @@ select
     'run' as kind,
     cast(scoring_runs.scoring_run_id as varchar) as subject,
     sha256(
-        cast(
-            row(
-                scoring_runs.scoring_run_id,
-                scoring_runs.dataset,
-                scoring_runs.manifest_version,
-                scoring_runs.manifest_fingerprint,
-                scoring_runs.model_name,
-                scoring_runs.model_version,
-                scoring_runs.preprocessing_fingerprint,
-                scoring_runs.precision,
-                epoch_us(scoring_runs.started_at),
-                epoch_us(scoring_runs.finished_at),
-                scoring_runs.actor,
-                scoring_runs.flow_run_id,
-                run_shards.shards_sha256
-            ) as varchar
+        concat(
+            link_text(scoring_runs.scoring_run_id),
+            link_text(scoring_runs.dataset),
+            link_text(scoring_runs.manifest_version),
+            link_text(scoring_runs.manifest_fingerprint),
+            link_text(scoring_runs.model_name),
+            link_text(scoring_runs.model_version),
+            link_text(scoring_runs.preprocessing_fingerprint),
+            link_text(scoring_runs.precision),
+            link_text(epoch_us(scoring_runs.started_at)),
+            link_text(epoch_us(scoring_runs.finished_at)),
+            link_text(scoring_runs.actor),
+            link_text(scoring_runs.flow_run_id),
+            link_text(run_shards.shards_sha256)
         )
     ) as content_sha256
 from scoring_runs

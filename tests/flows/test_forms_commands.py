@@ -230,6 +230,14 @@ def test_forms_are_ingested_scored_and_evaluated_by_commands(
         (picture,) = settings.plots.glob("mistakes-*.png")
         assert str(picture) in table.stdout
 
+    policy = lenet("policy", "set", "--fields", "--on", DATASET, "--max-error", "0.5", "--certainty", "0.5")
+    assert policy.returncode == 0, policy.stderr
+    assert "calibrated: expected calibration error" in policy.stdout
+    decided = json.loads(lenet("audit", "field_decisions", "--format", "json").stdout)
+    by_confidence = [row for row in decided if row["confidence"] is not None]
+    calibrated = [row["calibrated_confidence"] for row in by_confidence]
+    assert calibrated == sorted(calibrated) and 0 < calibrated[0] <= calibrated[-1] < 1
+
     for name in ("documents_wide", "fields_to_look_at", "straight_through", "accuracy_by_position"):
         audit = lenet("audit", name)
         assert audit.returncode == 0, audit.stderr

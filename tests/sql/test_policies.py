@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lenet_pipeline import warehouse
+from lenet_pipeline.calibration import Sigmoid
 from lenet_pipeline.errors import WarehouseError
 
 WAIT_S = 5.0
@@ -180,3 +182,12 @@ def test_a_policy_that_cannot_decide_on_the_run_says_what_it_is_for(scored: Any)
     ):
         scored.audit("decision_counts", policy=str(of_fields))
     assert scored.audit("field_decisions", policy=str(of_fields)) == []
+
+
+def test_sql_recalibrates_confidences_as_the_library_does(scored: Any) -> None:
+    confidences = [0.0, 1e-12, 0.02, 0.5, 0.97, 0.999999, 1.0]
+    asked = "select recalibrate(confidence, 0.4, -0.3) from (select unnest($confidences) as confidence)"
+    with scored.by_hand() as connection:
+        found = [row[0] for row in connection.execute(asked, {"confidences": confidences}).fetchall()]
+    expected = Sigmoid(0.4, -0.3).apply(np.array(confidences, np.float32))
+    assert found == pytest.approx(expected.tolist(), abs=1e-4)

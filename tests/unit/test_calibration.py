@@ -7,7 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from lenet_pipeline.calibration import (
+    calibrate_unseen,
     fit_none_score,
+    fit_sigmoid,
     fit_temperature,
     measure_reliability,
     uncalibrated_confidences,
@@ -90,3 +92,41 @@ def test_the_fitted_none_score_refuses_just_the_share_of_digits_asked_for():
     none_score = fit_none_score(scores, 0.01)
     share = np.exp(none_score) / (np.exp(none_score) + np.exp(scores.astype(float)).sum(axis=1))
     assert (share > 0.5).mean() == pytest.approx(0.01, abs=0.0002)
+
+
+def test_confidences_that_promise_too_much_come_true_after_the_sigmoid():
+    random = np.random.default_rng(5)
+    honest = random.beta(8, 1, COUNT)
+    is_right = random.random(COUNT) < honest
+    odds = np.log(honest / (1 - honest))
+    boastful = (1 / (1 + np.exp(-(2 * odds + 1)))).astype(np.float32)
+    found = fit_sigmoid(boastful, is_right)
+    assert (found.slope, found.offset) == pytest.approx((0.5, -0.5), abs=0.05)
+    assert measure_reliability(boastful, is_right).expected_error > 0.04
+    assert measure_reliability(found.apply(boastful), is_right).expected_error < 0.01
+    assert measure_reliability(calibrate_unseen(boastful, is_right), is_right).expected_error < 0.01
+
+
+@pytest.mark.parametrize("outcome", [True, False])
+def test_a_sigmoid_of_few_and_all_alike_is_sane(outcome):
+    confidences = np.array([0.2, 0.9, 1.0], np.float32)
+    found = fit_sigmoid(confidences, np.full(3, outcome))
+    calibrated = found.apply(confidences)
+    assert found.slope >= 0
+    assert np.isfinite(calibrated).all()
+    assert (calibrated > 0.5).all() if outcome else (calibrated < 0.5).all()
+
+
+def test_a_sigmoid_keeps_the_order_of_confidences():
+    confidences = np.linspace(0, 1, 101, dtype=np.float32)
+    is_right = confidences < 0.5  # worse the surer: nothing but a flat line keeps the order
+    calibrated = fit_sigmoid(confidences, is_right).apply(confidences)
+    assert (np.diff(calibrated) >= 0).all()
+
+
+def test_what_is_calibrated_unseen_is_never_fitted_on_itself():
+    confidences = np.full(10, 0.5, np.float32)
+    is_right = np.zeros(10, bool)
+    is_right[3] = True
+    calibrated = calibrate_unseen(confidences, is_right)
+    assert calibrated[3] == calibrated.min()  # its fold alone has seen no right one
