@@ -56,7 +56,7 @@ def _gather(settings: Settings, stored: StoredRun, on_snapshot: OnSnapshot | Non
     run = {"run": stored.scoring_run_id}
     runs = ask("runs", limit="1000000")
     decisions = ask("decision_counts", **run).to_pylist()
-    digits = sum(row["digits"] for row in decisions)
+    digits = sum(row["digits"] for row in decisions if row["decision"] != "blank")
     risk, histogram = ask("risk_coverage", **run), ask("confidence_histogram", **run)
     return {
         "run": runs.filter(pc.equal(runs["scoring_run_id"], stored.scoring_run_id)).to_pylist()[0],

@@ -1,10 +1,10 @@
 -- question: How much of a run goes through unseen, by which policy, and how much of that is wrong?
--- grain: One row per decision on the run's digits.
+-- grain: One row per decision on the run's digits and on the blank cells of its forms.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
 -- param policy: number of a policy, or 'latest': the one in force for the run's version (default: latest)
--- column decision: accept, review or not_a_digit
--- column digits: digits
--- column digits_pct: their share of the run
+-- column decision: accept, review, not_a_digit or blank
+-- column digits: digits, or blank cells
+-- column digits_pct: their share of both
 -- column sampled: of those for review, how many only by the draw
 -- column digits_with_truth: digits of known truth
 -- column errors: of those, how many were misread
@@ -26,6 +26,20 @@ counts as (
         any_value(certainty) as certainty
     from run_decisions(cast($run as uuid), $policy)
     group by decision
+    union all
+    select
+        'blank' as decision,
+        count(*) as digits,
+        0 as sampled,
+        0 as digits_with_truth,
+        0 as errors,
+        null as policy_number,
+        null as max_error,
+        null as certainty
+    from cells
+    inner join field_readings using (field_id)
+    where field_readings.scoring_run_id = cast($run as uuid) and cells.state = 'blank'
+    having count(*) > 0
 ),
 
 final as (

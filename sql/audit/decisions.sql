@@ -29,20 +29,15 @@ least_sure as (
     limit cast($limit as bigint)
 ),
 
-run as (
-    select dataset
-    from scoring_runs
-    where scoring_run_id = cast($run as uuid)
-),
-
 blank_cells as (
-    select pages.source, pages.page, fields.field, cells.position
+    select field_readings.source, field_readings.page, field_readings.field, cells.position
     from cells
-    inner join fields using (field_id)
-    inner join pages on cells.page_id = pages.page_id
-    inner join run using (dataset)
-    where cells.state = 'blank' and $decision in ('all', 'blank')
-    order by pages.source, pages.page, fields.field, cells.position
+    inner join field_readings using (field_id)
+    where
+        field_readings.scoring_run_id = cast($run as uuid)
+        and cells.state = 'blank'
+        and $decision in ('all', 'blank')
+    order by field_readings.source, field_readings.page, field_readings.field, cells.position
     limit cast($limit as bigint)
 ),
 

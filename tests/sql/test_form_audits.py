@@ -444,3 +444,15 @@ def test_every_check_passes_while_pages_are_not_scored_yet(empty: FormBuilder, t
     empty.score()
     results = warehouse.run_checks(empty.builder.database, WAIT_S, [])
     assert [item.query.name for item in results if len(item.violations)] == []
+
+
+def test_blank_cells_of_the_pages_that_a_run_read_are_among_its_decisions(forms: FormBuilder) -> None:
+    forms.store(GivenPage("ark", 3, (Given("number", "1__"), Given("amount", "___"), Given("total", "___"))))
+    blank = audit(forms, "decisions", decision="blank")
+    assert pick(blank, "page", "field", "position") == [
+        (1, "amount", 2),
+        (2, "amount", 1),
+        *((2, "total", position) for position in range(3)),
+    ]
+    counts = {row["decision"]: row["digits"] for row in audit(forms, "decision_counts")}
+    assert counts["blank"] == 5
