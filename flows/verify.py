@@ -13,6 +13,7 @@ import pyarrow as pa
 from flows.models import open_registry
 from flows.progress import progress_bar
 from flows.run_shards import find_run_shards
+from flows.verify_places import find_misplaced
 from lenet_pipeline.digits import digit_ids_array, images_array
 from lenet_pipeline.engine import Engine, Floats, Scores
 from lenet_pipeline.errors import VerificationFailed
@@ -33,7 +34,9 @@ class Verification:
 
     ``is_exact`` says that every probability was compared bit for bit: all of them were computed by the same
     engine on the same kind of processor as now; else by label and within 1e-5. ``differing`` digits are not
-    what was stored, ``examples`` some of them; ``largest_difference`` is of any probability.
+    what was stored, ``examples`` some of them; ``largest_difference`` is of any probability. ``misplaced``
+    digits, of the shards that were looked at, are stored with another place on paper, or another label given
+    to them, than the lake has.
     """
 
     scoring_run_id: str
@@ -46,6 +49,7 @@ class Verification:
     is_exact: bool
     differing: int
     largest_difference: float
+    misplaced: int
     examples: tuple[str, ...]
 
 
@@ -89,6 +93,7 @@ def verify_run(settings: Settings, run: str, sample: int | None, seed: int, devi
         is_exact=set(recorded) <= {engine.description},
         differing=sum(part.differing for part in compared),
         largest_difference=max((part.largest for part in compared), default=0.0),
+        misplaced=sum(part.misplaced for part in compared),
         examples=tuple(name for part in compared for name in part.examples)[:_EXAMPLES],
     )
 
@@ -99,6 +104,12 @@ def raise_if_different(verification: Verification) -> None:
     Raises:
         VerificationFailed: some are; the first of them are named.
     """
+    if verification.misplaced and not verification.differing:
+        raise VerificationFailed(
+            f"{verification.misplaced:,} digits of run {verification.scoring_run_id} are not where the lake "
+            f"has them, or what they were ingested as: {', '.join(verification.examples)}; restore the "
+            "database from a backup"
+        )
     if verification.differing:
         raise VerificationFailed(
             f"{verification.differing:,} of {verification.digits:,} digits of run "
@@ -125,6 +136,7 @@ def _draw(
 class _Compared:
     differing: int
     largest: float
+    misplaced: int
     examples: tuple[str, ...]
 
 
@@ -133,10 +145,11 @@ def _compare(
 ) -> _Compared:
     """Compare digits of one shard; one that is not stored, or stored twice, differs too."""
     digits = read_shard(settings.lake, stored.dataset, shard)
+    misplaced = find_misplaced(settings, kept, digits)
     ids, images = digit_ids_array(digits)[rows], images_array(digits)[rows]
     predictions = read_shard_predictions(settings.database, settings.database_wait_s, kept.shard_score_id)
     if not len(predictions):
-        return _Compared(len(rows), 0.0, _names(ids))
+        return _Compared(len(rows), 0.0, len(misplaced), _names(ids))
     surplus = max(0, len(predictions) - shard.rows)  # put in: no digit of the lake has them
     places, is_stored = _match(ids, predictions)
     scores = engine.score(images)
@@ -144,7 +157,8 @@ def _compare(
     is_same, largest = _is_same(scores, found, is_exact=kept.engine == engine.description)
     wrong = ~(is_same & is_stored)
     differing = int(wrong.sum()) or surplus
-    return _Compared(differing, float(largest[is_stored].max(initial=0.0)), _names(ids[wrong]))
+    examples = (*_names(ids[wrong]), *misplaced[:_EXAMPLES])
+    return _Compared(differing, float(largest[is_stored].max(initial=0.0)), len(misplaced), examples)
 
 
 def _names(ids: npt.NDArray[np.uint8]) -> tuple[str, ...]:

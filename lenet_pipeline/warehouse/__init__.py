@@ -50,7 +50,13 @@ from lenet_pipeline.warehouse.records import (
     ShardScoreRecord,
 )
 from lenet_pipeline.warehouse.reviews import NEW_REVIEWS, find_reviewed, record_reviews
-from lenet_pipeline.warehouse.runs import StoredRun, StoredShard, read_run, read_shard_predictions
+from lenet_pipeline.warehouse.runs import (
+    StoredRun,
+    StoredShard,
+    read_run,
+    read_shard_places,
+    read_shard_predictions,
+)
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
 from lenet_pipeline.warehouse.snapshot import OnSnapshot, snapshot_path, take_snapshot
 from lenet_pipeline.warehouse.statements import (
@@ -109,6 +115,7 @@ __all__ = [
     "read_field_picture",
     "read_known_fields",
     "read_run",
+    "read_shard_places",
     "read_shard_predictions",
     "read_template_texts",
     "read_unassembled_cells",

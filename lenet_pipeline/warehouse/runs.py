@@ -60,3 +60,14 @@ def read_shard_predictions(database: Path, wait_s: float, shard_score_id: str) -
     """
     with reading(database, wait_s) as connection:
         return ask_statement(connection, "load/list_shard_predictions.sql", {"shard": shard_score_id})
+
+
+def read_shard_places(database: Path, wait_s: float, shard_fingerprint: str) -> pa.Table:
+    """Return where the digits of a shard are, by digit: digit_id as 16 bytes, source, page and the like.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        return ask_statement(connection, "load/list_shard_places.sql", {"shard": shard_fingerprint})

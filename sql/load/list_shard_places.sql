@@ -1,4 +1,4 @@
--- Lists what the database says of each digit of one shard beside its image, by digit.
+-- Lists what the database says of the digits of one shard beside their images, by digit.
 select
     unhex(replace(cast(digit_id as varchar), '-', '')) as digit_id,
     source,
@@ -10,4 +10,4 @@ select
     label
 from digits
 where shard_fingerprint = $shard
-order by all
+order by digit_id

@@ -116,6 +116,27 @@ def test_what_was_changed_by_hand_is_found_by_verify_and_by_check(
     assert "predictions_are_as_they_were_computed" in checked.stderr
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update digits set position = position + 1 where digit_id = $digit",
+        "update digits set label = (label + 1) % 10 where digit_id = $digit",
+        "delete from digits where digit_id = $digit",
+        "insert into digits select * from digits where digit_id = $digit",
+    ],
+)
+def test_a_digit_that_was_moved_on_paper_is_found_by_verify(
+    lenet: Run, scored: Settings, change: str
+) -> None:
+    with duckdb.connect(str(scored.database)) as connection:
+        ((digit,),) = connection.execute("select min(digit_id) from digits").fetchall()
+        connection.execute(change, {"digit": digit}).fetchall()
+    done = lenet("verify", "--sample", "20")
+    assert done.returncode == 3
+    assert "1 digits" in done.stderr or "1 digit " in done.stderr
+    assert str(digit) in done.stderr
+
+
 def test_what_another_engine_computed_is_compared_by_label_and_nearly(scored: Settings) -> None:
     with duckdb.connect(str(scored.database)) as connection:
         connection.execute("update shard_scores set engine = 'another'")
