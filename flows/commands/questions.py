@@ -125,8 +125,8 @@ def verify_command(
         if not found.is_exact:
             console.print(f"  then {'; '.join(found.recorded_engines)}", highlight=False, markup=False)
         console.print(
-            f"  {found.differing:,} differ; largest difference {found.largest_difference:.3g}; "
-            f"{found.misplaced:,} are elsewhere on paper than the lake has them",
+            f"  {found.differing:,} differ; largest difference {found.largest_difference:.3g}\n"
+            f"  {found.misplaced:,} are elsewhere on paper than the lake has them",
             highlight=False,
         )
     else:
