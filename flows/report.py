@@ -7,6 +7,7 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +19,14 @@ from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import read_shard
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.warehouse import OnSnapshot, StoredRun, read_chain_head, read_run, run_audit
+from lenet_pipeline.warehouse import (
+    OnSnapshot,
+    StoredRun,
+    find_shards_of_digits,
+    read_chain_head,
+    read_run,
+    run_audit,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,10 +36,15 @@ _DRIFT_RUNS = 40  # rows: ten runs of four measures
 
 
 def write_report(
-    settings: Settings, run: str, output: Path | None = None, on_snapshot: OnSnapshot | None = None
+    settings: Settings,
+    run: str,
+    output: Path | None = None,
+    most_shards: int | None = None,
+    on_snapshot: OnSnapshot | None = None,
 ) -> Path:
     """Write the report of a run, ``latest``, an id or its beginning, as one HTML page; return its path.
 
+    The least sure digits are shown as pictures, of so many shards at most: each has to be read for them.
     Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked.
 
     Raises:
@@ -39,8 +52,8 @@ def write_report(
         PipelineError: the page cannot be written.
     """
     stored = read_run(settings.database, settings.database_wait_s, run, on_snapshot)
-    path = output or settings.plots / f"report-{stored.scoring_run_id}.html"
-    text = page_template("report.html").render(**_gather(settings, stored, on_snapshot))
+    path = output or report_path(settings, stored.scoring_run_id)
+    text = page_template("report.html").render(**_gather(settings, stored, most_shards, on_snapshot))
     try:
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -49,7 +62,14 @@ def write_report(
     return path
 
 
-def _gather(settings: Settings, stored: StoredRun, on_snapshot: OnSnapshot | None) -> dict[str, Any]:
+def report_path(settings: Settings, scoring_run_id: UUID | str) -> Path:
+    """Return where a run's report is written, where nobody says otherwise."""
+    return settings.plots / f"report-{scoring_run_id}.html"
+
+
+def _gather(
+    settings: Settings, stored: StoredRun, most_shards: int | None, on_snapshot: OnSnapshot | None
+) -> dict[str, Any]:
     def ask(name: str, **parameters: str) -> pa.Table:
         return run_audit(settings.database, settings.database_wait_s, name, parameters, on_snapshot)
 
@@ -69,7 +89,7 @@ def _gather(settings: Settings, stored: StoredRun, on_snapshot: OnSnapshot | Non
         "drift": _drift_until(ask("drift", dataset=stored.dataset, limit="1000000"), stored),
         "rejects": ask("rejects_by_reason", dataset=stored.dataset).to_pylist(),
         "least_sure": _least_sure(
-            settings, stored, ask("low_confidence", below="1", **run, limit=str(_LEAST_SURE))
+            settings, stored, ask("low_confidence", below="1", **run, limit=str(_LEAST_SURE)), most_shards
         ),
         "reliability": _picture(_draw_reliability(histogram)),
         "risk": _picture(_draw_risk(risk, decisions)) if len(risk) else None,
@@ -86,17 +106,20 @@ def _drift_until(rows: pa.Table, stored: StoredRun) -> list[dict[str, Any]]:
     return (own + before)[:_DRIFT_RUNS]
 
 
-def _least_sure(settings: Settings, stored: StoredRun, rows: pa.Table) -> list[dict[str, Any]]:
+def _least_sure(
+    settings: Settings, stored: StoredRun, rows: pa.Table, most_shards: int | None
+) -> list[dict[str, Any]]:
     """Return the least sure digits with their pictures, where the lake still has them."""
-    wanted = set(rows["digit_id"].to_pylist())
+    wanted = rows["digit_id"].to_pylist()
     pictures: dict[str, str] = {}
     with suppress(PipelineError):
-        for _, shard in find_run_shards(settings, stored):
-            if wanted - set(pictures):
-                found = choose_digits(read_shard(settings.lake, stored.dataset, shard), wanted)
-                ids = [str(each) for each in found["digit_id"].to_pylist()]
-                for name, image in zip(ids, images_array(found) if ids else (), strict=True):
-                    pictures[name] = data_url(enlarge(image, 4))
+        shards = {kept.shard_fingerprint: shard for kept, shard in find_run_shards(settings, stored)}
+        run = stored.scoring_run_id
+        places = find_shards_of_digits(settings.database, settings.database_wait_s, run, wanted)
+        for fingerprint in list(dict.fromkeys(places[name] for name in wanted))[:most_shards]:
+            found = choose_digits(read_shard(settings.lake, stored.dataset, shards[fingerprint]), set(wanted))
+            for name, image in zip(found["digit_id"].to_pylist(), images_array(found), strict=True):
+                pictures[str(name)] = data_url(enlarge(image, 4))
     return [row | {"picture": pictures.get(row["digit_id"])} for row in rows.to_pylist()]
 
 

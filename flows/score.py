@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
 
@@ -19,19 +19,20 @@ from flows.audit_chain import publish_chain_head
 from flows.drift import watch_drift
 from flows.field_values import assemble_fields
 from flows.models import open_registry, record_version
+from flows.report import report_path, write_report
 from flows.runners import Runner
 from flows.score_shards import score_missing_shards
 from lenet_pipeline.agreement import Agreement
 from lenet_pipeline.engine import FLOAT32, PRECISIONS, choose_device
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
-from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import list_datasets, read_manifest
 from lenet_pipeline.processes import usable_cores
 from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
 from lenet_pipeline.scoring import ScoringKey
 from lenet_pipeline.settings import Settings, read_settings
-from lenet_pipeline.warehouse import finish_scoring_run, run_audit, stop_scoring_run
+from lenet_pipeline.warehouse import finish_scoring_run, stop_scoring_run
 
+_PICTURED_SHARDS = 2  # a quarter of a second each to read; `lenet report` reads them all
 _LAST_WORD_WAIT_S = 1.0  # for the database, where a run that failed says that it stopped
 
 
@@ -39,12 +40,12 @@ _LAST_WORD_WAIT_S = 1.0  # for the database, where a run that failed says that i
 class ScoringReport:
     """What a scoring run did: its shards and digits, and how many of them were scored just now.
 
-    ``engine`` says what computed, on ``threads`` of this machine where not elsewhere.
-    ``chain_head`` is the audit trail's last link, as ``NUMBER:SHA256``. ``form_pages`` is how many pages of
-    forms got the values of their fields. ``images_per_second`` is the rate from the first shard that was read
-    to the last that was loaded, None where none was; ``agreement`` is how nearly float32 reads the same,
-    where the precision is another. ``drifted`` are the measures that this run is far from the version's
-    reference in, where that was measured just now.
+    ``engine`` says what computed, on ``threads`` of this machine where not elsewhere. ``form_pages`` is how
+    many pages of forms got the values of their fields. ``page`` is the run's report, None where a shard was
+    rejected; ``chain_head`` is the audit trail's last link, as ``NUMBER:SHA256``. ``images_per_second`` is
+    the rate from the first shard that was read to the last that was loaded, None where none was;
+    ``agreement`` is how nearly float32 reads the same, where the precision is another. ``drifted`` are the
+    measures that this run is far from the version's reference in, where that was measured just now.
     """
 
     scoring_run_id: UUID
@@ -59,7 +60,7 @@ class ScoringReport:
     digits_scored: int
     shards_rejected: int
     form_pages: int
-    plot: Path | None
+    page: Path | None
     chain_head: str
     seconds: float
     images_per_second: float | None
@@ -132,7 +133,7 @@ def score(
         digits_scored=done.digits,
         shards_rejected=done.rejected,
         form_pages=form_pages,
-        plot=None if done.rejected else leave_plot(run_id, dataset, settings),
+        page=None if done.rejected else leave_report(run_id, settings),
         chain_head=str(publish_chain_head(settings)),
         seconds=time.perf_counter() - started,
         images_per_second=done.computed / done.seconds if done.computed else None,
@@ -149,21 +150,13 @@ def score(
     return report
 
 
-@task(task_run_name="plot", cache_policy=NO_CACHE)
-def leave_plot(scoring_run_id: UUID, dataset: str, settings: Settings) -> Path:
-    """Draw the confidences of a run as ``plots/score-<run>.png`` under the home."""
-    path = settings.plots / f"score-{scoring_run_id}.png"
+@task(task_run_name="report", cache_policy=NO_CACHE)
+def leave_report(scoring_run_id: UUID, settings: Settings) -> Path:
+    """Write the page about a run, ``plots/report-<run>.html`` under the home, and link to it."""
+    path = report_path(settings, scoring_run_id)
     if not path.exists():
-        from lenet_pipeline.figures import draw_confidences  # once a run: no run waits for matplotlib
-
-        database, wait_s = settings.database, settings.database_wait_s
-        histogram = run_audit(database, wait_s, "confidence_histogram", {"run": str(scoring_run_id)})
-        figure = draw_confidences(histogram, f"{dataset}: {scoring_run_id}")
-        try:
-            with written_whole(path) as temporary:
-                figure.savefig(temporary, format="png", dpi=120)
-        except OSError as exc:
-            raise ScoringError(f"cannot write plot {path}: {describe_os_error(exc)}") from exc
+        write_report(settings, str(scoring_run_id), most_shards=_PICTURED_SHARDS)
+    create_link_artifact(path.as_uri(), path.name, key="score-report", description="The run, as a page")
     return path
 
 
@@ -242,10 +235,9 @@ def _describe(report: ScoringReport) -> str:
         "shards rejected": report.shards_rejected,
         "engine": report.engine,
         "seconds": f"{report.seconds:.1f}",
-        "confidences drawn in": report.plot or "-",
+        "as a page": report.page or "-",
         "head of the audit chain": report.chain_head,
         "drifted": ", ".join(report.drifted) or "-",
-        "as a page": f"`lenet report {report.scoring_run_id}`",
     }
     if report.agreement:
         rows["reads as float32 does"] = describe_agreement(report.agreement)

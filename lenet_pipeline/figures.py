@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -50,21 +49,6 @@ def draw_confusion(confusion: npt.NDArray[np.int64], title: str) -> Figure:
             if count:
                 axes.text(predicted, truth, str(count), ha="center", va="center", fontsize=8)
     axes.set(xlabel="predicted", ylabel="truth", title=title, xticks=range(10), yticks=range(10))
-    return figure
-
-
-def draw_confidences(histogram: pa.Table, title: str) -> Figure:
-    """Draw the audit ``confidence_histogram``: digits by confidence, the misread ones apart."""
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    axes = figure.subplots()
-    start, digits = histogram["confidence_from"].to_numpy(), histogram["digits"].to_numpy()
-    wrong = histogram["digits_with_truth"].to_numpy() - histogram["digits_right"].to_numpy()
-    axes.bar(start, digits, width=0.045, align="edge", color=_TRAINING, label="digits")
-    if wrong.any():
-        axes.bar(start, wrong, width=0.045, align="edge", color=_VALIDATION, label="misread")
-        axes.legend(frameon=False)
-    axes.set(xlabel="confidence", ylabel="digits", yscale="log", xlim=(0, 1), title=title)
-    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

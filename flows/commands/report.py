@@ -26,7 +26,7 @@ def report_command(
     from flows.report import write_report
 
     snapshots = set[datetime]()
-    path = write_report(settings, run, output, snapshots.add)
+    path = write_report(settings, run, output, on_snapshot=snapshots.add)
     for changed_at in sorted(snapshots):
         tell_of_snapshot(changed_at)
     console.print(f"report written to {path}", soft_wrap=True, highlight=False, markup=False)

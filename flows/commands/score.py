@@ -60,7 +60,7 @@ def score_command(
             "scoring_run_id": str(report.scoring_run_id),
             "drifted": list(report.drifted),
             "status": "done",  # a partial run is an error
-            "plot": str(report.plot),
+            "page": str(report.page),
             "agreement": vars(report.agreement) if report.agreement else None,
         }
         print_records([{**vars(report), **texts}], output_format)
@@ -95,8 +95,8 @@ def print_report(report: ScoringReport) -> None:
     number, _, sha256 = report.chain_head.partition(":")
     console.print(f"  head of the audit chain: link {number}", highlight=False)
     console.print(f"    {sha256}", highlight=False)
-    if report.plot:
-        console.print(f"  its confidences: {report.plot}", soft_wrap=True, highlight=False, markup=False)
+    if report.page:
+        console.print(f"  its report: {report.page}", soft_wrap=True, highlight=False, markup=False)
 
 
 @service

@@ -53,6 +53,7 @@ from lenet_pipeline.warehouse.reviews import NEW_REVIEWS, find_reviewed, record_
 from lenet_pipeline.warehouse.runs import (
     StoredRun,
     StoredShard,
+    find_shards_of_digits,
     read_run,
     read_shard_places,
     read_shard_predictions,
@@ -97,6 +98,7 @@ __all__ = [
     "export_tables",
     "find_finished_run",
     "find_reviewed",
+    "find_shards_of_digits",
     "finish_scoring_run",
     "has_link",
     "list_audits",

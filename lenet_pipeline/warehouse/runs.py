@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,3 +72,18 @@ def read_shard_places(database: Path, wait_s: float, shard_fingerprint: str) -> 
     """
     with reading(database, wait_s) as connection:
         return ask_statement(connection, "load/list_shard_places.sql", {"shard": shard_fingerprint})
+
+
+def find_shards_of_digits(database: Path, wait_s: float, run: str, digits: Sequence[str]) -> dict[str, str]:
+    """Return the fingerprint of the shard of a run, by its id, that has each of some digits, by digit_id.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    if not digits:
+        return {}
+    asked = {"run": run, "digits": ",".join(digits)}
+    with reading(database, wait_s) as connection:
+        rows = ask_statement(connection, "load/list_shards_of_digits.sql", asked).to_pylist()
+    return {row["digit_id"]: row["shard_fingerprint"] for row in rows}
