@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
+from prefect import get_client
 
 from flows.check import check_home
 from flows.score import score, score_all
@@ -39,6 +40,16 @@ def test_scoring_again_scores_nothing_and_adds_no_row(settings: Settings) -> Non
     assert first.scoring_run_id == again.scoring_run_id
     assert count(settings, "predictions") == digits
     assert violations(settings) == []
+
+
+def test_a_run_leaves_its_report_and_a_link_to_it_in_prefect(settings: Settings) -> None:
+    page = score(TEST, home=settings.home).page
+    assert "<h1>" in page.read_text(encoding="utf-8")
+    with get_client(sync_client=True) as client:
+        links = [each.data for each in client.read_artifacts() if each.key == "score-report"]
+    assert any(page.as_uri() in link for link in links)
+    written = page.stat().st_mtime_ns
+    assert score(TEST, home=settings.home).page.stat().st_mtime_ns == written
 
 
 @pytest.mark.slow
