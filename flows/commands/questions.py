@@ -51,7 +51,6 @@ def audit_command(
     if name not in (_EVIDENCE, *queries):
         raise UnknownNameError("audit", name, (_EVIDENCE, *queries))
     given = _parse(parameters or [])
-    _require_database(settings)
     if name == _EVIDENCE:
         _print_evidence(settings, given, output_format, output)
         return
@@ -65,7 +64,6 @@ def check_command(settings: Settings, output_format: FormatOption = Format.TABLE
     """Run every check; exit with 3 when one finds something wrong."""
     from flows.check import check_home, raise_if_failed
 
-    _require_database(settings)
     results = check_home(settings)
     if output_format is Format.TABLE:
         _print_checks(results)
@@ -92,7 +90,6 @@ def export_command(
     """Write the audit tables as Parquet, for DuckDB, pandas, Polars or Spark."""
     from lenet_pipeline.warehouse import export_tables
 
-    _require_database(settings)
     rows = export_tables(settings.database, settings.database_wait_s, folder)
     console.print(
         f"{counted(len(rows), 'table')} with {counted(sum(rows.values()), 'row')} written to {folder}",
@@ -112,7 +109,6 @@ def verify_command(
     """Score a run's digits again with its recorded version, and compare; exit with 3 when they differ."""
     from flows.verify import TOLERANCE, raise_if_different, verify_run
 
-    _require_database(settings)
     found = verify_run(settings, run, sample, seed, device)
     if output_format is Format.TABLE:
         how = "bit for bit" if found.is_exact else f"by label and within {TOLERANCE:g}"
@@ -145,18 +141,8 @@ def sql_command(
     """Ask in SQL. It can neither write nor reach any file but the database."""
     from lenet_pipeline.warehouse import run_select
 
-    _require_database(settings)
     rows = run_select(settings.database, settings.database_wait_s, statement, tell_of_snapshot)
     print_rows(rows, output_format, output)
-
-
-def _require_database(settings: Settings) -> None:
-    """Raise a PipelineError, with the first steps of a newcomer, where nothing was ever done in this home."""
-    if not settings.database.exists():
-        raise PipelineError(
-            f"no database yet at {settings.database}; begin with `lenet demo`, or with `lenet ingest`, then "
-            "`lenet train`, then `lenet score`"
-        )
 
 
 def _print_evidence(

@@ -55,7 +55,10 @@ def reading(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection
     except OSError as exc:
         raise WarehouseError(f"cannot read the database {database}: {describe_os_error(exc)}") from exc
     if not is_there:
-        raise WarehouseError(f"no database yet at {database}; run `lenet score` first")
+        raise WarehouseError(
+            f"no database yet at {database}; begin with `lenet demo`, or with `lenet ingest`, then "
+            "`lenet train`, then `lenet score`"
+        )
     with opened(database, wait_s, read_only=True) as connection:
         found, newest = _schema_version(connection, database), _migrations()[-1][0]
         if found < newest:

@@ -138,7 +138,7 @@ def test_readers_never_make_a_database(builder: Any, ask: str) -> None:
         "checks": lambda: warehouse.run_checks(builder.database, WAIT_S, []),
         "promotions": lambda: warehouse.list_promotions(builder.database, WAIT_S),
     }
-    with pytest.raises(WarehouseError, match=r"no database yet at .*audit.duckdb; run `lenet score` first"):
+    with pytest.raises(WarehouseError, match=r"no database yet at .*audit.duckdb; begin with `lenet demo`"):
         questions[ask]()
     assert not builder.database.parent.exists()
 
