@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
@@ -136,10 +135,10 @@ def read_until_told(database: Path) -> None:
 
 def ask_one(database: Path, audit: str) -> Answer:
     """Ask one audit, of a snapshot where it comes to that."""
-    snapshots: list[datetime] = []
+    as_of = warehouse.AsOf()
     started = time.perf_counter()
-    warehouse.run_audit(database, _WAIT_S, audit, {}, snapshots.append)
-    return Answer(audit, time.perf_counter() - started, bool(snapshots))
+    warehouse.run_audit(database, _WAIT_S, audit, {}, as_of)
+    return Answer(audit, time.perf_counter() - started, as_of.changed_at is not None)
 
 
 def reading_table(images: int, alone: Sequence[Round], beside: Sequence[Round]) -> list[str]:

@@ -22,7 +22,7 @@ from flows.run_shards import choose_digits, find_shard
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.warehouse import OnSnapshot, read_chain_head, read_field_picture, run_audit
+from lenet_pipeline.warehouse import AsOf, read_chain_head, read_field_picture, run_audit
 
 _ENLARGED = 8  # times: 28 pixels are too few to look at
 _AROUND = 0.5  # of a cell's side, shown around it on the scan
@@ -50,10 +50,10 @@ class Evidence:
     published_head: str | None
 
 
-def gather_evidence(settings: Settings, digit: str, on_snapshot: OnSnapshot | None = None) -> Evidence:
+def gather_evidence(settings: Settings, digit: str, as_of: AsOf | None = None) -> Evidence:
     """Gather what is known of a digit, by its id or the beginning of one.
 
-    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked.
+    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked.
 
     Raises:
         PipelineError: nothing was ever read from such a digit, or the database does not say where it was.
@@ -61,7 +61,7 @@ def gather_evidence(settings: Settings, digit: str, on_snapshot: OnSnapshot | No
     """
 
     def ask(name: str, **parameters: str) -> pa.Table:
-        return run_audit(settings.database, settings.database_wait_s, name, parameters, on_snapshot)
+        return run_audit(settings.database, settings.database_wait_s, name, parameters, as_of)
 
     places = ask("evidence_places", digit=digit)
     predictions = ask("evidence_predictions", digit=digit)
@@ -84,10 +84,8 @@ def gather_evidence(settings: Settings, digit: str, on_snapshot: OnSnapshot | No
         versions=ask("evidence_versions", digit=digit),
         reviews=ask("reviews", digit=place["digit_id"]),
         scan=scan,
-        pictures=dict(
-            _pictures(settings, place, predictions.to_pylist()[0], scan == _UNCHANGED, on_snapshot)
-        ),
-        chain_head=str(read_chain_head(settings.database, settings.database_wait_s, on_snapshot)),
+        pictures=dict(_pictures(settings, place, predictions.to_pylist()[0], scan == _UNCHANGED, as_of)),
+        chain_head=str(read_chain_head(settings.database, settings.database_wait_s, as_of)),
         published_head=str(published) if published else None,
     )
 
@@ -135,7 +133,7 @@ def _pictures(
     place: Mapping[str, Any],
     prediction: Mapping[str, Any],
     is_same: bool,
-    on_snapshot: OnSnapshot | None,
+    as_of: AsOf | None,
 ) -> list[tuple[str, bytes]]:
     """Return what can be shown of a digit; what is gone, from the lake or from disk, is left out."""
     found: list[tuple[str, bytes]] = []
@@ -145,7 +143,7 @@ def _pictures(
     with suppress(PipelineError):
         if place["field_id"]:
             wanted = UUID(place["field_id"])
-            picture = read_field_picture(settings.database, settings.database_wait_s, wanted, on_snapshot)
+            picture = read_field_picture(settings.database, settings.database_wait_s, wanted, as_of)
             found += [("field", picture)] if picture else []
     with suppress(PipelineError):
         dataset = (prediction["datasets"] or "").split(", ")[0]

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +22,9 @@ from rich.console import Console
 from flows.tables import print_texts
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.files import describe_os_error, written_whole
+
+if TYPE_CHECKING:
+    from lenet_pipeline.warehouse import AsOf
 
 _MOST_TABLE_ROWS = 50
 _ROWS_AT_A_TIME = 10_000
@@ -101,9 +104,11 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
-def tell_of_snapshot(changed_at: datetime) -> None:
-    """Say on standard error that the database was being written to, and from when the answer is."""
-    typer.echo(f"somebody writes to the database: this is as of {changed_at:%Y-%m-%d %H:%M:%S} UTC", err=True)
+def tell_of_snapshot(as_of: AsOf) -> None:
+    """Say on standard error, where it is so, that the database was held and from when the answer is."""
+    if as_of.changed_at:
+        when = f"{as_of.changed_at:%Y-%m-%d %H:%M:%S} UTC"
+        typer.echo(f"somebody writes to the database: this is as of {when}", err=True)
 
 
 def plain_text(value: Any) -> str:

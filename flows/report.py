@@ -20,7 +20,7 @@ from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.lake import read_shard
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import (
-    OnSnapshot,
+    AsOf,
     StoredRun,
     find_shards_of_digits,
     read_chain_head,
@@ -40,20 +40,20 @@ def write_report(
     run: str,
     output: Path | None = None,
     most_shards: int | None = None,
-    on_snapshot: OnSnapshot | None = None,
+    as_of: AsOf | None = None,
 ) -> Path:
     """Write the report of a run, ``latest``, an id or its beginning, as one HTML page; return its path.
 
     The least sure digits are shown as pictures, of so many shards at most: each has to be read for them.
-    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked.
+    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked.
 
     Raises:
         WarehouseError: there is no such run, or the database cannot be read.
         PipelineError: the page cannot be written.
     """
-    stored = read_run(settings.database, settings.database_wait_s, run, on_snapshot)
+    stored = read_run(settings.database, settings.database_wait_s, run, as_of)
     path = output or report_path(settings, stored.scoring_run_id)
-    text = page_template("report.html").render(**_gather(settings, stored, most_shards, on_snapshot))
+    text = page_template("report.html").render(**_gather(settings, stored, most_shards, as_of))
     try:
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -68,10 +68,10 @@ def report_path(settings: Settings, scoring_run_id: UUID | str) -> Path:
 
 
 def _gather(
-    settings: Settings, stored: StoredRun, most_shards: int | None, on_snapshot: OnSnapshot | None
+    settings: Settings, stored: StoredRun, most_shards: int | None, as_of: AsOf | None
 ) -> dict[str, Any]:
     def ask(name: str, **parameters: str) -> pa.Table:
-        return run_audit(settings.database, settings.database_wait_s, name, parameters, on_snapshot)
+        return run_audit(settings.database, settings.database_wait_s, name, parameters, as_of)
 
     run = {"run": stored.scoring_run_id}
     runs = ask("runs", limit="1000000")
@@ -89,11 +89,15 @@ def _gather(
         "drift": _drift_until(ask("drift", dataset=stored.dataset, limit="1000000"), stored),
         "rejects": ask("rejects_by_reason", dataset=stored.dataset).to_pylist(),
         "least_sure": _least_sure(
-            settings, stored, ask("low_confidence", below="1", **run, limit=str(_LEAST_SURE)), most_shards
+            settings,
+            stored,
+            ask("low_confidence", below="1", **run, limit=str(_LEAST_SURE)),
+            most_shards,
+            as_of,
         ),
         "reliability": _picture(_draw_reliability(histogram)),
         "risk": _picture(_draw_risk(risk, decisions)) if len(risk) else None,
-        "chain_head": str(read_chain_head(settings.database, settings.database_wait_s, on_snapshot)),
+        "chain_head": str(read_chain_head(settings.database, settings.database_wait_s, as_of)),
     }
 
 
@@ -107,15 +111,15 @@ def _drift_until(rows: pa.Table, stored: StoredRun) -> list[dict[str, Any]]:
 
 
 def _least_sure(
-    settings: Settings, stored: StoredRun, rows: pa.Table, most_shards: int | None
+    settings: Settings, stored: StoredRun, rows: pa.Table, most_shards: int | None, as_of: AsOf | None
 ) -> list[dict[str, Any]]:
     """Return the least sure digits with their pictures, where the lake still has them."""
     wanted = rows["digit_id"].to_pylist()
     pictures: dict[str, str] = {}
     with suppress(PipelineError):
         shards = {kept.shard_fingerprint: shard for kept, shard in find_run_shards(settings, stored)}
-        run = stored.scoring_run_id
-        places = find_shards_of_digits(settings.database, settings.database_wait_s, run, wanted)
+        run, database = stored.scoring_run_id, settings.database
+        places = find_shards_of_digits(database, settings.database_wait_s, run, wanted, as_of)
         for fingerprint in list(dict.fromkeys(places[name] for name in wanted))[:most_shards]:
             found = choose_digits(read_shard(settings.lake, stored.dataset, shards[fingerprint]), set(wanted))
             for name, image in zip(found["digit_id"].to_pylist(), images_array(found), strict=True):

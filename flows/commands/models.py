@@ -45,7 +45,7 @@ def list_models(
         return
     from flows.models import open_registry
     from lenet_pipeline.registry import list_versions
-    from lenet_pipeline.warehouse import run_audit
+    from lenet_pipeline.warehouse import AsOf, run_audit
 
     versions = list_versions(open_registry(settings))
     if not versions and output_format is Format.TABLE:
@@ -65,9 +65,9 @@ def list_models(
     print_records(records, output_format, output)
     if output_format is Format.TABLE and output is None:
         console.print()
-        promotions = run_audit(
-            settings.database, settings.database_wait_s, "promotions", {}, tell_of_snapshot
-        )
+        as_of = AsOf()
+        promotions = run_audit(settings.database, settings.database_wait_s, "promotions", {}, as_of)
+        tell_of_snapshot(as_of)
         print_rows(promotions.select(_OF_PROMOTIONS), output_format)
 
 

@@ -36,9 +36,11 @@ def list_policies(
     if context.invoked_subcommand:
         refuse_options_before_the_verb(context)
         return
-    from lenet_pipeline.warehouse import run_audit
+    from lenet_pipeline.warehouse import AsOf, run_audit
 
-    policies = run_audit(settings.database, settings.database_wait_s, "policies", {}, tell_of_snapshot)
+    as_of = AsOf()
+    policies = run_audit(settings.database, settings.database_wait_s, "policies", {}, as_of)
+    tell_of_snapshot(as_of)
     if not len(policies) and output_format is Format.TABLE:
         console.print("no policy yet: every digit is for review; make one with `lenet policy set`")
         return

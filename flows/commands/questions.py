@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +41,7 @@ def audit_command(
     output: OutputOption = None,
 ) -> None:
     """Ask a named question of the predictions; without a name, list the questions."""
-    from lenet_pipeline.warehouse import list_audits, run_audit
+    from lenet_pipeline.warehouse import AsOf, list_audits, run_audit
 
     queries = {query.name: query for query in list_audits()}
     if name is None:
@@ -54,7 +53,9 @@ def audit_command(
     if name == _EVIDENCE:
         _print_evidence(settings, given, output_format, output)
         return
-    rows = run_audit(settings.database, settings.database_wait_s, name, given, tell_of_snapshot)
+    as_of = AsOf()
+    rows = run_audit(settings.database, settings.database_wait_s, name, given, as_of)
+    tell_of_snapshot(as_of)
     print_rows(rows, output_format, output, title=queries[name].question)
     _tell_of_limit(queries[name], len(rows), given)
 
@@ -139,9 +140,11 @@ def sql_command(
     output: OutputOption = None,
 ) -> None:
     """Ask in SQL. It can neither write nor reach any file but the database."""
-    from lenet_pipeline.warehouse import run_select
+    from lenet_pipeline.warehouse import AsOf, run_select
 
-    rows = run_select(settings.database, settings.database_wait_s, statement, tell_of_snapshot)
+    as_of = AsOf()
+    rows = run_select(settings.database, settings.database_wait_s, statement, as_of)
+    tell_of_snapshot(as_of)
     print_rows(rows, output_format, output)
 
 
@@ -150,6 +153,7 @@ def _print_evidence(
 ) -> None:
     """Print all that is known of a digit, or write it as JSON or, where the file is named so, as HTML."""
     from flows.evidence import evidence_page, evidence_record, gather_evidence
+    from lenet_pipeline.warehouse import AsOf
 
     unknown = set(given) - {"digit", "digit_id"}
     digit = given.get("digit") or given.get("digit_id")
@@ -159,10 +163,9 @@ def _print_evidence(
         raise PipelineError(
             "evidence needs the parameter digit: digit_id, or its beginning; give it with --param digit=..."
         )
-    snapshots = set[datetime]()
-    evidence = gather_evidence(settings, digit, snapshots.add)
-    for changed_at in sorted(snapshots):
-        tell_of_snapshot(changed_at)
+    as_of = AsOf()
+    evidence = gather_evidence(settings, digit, as_of)
+    tell_of_snapshot(as_of)
     if output and output.suffix.lower() in (".html", ".htm"):
         write_text(evidence_page(evidence), output)
         console.print(f"evidence written to {output}", soft_wrap=True, highlight=False, markup=False)

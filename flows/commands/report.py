@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -24,9 +23,9 @@ def report_command(
 ) -> None:
     """Write one page about a run that a manager can read: it needs no other file."""
     from flows.report import write_report
+    from lenet_pipeline.warehouse import AsOf
 
-    snapshots = set[datetime]()
-    path = write_report(settings, run, output, on_snapshot=snapshots.add)
-    for changed_at in sorted(snapshots):
-        tell_of_snapshot(changed_at)
+    as_of = AsOf()
+    path = write_report(settings, run, output, as_of=as_of)
+    tell_of_snapshot(as_of)
     console.print(f"report written to {path}", soft_wrap=True, highlight=False, markup=False)

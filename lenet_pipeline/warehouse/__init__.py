@@ -59,7 +59,7 @@ from lenet_pipeline.warehouse.runs import (
     read_shard_predictions,
 )
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
-from lenet_pipeline.warehouse.snapshot import OnSnapshot, snapshot_path, take_snapshot
+from lenet_pipeline.warehouse.snapshot import AsOf, snapshot_path, take_snapshot
 from lenet_pipeline.warehouse.statements import (
     Parameter,
     Query,
@@ -73,6 +73,7 @@ __all__ = [
     "FIELD_TRUTHS",
     "NEW_REVIEWS",
     "RULE_FAILURES",
+    "AsOf",
     "BackgroundLoader",
     "ChainHead",
     "CheckResult",
@@ -81,7 +82,6 @@ __all__ = [
     "GateEvidence",
     "KnownFields",
     "ModelVersionRecord",
-    "OnSnapshot",
     "PageTables",
     "Parameter",
     "PlannedShard",

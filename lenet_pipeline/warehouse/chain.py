@@ -9,7 +9,7 @@ import duckdb
 
 from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.snapshot import OnSnapshot, asking
+from lenet_pipeline.warehouse.snapshot import AsOf, asking
 from lenet_pipeline.warehouse.statements import run_statement
 
 VERSION, PROMOTION, POLICY, RUN, REVIEWS = "version", "promotion", "policy", "run", "reviews"
@@ -52,15 +52,15 @@ def has_link(database: Path, wait_s: float, head: ChainHead) -> bool:
     return found == [(head.link_sha256,)]
 
 
-def read_chain_head(database: Path, wait_s: float, on_snapshot: OnSnapshot | None = None) -> ChainHead:
+def read_chain_head(database: Path, wait_s: float, as_of: AsOf | None = None) -> ChainHead:
     """Return the last link of the chain.
 
-    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked: see `asking`.
+    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
 
     Raises:
         WarehouseError: there is no database yet, or it cannot be read.
         DatabaseBusyError: it was still held after ``wait_s`` seconds.
     """
-    with asking(database, wait_s, on_snapshot) as connection:
+    with asking(database, wait_s, as_of) as connection:
         ((number, sha256),) = run_statement(connection, "find_chain_head", {})
     return ChainHead(number, sha256)

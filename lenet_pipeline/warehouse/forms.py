@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import ask_statement
-from lenet_pipeline.warehouse.snapshot import OnSnapshot, asking
+from lenet_pipeline.warehouse.snapshot import AsOf, asking
 from lenet_pipeline.warehouse.statements import run_statement
 
 DOCUMENTS = pa.schema(
@@ -226,16 +226,16 @@ def find_finished_run(database: Path, wait_s: float, dataset: str) -> UUID | Non
 
 
 def read_field_picture(
-    database: Path, wait_s: float, field_id: UUID, on_snapshot: OnSnapshot | None = None
+    database: Path, wait_s: float, field_id: UUID, as_of: AsOf | None = None
 ) -> bytes | None:
     """Return the JPEG of a field, None where there is no such field.
 
-    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked: see `asking`.
+    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
 
     Raises:
         WarehouseError: the database cannot be read.
         DatabaseBusyError: it was still held after ``wait_s`` seconds.
     """
-    with asking(database, wait_s, on_snapshot) as connection:
+    with asking(database, wait_s, as_of) as connection:
         rows = ask_statement(connection, "load/find_field_picture.sql", {"field_id": str(field_id)})
     return rows["picture"][0].as_py() if len(rows) else None

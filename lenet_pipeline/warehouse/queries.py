@@ -17,7 +17,7 @@ from lenet_pipeline.warehouse.connection import first_line
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.parameters import bind_parameters, describe_audit_error
 from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord
-from lenet_pipeline.warehouse.snapshot import OnSnapshot, asking
+from lenet_pipeline.warehouse.snapshot import AsOf, asking
 from lenet_pipeline.warehouse.statements import Query, list_audits, read_statement
 
 # These parameters name something, some by its beginning: it is looked up before the query is asked.
@@ -31,11 +31,11 @@ def run_audit(
     wait_s: float,
     name: str,
     parameters: Mapping[str, str],
-    on_snapshot: OnSnapshot | None = None,
+    as_of: AsOf | None = None,
 ) -> pa.Table:
     """Ask one audit; parameters are given as text.
 
-    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked: see `asking`.
+    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
 
     Returns:
         The columns that the audit's header names; ids as text, times in UTC.
@@ -47,7 +47,7 @@ def run_audit(
     """
     query = find_query("audit", name, list_audits())
     values = bind_parameters(query, parameters)
-    with asking(database, wait_s, on_snapshot) as connection:
+    with asking(database, wait_s, as_of) as connection:
         if _RUN in values:
             values[_RUN] = find_run(connection, database, values[_RUN])
         if _DIGIT in values:
@@ -84,18 +84,16 @@ def _spread(answer: pa.Table, names: str, values: str) -> pa.Table:
     return table
 
 
-def run_select(
-    database: Path, wait_s: float, statement: str, on_snapshot: OnSnapshot | None = None
-) -> pa.Table:
+def run_select(database: Path, wait_s: float, statement: str, as_of: AsOf | None = None) -> pa.Table:
     """Answer a person's own select; it can change nothing and reach no file but the database.
 
-    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked: see `asking`.
+    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
 
     Raises:
         WarehouseError: it is not one select statement, DuckDB refused it, or the database cannot be read.
         DatabaseBusyError: the database was still held after ``wait_s`` seconds.
     """
-    with asking(database, wait_s, on_snapshot) as connection:
+    with asking(database, wait_s, as_of) as connection:
         try:
             _require_one_query(connection, statement)
             return ask(connection, statement, {})

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.queries import ask_statement, find_run
-from lenet_pipeline.warehouse.snapshot import OnSnapshot, asking
+from lenet_pipeline.warehouse.snapshot import AsOf, asking
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class StoredRun:
     shards: tuple[StoredShard, ...]
 
 
-def read_run(database: Path, wait_s: float, run: str, on_snapshot: OnSnapshot | None = None) -> StoredRun:
+def read_run(database: Path, wait_s: float, run: str, as_of: AsOf | None = None) -> StoredRun:
     """Return the run that is meant by 'latest', by an id or by the beginning of one.
 
-    Where somebody writes to the database and ``on_snapshot`` is given, the snapshot is asked: see `asking`.
+    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
 
     Raises:
         WarehouseError: there is no such run, or the database cannot be read.
         DatabaseBusyError: it was still held after ``wait_s`` seconds.
     """
-    with asking(database, wait_s, on_snapshot) as connection:
+    with asking(database, wait_s, as_of) as connection:
         asked = {"run": find_run(connection, database, run)}
         (record,) = ask_statement(connection, "load/find_run_to_verify.sql", asked).to_pylist()
         shards = ask_statement(connection, "load/list_engines.sql", asked).to_pylist()
@@ -74,8 +74,12 @@ def read_shard_places(database: Path, wait_s: float, shard_fingerprint: str) -> 
         return ask_statement(connection, "load/list_shard_places.sql", {"shard": shard_fingerprint})
 
 
-def find_shards_of_digits(database: Path, wait_s: float, run: str, digits: Sequence[str]) -> dict[str, str]:
+def find_shards_of_digits(
+    database: Path, wait_s: float, run: str, digits: Sequence[str], as_of: AsOf | None = None
+) -> dict[str, str]:
     """Return the fingerprint of the shard of a run, by its id, that has each of some digits, by digit_id.
+
+    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
 
     Raises:
         WarehouseError: the database cannot be read.
@@ -84,6 +88,6 @@ def find_shards_of_digits(database: Path, wait_s: float, run: str, digits: Seque
     if not digits:
         return {}
     asked = {"run": run, "digits": ",".join(digits)}
-    with reading(database, wait_s) as connection:
+    with asking(database, wait_s, as_of) as connection:
         rows = ask_statement(connection, "load/list_shards_of_digits.sql", asked).to_pylist()
     return {row["digit_id"]: row["shard_fingerprint"] for row in rows}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,9 +20,17 @@ from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.warehouse.migrations import migrate, reading
 
-OnSnapshot = Callable[[datetime], None]
-
 _SHORTLY_S = 1.0  # a load of eight shards holds the database for about that long
+
+
+@dataclass
+class AsOf:
+    """From when answers are: None for now, else the last change in the snapshot that had to be asked.
+
+    Once it had, further questions that come with the same are asked of the snapshot at once.
+    """
+
+    changed_at: datetime | None = None
 
 
 def snapshot_path(database: Path) -> Path:
@@ -56,41 +65,36 @@ def take_snapshot(database: Path, wait_s: float, keep_s: float = 0.0) -> Path:
 
 
 @contextmanager
-def asking(
-    database: Path, wait_s: float, on_snapshot: OnSnapshot | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def asking(database: Path, wait_s: float, as_of: AsOf | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database to be asked; where it is held for more than a second, its snapshot.
 
     Args:
         database: the database file.
         wait_s: how long to wait for it where there is no snapshot, seconds.
-        on_snapshot: told of the last change that the snapshot holds, where that is asked; without it only the
-            database will do.
+        as_of: is told from when answers are; without it, only the database will do.
 
     Raises:
         DatabaseBusyError: it was still held after ``wait_s`` seconds.
         WarehouseError: there is none yet, it cannot be read, or it has another schema than this release.
     """
     with ExitStack() as stack:
-        yield _open(stack, database, wait_s, on_snapshot)
+        yield _open(stack, database, wait_s, as_of)
 
 
-def _open(
-    stack: ExitStack, database: Path, wait_s: float, on_snapshot: OnSnapshot | None
-) -> duckdb.DuckDBPyConnection:
-    if on_snapshot is None or wait_s <= _SHORTLY_S:
+def _open(stack: ExitStack, database: Path, wait_s: float, as_of: AsOf | None) -> duckdb.DuckDBPyConnection:
+    if as_of is None:
         return stack.enter_context(reading(database, wait_s))
-    try:
-        return stack.enter_context(reading(database, _SHORTLY_S))
-    except DatabaseBusyError:
-        snapshot = snapshot_path(database)
-        changed_ns = _changed_ns(snapshot)
-    try:
-        connection = stack.enter_context(reading(snapshot, wait_s))
-    except WarehouseError:  # there is none, or one of an older release
-        return stack.enter_context(reading(database, wait_s - _SHORTLY_S))
-    on_snapshot(datetime.fromtimestamp(changed_ns / 1e9, UTC))
-    return connection
+    if as_of.changed_at is None:
+        with suppress(DatabaseBusyError):
+            return stack.enter_context(reading(database, min(_SHORTLY_S, wait_s)))
+    snapshot = snapshot_path(database)
+    changed_ns = _changed_ns(snapshot)
+    if changed_ns:
+        with suppress(WarehouseError):  # it is damaged, or of an older release
+            connection = stack.enter_context(reading(snapshot, wait_s))
+            as_of.changed_at = datetime.fromtimestamp(changed_ns / 1e9, UTC)
+            return connection
+    return stack.enter_context(reading(database, wait_s))
 
 
 def _changed_ns(path: Path) -> int:

@@ -12,6 +12,7 @@ import pytest
 
 from lenet_pipeline import warehouse
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
+from lenet_pipeline.warehouse import AsOf
 from tests.sql.test_warehouse_connection import COMMIT_AND_HANG, HOLD, WAIT_S, other_process
 
 _COUNT = "select count(*) as predictions from predictions"
@@ -23,29 +24,32 @@ def changed_at(path: Path) -> datetime:
 
 def test_who_asks_beside_a_writer_is_answered_shortly_from_the_snapshot(scored: Any) -> None:
     snapshot = warehouse.take_snapshot(scored.database, WAIT_S)
-    told: list[datetime] = []
+    as_of = AsOf()
     with other_process(HOLD, str(scored.database), "writer", "60"):
         begun = time.monotonic()
-        rows = warehouse.run_select(scored.database, WAIT_S, _COUNT, told.append)
+        rows = warehouse.run_select(scored.database, WAIT_S, _COUNT, as_of)
         assert time.monotonic() - begun < 2
+        begun = time.monotonic()
+        warehouse.run_audit(scored.database, WAIT_S, "runs", {}, as_of)
+        assert time.monotonic() - begun < 0.5  # it is not tried again
     assert rows.to_pylist() == [{"predictions": 6}]
-    assert told == [changed_at(snapshot)]
+    assert as_of.changed_at == changed_at(snapshot)
 
 
 def test_a_writer_that_is_done_soon_is_waited_for(scored: Any) -> None:
     warehouse.take_snapshot(scored.database, WAIT_S)
-    told: list[datetime] = []
+    as_of = AsOf()
     with other_process(HOLD, str(scored.database), "writer", "0.4"):
-        warehouse.run_audit(scored.database, WAIT_S, "runs", {}, told.append)
-    assert told == []
+        warehouse.run_audit(scored.database, WAIT_S, "runs", {}, as_of)
+    assert as_of.changed_at is None
 
 
 def test_a_reader_beside_a_reader_is_answered_from_the_database(scored: Any) -> None:
     warehouse.take_snapshot(scored.database, WAIT_S)
-    told: list[datetime] = []
+    as_of = AsOf()
     with other_process(HOLD, str(scored.database), "reader", "60"):
-        warehouse.run_select(scored.database, WAIT_S, _COUNT, told.append)
-    assert told == []
+        warehouse.run_select(scored.database, WAIT_S, _COUNT, as_of)
+    assert as_of.changed_at is None
 
 
 def test_who_goes_on_to_write_is_never_answered_from_a_snapshot(scored: Any) -> None:
@@ -63,11 +67,11 @@ def test_without_a_snapshot_that_can_be_read_the_writer_is_waited_for(
 ) -> None:
     if content:
         warehouse.snapshot_path(scored.database).write_bytes(content)
-    told: list[datetime] = []
+    as_of = AsOf()
     with other_process(HOLD, str(scored.database), "writer", "2"):
-        rows = warehouse.run_select(scored.database, 20, _COUNT, told.append)
+        rows = warehouse.run_select(scored.database, 20, _COUNT, as_of)
     assert rows.to_pylist() == [{"predictions": 6}]
-    assert told == []
+    assert as_of.changed_at is None
 
 
 def test_a_snapshot_is_copied_again_only_when_something_changed(scored: Any) -> None:
