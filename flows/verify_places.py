@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lenet_pipeline.fingerprints import one_array
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.warehouse import StoredShard, read_shard_places
+from lenet_pipeline.warehouse import StoredShard, read_shard_boxes, read_shard_places
 
 _KEY = "digit_id"
 
 
 def find_misplaced(settings: Settings, shard: StoredShard, digits: pa.Table) -> list[str]:
     """Return the digits of a shard that the database places otherwise than the lake, not at all, or twice.
+
+    Of digits on forms, their cells too.
 
     Args:
         settings: of the home.
@@ -24,19 +29,30 @@ def find_misplaced(settings: Settings, shard: StoredShard, digits: pa.Table) -> 
     Raises:
         WarehouseError: the database cannot be read.
     """
-    stored = read_shard_places(settings.database, settings.database_wait_s, shard.shard_fingerprint)
     ids = one_array(digits[_KEY]).storage.cast(pa.binary())
-    recorded = digits.set_column(digits.column_names.index(_KEY), _KEY, ids).select(stored.column_names)
-    recorded = recorded.sort_by(_KEY)
+    recorded = digits.set_column(digits.column_names.index(_KEY), _KEY, ids)
+    asked = settings.database, settings.database_wait_s, shard.shard_fingerprint
+    wrong = _differing(read_shard_places(*asked), recorded)
+    on_forms = recorded.filter(recorded["template"].is_valid())
+    if len(on_forms):
+        boxes = read_shard_boxes(*asked)
+        # A page that was read again with another template has its cells twice.
+        is_of_these = pc.is_in(boxes["template"], value_set=one_array(on_forms["template"]).unique())
+        wrong |= _differing(boxes.filter(is_of_these), on_forms)
+    return [str(UUID(bytes=each)) for each in sorted(wrong)]
+
+
+def _differing(stored: pa.Table, recorded: pa.Table) -> set[bytes]:
+    """Return the digits whose rows are not the same, by the columns that are stored."""
+    recorded = recorded.select(stored.column_names).sort_by(_KEY)
     if recorded.equals(stored.cast(recorded.schema)):
-        return []
-    now, then = _rows_by_digit(stored), _rows_by_digit(recorded)
-    wrong = sorted(each for each in now.keys() | then.keys() if now.get(each) != then.get(each))
-    return [str(UUID(bytes=each)) for each in wrong]
+        return set()
+    now, then = _rows_by_digit(stored.to_pylist()), _rows_by_digit(recorded.to_pylist())
+    return {each for each in now.keys() | then.keys() if now.get(each) != then.get(each)}
 
 
-def _rows_by_digit(places: pa.Table) -> dict[bytes, list[dict[str, object]]]:
-    rows: dict[bytes, list[dict[str, object]]] = {}
-    for row in places.to_pylist():
-        rows.setdefault(row[_KEY], []).append(row)
-    return rows
+def _rows_by_digit(rows: Sequence[dict[str, Any]]) -> dict[bytes, list[dict[str, Any]]]:
+    found: dict[bytes, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row[_KEY], []).append(row)
+    return found

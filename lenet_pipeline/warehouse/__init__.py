@@ -55,6 +55,7 @@ from lenet_pipeline.warehouse.runs import (
     StoredShard,
     find_shards_of_digits,
     read_run,
+    read_shard_boxes,
     read_shard_places,
     read_shard_predictions,
 )
@@ -117,6 +118,7 @@ __all__ = [
     "read_field_picture",
     "read_known_fields",
     "read_run",
+    "read_shard_boxes",
     "read_shard_places",
     "read_shard_predictions",
     "read_template_texts",

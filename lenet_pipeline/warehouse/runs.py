@@ -74,6 +74,17 @@ def read_shard_places(database: Path, wait_s: float, shard_fingerprint: str) -> 
         return ask_statement(connection, "load/list_shard_places.sql", {"shard": shard_fingerprint})
 
 
+def read_shard_boxes(database: Path, wait_s: float, shard_fingerprint: str) -> pa.Table:
+    """Return the cells that the digits of a shard were cut from: digit_id as 16 bytes, template and boxes.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+    """
+    with reading(database, wait_s) as connection:
+        return ask_statement(connection, "load/list_shard_boxes.sql", {"shard": shard_fingerprint})
+
+
 def find_shards_of_digits(
     database: Path, wait_s: float, run: str, digits: Sequence[str], as_of: AsOf | None = None
 ) -> dict[str, str]:

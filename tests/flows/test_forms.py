@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +22,7 @@ from flows.form_evaluation import evaluate_forms
 from flows.ingest_forms import IngestedForms, ingest_forms
 from flows.retrain import retrain
 from flows.score import ScoringReport, score
+from flows.verify import verify_run
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.documents.documents import PageLimits, inspect_document
 from lenet_pipeline.forms.filling.demo_form import draw_demo_form
@@ -651,3 +653,15 @@ def test_a_lost_part_is_read_again_page_by_page(slips: Read, tmp_path: Path) -> 
     part = read_forms_module._read_one_by_one(job, done)
     assert [rows.page["status"] for rows in part.pages] == ["read"] * 4
     assert part.rejects == ()
+
+
+def test_a_cell_that_was_moved_in_the_database_is_found_by_verify(slips: Read) -> None:
+    settings = slips.settings
+    assert verify_run(settings, "latest", 5, 0, "cpu").misplaced == 0
+    with duckdb.connect(str(settings.database)) as connection:
+        asked = "select min(digit_id) from cells where digit_id is not null"
+        ((digit,),) = connection.execute(asked).fetchall()
+        moved = "update cells set source_box = struct_update(source_box, x := 0) where digit_id = $digit"
+        connection.execute(moved, {"digit": digit}).fetchall()
+    found = verify_run(settings, "latest", 5, 0, "cpu")
+    assert (found.misplaced, found.examples) == (1, (str(digit),))
