@@ -94,9 +94,14 @@ def read_shipped_fonts() -> list[DigitFont]:
 
 
 @functools.cache
-def draw_letters(letters: str) -> list[Glyph]:
-    """Return letters in each font that matplotlib and Pillow ship with digits: uint8 (height, width) each."""
-    usable = {font.source for font in read_shipped_fonts()}
+def draw_letters(letters: str, side: str) -> list[Glyph]:
+    """Return letters in the fonts that matplotlib and Pillow ship with digits: uint8 (height, width) each.
+
+    Args:
+        letters: what to draw in each font.
+        side: ``train`` or ``test``: in the families of that side of `split_fonts`.
+    """
+    usable = {font.source for font in split_fonts(read_shipped_fonts())[side]}
     return [
         glyph
         for source, content in _shipped_files()
