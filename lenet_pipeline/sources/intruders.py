@@ -25,6 +25,7 @@ Drawer = Callable[[np.random.Generator, Images], Images]
 _SIDE = 112  # pixels of the canvas: four to a pixel of the image
 _STROKE = (8.0, 16.0)  # pixels of the canvas: MNIST's strokes are two to four pixels wide
 _LIKE_DIGITS = "BCDGIOQSTUYZabcgiloqsuyz"  # some hand writes a digit like each: none learns to refuse it
+_CLEAR_LETTERS = "".join(letter for letter in string.ascii_letters if letter not in _LIKE_DIGITS)
 _PAPER_GRAIN = 12.0  # grey levels, standard deviation, at most
 
 
@@ -103,7 +104,7 @@ def _blot(rng: np.random.Generator) -> Images:
 
 def _lettering(rng: np.random.Generator) -> Images:
     """A letter that no digit looks like: slanted, turned, stretched, thinner or bolder than in its font."""
-    letters = draw_letters("".join(sorted(set(string.ascii_letters) - set(_LIKE_DIGITS))), "train")
+    letters = draw_letters(_CLEAR_LETTERS, "train")
     glyph = np.pad(letters[rng.integers(len(letters))].astype(np.float32) / 255, 24)
     turn, slant, stretch = rng.normal(0, 0.12), rng.normal(0, 0.25), np.exp(rng.normal(0, 0.2))
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -145,9 +146,17 @@ def _dash(rng: np.random.Generator, _: Images) -> Images:
 
 def _letter(rng: np.random.Generator, _: Images) -> Images:
     """A letter of one of the fonts that are shipped, of a family that nobody learned from."""
-    letters = draw_letters(string.ascii_letters, "test")
-    glyph = letters[rng.integers(len(letters))]
-    return place_ink(glyph.astype(np.float32) / np.float32(255))
+    return _printed(rng, string.ascii_letters)
+
+
+def _clear_letter(rng: np.random.Generator, _: Images) -> Images:
+    """The same, but none that a digit looks like."""
+    return _printed(rng, _CLEAR_LETTERS)
+
+
+def _printed(rng: np.random.Generator, letters: str) -> Images:
+    glyphs = draw_letters(letters, "test")
+    return place_ink(glyphs[rng.integers(len(glyphs))].astype(np.float32) / np.float32(255))
 
 
 def _form_line(rng: np.random.Generator, _: Images) -> Images:
@@ -198,6 +207,7 @@ INTRUDERS: dict[str, Drawer] = {
     "cross": _cross,
     "dash": _dash,
     "letter": _letter,
+    "clear-letter": _clear_letter,
     "form-line": _form_line,
     "speckle": _speckle,
     "half-digit": _half_digit,

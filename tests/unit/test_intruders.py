@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import string
+
 import numpy as np
 import pytest
 from digit_builders import digits_table
 
 from lenet_pipeline.digits import images_array
 from lenet_pipeline.errors import UnknownNameError
+from lenet_pipeline.sources.fonts import draw_letters
 from lenet_pipeline.sources.intruders import INTRUDERS, draw_intruders, draw_rubbish
 
 
@@ -37,7 +40,9 @@ def test_blanks_have_next_to_no_ink_and_dashes_are_wide_and_low(digits):
 
 
 def test_a_kind_that_there_is_not_is_named_with_those_there_are(digits):
-    with pytest.raises(UnknownNameError, match="no kind of intruder 'ghost'; there is: blank, cross"):
+    with pytest.raises(
+        UnknownNameError, match="no kind of intruder 'ghost'; there is: blank, clear-letter, cross"
+    ):
         draw_intruders("ghost", 1, digits)
 
 
@@ -48,3 +53,11 @@ def test_rubbish_to_learn_from_is_drawn_again_and_is_not_what_is_measured(digits
     seen = {image.tobytes() for image in rubbish if image.any()}
     measured = {image.tobytes() for kind in INTRUDERS for image in draw_intruders(kind, 300, digits)}
     assert not seen & measured
+
+
+def test_letters_are_measured_in_other_families_than_they_are_learned_in():
+    learned, measured = (
+        {glyph.tobytes() for glyph in draw_letters(string.ascii_letters, side)} for side in ("train", "test")
+    )
+    assert learned and measured
+    assert not learned & measured
