@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -36,7 +37,8 @@ class Evidence:
 
     ``scan`` says whether the file it was read from is there, and as it was. ``pictures`` are PNG or JPEG by
     what they show; what is missing is not among them. ``chain_head`` is the audit trail's last link, and
-    ``published_head`` the last one that MLflow was told of.
+    ``published_head`` the last one that MLflow was told of. ``as_of`` is None where the database itself was
+    asked, else the time of the last change in the snapshot that was.
     """
 
     digit_id: str
@@ -48,6 +50,7 @@ class Evidence:
     pictures: Mapping[str, bytes]
     chain_head: str
     published_head: str | None
+    as_of: datetime | None
 
 
 def gather_evidence(settings: Settings, digit: str, as_of: AsOf | None = None) -> Evidence:
@@ -87,6 +90,7 @@ def gather_evidence(settings: Settings, digit: str, as_of: AsOf | None = None) -
         pictures=dict(_pictures(settings, place, predictions.to_pylist()[0], scan == _UNCHANGED, as_of)),
         chain_head=str(read_chain_head(settings.database, settings.database_wait_s, as_of)),
         published_head=str(published) if published else None,
+        as_of=as_of.changed_at if as_of else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from lenet_pipeline.errors import PolicyError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.fingerprints import fingerprint_parts
 from lenet_pipeline.guarantee import Confidences, Guarantee, Truths, find_threshold, risk_coverage
-from lenet_pipeline.lake import Manifest, find_manifest, read_manifest
+from lenet_pipeline.lake import Manifest, find_manifest, read_manifest, read_manifests
 from lenet_pipeline.registry import TRAIN_SPLIT, ModelVersion, ResolvedModel, read_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.splits import GATE
@@ -107,12 +108,11 @@ def _digit_evidence(
         digits = join_digits(list(read_gates(settings.lake, manifests).values()))
     else:
         manifests = [read_manifest(settings.lake, dataset)]
-        learned = [find_manifest(settings.lake, name) for name in version.datasets]
         described = dataset
         digits = read_unlearned(
             settings.lake,
             manifests[0],
-            [manifest for manifest in learned if manifest],
+            [each for name in version.datasets for each in _versions(settings, name)],
             learned_all=version.trained_on != TRAIN_SPLIT,
         )
     if not len(digits):
@@ -125,6 +125,19 @@ def _digit_evidence(
         confidences[scores.not_a_digit >= np.float32(terms.not_a_digit_from)] = _REFUSED
     fingerprint = fingerprint_parts(manifest.fingerprint for manifest in manifests)
     return Evidence(described, fingerprint, confidences, scores.labels == digits.labels)
+
+
+def _versions(settings: Settings, dataset: str) -> Iterator[Manifest]:
+    """Yield every version of a dataset, each with the shards that no newer one has.
+
+    A digit may have left it since a model version learned from it.
+    """
+    seen: set[str] = set()
+    for manifest in read_manifests(settings.lake, dataset):
+        shards = tuple(shard for shard in manifest.shards if shard.fingerprint not in seen)
+        seen.update(shard.fingerprint for shard in shards)
+        if shards:
+            yield replace(manifest, shards=shards)
 
 
 def _gates(settings: Settings, version: ModelVersion, dataset: str | None) -> tuple[str, list[Manifest]]:

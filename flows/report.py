@@ -53,7 +53,9 @@ def write_report(
     """
     stored = read_run(settings.database, settings.database_wait_s, run, as_of)
     path = output or report_path(settings, stored.scoring_run_id)
-    text = page_template("report.html").render(**_gather(settings, stored, most_shards, as_of))
+    text = page_template("report.html").render(
+        **_gather(settings, stored, most_shards, as_of), as_of=as_of or AsOf()
+    )
     try:
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -120,7 +122,8 @@ def _least_sure(
         shards = {kept.shard_fingerprint: shard for kept, shard in find_run_shards(settings, stored)}
         run, database = stored.scoring_run_id, settings.database
         places = find_shards_of_digits(database, settings.database_wait_s, run, wanted, as_of)
-        for fingerprint in list(dict.fromkeys(places[name] for name in wanted))[:most_shards]:
+        wanted_shards = dict.fromkeys(places[name] for name in wanted if name in places)
+        for fingerprint in list(wanted_shards)[:most_shards]:
             found = choose_digits(read_shard(settings.lake, stored.dataset, shards[fingerprint]), set(wanted))
             for name, image in zip(found["digit_id"].to_pylist(), images_array(found), strict=True):
                 pictures[str(name)] = data_url(enlarge(image, 4))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lenet_pipeline.errors import LakeError
-from lenet_pipeline.lake import Manifest, Shard, list_datasets, read_manifest, read_shard
+from lenet_pipeline.lake import Manifest, Shard, list_datasets, read_manifest, read_manifests, read_shard
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import StoredRun, StoredShard
 
@@ -57,10 +57,7 @@ def _manifests(settings: Settings, dataset: str) -> Iterator[Manifest]:
     """Yield a dataset's manifests, the newest first, for an amended one has other shards; then others'."""
     there = list_datasets(settings.lake)
     if dataset in there:
-        newest = read_manifest(settings.lake, dataset)
-        yield newest
-        for version in range(newest.version - 1, 0, -1):
-            yield read_manifest(settings.lake, dataset, version)
+        yield from read_manifests(settings.lake, dataset)
     for other in there:
         if other != dataset:
             yield read_manifest(settings.lake, other)

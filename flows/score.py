@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from uuid import UUID
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import PositiveInt
@@ -41,8 +41,8 @@ class ScoringReport:
     """What a scoring run did: its shards and digits, and how many of them were scored just now.
 
     ``engine`` says what computed, on ``threads`` of this machine where not elsewhere. ``form_pages`` is how
-    many pages of forms got the values of their fields. ``page`` is the run's report, None where a shard was
-    rejected; ``chain_head`` is the audit trail's last link, as ``NUMBER:SHA256``. ``images_per_second`` is
+    many pages of forms got the values of their fields. ``page`` is the run's report, None where there is none
+    yet; ``chain_head`` is the audit trail's last link, as ``NUMBER:SHA256``. ``images_per_second`` is
     the rate from the first shard that was read to the last that was loaded, None where none was;
     ``agreement`` is how nearly float32 reads the same, where the precision is another. ``drifted`` are the
     measures that this run is far from the version's reference in, where that was measured just now.
@@ -133,8 +133,8 @@ def score(
         digits_scored=done.digits,
         shards_rejected=done.rejected,
         form_pages=form_pages,
-        page=None if done.rejected else leave_report(run_id, settings),
         chain_head=str(publish_chain_head(settings)),
+        page=None if done.rejected else leave_report(run_id, settings, is_new=done.digits > 0),
         seconds=time.perf_counter() - started,
         images_per_second=done.computed / done.seconds if done.computed else None,
         agreement=done.agreement,
@@ -151,11 +151,19 @@ def score(
 
 
 @task(task_run_name="report", cache_policy=NO_CACHE)
-def leave_report(scoring_run_id: UUID, settings: Settings) -> Path:
-    """Write the page about a run, ``plots/report-<run>.html`` under the home, and link to it."""
+def leave_report(scoring_run_id: UUID, settings: Settings, *, is_new: bool) -> Path | None:
+    """Write the page about a run, ``plots/report-<run>.html`` under the home, and link to it.
+
+    Where nothing was done just now, one that is there stays. A page that cannot be written is told of: what
+    was scored is recorded all the same.
+    """
     path = report_path(settings, scoring_run_id)
-    if not path.exists():
-        write_report(settings, str(scoring_run_id), most_shards=_PICTURED_SHARDS)
+    if is_new or not path.exists():
+        try:
+            write_report(settings, str(scoring_run_id), most_shards=_PICTURED_SHARDS)
+        except PipelineError as exc:
+            get_run_logger().warning("%s; `lenet report %s` tries again", exc, scoring_run_id)
+            return None
     create_link_artifact(path.as_uri(), path.name, key="score-report", description="The run, as a page")
     return path
 

@@ -43,8 +43,10 @@ from lenet_pipeline.warehouse import (
     take_snapshot,
 )
 
-# A digit takes some 6 microseconds on two cores, and a byte to copy a nanosecond: a twentieth of the run.
+# A digit takes some 6 microseconds on two cores, and a byte to copy a nanosecond: a twentieth of the run. A
+# long run copies again, after twenty times as long as that takes at the least.
 _COPIED_BYTES_A_DIGIT = 300
+_LEAST_COPYING = 20
 _ARTIFACT_EVERY_S = 5.0  # each update is a request; one a batch took half of a run's time
 
 
@@ -82,8 +84,9 @@ def score_missing_shards(
     started = latest = time.perf_counter()
     scored: list[tuple[Shard, ScoredShard]] = []
     rejected, failures = 0, list[Exception]()
-    if settings.predictions.local is not None:
-        remove_leftovers(settings.predictions.local)
+    for folder in (settings.home, settings.predictions.local):
+        if folder is not None:
+            remove_leftovers(folder)
     missing = _start_run(key, manifest, settings)
     artifact = _ProgressArtifact(manifest, missing)
     bar = progress_bar(f"Scoring {manifest.dataset}", sum(shard.rows for shard in missing))
@@ -188,8 +191,10 @@ def _can_copy_database(missing: Sequence[Shard], settings: Settings) -> bool:
 
 def _load(settings: Settings, can_copy: bool, loads: Sequence[ShardLoad]) -> None:
     if can_copy:
+        least_s = _LEAST_COPYING * settings.database.stat().st_size / 1e9
+        keep_s = max(60 * settings.snapshot_minutes, least_s)
         with contextlib.suppress(WarehouseError):  # without a snapshot auditors wait; no reason to fail
-            take_snapshot(settings.database, settings.database_wait_s, 60 * settings.snapshot_minutes)
+            take_snapshot(settings.database, settings.database_wait_s, keep_s)
     try:
         load_shard_scores(settings.database, settings.database_wait_s, loads)
     except StagedFileError as exc:

@@ -94,7 +94,7 @@ def _print_side_by_side(
     for name in texts:
         is_number = name in numeric
         table.add_column(
-            (headings or {}).get(name, name),
+            escape((headings or {}).get(name, name)),
             justify="right" if is_number else "left",
             no_wrap=is_number,
             overflow="fold",
@@ -115,6 +115,6 @@ def _print_lists(console: Console, texts: Texts) -> None:
         for _ in rows[start : start + beside]:
             table.add_column(overflow="fold")
         for name, column in texts.items():
-            table.add_row(name, *(escape(text) for text in column[start : start + beside]))
+            table.add_row(escape(name), *(escape(text) for text in column[start : start + beside]))
         console.print(table)
         console.print()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flows.models import open_registry
+from flows.output import counted
 from flows.progress import progress_bar
 from flows.run_shards import find_run_shards
 from flows.verify_places import find_misplaced
@@ -36,7 +37,7 @@ class Verification:
     engine on the same kind of processor as now; else by label and within 1e-5. ``differing`` digits are not
     what was stored, ``examples`` some of them; ``largest_difference`` is of any probability. ``misplaced``
     digits, of the shards that were looked at, are stored with another place on paper, or another label given
-    to them, than the lake has.
+    to them, than the lake has; ``misplaced_examples`` are some of those.
     """
 
     scoring_run_id: str
@@ -51,6 +52,7 @@ class Verification:
     largest_difference: float
     misplaced: int
     examples: tuple[str, ...]
+    misplaced_examples: tuple[str, ...]
 
 
 def verify_run(settings: Settings, run: str, sample: int | None, seed: int, device: str) -> Verification:
@@ -93,8 +95,9 @@ def verify_run(settings: Settings, run: str, sample: int | None, seed: int, devi
         is_exact=set(recorded) <= {engine.description},
         differing=sum(part.differing for part in compared),
         largest_difference=max((part.largest for part in compared), default=0.0),
-        misplaced=sum(part.misplaced for part in compared),
+        misplaced=sum(len(part.misplaced) for part in compared),
         examples=tuple(name for part in compared for name in part.examples)[:_EXAMPLES],
+        misplaced_examples=tuple(name for part in compared for name in part.misplaced)[:_EXAMPLES],
     )
 
 
@@ -104,18 +107,20 @@ def raise_if_different(verification: Verification) -> None:
     Raises:
         VerificationFailed: some are; the first of them are named.
     """
-    if verification.misplaced and not verification.differing:
-        raise VerificationFailed(
-            f"{verification.misplaced:,} digits of run {verification.scoring_run_id} are not where the lake "
-            f"has them, or what they were ingested as: {', '.join(verification.examples)}; restore the "
-            "database from a backup"
-        )
+    found = []
     if verification.differing:
-        raise VerificationFailed(
-            f"{verification.differing:,} of {verification.digits:,} digits of run "
+        found.append(
+            f"{verification.differing:,} of {counted(verification.digits, 'digit')} of run "
             f"{verification.scoring_run_id} are not what {verification.model} reads of the lake: "
-            f"{', '.join(verification.examples)}; `lenet check` tells whether the database was altered"
+            f"{', '.join(verification.examples)}"
         )
+    if verification.misplaced:
+        found.append(
+            f"{counted(verification.misplaced, 'digit')} of run {verification.scoring_run_id} not where the "
+            f"lake has them, or not what they were ingested as: {', '.join(verification.misplaced_examples)}"
+        )
+    if found:
+        raise VerificationFailed(f"{'; '.join(found)}; `lenet check` tells whether the database was altered")
 
 
 def _draw(
@@ -136,7 +141,7 @@ def _draw(
 class _Compared:
     differing: int
     largest: float
-    misplaced: int
+    misplaced: list[str]
     examples: tuple[str, ...]
 
 
@@ -145,11 +150,11 @@ def _compare(
 ) -> _Compared:
     """Compare digits of one shard; one that is not stored, or stored twice, differs too."""
     digits = read_shard(settings.lake, stored.dataset, shard)
-    misplaced = find_misplaced(settings, kept, digits)
+    misplaced = find_misplaced(settings, stored.dataset, kept, digits)
     ids, images = digit_ids_array(digits)[rows], images_array(digits)[rows]
     predictions = read_shard_predictions(settings.database, settings.database_wait_s, kept.shard_score_id)
     if not len(predictions):
-        return _Compared(len(rows), 0.0, len(misplaced), _names(ids))
+        return _Compared(len(rows), 0.0, misplaced, _names(ids))
     surplus = max(0, len(predictions) - shard.rows)  # put in: no digit of the lake has them
     places, is_stored = _match(ids, predictions)
     scores = engine.score(images)
@@ -157,8 +162,7 @@ def _compare(
     is_same, largest = _is_same(scores, found, is_exact=kept.engine == engine.description)
     wrong = ~(is_same & is_stored)
     differing = int(wrong.sum()) or surplus
-    examples = (*_names(ids[wrong]), *misplaced[:_EXAMPLES])
-    return _Compared(differing, float(largest[is_stored].max(initial=0.0)), len(misplaced), examples)
+    return _Compared(differing, float(largest[is_stored].max(initial=0.0)), misplaced, _names(ids[wrong]))
 
 
 def _names(ids: npt.NDArray[np.uint8]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lenet_pipeline.fingerprints import one_array
 from lenet_pipeline.settings import Settings
@@ -16,14 +15,15 @@ from lenet_pipeline.warehouse import StoredShard, read_shard_boxes, read_shard_p
 _KEY = "digit_id"
 
 
-def find_misplaced(settings: Settings, shard: StoredShard, digits: pa.Table) -> list[str]:
+def find_misplaced(settings: Settings, dataset: str, shard: StoredShard, digits: pa.Table) -> list[str]:
     """Return the digits of a shard that the database places otherwise than the lake, not at all, or twice.
 
     Of digits on forms, their cells too.
 
     Args:
         settings: of the home.
-        shard: a shard score of a run.
+        dataset: that a run read.
+        shard: a shard score of the run.
         digits: that shard as the lake has it, of schema ``DIGITS``.
 
     Raises:
@@ -31,14 +31,11 @@ def find_misplaced(settings: Settings, shard: StoredShard, digits: pa.Table) -> 
     """
     ids = one_array(digits[_KEY]).storage.cast(pa.binary())
     recorded = digits.set_column(digits.column_names.index(_KEY), _KEY, ids)
-    asked = settings.database, settings.database_wait_s, shard.shard_fingerprint
-    wrong = _differing(read_shard_places(*asked), recorded)
+    database, wait_s, fingerprint = settings.database, settings.database_wait_s, shard.shard_fingerprint
+    wrong = _differing(read_shard_places(database, wait_s, fingerprint), recorded)
     on_forms = recorded.filter(recorded["template"].is_valid())
     if len(on_forms):
-        boxes = read_shard_boxes(*asked)
-        # A page that was read again with another template has its cells twice.
-        is_of_these = pc.is_in(boxes["template"], value_set=one_array(on_forms["template"]).unique())
-        wrong |= _differing(boxes.filter(is_of_these), on_forms)
+        wrong |= _differing(read_shard_boxes(database, wait_s, dataset, fingerprint), on_forms)
     return [str(UUID(bytes=each)) for each in sorted(wrong)]
 
 

@@ -154,7 +154,8 @@ def _amend_labels(there: pa.Table, given: pa.Table) -> tuple[pa.Array, pa.Array]
     places = pc.index_in(one_array(there["digit_id"]), value_set=one_array(given["digit_id"]))
     former = one_array(there["label"])
     labels = pc.coalesce(one_array(given["label"]).take(places), former)
-    return labels, pc.fill_null(pc.not_equal(labels, former), fill_value=True)
+    is_other = pc.fill_null(pc.not_equal(labels, former), fill_value=True)
+    return labels, pc.and_(is_other, places.is_valid())
 
 
 def _with_labels(digits: pa.Table, labels: pa.Array) -> pa.Table:

@@ -15,7 +15,7 @@ from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softm
 
 _BINS = 15  # of equal width, as Guo et al. have it
 _FOLDS = 5
-_NEAREST = 1e-9  # to 0 or 1 that a confidence counts: beyond, its logarithm is of rounding only
+_NEAREST = 1e-9  # a confidence is taken to be that far from 0 and 1, where its log-odds would have no end
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def fit_temperature(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.uint
 
 @dataclass(frozen=True)
 class Sigmoid:
-    """A confidence c becomes 1 / (1 + exp(-(slope ln(c / (1 - c)) + offset))): at 1 and 0 it stays the same.
+    """A confidence c becomes 1 / (1 + exp(-(slope ln(c / (1 - c)) + offset))).
 
     Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999, equation 2, of the log-odds.
     SQL's macro ``recalibrate`` makes the same of what is stored.

@@ -95,6 +95,16 @@ def read_manifest(lake: AnyPlace, dataset: str, version: int | None = None) -> M
     return manifest
 
 
+def read_manifests(lake: AnyPlace, dataset: str) -> list[Manifest]:
+    """Return every version of a dataset's manifest that the lake has, the newest first.
+
+    Raises:
+        LakeError: one of them cannot be read.
+    """
+    folder = open_place(lake) / validate_dataset(dataset)
+    return [_parse_manifest(folder / name, dataset) for name in reversed(_manifest_names(folder))]
+
+
 def shard_path(lake: AnyPlace, dataset: str, shard: Shard) -> Place:
     """Return where a shard of a dataset lies."""
     return open_place(lake) / dataset / shard.file

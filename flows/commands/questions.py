@@ -127,7 +127,10 @@ def verify_command(
             highlight=False,
         )
     else:
-        lists = {name: list(getattr(found, name)) for name in ("recorded_engines", "examples")}
+        lists = {
+            name: list(getattr(found, name))
+            for name in ("recorded_engines", "examples", "misplaced_examples")
+        }
         print_records([{**vars(found), **lists}], output_format)
     raise_if_different(found)
 

@@ -73,6 +73,7 @@ class BackgroundLoader(Generic[Item]):
             if isinstance(exc, DatabaseBusyError) and not was_closed:
                 with self._changed:
                     self._waiting[:0] = items
+                    self._changed.wait_for(lambda: self._is_closed, timeout=_PAUSE_S)
                 return True
             self._failure = exc
             return False

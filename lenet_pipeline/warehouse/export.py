@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lenet_pipeline.errors import WarehouseError
+from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
 from lenet_pipeline.files import describe_os_error, written_whole
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.snapshot import take_snapshot
@@ -43,7 +43,7 @@ def export_tables(database: Path, wait_s: float, folder: Path) -> dict[str, int]
     rows = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with reading(take_snapshot(database, wait_s), wait_s) as connection:
+        with reading(_source(database, wait_s), wait_s) as connection:
             for (name,) in run_statement(connection, "list_tables", {}):
                 if _OURS.fullmatch(name):
                     rows[name] = _write_table(connection.table(name), folder / f"{name}.parquet")
@@ -52,6 +52,16 @@ def export_tables(database: Path, wait_s: float, folder: Path) -> dict[str, int]
     except OSError as exc:
         raise WarehouseError(f"cannot export to {folder}: {describe_os_error(exc)}") from exc
     return rows
+
+
+def _source(database: Path, wait_s: float) -> Path:
+    """Return a snapshot to read from; the database itself where none can be written beside it."""
+    try:
+        return take_snapshot(database, wait_s)
+    except DatabaseBusyError:
+        raise
+    except WarehouseError:
+        return database
 
 
 def _write_table(table: duckdb.DuckDBPyRelation, path: Path) -> int:

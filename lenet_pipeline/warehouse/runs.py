@@ -74,15 +74,16 @@ def read_shard_places(database: Path, wait_s: float, shard_fingerprint: str) -> 
         return ask_statement(connection, "load/list_shard_places.sql", {"shard": shard_fingerprint})
 
 
-def read_shard_boxes(database: Path, wait_s: float, shard_fingerprint: str) -> pa.Table:
-    """Return the cells that the digits of a shard were cut from: digit_id as 16 bytes, template and boxes.
+def read_shard_boxes(database: Path, wait_s: float, dataset: str, shard_fingerprint: str) -> pa.Table:
+    """Return the cells that the digits of a dataset's shard were cut from: digit_id as 16 bytes, and boxes.
 
     Raises:
         WarehouseError: the database cannot be read.
         DatabaseBusyError: it was still held after ``wait_s`` seconds.
     """
     with reading(database, wait_s) as connection:
-        return ask_statement(connection, "load/list_shard_boxes.sql", {"shard": shard_fingerprint})
+        asked = {"dataset": dataset, "shard": shard_fingerprint}
+        return ask_statement(connection, "load/list_shard_boxes.sql", asked)
 
 
 def find_shards_of_digits(

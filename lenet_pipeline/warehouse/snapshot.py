@@ -6,6 +6,7 @@ before it loads; who finds the database held for longer than a second is answere
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -25,12 +26,13 @@ _SHORTLY_S = 1.0  # a load of eight shards holds the database for about that lon
 
 @dataclass
 class AsOf:
-    """From when answers are: None for now, else the last change in the snapshot that had to be asked.
+    """Shared by all questions of one page, so that one source answers them: whichever answered the first.
 
-    Once it had, further questions that come with the same are asked of the snapshot at once.
+    ``changed_at`` is None where that is the database itself, else the time of the last change in the copy.
     """
 
     changed_at: datetime | None = None
+    is_answered: bool = False
 
 
 def snapshot_path(database: Path) -> Path:
@@ -50,15 +52,20 @@ def take_snapshot(database: Path, wait_s: float, keep_s: float = 0.0) -> Path:
     """
     snapshot = snapshot_path(database)
     try:
-        changed_ns = _changed_ns(snapshot)
-        is_kept = changed_ns == _changed_ns(database) or time.time() - changed_ns / 1e9 < keep_s
-        if is_kept and changed_ns:
+        kept_ns = _changed_ns(snapshot)
+        if kept_ns and time.time() - kept_ns / 1e9 < keep_s:
             return snapshot
         if database.with_name(f"{database.name}.wal").exists():
             migrate(database, wait_s)  # what a writer that was killed left beside the file goes into it
+        if kept_ns and kept_ns == _changed_ns(database):
+            return snapshot
         # The database is closed before the copy is flushed: writers wait for the first only.
         with written_whole(snapshot) as temporary, reading(database, wait_s):
-            shutil.copy2(database, temporary)
+            changed_ns = _changed_ns(database)
+            # With the copy's end the lock is gone, which is the process's and not the connection's (POSIX):
+            # nothing is asked of the database after it.
+            shutil.copyfile(database, temporary)
+            os.utime(temporary, ns=(changed_ns, changed_ns))
     except OSError as exc:
         raise WarehouseError(f"cannot copy {database} to {snapshot}: {describe_os_error(exc)}") from exc
     return snapshot
@@ -82,12 +89,14 @@ def asking(database: Path, wait_s: float, as_of: AsOf | None = None) -> Iterator
 
 
 def _open(stack: ExitStack, database: Path, wait_s: float, as_of: AsOf | None) -> duckdb.DuckDBPyConnection:
-    if as_of is None:
+    if as_of is None or (as_of.is_answered and as_of.changed_at is None):
         return stack.enter_context(reading(database, wait_s))
-    if as_of.changed_at is None:
-        with suppress(DatabaseBusyError):
-            return stack.enter_context(reading(database, min(_SHORTLY_S, wait_s)))
     snapshot = snapshot_path(database)
+    if as_of.is_answered:
+        return stack.enter_context(reading(snapshot, wait_s))
+    as_of.is_answered = True
+    with suppress(DatabaseBusyError):
+        return stack.enter_context(reading(database, min(_SHORTLY_S, wait_s)))
     changed_ns = _changed_ns(snapshot)
     if changed_ns:
         with suppress(WarehouseError):  # it is damaged, or of an older release

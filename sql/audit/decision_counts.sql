@@ -1,10 +1,10 @@
 -- question: How much of a run goes through unseen, by which policy, and how much of that is wrong?
--- grain: One row per decision on the run's digits and on the blank cells of its forms.
+-- grain: One row per decision on the run's digits, and on the blank cells of pages that it read a digit of.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
 -- param policy: number of a policy, or 'latest': the one in force for the run's version (default: latest)
 -- column decision: accept, review, not_a_digit or blank
 -- column digits: digits, or blank cells
--- column digits_pct: their share of both
+-- column digits_pct: their share of the run's digits, null of blank cells
 -- column sampled: of those for review, how many only by the draw
 -- column digits_with_truth: digits of known truth
 -- column errors: of those, how many were misread
@@ -13,6 +13,16 @@
 -- column max_error: the policy's target, 0 to 1
 -- column certainty: the policy's certainty, 0 to 1
 with
+
+run_pages as (
+    select distinct cells.page_id
+    from scoring_run_shards
+    inner join scoring_runs using (scoring_run_id)
+    inner join digits using (shard_fingerprint)
+    inner join cells using (digit_id)
+    inner join pages on cells.page_id = pages.page_id and scoring_runs.dataset = pages.dataset
+    where scoring_run_shards.scoring_run_id = cast($run as uuid)
+),
 
 counts as (
     select
@@ -37,8 +47,8 @@ counts as (
         null as max_error,
         null as certainty
     from cells
-    inner join field_readings using (field_id)
-    where field_readings.scoring_run_id = cast($run as uuid) and cells.state = 'blank'
+    inner join run_pages using (page_id)
+    where cells.state = 'blank'
     having count(*) > 0
 ),
 
@@ -46,7 +56,10 @@ final as (
     select
         decision,
         digits,
-        round(100 * digits / sum(digits) over (), 2) as digits_pct,
+        case
+            when decision <> 'blank'
+                then round(100 * digits / sum(digits) over (partition by decision = 'blank'), 2)
+        end as digits_pct,
         sampled,
         digits_with_truth,
         errors,

@@ -1,5 +1,5 @@
 -- question: What becomes of each digit of a run, by which policy?
--- grain: One row per prediction of the run and blank cell of its forms, least sure first, blank cells last.
+-- grain: One row per prediction of the run and blank cell of the pages that it read, blank cells last.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
 -- param policy: number of a policy, or 'latest': the one in force for the run's version (default: latest)
 -- param decision: accept, review, not_a_digit, blank or 'all' (default: all)
@@ -29,15 +29,23 @@ least_sure as (
     limit cast($limit as bigint)
 ),
 
+run_pages as (
+    select distinct pages.page_id, pages.source, pages.page
+    from scoring_run_shards
+    inner join scoring_runs using (scoring_run_id)
+    inner join digits using (shard_fingerprint)
+    inner join cells using (digit_id)
+    inner join pages on cells.page_id = pages.page_id and scoring_runs.dataset = pages.dataset
+    where scoring_run_shards.scoring_run_id = cast($run as uuid)
+),
+
 blank_cells as (
-    select field_readings.source, field_readings.page, field_readings.field, cells.position
+    select run_pages.source, run_pages.page, fields.field, cells.position
     from cells
-    inner join field_readings using (field_id)
-    where
-        field_readings.scoring_run_id = cast($run as uuid)
-        and cells.state = 'blank'
-        and $decision in ('all', 'blank')
-    order by field_readings.source, field_readings.page, field_readings.field, cells.position
+    inner join run_pages using (page_id)
+    inner join fields using (field_id)
+    where cells.state = 'blank' and $decision in ('all', 'blank')
+    order by run_pages.source, run_pages.page, fields.field, cells.position
     limit cast($limit as bigint)
 ),
 

@@ -9,7 +9,7 @@
 -- column is_sampled: whether it is for review only by the draw: it would be accepted
 -- column value: value as it counts, null where there is none
 -- column confidence: probability that every digit of the value is right, 0 to 1
--- column calibrated_confidence: what it comes to, by the fields that the policy rests on; null without policy
+-- column calibrated_confidence: what it comes to, by the fields that the policy rests on, null where not such
 -- column is_doubtful: whether a rule or a cell speaks against it: it is for review, however sure
 -- column threshold: confidence from which a field is accepted, null where none is
 -- column policy_number: policy that decides; null where the version has none, so that all are for review
@@ -56,8 +56,12 @@ decided as (
         readings.field,
         readings.value,
         readings.confidence,
-        recalibrate(
-            readings.confidence, policy.calibration_slope, policy.calibration_offset
+        if(
+            readings.status = 'read' and not readings.is_doubtful,
+            recalibrate(
+                cast(readings.confidence as float), policy.calibration_slope, policy.calibration_offset
+            ),
+            null
         ) as calibrated_confidence,
         readings.is_doubtful,
         policy.policy_number,

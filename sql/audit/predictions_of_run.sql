@@ -20,10 +20,13 @@ run_shards as (
         scoring_run_shards.shard_fingerprint,
         scoring_run_shards.shard_position
     from scoring_run_shards
-    inner join shard_scores using (shard_score_id)
+    inner join predictions using (shard_score_id)
     where scoring_run_shards.scoring_run_id = cast($run as uuid)
-    qualify
-        sum(shard_scores.rows) over (order by shard_position) - shard_scores.rows < cast($limit as bigint)
+    group by
+        scoring_run_shards.shard_score_id,
+        scoring_run_shards.shard_fingerprint,
+        scoring_run_shards.shard_position
+    qualify sum(count(*)) over (order by scoring_run_shards.shard_position) - count(*) < cast($limit as bigint)
 ),
 
 run_predictions as (

@@ -23,7 +23,7 @@ create macro link_sha256_of(link_number, kind, subject, content_sha256, previous
 -- A value as text that can be told from what comes after it: its length in bytes, a colon and itself; a minus
 -- where it is null. DuckDB's own text of a row is not made to be parsed, and has changed between versions.
 create macro link_text(item) as
-    coalesce(concat(strlen(cast(item as varchar)), ':', item), '-');
+    if(item is null, '-', concat(strlen(cast(item as varchar)), ':', item));
 
 -- A prediction as text: its bytes in lower-case hexadecimal, 132 characters. Floats are IEEE 754 binary32,
 -- the highest byte first, and what is null is all ones.

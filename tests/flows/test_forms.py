@@ -664,4 +664,4 @@ def test_a_cell_that_was_moved_in_the_database_is_found_by_verify(slips: Read) -
         moved = "update cells set source_box = struct_update(source_box, x := 0) where digit_id = $digit"
         connection.execute(moved, {"digit": digit}).fetchall()
     found = verify_run(settings, "latest", 5, 0, "cpu")
-    assert (found.misplaced, found.examples) == (1, (str(digit),))
+    assert (found.misplaced, found.misplaced_examples, found.examples) == (1, (str(digit),), ())

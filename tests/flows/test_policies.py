@@ -133,7 +133,7 @@ def test_a_digit_that_was_moved_on_paper_is_found_by_verify(
         connection.execute(change, {"digit": digit}).fetchall()
     done = lenet("verify", "--sample", "20")
     assert done.returncode == 3
-    assert "1 digits of run" in done.stderr
+    assert "1 digit of run" in done.stderr
     assert str(digit) in done.stderr
 
 
