@@ -26,7 +26,8 @@ run_shards as (
         scoring_run_shards.shard_score_id,
         scoring_run_shards.shard_fingerprint,
         scoring_run_shards.shard_position
-    qualify sum(count(*)) over (order by scoring_run_shards.shard_position) - count(*) < cast($limit as bigint)
+    qualify
+        sum(count(*)) over (order by scoring_run_shards.shard_position) - count(*) < cast($limit as bigint)
 ),
 
 run_predictions as (

@@ -655,6 +655,18 @@ def test_a_lost_part_is_read_again_page_by_page(slips: Read, tmp_path: Path) -> 
     assert part.rejects == ()
 
 
+@pytest.mark.slow
+def test_scans_in_two_datasets_are_verified_each_by_its_own_cells(slips: Read) -> None:
+    settings = slips.settings
+    ingest_forms(slips.folder, [slips.template], "again/all", home=settings.home)
+    score("again/all", home=settings.home)
+    for dataset in (SLIPS, "again/all"):
+        asked = f"select scoring_run_id::varchar as run from scoring_runs where dataset = '{dataset}'"  # noqa: S608
+        (row,) = ask(settings, asked)
+        found = verify_run(settings, row["run"], None, 0, "cpu")
+        assert (found.differing, found.misplaced) == (0, 0)
+
+
 def test_a_cell_that_was_moved_in_the_database_is_found_by_verify(slips: Read) -> None:
     settings = slips.settings
     assert verify_run(settings, "latest", 5, 0, "cpu").misplaced == 0

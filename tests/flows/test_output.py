@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from flows.output import Format, counted, plain_text, print_rows
+from flows.output import Format, counted, plain_text, print_records, print_rows
 
 ROWS = pa.table(
     {
@@ -155,3 +155,8 @@ def test_rows_with_the_same_first_column_are_a_group(capsys: pytest.CaptureFixtu
 )
 def test_one_thing_is_counted_in_the_singular(count: int, nouns: tuple[str, ...], text: str) -> None:
     assert counted(count, *nouns) == text
+
+
+def test_the_name_of_a_column_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    print_records([{"[/x] [red]a": 1}], Format.TABLE)
+    assert "[/x] [red]a" in capsys.readouterr().out

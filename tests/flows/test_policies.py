@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from flows.verify import verify_run
+from lenet_pipeline.appending import amend_digits, append_digits
+from lenet_pipeline.lake import read_manifest, read_shard
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import read_run, run_audit
 
@@ -55,6 +57,19 @@ def test_of_what_a_version_learned_from_only_the_gate_split_is_evidence(
     done = lenet("policy", "set", "--max-error", "0.1", "--on", "optdigits/train", "--format", "json")
     assert json.loads(done.stdout)[0]["labelled"] == 85
     assert policies(settings)[0]["evidence"] == "gate split of optdigits/train"
+
+
+def test_digits_that_left_a_dataset_since_it_was_learned_from_are_no_evidence(
+    lenet: Run, settings: Settings
+) -> None:
+    before = read_manifest(settings.lake, "optdigits/train")
+    digits = read_shard(settings.lake, before.dataset, before.shards[0])
+    gone = digits["digit_id"].combine_chunks().storage[:200]
+    amend_digits(settings.lake, before.dataset, before, digits[:0], gone, shard_rows=5_000, actor="tester")
+    append_digits(settings.lake, "scans/test", [digits[:200]], shard_rows=5_000, actor="tester")
+    lenet("policy", "set", "--max-error", "0.1", "--on", "scans/test")
+    (policy,) = policies(settings)
+    assert 0 < policy["labelled"] < 40  # the gate's twentieth of them
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from prefect import get_client
 
 from flows.check import check_home
+from flows.report import write_report
 from flows.score import score, score_all
 from lenet_pipeline.errors import LakeError, PipelineError, RegistryError, ScoringError, UnknownNameError
 from lenet_pipeline.lake import read_manifest, shard_path
@@ -97,8 +98,11 @@ def test_a_damaged_shard_is_rejected_and_the_run_goes_on_once_it_is_restored(
     rejects = run_audit(settings.database, 1, "rejects", {}).to_pylist()
     assert [reject["kind"] for reject in rejects] == ["bad_shard"]
     assert str(path) in rejects[0]["reason"]
+    partial = write_report(settings, "latest").read_text(encoding="utf-8")
     shutil.copy(whole, path)
-    assert score(TEST, home=settings.home).shards_rejected == 0
+    finished = score(TEST, home=settings.home)
+    assert finished.shards_rejected == 0
+    assert finished.page.read_text(encoding="utf-8") != partial  # it is not kept as the run's
     assert violations(settings) == []
 
 

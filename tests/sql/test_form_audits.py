@@ -456,3 +456,10 @@ def test_blank_cells_of_the_pages_that_a_run_read_are_among_its_decisions(forms:
     ]
     counts = {row["decision"]: row["digits"] for row in audit(forms, "decision_counts")}
     assert counts["blank"] == 5
+    # The page that comes later is of the run that reads it, and of that alone.
+    former = str(audit(forms, "runs")[0]["scoring_run_id"])
+    forms.read()
+    assert {row["digits"] for row in audit(forms, "decision_counts") if row["decision"] == "blank"} == {13}
+    assert {
+        row["digits"] for row in audit(forms, "decision_counts", run=former) if row["decision"] == "blank"
+    } == {5}

@@ -36,6 +36,18 @@ def test_who_asks_beside_a_writer_is_answered_shortly_from_the_snapshot(scored: 
     assert as_of.changed_at == changed_at(snapshot)
 
 
+def test_questions_that_began_with_the_database_wait_for_it_and_mix_in_no_copy(scored: Any) -> None:
+    warehouse.take_snapshot(scored.database, WAIT_S)
+    as_of = AsOf()
+    warehouse.run_audit(scored.database, WAIT_S, "runs", {}, as_of)
+    with scored.by_hand() as connection:
+        connection.execute("delete from predictions").fetchall()
+    with other_process(HOLD, str(scored.database), "writer", "2"):
+        rows = warehouse.run_select(scored.database, 20, _COUNT, as_of)
+    assert rows.to_pylist() == [{"predictions": 0}]
+    assert as_of.changed_at is None
+
+
 def test_a_writer_that_is_done_soon_is_waited_for(scored: Any) -> None:
     warehouse.take_snapshot(scored.database, WAIT_S)
     as_of = AsOf()
@@ -86,6 +98,7 @@ def test_a_snapshot_is_copied_again_only_when_something_changed(scored: Any) -> 
 
 
 def test_a_snapshot_has_what_a_writer_that_was_killed_had_committed(scored: Any) -> None:
+    warehouse.take_snapshot(scored.database, WAIT_S)
     with other_process(COMMIT_AND_HANG, str(scored.database)):
         pass
     assert scored.database.with_name("audit.duckdb.wal").exists()

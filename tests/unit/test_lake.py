@@ -313,7 +313,7 @@ def test_an_amendment_adds_what_is_missing_and_takes_out_what_is_no_digit(lake):
 
 
 def test_an_amendment_that_changes_nothing_commits_nothing(lake):
-    put(lake, NAME, digits_table(3))
+    put(lake, NAME, digits_table(3, labels=[0, 1, None]))
     assert amend(lake, digits_table(2)) == Amendment(0, 0, 0)
     assert read_manifest(lake, NAME).version == 1
 
