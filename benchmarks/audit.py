@@ -34,6 +34,7 @@ from lenet_pipeline.scoring import write_predictions
 
 _SHARD, _SHARDS_A_RUN = 122_880, 8
 _WAIT_S = 60.0
+_MODEL = "made-up"  # never a registered one: others may be scored into the same database
 _STARTED = datetime(2026, 11, 2, tzinfo=UTC)
 
 
@@ -123,10 +124,13 @@ def make_database(database: Path, folder: Path, rows: int) -> UUID:
 
 def time_questions(database: Path, rows: int, digit: UUID) -> Iterator[Timing]:
     """Ask every audit and every check once."""
-    asked = {"digit": str(digit), "document": "scan-1.png", "versions": "1,2"}
+    asked = {"digit": str(digit), "document": "scan-1.png", "model": _MODEL}
     for query in warehouse.list_audits():
-        needed = [parameter.name for parameter in query.parameters if parameter.default is None]
-        values = {name: asked.get(name, "1") for name in needed}
+        values = {
+            parameter.name: asked.get(parameter.name, "1")
+            for parameter in query.parameters
+            if parameter.default is None or parameter.name == "model"
+        }
         yield Timing(
             "audit", query.name, rows, _seconds(lambda q=query, v=values: _audit(database, q.name, v))
         )
@@ -212,7 +216,7 @@ def _run(number: int, shards: range) -> warehouse.ScoringRunRecord:
         dataset=f"inbox/day-{number}",
         manifest_version=1,
         manifest_fingerprint=_fingerprint("manifest", number),
-        model_name="digits",
+        model_name=_MODEL,
         model_version=1,
         preprocessing_fingerprint="p" * 64,
         precision="float32",
@@ -255,7 +259,7 @@ def _fingerprint(kind: str, number: int) -> str:
 
 def _version(number: int) -> warehouse.ModelVersionRecord:
     return warehouse.ModelVersionRecord(
-        model_name="digits",
+        model_name=_MODEL,
         model_version=number,
         architecture="lenet5",
         recipe="modern",
@@ -277,7 +281,7 @@ def _version(number: int) -> warehouse.ModelVersionRecord:
 
 def _promotion(action: str, version: int) -> warehouse.PromotionRecord:
     record = warehouse.PromotionRecord(
-        model_name="digits",
+        model_name=_MODEL,
         action=action,
         alias="challenger",
         model_version=version,
@@ -294,7 +298,7 @@ def _promotion(action: str, version: int) -> warehouse.PromotionRecord:
 def _policy() -> warehouse.PolicyRecord:
     return warehouse.PolicyRecord(
         subject="digit",
-        model_name="digits",
+        model_name=_MODEL,
         model_version=1,
         precision="float32",
         max_error=0.005,

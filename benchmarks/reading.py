@@ -3,6 +3,7 @@
 A scoring run, in turn alone and with one long-lived reader in a process of its own, which asks an audit every
 second from before the run until after it. Says how long each answer took, how many came from a snapshot, and
 what the run lost. With ``--root DIR``, a folder of MNIST's files, on its digits; without, on embedded ones.
+``--filled N`` begins each time with a database of so many predictions, made up.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.audit import make_database
 from benchmarks.machine import describe_machine
 from benchmarks.scoring_digits import prepare_digits, prepare_home
 from benchmarks.scoring_ours import borrow_home
@@ -57,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--root", type=Path, help="folder of MNIST's files")
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5, help="figures are medians")
+    parser.add_argument("--filled", type=int, default=0, help="predictions that are there before")
     parser.add_argument("--home", type=Path, help="keep digits and model here, and use those of before")
     parser.add_argument("--output", type=Path, help="JSON")
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)  # what the reader's process is told
@@ -67,7 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ExitStack() as scratch:
         home = options.home or Path(scratch.enter_context(tempfile.TemporaryDirectory()))
         home.mkdir(parents=True, exist_ok=True)
-        alone, beside = take_rounds(home.absolute(), options.root, options.images, options.rounds)
+        filled = Path(scratch.enter_context(tempfile.TemporaryDirectory(dir=home)))
+        database = filled / "audit.duckdb"
+        if options.filled:
+            make_database(database, filled, options.filled)
+        alone, beside = take_rounds(home.absolute(), options.root, options.images, options.rounds, database)
     print("\n".join(reading_table(options.images, alone, beside)))  # noqa: T201 - what a benchmark is for
     if options.output:
         rounds = {"alone": alone, "beside": beside}
@@ -75,8 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.output.write_text(json.dumps({"machine": describe_machine(), **record}, indent=1) + "\n")
 
 
-def take_rounds(home: Path, root: Path | None, images: int, rounds: int) -> tuple[list[Round], list[Round]]:
-    """Score so many images in turn without and with a reader, each time into a home of its own."""
+def take_rounds(
+    home: Path, root: Path | None, images: int, rounds: int, database: Path
+) -> tuple[list[Round], list[Round]]:
+    """Score so many images with and without a reader, now the one first and now the other.
+
+    Each time into a home of its own, which begins with a copy of a database where there is one.
+    """
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from flows.prefect_server import start_prefect_server
     from flows.score import score
@@ -86,9 +99,11 @@ def take_rounds(home: Path, root: Path | None, images: int, rounds: int) -> tupl
     start_prefect_server(home)
     taken: dict[bool, list[Round]] = {False: [], True: []}
     for number in range(2 * rounds):
-        has_reader = bool(number % 2)
+        has_reader = number % 4 in (1, 2)
         with tempfile.TemporaryDirectory(dir=home) as output:
             borrow_home(home, Path(output))
+            if database.exists():
+                shutil.copy(database, output)
             score(warm_up, model=model, home=Path(output), actor="benchmark")
             answers: list[Answer] = []
             with reader(Path(output) / "audit.duckdb", answers) if has_reader else ExitStack():
