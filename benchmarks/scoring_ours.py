@@ -18,6 +18,7 @@ from lenet_pipeline.digits import images_array
 from lenet_pipeline.engine import Engine
 from lenet_pipeline.lake import read_manifest, read_shard
 from lenet_pipeline.model_files import read_model
+from lenet_pipeline.registry.chain_head import CHAIN_HEAD_TAG
 
 CEILING_DIGITS = 200_000
 
@@ -66,13 +67,18 @@ def precision_option(function: Callable[..., Any], precision: str) -> dict[str, 
 
 
 def borrow_home(home: Path, borrower: Path) -> None:
-    """Give a new home the lake and the models of another; it scores anew what the other has scored."""
+    """Give a new home the lake and the models of another; it scores anew what the other has scored.
+
+    It begins an audit trail of its own, of which MLflow knows nothing yet.
+    """
     (borrower / "lake").symlink_to(home.absolute() / "lake")
     with (
         closing(sqlite3.connect(home / "mlflow.db")) as source,
         closing(sqlite3.connect(borrower / "mlflow.db")) as copy,
     ):
         source.backup(copy)
+        copy.execute("delete from registered_model_tags where key = ?", (CHAIN_HEAD_TAG,))
+        copy.commit()
 
 
 def first_images(lake: Path, dataset: str, most: int) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
 
-_TAG = "audit_chain_head"
+CHAIN_HEAD_TAG = "audit_chain_head"
 
 
 def publish_head(registry: Registry, head: str) -> None:
@@ -17,7 +17,7 @@ def publish_head(registry: Registry, head: str) -> None:
     client = registry.client()
     try:
         if client.search_registered_models(f"name = '{registry.model_name}'"):
-            client.set_registered_model_tag(registry.model_name, _TAG, head)
+            client.set_registered_model_tag(registry.model_name, CHAIN_HEAD_TAG, head)
     except REGISTRY_FAILURES as exc:
         raise RegistryError(f"cannot tell MLflow the head of the audit chain: {first_line(exc)}") from exc
 
@@ -34,4 +34,4 @@ def read_published_head(registry: Registry) -> str | None:
         models = registry.client().search_registered_models(f"name = '{registry.model_name}'")
     except REGISTRY_FAILURES as exc:
         raise RegistryError(f"cannot read the head of the audit chain: {first_line(exc)}") from exc
-    return next((model.tags.get(_TAG) for model in models), None)
+    return next((model.tags.get(CHAIN_HEAD_TAG) for model in models), None)
