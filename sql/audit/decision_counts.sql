@@ -14,16 +14,6 @@
 -- column certainty: the policy's certainty, 0 to 1
 with
 
-run_pages as (
-    select distinct cells.page_id
-    from scoring_run_shards
-    inner join scoring_runs using (scoring_run_id)
-    inner join digits using (shard_fingerprint)
-    inner join cells using (digit_id)
-    inner join pages on cells.page_id = pages.page_id and scoring_runs.dataset = pages.dataset
-    where scoring_run_shards.scoring_run_id = cast($run as uuid)
-),
-
 counts as (
     select
         decision,
@@ -47,7 +37,7 @@ counts as (
         null as max_error,
         null as certainty
     from cells
-    inner join run_pages using (page_id)
+    inner join run_pages(cast($run as uuid)) using (page_id)
     where cells.state = 'blank'
     having count(*) > 0
 ),

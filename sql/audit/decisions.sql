@@ -29,23 +29,13 @@ least_sure as (
     limit cast($limit as bigint)
 ),
 
-run_pages as (
-    select distinct pages.page_id, pages.source, pages.page
-    from scoring_run_shards
-    inner join scoring_runs using (scoring_run_id)
-    inner join digits using (shard_fingerprint)
-    inner join cells using (digit_id)
-    inner join pages on cells.page_id = pages.page_id and scoring_runs.dataset = pages.dataset
-    where scoring_run_shards.scoring_run_id = cast($run as uuid)
-),
-
 blank_cells as (
-    select run_pages.source, run_pages.page, fields.field, cells.position
+    select pages_read.source, pages_read.page, fields.field, cells.position
     from cells
-    inner join run_pages using (page_id)
+    inner join run_pages(cast($run as uuid)) as pages_read using (page_id)
     inner join fields using (field_id)
     where cells.state = 'blank' and $decision in ('all', 'blank')
-    order by run_pages.source, run_pages.page, fields.field, cells.position
+    order by pages_read.source, pages_read.page, fields.field, cells.position
     limit cast($limit as bigint)
 ),
 

@@ -105,3 +105,13 @@ from predictions
 inner join scoring_run_shards using (shard_score_id)
 left join policy on true
 where scoring_run_shards.scoring_run_id = run;
+
+-- One row per page of a form that a run read a digit of.
+create macro run_pages(run) as table
+select distinct pages.page_id, pages.source, pages.page
+from scoring_run_shards
+inner join scoring_runs using (scoring_run_id)
+inner join digits using (shard_fingerprint)
+inner join cells using (digit_id)
+inner join pages on cells.page_id = pages.page_id and scoring_runs.dataset = pages.dataset
+where scoring_run_shards.scoring_run_id = run;
