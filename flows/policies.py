@@ -23,7 +23,7 @@ from lenet_pipeline.registry import TRAIN_SPLIT, ModelVersion, ResolvedModel, re
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.splits import GATE
 from lenet_pipeline.training_sets import join_digits, read_gates, read_unlearned
-from lenet_pipeline.warehouse import PolicyRecord, read_known_fields, record_policy
+from lenet_pipeline.warehouse import PolicyRecord, read_known_fields, record_policy, run_audit
 
 DIGIT, FIELD = "digit", "field"
 _REFUSED = np.float32(-1)  # below every threshold
@@ -97,6 +97,17 @@ def set_policy(
     number = record_policy(settings.database, settings.database_wait_s, record)
     publish_chain_head(settings)
     return SetPolicy(number, record, _leave_plot(settings, number, record, evidence))
+
+
+def has_policy(settings: Settings, reference: str, precision: str) -> bool:
+    """Tell whether a policy decides on the digits that a model version, such as ``digits/3``, reads.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+    """
+    policies = run_audit(settings.database, settings.database_wait_s, "policies", {}).to_pylist()
+    wanted = (DIGIT, reference, precision)
+    return any((row["subject"], row["model_version"], row["precision"]) == wanted for row in policies)
 
 
 def _digit_evidence(

@@ -50,10 +50,12 @@ class Exported:
 class Imported:
     """What an import did: reviews recorded, lines left open and refused, and each inconsistency as a line.
 
+    ``known`` ones were recorded before.
     ``amendment`` is what became of the dataset ``reviewed/all``.
     """
 
     recorded: int
+    known: int
     open: int
     refused: int
     problems: tuple[str, ...]
@@ -102,6 +104,8 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
         ReviewError: the table cannot be read, or has not the columns that were exported.
         LakeError: the lake has not the images.
     """
+    if folder.is_file():
+        raise ReviewError(f"{folder} is a file: give the folder that `lenet review export` wrote")
     verdicts, problems, left_open = read_review_table(folder / _TABLE)
     misread = len(problems)
     batch = _review_table(verdicts)
@@ -121,7 +125,8 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
         settings.actor,
     )
     publish_chain_head(settings)
-    return Imported(recorded, left_open, refused, tuple(problems), _amend_reviewed(settings, reviews))
+    amendment = _amend_reviewed(settings, reviews)
+    return Imported(recorded, len(kept) - recorded, left_open, refused, tuple(problems), amendment)
 
 
 def _read_images(

@@ -38,6 +38,8 @@ def _print_groups(console: Console, texts: Texts, numeric: set[str]) -> bool:
     for group in groups:
         if shared:
             first = slice(group.start, group.start + 1)
+            if group.stop - group.start > 1:  # else a count that is the same looks like a total
+                console.print("in every row:", style="dim")
             _print_lists(console, {name: texts[name][first] for name in shared})
         rows = {name: column[group] for name, column in others.items()}
         _print_side_by_side(console, rows, numeric, headings)

@@ -111,7 +111,8 @@ def raise_if_different(verification: Verification) -> None:
     if verification.differing:
         found.append(
             f"{verification.differing:,} of {counted(verification.digits, 'digit')} of run "
-            f"{verification.scoring_run_id} are not what {verification.model} reads of the lake: "
+            f"{verification.scoring_run_id} are not what {verification.model} reads of the lake, or are "
+            "stored twice, not at all or of no digit: "
             f"{', '.join(verification.examples)}"
         )
     if verification.misplaced:
@@ -120,7 +121,8 @@ def raise_if_different(verification: Verification) -> None:
             f"lake has them, or not what they were ingested as: {', '.join(verification.misplaced_examples)}"
         )
     if found:
-        raise VerificationFailed(f"{'; '.join(found)}; `lenet check` tells whether the database was altered")
+        advice = "`lenet check` tells more" if verification.differing else "restore it from a backup"
+        raise VerificationFailed(f"{'; '.join(found)}: the database was altered, or the lake; {advice}")
 
 
 def _draw(
@@ -155,14 +157,25 @@ def _compare(
     predictions = read_shard_predictions(settings.database, settings.database_wait_s, kept.shard_score_id)
     if not len(predictions):
         return _Compared(len(rows), 0.0, misplaced, _names(ids))
-    surplus = max(0, len(predictions) - shard.rows)  # put in: no digit of the lake has them
+    strange = _strangers(digit_ids_array(digits), predictions)  # put in: no digit of the lake has them
     places, is_stored = _match(ids, predictions)
     scores = engine.score(images)
     found = _stored_columns(predictions, places)
     is_same, largest = _is_same(scores, found, is_exact=kept.engine == engine.description)
     wrong = ~(is_same & is_stored)
-    differing = int(wrong.sum()) or surplus
-    return _Compared(differing, float(largest[is_stored].max(initial=0.0)), misplaced, _names(ids[wrong]))
+    return _Compared(
+        int(wrong.sum()) + len(strange),
+        float(largest[is_stored].max(initial=0.0)),
+        misplaced,
+        (*_names(ids[wrong]), *_names(strange))[:_EXAMPLES],
+    )
+
+
+def _strangers(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> npt.NDArray[np.uint8]:
+    """Return the identifiers, uint8 (n, 16), of predictions whose digits are not among those of a shard."""
+    known = {each.tobytes() for each in ids}
+    found = [each for each in predictions["digit_id"].to_pylist() if each not in known]
+    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, 16)
 
 
 def _names(ids: npt.NDArray[np.uint8]) -> tuple[str, ...]:

@@ -122,7 +122,8 @@ def verify_command(
         if not found.is_exact:
             console.print(f"  then {'; '.join(found.recorded_engines)}", highlight=False, markup=False)
         console.print(
-            f"  {found.differing:,} differ; largest difference {found.largest_difference:.3g}\n"
+            f"  {found.differing:,} differ, are missing or too many; "
+            f"largest difference {found.largest_difference:.3g}\n"
             f"  {found.misplaced:,} are elsewhere on paper than the lake has them",
             highlight=False,
         )
@@ -162,6 +163,12 @@ def _print_evidence(
     digit = given.get("digit") or given.get("digit_id")
     if unknown:
         raise UnknownNameError("parameter of evidence", ", ".join(sorted(unknown)), ["digit"])
+    is_page = output is not None and output.suffix.lower() in (".html", ".htm")
+    is_for_file = output_format is Format.TABLE and output is not None
+    if not is_page and (is_for_file or output_format in (Format.CSV, Format.PARQUET)):
+        raise PipelineError(
+            "evidence is no table: add --format json, or --output page.html, or neither for the terminal"
+        )
     if not digit:
         raise PipelineError(
             "evidence needs the parameter digit: digit_id, or its beginning; give it with --param digit=..."
@@ -169,10 +176,10 @@ def _print_evidence(
     as_of = AsOf()
     evidence = gather_evidence(settings, digit, as_of)
     tell_of_snapshot(as_of)
-    if output and output.suffix.lower() in (".html", ".htm"):
+    if is_page and output:
         write_text(evidence_page(evidence), output)
         console.print(f"evidence written to {output}", soft_wrap=True, highlight=False, markup=False)
-    elif output_format is not Format.TABLE:
+    elif output_format is Format.JSON:
         print_document(evidence_record(evidence), output)
     else:
         print_rows(evidence.places, Format.TABLE, title="On paper")
@@ -244,6 +251,8 @@ def _parse(parameters: list[str]) -> dict[str, str]:
     for parameter in parameters:
         key, equals, value = parameter.partition("=")
         if not equals:
-            raise UnknownNameError("parameter", parameter, [], "Write it as --param key=value")
+            raise PipelineError(
+                f"the parameter {parameter!r} has no value: write it as --param {parameter}=..."
+            )
         parsed[key] = value
     return parsed

@@ -58,8 +58,9 @@ def import_command(
     if amended.removed:
         changes.append(f"{amended.removed:,} taken out")
     console.print(
-        f"{counted(done.recorded, 'review')} recorded by {settings.actor}; "
-        f"{counted(done.open, 'line')} left open, {done.refused:,} refused; "
+        f"{counted(done.recorded, 'review')} recorded by {settings.actor}"
+        + (f", {done.known:,} before; " if done.known else "; ")
+        + f"{counted(done.open, 'line')} left open, {done.refused:,} refused; "
         f"{', '.join(changes)}",
         highlight=False,
     )

@@ -37,6 +37,7 @@ def score_command(
 
     read_manifest(settings.lake, dataset)  # a mistyped name is told before anything is started
 
+    from flows.policies import has_policy
     from flows.prefect_server import start_prefect_server
     from flows.score import find_runner, score
 
@@ -55,6 +56,11 @@ def score_command(
     )
     if output_format is Format.TABLE:
         print_report(report)
+        if not has_policy(settings, report.model, report.precision):
+            console.print(
+                f"  no policy for {report.model}: all is for review; make one with `lenet policy set`",
+                highlight=False,
+            )
     else:
         texts = {
             "scoring_run_id": str(report.scoring_run_id),

@@ -7,7 +7,7 @@
 -- column digits_pct: their share of the run's digits, null of blank cells
 -- column sampled: of those for review, how many only by the draw
 -- column digits_with_truth: digits of known truth
--- column errors: of those, how many were misread
+-- column errors: of those, how many were misread, null where no truth is known
 -- column error_pct: their share, null where no truth is known
 -- column policy_number: policy that decides, null where the version has none
 -- column max_error: the policy's target, 0 to 1
@@ -52,7 +52,7 @@ final as (
         end as digits_pct,
         sampled,
         digits_with_truth,
-        errors,
+        if(digits_with_truth = 0, null, errors) as errors,
         round(100 * errors / nullif(digits_with_truth, 0), 3) as error_pct,
         policy_number,
         max_error,

@@ -16,8 +16,8 @@
 -- column policy_evidence: labelled digits that the policy rests on
 -- column policy_labelled: how many
 -- column policy_accepted: of those, how many reach the threshold
--- column policy_errors: of those, how many are wrong
--- column policy_error_bound: upper limit of the share that is wrong, 0 to 1
+-- column policy_errors: of those, how many are wrong, null where it accepts nothing
+-- column policy_error_bound: upper limit of the share that is wrong, 0 to 1, null where it accepts nothing
 -- column engine: what computed the prediction
 -- column precision: arithmetic the model ran in
 -- column actor: who ran the scoring
@@ -94,9 +94,9 @@ final as (
         policies_in_force.certainty,
         policies_in_force.evidence as policy_evidence,
         policies_in_force.labelled as policy_labelled,
-        policies_in_force.accepted as policy_accepted,
-        policies_in_force.errors as policy_errors,
-        policies_in_force.error_bound as policy_error_bound,
+        if(policies_in_force.threshold is null, 0, policies_in_force.accepted) as policy_accepted,
+        if(policies_in_force.threshold is null, null, policies_in_force.errors) as policy_errors,
+        if(policies_in_force.threshold is null, null, policies_in_force.error_bound) as policy_error_bound,
         shard_scores.engine,
         shard_scores.precision,
         shard_scores.actor,

@@ -9,7 +9,7 @@
 -- column verdict: a digit, blank, not_a_digit or unreadable
 -- column label: digit that the model had read
 -- column confidence: calibrated probability of the label, 0 to 1
--- column is_right: whether that is the verdict
+-- column is_right: whether that is the verdict, null where people cannot read it either
 -- column model_version: model version that had read it
 -- column note: what the person noted
 -- column batch_id: reviews that were imported together
@@ -24,7 +24,9 @@ final as (
         reviews.verdict,
         predictions.label,
         predictions.confidence,
-        reviews.verdict = cast(predictions.label as varchar) as is_right,
+        if(
+            reviews.verdict = 'unreadable', null, reviews.verdict = cast(predictions.label as varchar)
+        ) as is_right,
         concat_ws('/', shard_scores.model_name, shard_scores.model_version) as model_version,
         reviews.note,
         reviews.batch_id

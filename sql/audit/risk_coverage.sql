@@ -2,7 +2,7 @@
 -- grain: One row per confidence, over the run's digits of known truth, the strictest first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
 -- column threshold: confidence from which digits are accepted, 0 to 1
--- column accepted: digits of known truth that reach it
+-- column accepted: digits of known truth that reach it, without those of not_a_digit 0.5 or more
 -- column coverage_pct: their share of all digits of known truth
 -- column errors: of those, how many were misread
 -- column error_pct: their share
@@ -14,12 +14,16 @@ run_shards as (
     where scoring_run_id = cast($run as uuid)
 ),
 
--- A tenth of a power of ten of the doubt each, as policies have them.
+-- A tenth of a power of ten of the doubt each, as policies have; what no threshold accepts is below all.
 counted as (
     select
-        least(
-            40,
-            cast(floor(-10 * log10(greatest(1 - cast(predictions.confidence as double), 1e-4))) as integer)
+        if(
+            coalesce(predictions.not_a_digit, 0) >= 0.5,
+            -1,
+            least(
+                40,
+                cast(floor(-10 * log10(greatest(1 - cast(predictions.confidence as double), 1e-4))) as integer)
+            )
         ) as step,
         count(*) as digits,
         count(*) filter (where predictions.label <> predictions.truth) as errors
@@ -30,7 +34,11 @@ counted as (
 ),
 
 steps as (
-    select step, sum(digits) over stricter as accepted, sum(errors) over stricter as errors
+    select
+        step,
+        sum(digits) over stricter as accepted,
+        sum(errors) over stricter as errors,
+        sum(digits) over () as digits
     from counted
     window stricter as (order by step desc)
 ),
@@ -39,10 +47,11 @@ final as (
     select
         1 - pow(10, -step / 10) as threshold,
         cast(accepted as bigint) as accepted,
-        round(100 * accepted / max(accepted) over (), 3) as coverage_pct,
+        round(100 * accepted / digits, 3) as coverage_pct,
         cast(errors as bigint) as errors,
         round(100 * errors / accepted, 4) as error_pct
     from steps
+    where step >= 0
 )
 
 select threshold, accepted, coverage_pct, errors, error_pct

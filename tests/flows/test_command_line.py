@@ -102,7 +102,7 @@ def test_rows_come_as_json_csv_and_parquet(lenet: Run, settings: Settings, tmp_p
         (["audit", "everything"], 1, "'everything'"),
         (["audit", "everything"], 1, ", evidence, "),
         (["audit", "low_confidence", "--param", "above=1"], 1, "above"),
-        (["audit", "low_confidence", "--param", "below"], 1, "key=value"),
+        (["audit", "low_confidence", "--param", "below"], 1, "write it as --param below=..."),
         (["audit", "rejects", "--param", "limit=many"], 1, "limit"),
         (["audit", "low_confidence"], 1, "no scoring run yet; run `lenet score` first"),
         (["audit", "digit_history"], 1, "digit"),

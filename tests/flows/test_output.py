@@ -105,6 +105,7 @@ def test_what_rows_say_alike_is_said_once_where_they_would_not_fit(
     lines = [line.split() for line in printed.splitlines() if line.strip()]
     assert lines == [
         ["Which?"],
+        ["in", "every", "row:"],
         ["evidence", "mnist/test"],
         *([f"a_rather_long_column_{place}", "alike"] for place in range(6)),
         ["policy_number", "max_error"],
