@@ -17,14 +17,13 @@ run_shards as (
 -- A tenth of a power of ten of the doubt each, as policies have; what no threshold accepts is below all.
 counted as (
     select
-        if(
-            coalesce(predictions.not_a_digit, 0) >= 0.5,
-            -1,
-            least(
+        case
+            when coalesce(predictions.not_a_digit, 0) >= 0.5 then -1
+            else least(
                 40,
-                cast(floor(-10 * log10(greatest(1 - cast(predictions.confidence as double), 1e-4))) as integer)
+                cast(floor(-10 * log10(greatest(1 - cast(confidence as double), 1e-4))) as integer)
             )
-        ) as step,
+        end as step,
         count(*) as digits,
         count(*) filter (where predictions.label <> predictions.truth) as errors
     from predictions

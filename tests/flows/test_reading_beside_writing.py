@@ -40,6 +40,7 @@ def a_writer(database: Path) -> Iterator[None]:
         process.communicate("enough\n")
 
 
+@pytest.mark.slow
 def test_questions_beside_a_writer_are_answered_and_say_from_when(
     lenet: Run, scored: Settings, tmp_path: Path
 ) -> None:

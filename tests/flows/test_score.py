@@ -86,6 +86,7 @@ def test_predictions_equal_the_test_that_mlflow_logged(settings: Settings) -> No
     assert sum(diagonal["count"].to_pylist()) == expected
 
 
+@pytest.mark.slow
 def test_a_damaged_shard_is_rejected_and_the_run_goes_on_once_it_is_restored(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_damaged_shard_is_rejected_and_the_run_goes_on_once_it_is_restored(
     assert violations(settings) == []
 
 
+@pytest.mark.slow
 def test_every_dataset_is_scored_though_one_is_damaged(settings: Settings) -> None:
     shard = read_manifest(settings.lake, "optdigits/test").shards[0]
     shard_path(settings.lake, "optdigits/test", shard).write_bytes(b"not Parquet")
@@ -149,6 +151,7 @@ def test_parameters_are_validated_before_anything_starts(trained: Settings) -> N
         score(TEST, batch_size=0, home=trained.home)
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_says_in_the_audit_that_it_stopped(settings: Settings) -> None:
     with pytest.raises(ScoringError, match="no Dask cluster"):
         score(TEST, runner="dask://127.0.0.1:9", home=settings.home)
