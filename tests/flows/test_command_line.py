@@ -160,6 +160,7 @@ def test_an_empty_home_says_what_to_do_first(lenet: Run) -> None:
         assert "begin with `lenet demo`, or with `lenet ingest`, then `lenet train`" in one_error_line(result)
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_one_line(lenet: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for arguments in (["ingest", "optdigits"], ["demo"]):
@@ -168,6 +169,7 @@ def test_a_home_that_cannot_be_written_is_one_line(lenet: Run, tmp_path: Path) -
         assert "choose another folder with --home" in one_error_line(result)
 
 
+@pytest.mark.slow
 def test_a_check_that_fails_exits_with_3_and_names_itself(lenet: Run, settings: Settings) -> None:
     assert lenet("check").returncode == 0
     with duckdb.connect(str(settings.database)) as connection:
@@ -203,6 +205,7 @@ def test_a_database_held_by_another_process_is_waited_for_then_named(lenet: Run,
     assert str(holder.pid) in one_error_line(result)
 
 
+@pytest.mark.slow
 def test_images_that_cannot_be_read_are_rejects_and_the_rest_goes_on(
     lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:
@@ -290,6 +293,7 @@ def test_a_verb_takes_its_home_after_it_and_never_silently_another(lenet: Run, s
     assert "write --home after rollback" in result.stderr.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_a_reason_is_shown_as_it_was_written(lenet: Run, settings: Settings) -> None:
     retrained = lenet("train", "optdigits/train", "--epochs", "1")
     assert retrained.returncode == 0, retrained.stderr

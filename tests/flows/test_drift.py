@@ -48,6 +48,7 @@ def measured(settings: Settings, dataset: str) -> dict[str, dict[str, Any]]:
     return {row["measure"]: row for row in rows}
 
 
+@pytest.mark.slow
 def test_more_of_the_same_is_quiet(settings: Settings) -> None:
     rows = measured(settings, "optdigits/test")
     assert set(rows) == {"class", "confidence", "ink", "not_a_digit"}

@@ -381,6 +381,7 @@ def test_the_same_scan_under_another_name_is_reported_and_not_doubled(slips: Rea
     assert (fresh.documents, fresh.pages, fresh.read, fresh.duplicates) == (2, 2, 1, 1)
 
 
+@pytest.mark.slow
 def test_the_same_picture_in_another_file_or_twice_in_one_is_read_once(slips: Read, tmp_path: Path) -> None:
     first, second = (grey(path) for path in scans(slips.folder)[:2])
     fresh = page_picture(5, height=first.shape[0], width=first.shape[1])
@@ -452,6 +453,7 @@ def test_a_new_page_in_the_folder_is_all_that_is_read_and_scored_next(slips: Rea
     assert broken_checks(slips.settings) == []
 
 
+@pytest.mark.slow
 def test_pages_whose_every_field_is_blank_have_blank_values(slips: Read, tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
@@ -475,6 +477,7 @@ def test_pages_whose_every_field_is_blank_have_blank_values(slips: Read, tmp_pat
     assert filled == known
 
 
+@pytest.mark.slow
 def test_a_dataset_in_which_no_page_has_a_digit_is_scored_all_the_same(slips: Read, tmp_path: Path) -> None:
     Image.fromarray(empty_slip(slips.template)).save(tmp_path / "empty.png", dpi=(200, 200))
     outcome = ingest_forms(tmp_path / "empty.png", [slips.template], "none/all", home=slips.settings.home)
@@ -511,6 +514,7 @@ def fill_inbox(slips: Read, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_bad_documents_and_pages_are_told_apart_and_the_good_ones_are_read(
     slips: Read, lenet: Run, tmp_path: Path
 ) -> None:

@@ -254,6 +254,7 @@ def test_two_runs_of_the_same_work_at_once_leave_each_digit_once(
     assert_same_in_the_end(disturbed, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_killed_command_leaves_no_server_behind(environment: dict[str, str], tmp_path: Path) -> None:
     own = {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
     with subprocess.Popen(

@@ -43,6 +43,7 @@ def test_scoring_again_scores_nothing_and_adds_no_row(settings: Settings) -> Non
     assert violations(settings) == []
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_report_and_a_link_to_it_in_prefect(settings: Settings) -> None:
     page = score(TEST, home=settings.home).page
     assert "<h1>" in page.read_text(encoding="utf-8")
@@ -76,6 +77,7 @@ def test_another_precision_is_a_run_of_its_own_and_says_how_nearly_it_reads_the_
     assert "no precision 'half'; there is: fast, float32" in unknown.stderr
 
 
+@pytest.mark.slow
 def test_predictions_equal_the_test_that_mlflow_logged(settings: Settings) -> None:
     score(TEST, home=settings.home)
     confusion = run_audit(settings.database, 1, "confusion", {})

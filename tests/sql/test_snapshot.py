@@ -36,6 +36,7 @@ def test_who_asks_beside_a_writer_is_answered_shortly_from_the_snapshot(scored: 
     assert as_of.changed_at == changed_at(snapshot)
 
 
+@pytest.mark.slow
 def test_questions_that_began_with_the_database_wait_for_it_and_mix_in_no_copy(scored: Any) -> None:
     warehouse.take_snapshot(scored.database, WAIT_S)
     as_of = AsOf()

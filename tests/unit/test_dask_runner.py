@@ -116,6 +116,7 @@ def test_shards_are_scored_to_the_same_bytes_as_here(cluster, model, work, tmp_p
     assert not any(result.is_new for result in again.values())
 
 
+@pytest.mark.slow
 def test_the_lake_and_the_predictions_may_lie_in_an_object_store(cluster, s3, model, tmp_path):
     place = open_place(make_bucket(s3))
     work = planned(place / "lake", place / "predictions", digits_table(250), 100)

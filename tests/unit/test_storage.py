@@ -250,6 +250,7 @@ def test_a_bucket_that_is_not_there_is_told_by_every_operation(endpoint):
         assert "there is no such bucket" in message
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_not_there_is_told_within_seconds(endpoint):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -297,6 +298,7 @@ def test_credentials_that_are_refused_are_told_with_where_to_put_them(endpoint):
             assert seconds < 15
 
 
+@pytest.mark.slow
 def test_a_store_at_fault_is_no_fault_of_the_shard(bucket, endpoint):
     shard = put(bucket, NAME, digits_table(3)).manifest.shards[0]
     with answering(lambda _: (503, b"")) as failing:
