@@ -62,7 +62,8 @@ def check_rows(output: Path, expected: Expected) -> float:
     Raises:
         WrongRowsError: rows are missing, or too many labels differ.
     """
-    (database,) = list(output.glob("*.duckdb")) or [None]
+    found = [path for path in output.glob("*.duckdb") if not path.stem.endswith("-snapshot")]
+    (database,) = found or [None]
     with duckdb.connect(*([str(database)] if database else []), read_only=bool(database)) as connection:
         rows = (
             connection.table("predictions")
