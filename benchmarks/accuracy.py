@@ -54,9 +54,9 @@ def main() -> None:
 
 def measure(home: Path, arguments: argparse.Namespace) -> list[Row]:
     """Ingest what is asked for, then train and test with each seed."""
-    from flows.ingest import ingest, ingest_printed
     from flows.prefect_server import start_prefect_server
-    from flows.retrain import retrain
+    from lenet_pipeline.jobs.ingestion import ingest, ingest_printed
+    from lenet_pipeline.jobs.retraining import retrain
 
     start_prefect_server(home)
     ingest("mnist", arguments.root, home=home)

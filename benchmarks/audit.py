@@ -26,11 +26,11 @@ import pyarrow.parquet as pq
 
 from benchmarks.machine import describe_machine
 from lenet_pipeline import warehouse
-from lenet_pipeline.drift import LOWER_ENDS
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.fingerprints import digest_predictions
+from lenet_pipeline.lake.fingerprints import digest_predictions
 from lenet_pipeline.schema import DIGITS, PREDICTIONS, derive_uuid
-from lenet_pipeline.scoring import write_predictions
+from lenet_pipeline.scoring.drift_reference import LOWER_ENDS
+from lenet_pipeline.scoring.shards import write_predictions
 
 _SHARD, _SHARDS_A_RUN = 122_880, 8
 _WAIT_S = 60.0

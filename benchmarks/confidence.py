@@ -20,15 +20,15 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.machine import describe_machine
-from flows.models import find_version, open_registry
-from lenet_pipeline.calibration import measure_reliability, uncalibrated_confidences
-from lenet_pipeline.engine import Engine
-from lenet_pipeline.guarantee import find_threshold
-from lenet_pipeline.lake import read_manifest
-from lenet_pipeline.registry import read_version
+from lenet_pipeline.audit.guarantee import find_threshold
+from lenet_pipeline.audit.versions import find_version, open_registry
+from lenet_pipeline.ingest.printed.non_digits import INTRUDERS, draw_intruders
+from lenet_pipeline.lake.datasets import read_manifest
+from lenet_pipeline.registry.versions import read_version
+from lenet_pipeline.scoring.engine import Engine
 from lenet_pipeline.settings import Settings, read_settings
-from lenet_pipeline.sources.intruders import INTRUDERS, draw_intruders
-from lenet_pipeline.training_sets import LabelledDigits, read_labelled
+from lenet_pipeline.training.calibration import measure_reliability, uncalibrated_confidences
+from lenet_pipeline.training.training_sets import LabelledDigits, read_labelled
 
 _REFUSED_FROM = 0.5  # of not_a_digit: a policy's default
 _TARGETS = (0.005, 0.002, 0.001)

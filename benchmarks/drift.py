@@ -22,13 +22,13 @@ from scipy import ndimage
 
 from benchmarks.scoring_ours import borrow_home
 from flows.prefect_server import start_prefect_server
-from flows.score import score
-from lenet_pipeline.appending import append_digits
-from lenet_pipeline.digits import images_array
-from lenet_pipeline.lake import read_manifest, read_shard
+from lenet_pipeline.jobs.scoring_runs import score
+from lenet_pipeline.lake.appending import append_digits
+from lenet_pipeline.lake.datasets import read_manifest, read_shard
+from lenet_pipeline.lake.digits import images_array
 from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.settings import read_settings
-from lenet_pipeline.warehouse import run_audit
+from lenet_pipeline.warehouse.queries import run_audit
 
 _SAMPLE, _FEW, _TIMES = 2_000, 50, 10
 
@@ -62,7 +62,7 @@ def _line(home: Path, name: str, digits: pa.Table, model: str) -> str:
     dataset = f"{name.replace(' ', '-').replace(',', '')}/all"
     append_digits(settings.lake, dataset, [digits], shard_rows=settings.shard_rows, actor="benchmark")
     score(dataset, model, home=home)
-    rows = run_audit(settings.database, settings.database_wait_s, "drift", {"dataset": dataset}).to_pylist()
+    rows = run_audit(settings.warehouse, "drift", {"dataset": dataset}).to_pylist()
     found = {
         row["measure"]: f"{row['stability_index']:.3f}{'*' if row['is_drifted'] else ' '}" for row in rows
     }

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.forms_model import Counts, Reader, share_pct
 from benchmarks.forms_pages import FillJob, ReadPage, read_filled_pages, split_pages
 from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity
-from lenet_pipeline.forms.templates.template import Template
+from lenet_pipeline.forms.templates.model import Template
 
 PAGES = 500
 NEAR_MM = 0.5

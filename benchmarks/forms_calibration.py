@@ -9,9 +9,13 @@ import numpy as np
 
 from benchmarks.forms_model import Reader, field_values
 from benchmarks.forms_pages import FillJob, ReadPage, read_filled_pages, split_pages
-from lenet_pipeline.calibration import calibrate_unseen, measure_reliability, uncalibrated_confidences
 from lenet_pipeline.forms.filling.scanning import SEVERITIES
-from lenet_pipeline.forms.templates.template import Template
+from lenet_pipeline.forms.templates.model import Template
+from lenet_pipeline.training.calibration import (
+    calibrate_unseen,
+    measure_reliability,
+    uncalibrated_confidences,
+)
 
 PAGES = 150  # of each form, at each severity
 LEVELS = ("light", "medium", "heavy")

@@ -12,7 +12,7 @@ from benchmarks.forms_pages import FillJob, read_filled_pages, split_pages
 from benchmarks.forms_sheets import checksum_form
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.scanning import SEVERITIES
-from lenet_pipeline.forms.values.values import FieldValue
+from lenet_pipeline.forms.values.field_values import FieldValue
 
 PAGES = 60  # of 32 numbers of nine digits
 LEVELS = ("medium", "heavy")

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.forms_pages import ReadPage
-from lenet_pipeline.engine import Engine
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.reading.reading import CellReading
-from lenet_pipeline.forms.templates.template import Field
-from lenet_pipeline.forms.values.values import CellState, FieldValue, read_field_value
+from lenet_pipeline.forms.reading.page_reading import CellReading
+from lenet_pipeline.forms.templates.model import Field
+from lenet_pipeline.forms.values.field_values import CellState, FieldValue, read_field_value
+from lenet_pipeline.scoring.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ def share_pct(part: float, whole: float) -> float:
 
 def read_model(home: Path, reference: str, digits: LabelledImages) -> Reader:
     """Load a model of a home, on the CPU and one thread."""
-    from flows.models import find_version, open_registry
-    from lenet_pipeline.registry import read_version
+    from lenet_pipeline.audit.versions import find_version, open_registry
+    from lenet_pipeline.registry.versions import read_version
     from lenet_pipeline.settings import read_settings
 
     torch.set_num_threads(1)

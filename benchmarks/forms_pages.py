@@ -17,18 +17,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lenet_pipeline.forms.alignment.homographies import map_points
+from lenet_pipeline.forms.alignment.page_alignment import Unregistered, register_page
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.filling.filled_fields import WrittenCell
-from lenet_pipeline.forms.filling.filling import FilledPage, fill_pages
+from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_pages
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.filling.scanning import Severity
 from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Page
-from lenet_pipeline.forms.reading.reading import CellReading, read_cells
-from lenet_pipeline.forms.registration.homographies import map_points
-from lenet_pipeline.forms.registration.prepared_template import PreparedTemplate, prepare_template
-from lenet_pipeline.forms.registration.registration import Unregistered, register_page
-from lenet_pipeline.forms.templates.template import Cells, Template
-from lenet_pipeline.processes import work_in_processes
+from lenet_pipeline.forms.reading.page_reading import CellReading, read_cells
+from lenet_pipeline.forms.templates.model import Cells, Template
+from lenet_pipeline.system.processes import work_in_processes
 
 MISREAD_MM = 1.0  # a page with a cell farther from its place was registered wrongly
 
@@ -183,9 +183,9 @@ def _distance_mm(found: NDArray[np.float64], true: NDArray[np.float64]) -> float
 
 def read_test_digits(home: Path, dataset: str) -> LabelledImages:
     """Read the labelled digits of a dataset of a home."""
-    from lenet_pipeline.lake import read_manifest
+    from lenet_pipeline.lake.datasets import read_manifest
     from lenet_pipeline.settings import read_settings
-    from lenet_pipeline.training_sets import read_labelled
+    from lenet_pipeline.training.training_sets import read_labelled
 
     lake = read_settings(home).lake
     labelled = read_labelled(lake, [read_manifest(lake, dataset)])

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from benchmarks.forms_model import Counts, Reader, share_pct
 from benchmarks.forms_pages import FillJob, read_filled_pages, split_pages
 from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity
-from lenet_pipeline.forms.templates.template import Template
+from lenet_pipeline.forms.templates.model import Template
 
 PAGES = 20  # at each point
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from lenet_pipeline.forms.drawing.lettering import load_lettering
 from lenet_pipeline.forms.page import MM_PER_INCH
-from lenet_pipeline.forms.templates.template import Template
+from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.forms.templates.template_file import read_template
 
 PAGE_MM = (210.0, 297.0)

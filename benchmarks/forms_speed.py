@@ -19,18 +19,18 @@ from PIL import Image
 from benchmarks.forms_memory import Memory, measure_memory
 from benchmarks.forms_pages import read_test_digits
 from benchmarks.forms_sheets import cells_form
-from lenet_pipeline.forms import page_tables
-from lenet_pipeline.forms.documents.documents import Document, PageLimits, inspect_document, read_pages
-from lenet_pipeline.forms.filling.filling import fill_pages
+from lenet_pipeline.forms import page_rows as page_tables
+from lenet_pipeline.forms.alignment.page_alignment import Registration, register_page
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
+from lenet_pipeline.forms.documents.reader import Document, PageLimits, inspect_document, read_pages
+from lenet_pipeline.forms.filling.filled_pages import fill_pages
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.filling.scanning import SEVERITIES
-from lenet_pipeline.forms.page_tables import FormJob, PagePart
-from lenet_pipeline.forms.reading.reading import read_cells
-from lenet_pipeline.forms.registration.prepared_template import PreparedTemplate, prepare_template
-from lenet_pipeline.forms.registration.registration import Registration, register_page
-from lenet_pipeline.forms.templates.template import Template
-from lenet_pipeline.processes import work_in_processes
-from lenet_pipeline.sources.batch import Reject
+from lenet_pipeline.forms.page_rows import FormJob, PagePart
+from lenet_pipeline.forms.reading.page_reading import read_cells
+from lenet_pipeline.forms.templates.model import Template
+from lenet_pipeline.ingest.batch import Reject
+from lenet_pipeline.system.processes import work_in_processes
 
 CELLS = (8, 40, 80, 160)
 PAGES = 48  # to time with a number of processes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from lenet_pipeline import machine
+from lenet_pipeline.system import machine
 
 
 def describe_machine() -> dict[str, str]:

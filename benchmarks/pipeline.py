@@ -38,17 +38,17 @@ def main() -> None:
 
 def measure(home: Path, root: Path | None) -> dict[str, str]:
     """Run the jobs in an empty home; return each figure with its unit."""
-    from flows.ingest import ingest
-    from flows.models import open_registry
     from flows.prefect_server import start_prefect_server
-    from flows.retrain import retrain
-    from flows.score import score
-    from lenet_pipeline.engine import Engine
-    from lenet_pipeline.lake import read_manifest
-    from lenet_pipeline.registry import read_version, resolve_version
+    from lenet_pipeline.audit.versions import open_registry
+    from lenet_pipeline.jobs.ingestion import ingest
+    from lenet_pipeline.jobs.retraining import retrain
+    from lenet_pipeline.jobs.scoring_runs import score
+    from lenet_pipeline.lake.datasets import read_manifest
+    from lenet_pipeline.registry.versions import read_version, resolve_version
+    from lenet_pipeline.scoring.engine import Engine
     from lenet_pipeline.settings import read_settings
-    from lenet_pipeline.training_sets import read_labelled
-    from lenet_pipeline.warehouse import run_audit
+    from lenet_pipeline.training.training_sets import read_labelled
+    from lenet_pipeline.warehouse.queries import run_audit
 
     settings = read_settings(home, "benchmark")
     source = "mnist" if root else "optdigits"
@@ -59,7 +59,7 @@ def measure(home: Path, root: Path | None) -> dict[str, str]:
     score_s = seconds(lambda: score(dataset, home=home))
     again_s = seconds(lambda: score(dataset, home=home))
     audit_s = statistics.median(
-        seconds(lambda: run_audit(settings.database, 5, "confusion", {})) for _ in range(ROUNDS)
+        seconds(lambda: run_audit(settings.warehouse, "confusion", {})) for _ in range(ROUNDS)
     )
     registry = open_registry(settings)
     engine = Engine(read_version(registry, resolve_version(registry, "digits@champion")).model)

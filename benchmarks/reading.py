@@ -92,7 +92,7 @@ def take_rounds(
     """
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from flows.prefect_server import start_prefect_server
-    from flows.score import score
+    from lenet_pipeline.jobs.scoring_runs import score
 
     model = prepare_home(home, root, "lenet5")
     warm_up, dataset = (prepare_digits(home / "lake", root, count) for count in (WARM_UP_IMAGES, images))

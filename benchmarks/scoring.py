@@ -30,7 +30,7 @@ from benchmarks.scoring_ours import CEILING_DIGITS
 from benchmarks.scoring_peers import CONTESTANTS, Contestant, keep_offline
 from benchmarks.scoring_report import Turn, contest_record, contest_table, draw_contest
 from benchmarks.scoring_rows import Expected, WrongRowsError, check_rows, expect_rows
-from lenet_pipeline.model_files import read_model
+from lenet_pipeline.registry.model_files import read_model
 
 IMAGES = 2_000_000
 MEMORY_IMAGES = (1_000_000, 10_000_000)

@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lenet_pipeline.digits import images_array
-from lenet_pipeline.lake import commit_shards, find_manifest, write_shard
-from lenet_pipeline.model_files import write_model
+from lenet_pipeline.ingest.batch import digits_table
+from lenet_pipeline.lake.datasets import commit_shards, find_manifest, write_shard
+from lenet_pipeline.lake.digits import images_array
+from lenet_pipeline.registry.model_files import write_model
 from lenet_pipeline.schema import BRIGHT_ON_DARK
-from lenet_pipeline.sources.batch import digits_table
 
 if TYPE_CHECKING:
-    from lenet_pipeline.registry import Registry
+    from lenet_pipeline.registry.store import Registry
 
 SHARD_ROWS = 122_880  # the pipeline's own default
 LEAST_SHARDS = 4  # so that a small trial, too, has a shard for each core
@@ -37,8 +37,8 @@ def prepare_home(home: Path, root: Path | None, architecture: str) -> str:
         architecture: the network to train, briefly.
     """
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from flows.models import open_registry
-    from lenet_pipeline.registry import list_versions
+    from lenet_pipeline.audit.versions import open_registry
+    from lenet_pipeline.registry.versions import list_versions
     from lenet_pipeline.settings import read_settings
 
     settings = read_settings(home, "benchmark")
@@ -56,16 +56,16 @@ def prepare_home(home: Path, root: Path | None, architecture: str) -> str:
 
 def write_files(registry: Registry, reference: str, folder: Path) -> None:
     """Write a registered model's two files where those who know no registry find them."""
-    from lenet_pipeline.registry import read_version, resolve_version
+    from lenet_pipeline.registry.versions import read_version, resolve_version
 
     folder.mkdir(parents=True, exist_ok=True)
     write_model(folder, read_version(registry, resolve_version(registry, reference)).model)
 
 
 def _train(home: Path, root: Path | None, architecture: str) -> str:
-    from flows.ingest import ingest
     from flows.prefect_server import start_prefect_server
-    from flows.retrain import retrain
+    from lenet_pipeline.jobs.ingestion import ingest
+    from lenet_pipeline.jobs.retraining import retrain
 
     start_prefect_server(home)
     source = _source(root)
@@ -139,8 +139,8 @@ def _source(root: Path | None) -> str:
 
 
 def _read_real(root: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    from lenet_pipeline.sources.mnist import read_mnist
-    from lenet_pipeline.sources.optdigits import read_optdigits
+    from lenet_pipeline.ingest.mnist import read_mnist
+    from lenet_pipeline.ingest.optdigits import read_optdigits
 
     table = (read_optdigits() if root is None else read_mnist(root))["train"]
     return images_array(table), table["label"].to_numpy()

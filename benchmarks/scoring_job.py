@@ -11,11 +11,11 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from lenet_pipeline.digits import images_array
-from lenet_pipeline.engine import load_network
-from lenet_pipeline.lake import read_manifest, shard_path
-from lenet_pipeline.model_files import read_model
+from lenet_pipeline.lake.datasets import read_manifest, shard_path
+from lenet_pipeline.lake.digits import images_array
+from lenet_pipeline.registry.model_files import read_model
 from lenet_pipeline.schema import PREDICTIONS
+from lenet_pipeline.scoring.engine import load_network
 
 COLUMNS = ["digit_id", "image"]
 ROWS = pa.schema([PREDICTIONS.field(name) for name in ("digit_id", "label", "confidence", "probabilities")])

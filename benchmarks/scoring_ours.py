@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.scoring_job import Job, Score, UnavailableError
-from lenet_pipeline.digits import images_array
-from lenet_pipeline.engine import Engine
-from lenet_pipeline.lake import read_manifest, read_shard
-from lenet_pipeline.model_files import read_model
+from lenet_pipeline.lake.datasets import read_manifest, read_shard
+from lenet_pipeline.lake.digits import images_array
 from lenet_pipeline.registry.chain_head import CHAIN_HEAD_TAG
+from lenet_pipeline.registry.model_files import read_model
+from lenet_pipeline.scoring.engine import Engine
 
 CEILING_DIGITS = 200_000
 
@@ -28,7 +28,7 @@ def start(job: Job, precision: str) -> Iterator[Score]:
     """Start a Prefect server; yield a function that scores a dataset into a home of its own."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from flows.prefect_server import start_prefect_server
-    from flows.score import score
+    from lenet_pipeline.jobs.scoring_runs import score
 
     options = precision_option(score.fn, precision)
     start_prefect_server(job.home)

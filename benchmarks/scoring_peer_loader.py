@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from benchmarks.scoring_job import COLUMNS, DATABASE_ROWS, Job, PlainNetwork, Score, batch_images, rows_table
-from lenet_pipeline.digits import digit_ids_array
+from lenet_pipeline.lake.digits import digit_ids_array
 
 # Tried on 2 cores that other programs used too. Twice in turn with 50,000 digits, no worker: batches of 512
 # 17.1 and 17.7 s, of 256 29.0 and 25.0 s, of 1,024 27.1 and 19.7 s. Once with 100,000, in a quieter hour, a

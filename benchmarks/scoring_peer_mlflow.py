@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.scoring_job import COLUMNS, ROWS, Job, Score
-from lenet_pipeline.digits import images_array
+from lenet_pipeline.lake.digits import images_array
 
 # Tried on 2 cores that other programs used too, twice in turn with 50,000 digits: 16,384, a row group, 14.9
 # and 18.0 s; 65,536 20.9 and 17.1 s; 1,024 25.1 and 24.5 s. The engine cuts its own batches.

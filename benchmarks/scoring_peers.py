@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.scoring_job import Job, Score, UnavailableError
-from lenet_pipeline.processes import usable_cores
+from lenet_pipeline.system.processes import usable_cores
 
 _CHECKOUT = Path(__file__).parent.parent
 

@@ -17,10 +17,12 @@ import numpy as np
 from llvmlite import ir
 
 from benchmarks.machine import describe_machine
-from lenet_pipeline.compiled.lanes import FLOAT, Lanes, index
-from lenet_pipeline.compiled.pixels import write_pixels
-from lenet_pipeline.compiled.plan import Convolution, Dense, Distances, Plan, plan_network
-from lenet_pipeline.compiled.program import (
+from lenet_pipeline.network.architectures import build_network, find_architecture
+from lenet_pipeline.schema import IMAGE_BYTES
+from lenet_pipeline.scoring.compiled.lanes import FLOAT, Lanes, index
+from lenet_pipeline.scoring.compiled.pixels import write_pixels
+from lenet_pipeline.scoring.compiled.plan import Convolution, Dense, Distances, Plan, plan_network
+from lenet_pipeline.scoring.compiled.program import (
     VECTORS,
     Processor,
     aligned,
@@ -30,9 +32,7 @@ from lenet_pipeline.compiled.program import (
     weight_count,
     write_layer,
 )
-from lenet_pipeline.engine import Preprocessing
-from lenet_pipeline.lenet5 import build_network, find_architecture
-from lenet_pipeline.schema import IMAGE_BYTES
+from lenet_pipeline.scoring.engine import Preprocessing
 
 _SUMS = 24  # more than the processor has in flight, and few enough for its registers
 _TURNS = 2_000

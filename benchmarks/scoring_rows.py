@@ -9,9 +9,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from lenet_pipeline.digits import digit_ids_array, images_array
-from lenet_pipeline.engine import Engine, TrainedModel
-from lenet_pipeline.lake import read_manifest, read_shard
+from lenet_pipeline.lake.datasets import read_manifest, read_shard
+from lenet_pipeline.lake.digits import digit_ids_array, images_array
+from lenet_pipeline.scoring.engine import Engine, TrainedModel
 
 SAMPLED_SHARDS = 8
 DIGITS_A_SHARD = 2_048

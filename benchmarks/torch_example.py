@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from lenet_pipeline.lenet5 import build_network
+from lenet_pipeline.network.architectures import build_network
 
 EPOCHS, BATCH, TEST_BATCH = 14, 64, 1000
 

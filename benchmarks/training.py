@@ -20,12 +20,12 @@ import torch
 
 from benchmarks.machine import describe_machine
 from benchmarks.torch_example import time_loop_with, train_example, unpack_mnist
-from lenet_pipeline.digits import images_array
-from lenet_pipeline.engine import Engine
-from lenet_pipeline.recipes import Recipe, find_recipe
-from lenet_pipeline.sources.mnist import read_mnist
-from lenet_pipeline.training import train_network
-from lenet_pipeline.training_sets import LabelledDigits
+from lenet_pipeline.ingest.mnist import read_mnist
+from lenet_pipeline.lake.digits import images_array
+from lenet_pipeline.scoring.engine import Engine
+from lenet_pipeline.training.loop import train_network
+from lenet_pipeline.training.recipes import Recipe, find_recipe
+from lenet_pipeline.training.training_sets import LabelledDigits
 
 TARGETS = {"cpu": 0.99, "cuda": 0.994}
 EFFORTS = {"cpu": "quick", "cuda": "best"}

@@ -1,8 +1,9 @@
-"""Orchestration: the one place that imports Prefect. What it starts tells nobody outside.
+"""The flows: jobs as Prefect runs them, with tasks, retries, artifacts, events, schedules and deployments.
 
-Documents may be confidential, so telemetry is off unless the environment says otherwise. Prefect reads
-these variables when it is first imported; the last keeps a temporary server from printing tracebacks
-about telemetry that found no table yet.
+Nothing else imports Prefect. A flow has the name of its job, calls it with an observer that reports to
+Prefect, and leaves an artifact. Prefect reads the variables below when it is first imported. Documents may be
+confidential, so telemetry is off unless the environment says otherwise; the last variable keeps a temporary
+server from printing tracebacks about telemetry before its tables exist.
 """
 
 import os
@@ -13,5 +14,3 @@ for _name, _value in (
     ("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL"),
 ):
     os.environ.setdefault(_name, _value)
-
-EXIT_INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended

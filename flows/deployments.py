@@ -1,6 +1,8 @@
-"""The scheduled jobs: retrain weekly, score nightly, check daily; cron lines come from the settings."""
+"""The deployments: retrain weekly, score nightly, check daily, and score on demand."""
 
 from __future__ import annotations
+
+import os
 
 import prefect
 from prefect.deployments.runner import RunnerDeployment
@@ -15,29 +17,24 @@ from lenet_pipeline.settings import Settings
 
 
 def build_deployments(settings: Settings) -> list[RunnerDeployment]:
-    """Build the deployments of a home; ``score`` by itself has no schedule and is there to be triggered."""
-    shared = {"home": str(settings.home), "actor": settings.actor}
+    """Build the deployments of a home. ``score/on-demand`` has no schedule; it is triggered."""
     deployments = [
         retrain.to_deployment(
             "weekly",
-            parameters={"datasets": [], **shared},
+            parameters={"job": {"datasets": []}},
             schedules=[_cron("LENET_RETRAIN_CRON", settings.retrain_cron)],
             description="Train on every dataset whose split is `train`; promote through the gate.",
         ),
         score_all.to_deployment(
             "nightly",
-            parameters=shared,
             schedules=[_cron("LENET_SCORE_CRON", settings.score_cron)],
-            description="Score every dataset with the champion; what is scored already is kept.",
+            description="Score every dataset with the champion. Digits scored before are kept.",
         ),
-        score.to_deployment(
-            "on-demand", parameters=shared, description="Score one dataset with one model version."
-        ),
+        score.to_deployment("on-demand", description="Score one dataset with one model version."),
         check.to_deployment(
             "daily",
-            parameters=shared,
             schedules=[_cron("LENET_CHECK_CRON", settings.check_cron)],
-            description="Run every check of the warehouse; the run fails when one finds something.",
+            description="Run every check of the warehouse; the run fails if one finds something.",
         ),
     ]
     return [deployment for deployment in deployments if isinstance(deployment, RunnerDeployment)]
@@ -51,7 +48,9 @@ def _cron(variable: str, line: str) -> Schedule:
 
 
 def serve_deployments(settings: Settings) -> None:
-    """Serve the deployments to the Prefect server that is configured, until interrupted.
+    """Serve the deployments to the configured Prefect server until interrupted.
+
+    Each run is a process of its own, which reads its home and actor from the environment.
 
     Raises:
         PipelineError: no server is configured.
@@ -61,4 +60,5 @@ def serve_deployments(settings: Settings) -> None:
             "`lenet serve` needs a Prefect server: run `prefect server start` in another terminal, then "
             "set PREFECT_API_URL=http://127.0.0.1:4200/api here"
         )
+    os.environ |= {"LENET_HOME": str(settings.home), "LENET_ACTOR": settings.actor}
     prefect.serve(*build_deployments(settings))

@@ -19,10 +19,9 @@ from pathlib import Path
 
 import httpx
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from rich.console import Console
 
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.files import describe_os_error
+from lenet_pipeline.system import describe_os_error
 
 _START_TIMEOUT_S = 90.0
 _LOG = "prefect-server.log"
@@ -50,10 +49,9 @@ def start_prefect_server(home: Path) -> None:
     with lock:
         # Two first starts at once would both create the database's tables.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with Console(stderr=True).status("Starting a temporary Prefect server"):
-            process, url = _start(home)
-            atexit.register(_stop, process)
-            _wait_until_healthy(process, url, home)
+        process, url = _start(home)
+        atexit.register(_stop, process)
+        _wait_until_healthy(process, url, home)
     os.environ["PREFECT_API_URL"] = url
     _for_this_process.enter_context(temporary_settings({PREFECT_API_URL: url}))
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import getpass
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lenet_pipeline.errors import SettingsError, StorageError
-from lenet_pipeline.object_stores import mask_url
-from lenet_pipeline.storage import Place, open_place
+from lenet_pipeline.lake import Place, mask_url, open_place
+
+if TYPE_CHECKING:
+    from lenet_pipeline.forms import PageLimits
+    from lenet_pipeline.registry import Registry
+    from lenet_pipeline.warehouse import Warehouse
 
 
 def system_user() -> str:
@@ -88,16 +92,25 @@ class Settings(BaseSettings):
         return self.home / "downloads"
 
     @property
-    def database(self) -> Path:
-        return self.home / "audit.duckdb"
+    def page_limits(self) -> PageLimits:
+        """The limits on scanned documents."""
+        from lenet_pipeline.forms import PageLimits
+
+        return PageLimits(self.image_max_bytes, self.image_max_pixels, self.form_max_pages)
 
     @property
-    def mlflow_database(self) -> Path:
-        return self.home / "mlflow.db"
+    def warehouse(self) -> Warehouse:
+        """The audit database, with how long to wait for it."""
+        from lenet_pipeline.warehouse import Warehouse  # loads DuckDB
+
+        return Warehouse(self.home / "audit.duckdb", self.database_wait_s)
 
     @property
-    def mlflow_artifacts(self) -> Path:
-        return self.home / "mlartifacts"
+    def registry(self) -> Registry:
+        """The model registry."""
+        from lenet_pipeline.registry import Registry
+
+        return Registry(self.home / "mlflow.db", self.home / "mlartifacts")
 
 
 def read_settings(home: Path | None = None, actor: str | None = None) -> Settings:

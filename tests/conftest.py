@@ -11,6 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import torch
+
+pytest_plugins = ["tests.homes"]
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -24,6 +27,17 @@ def _real_data(folder: str, name: str) -> Path:
     if not (base / folder).exists():
         pytest.skip(f"needs the real {name} files; name the folder that has {folder}/ in LENET_TEST_DATA")
     return base / folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    """Keep torch to one thread: on networks this small, threads only wait for each other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
-from lenet_pipeline.engine import Engine
-from lenet_pipeline.model_files import read_model
+from lenet_pipeline.registry.model_files import read_model
+from lenet_pipeline.scoring import Engine
 
 
 class ServedModel(PythonModel):

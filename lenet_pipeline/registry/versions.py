@@ -10,10 +10,10 @@ from pathlib import Path
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from lenet_pipeline.engine import TrainedModel
 from lenet_pipeline.errors import RegistryError, UnknownNameError
-from lenet_pipeline.model_files import read_model, weights_sha256
+from lenet_pipeline.registry.model_files import read_model, weights_sha256
 from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
+from lenet_pipeline.scoring import TrainedModel
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

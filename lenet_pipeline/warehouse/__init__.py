@@ -1,15 +1,16 @@
-"""The audit database: every prediction with where it came from, in one DuckDB file.
+"""The warehouse: one DuckDB file that holds every prediction and the record of how it came about.
 
-The one place that imports DuckDB. Writing functions open the file, write one short transaction and
-close it; reading functions can change nothing and reach no other file. The SQL is in ``sql/``.
+Only this room imports DuckDB. A ``Warehouse`` is a path and a waiting time. Each function opens the file,
+runs one short transaction and closes it, because DuckDB lets no other process read while a writer is open.
 """
 
 from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
-from lenet_pipeline.warehouse.drift import Drift, DriftBin, measure_drift, record_drift_reference
+from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.drift_tables import Drift, DriftBin, measure_drift, record_drift_reference
 from lenet_pipeline.warehouse.export import export_tables
-from lenet_pipeline.warehouse.forms import (
+from lenet_pipeline.warehouse.form_tables import (
     DOCUMENTS,
     FIELD_TRUTHS,
     RULE_FAILURES,
@@ -37,7 +38,7 @@ from lenet_pipeline.warehouse.loading import (
     stop_scoring_run,
 )
 from lenet_pipeline.warehouse.migrations import migrate
-from lenet_pipeline.warehouse.policies import KnownFields, read_known_fields, record_policy
+from lenet_pipeline.warehouse.policies import read_known_fields, record_policy
 from lenet_pipeline.warehouse.queries import list_promotions, run_audit, run_select
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
@@ -60,14 +61,8 @@ from lenet_pipeline.warehouse.runs import (
     read_shard_predictions,
 )
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
-from lenet_pipeline.warehouse.snapshot import AsOf, snapshot_path, take_snapshot
-from lenet_pipeline.warehouse.statements import (
-    Parameter,
-    Query,
-    list_audits,
-    list_checks,
-    sql_directory,
-)
+from lenet_pipeline.warehouse.snapshot import AsOf, take_snapshot
+from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks, sql_directory
 
 __all__ = [
     "DOCUMENTS",
@@ -81,7 +76,6 @@ __all__ = [
     "Drift",
     "DriftBin",
     "GateEvidence",
-    "KnownFields",
     "ModelVersionRecord",
     "PageTables",
     "Parameter",
@@ -96,6 +90,7 @@ __all__ = [
     "StoredRun",
     "StoredShard",
     "TemplateRecord",
+    "Warehouse",
     "export_tables",
     "find_finished_run",
     "find_reviewed",
@@ -134,7 +129,6 @@ __all__ = [
     "run_audit",
     "run_checks",
     "run_select",
-    "snapshot_path",
     "sql_directory",
     "start_scoring_run",
     "stop_scoring_run",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
 from lenet_pipeline.errors import WarehouseError
+from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.snapshot import AsOf, asking
 from lenet_pipeline.warehouse.statements import run_statement
@@ -40,27 +40,27 @@ def link_event(connection: duckdb.DuckDBPyConnection, kind: str, subject: object
         )
 
 
-def has_link(database: Path, wait_s: float, head: ChainHead) -> bool:
+def has_link(warehouse: Warehouse, head: ChainHead) -> bool:
     """Tell whether the chain has a link, with the same sha256.
 
     Raises:
         WarehouseError: there is no database yet, or it cannot be read.
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
     """
-    with reading(database, wait_s) as connection:
+    with reading(warehouse) as connection:
         found = run_statement(connection, "find_chain_link", {"link_number": head.link_number})
     return found == [(head.link_sha256,)]
 
 
-def read_chain_head(database: Path, wait_s: float, as_of: AsOf | None = None) -> ChainHead:
+def read_chain_head(warehouse: Warehouse, as_of: AsOf | None = None) -> ChainHead:
     """Return the last link of the chain.
 
     Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
 
     Raises:
         WarehouseError: there is no database yet, or it cannot be read.
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
     """
-    with asking(database, wait_s, as_of) as connection:
+    with asking(warehouse, as_of) as connection:
         ((number, sha256),) = run_statement(connection, "find_chain_head", {})
     return ChainHead(number, sha256)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.chain import ChainHead
+from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, shipped_definitions
 from lenet_pipeline.warehouse.queries import ask, ask_statement, find_query
 from lenet_pipeline.warehouse.records import RegistryAlias
@@ -30,8 +30,7 @@ class CheckResult:
 
 
 def run_checks(
-    database: Path,
-    wait_s: float,
+    warehouse: Warehouse,
     aliases: Sequence[RegistryAlias],
     names: Sequence[str] | None = None,
     published_head: ChainHead | None = None,
@@ -39,8 +38,7 @@ def run_checks(
     """Run the checks, all of them or those named.
 
     Args:
-        database: the database file.
-        wait_s: how long to wait for it, seconds.
+        warehouse: the database file, and how long to wait for it.
         aliases: the aliases as the model registry has them now.
         names: the checks to run.
         published_head: the last link of the chain that the model registry was told of, number 0 where it
@@ -49,25 +47,25 @@ def run_checks(
     Raises:
         UnknownNameError: there is no check of one of the names.
         WarehouseError: the database cannot be read.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
     checks = list_checks()
     if names is not None:
         checks = [find_query("check", name, checks) for name in names]
-    opened = partial(_opened, database, wait_s, aliases, published_head)
+    opened = partial(_opened, warehouse, aliases, published_head)
     return [CheckResult(check, _check(opened, check)) for check in checks]
 
 
 @contextmanager
 def _opened(
-    database: Path, wait_s: float, aliases: Sequence[RegistryAlias], published_head: ChainHead | None
+    warehouse: Warehouse, aliases: Sequence[RegistryAlias], published_head: ChainHead | None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database with what checks hold against it beside: the registry's and the release's say.
 
     Anew for every check, and for some shards at a time: all of them take minutes over many rows, and none
     who writes should wait that long.
     """
-    with reading(database, wait_s) as connection:
+    with reading(warehouse) as connection:
         run_statement(connection, "create_registry_aliases", {})
         for alias in aliases:
             run_statement(connection, "insert_registry_alias", asdict(alias))

@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
-from lenet_pipeline.files import describe_os_error
+from lenet_pipeline.system import describe_os_error
 
 # Files of this version open in DuckDB 1.2 (2025) and newer; unpinned, only in the release that wrote them.
 STORAGE_VERSION = "v1.2.0"
@@ -47,16 +48,30 @@ _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
 
 
+@dataclass(frozen=True)
+class Warehouse:
+    """A database file, and how many seconds to wait for it while another process holds it."""
+
+    path: Path
+    wait_s: float = 60.0
+
+    @property
+    def snapshot(self) -> Warehouse:
+        """Return the copy that answers questions while a run is writing, next to the database."""
+        return Warehouse(self.path.with_name(f"{self.path.stem}-snapshot{self.path.suffix}"), self.wait_s)
+
+
 @contextmanager
-def opened(database: Path, wait_s: float, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(warehouse: Warehouse, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database, waiting while another process or thread holds it, and close it in any case.
 
     A reader can change nothing, and can reach no file but the database.
 
     Raises:
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
         WarehouseError: it cannot be opened, or DuckDB refused something in the ``with`` block.
     """
+    database, wait_s = warehouse.path, warehouse.wait_s
     deadline = time.monotonic() + wait_s
     lock = _one_at_a_time.setdefault(database.absolute(), threading.Lock())
     if not lock.acquire(timeout=min(max(wait_s, 0), threading.TIMEOUT_MAX)):

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
-from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.system import describe_os_error, written_whole
+from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.snapshot import take_snapshot
 from lenet_pipeline.warehouse.statements import run_statement
@@ -22,15 +23,14 @@ _VIEW = Template("create view $name as from read_parquet('$name.parquet');\n")
 VIEWS = "views.sql"
 
 
-def export_tables(database: Path, wait_s: float, folder: Path) -> dict[str, int]:
+def export_tables(warehouse: Warehouse, folder: Path) -> dict[str, int]:
     """Write every table as ``NAME.parquet``, and ``views.sql``, which shows them to DuckDB.
 
     From a snapshot: all tables are of one moment, and nobody who writes waits until they are written. Files
     that are there are replaced, each whole or not at all.
 
     Args:
-        database: the database file.
-        wait_s: how long to wait for it, seconds.
+        warehouse: the database file, and how long to wait for it.
         folder: made where it is missing.
 
     Returns:
@@ -38,12 +38,12 @@ def export_tables(database: Path, wait_s: float, folder: Path) -> dict[str, int]
 
     Raises:
         WarehouseError: the database cannot be read, or the folder not be written.
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
     """
     rows = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with reading(_source(database, wait_s), wait_s) as connection:
+        with reading(_source(warehouse)) as connection:
             for (name,) in run_statement(connection, "list_tables", {}):
                 if _OURS.fullmatch(name):
                     rows[name] = _write_table(connection.table(name), folder / f"{name}.parquet")
@@ -54,14 +54,14 @@ def export_tables(database: Path, wait_s: float, folder: Path) -> dict[str, int]
     return rows
 
 
-def _source(database: Path, wait_s: float) -> Path:
+def _source(warehouse: Warehouse) -> Warehouse:
     """Return a snapshot to read from; the database itself where none can be written beside it."""
     try:
-        return take_snapshot(database, wait_s)
+        return take_snapshot(warehouse)
     except DatabaseBusyError:
         raise
     except WarehouseError:
-        return database
+        return warehouse
 
 
 def _write_table(table: duckdb.DuckDBPyRelation, path: Path) -> int:

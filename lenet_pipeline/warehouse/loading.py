@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
 import pyarrow as pa
 
 from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse.chain import PROMOTION, RUN, VERSION, link_event
+from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import writing
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
@@ -32,41 +32,41 @@ _RUN_IDENTITY = (
 )
 
 
-def record_model_version(database: Path, wait_s: float, record: ModelVersionRecord) -> None:
+def record_model_version(warehouse: Warehouse, record: ModelVersionRecord) -> None:
     """Record a model version; once recorded it stays as it is.
 
     Raises:
         WarehouseError: the version is recorded with other weights.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
     identity = {"model_name": record.model_name, "model_version": record.model_version}
-    with writing(database, wait_s) as connection:
+    with writing(warehouse) as connection:
         for (reference,) in run_statement(connection, "insert_model_version", asdict(record)):
             link_event(connection, VERSION, reference)
         ((recorded,),) = run_statement(connection, "find_model_weights", identity)
         if recorded != record.weights_sha256:
             raise WarehouseError(
-                f"{record.model_name}/{record.model_version} is recorded in {database} with weights "
+                f"{record.model_name}/{record.model_version} is recorded in {warehouse.path} with weights "
                 f"{recorded[:12]}, and these are {record.weights_sha256[:12]}: the registry was replaced; "
                 "restore it from a backup, or choose another folder with --home"
             )
 
 
-def record_promotion(database: Path, wait_s: float, record: PromotionRecord) -> None:
+def record_promotion(warehouse: Warehouse, record: PromotionRecord) -> None:
     """Record a promotion event; the same event again changes nothing.
 
     Raises:
         WarehouseError: the database refused.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
     values = asdict(record)
     gate = values.pop("gate") or _NO_GATE
-    with writing(database, wait_s) as connection:
+    with writing(warehouse) as connection:
         for (number,) in run_statement(connection, "insert_promotion", values | gate):
             link_event(connection, PROMOTION, number)
 
 
-def start_scoring_run(database: Path, wait_s: float, run: ScoringRunRecord) -> set[UUID]:
+def start_scoring_run(warehouse: Warehouse, run: ScoringRunRecord) -> set[UUID]:
     """Record a run and the shard scores it consists of; a run that is there keeps its first start.
 
     Returns:
@@ -74,12 +74,12 @@ def start_scoring_run(database: Path, wait_s: float, run: ScoringRunRecord) -> s
 
     Raises:
         WarehouseError: the same id is recorded for another dataset, model version or precision.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
     values = asdict(run)
     del values["shards"]
     identity = {"scoring_run_id": run.scoring_run_id}
-    with writing(database, wait_s) as connection:
+    with writing(warehouse) as connection:
         run_statement(connection, "insert_scoring_run", values)
         run_statement(connection, "stop_scoring_run", {**identity, "stopped_at": None})
         (recorded,) = run_statement(connection, "find_scoring_run", identity)
@@ -97,29 +97,29 @@ def start_scoring_run(database: Path, wait_s: float, run: ScoringRunRecord) -> s
         }
 
 
-def stop_scoring_run(database: Path, wait_s: float, scoring_run_id: UUID, stopped_at: datetime) -> None:
+def stop_scoring_run(warehouse: Warehouse, scoring_run_id: UUID, stopped_at: datetime) -> None:
     """Mark a run as stopped before its end; it is at work again when it is started again.
 
     Raises:
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
-    with writing(database, wait_s) as connection:
+    with writing(warehouse) as connection:
         run_statement(
             connection, "stop_scoring_run", {"scoring_run_id": scoring_run_id, "stopped_at": stopped_at}
         )
 
 
-def finish_scoring_run(database: Path, wait_s: float, scoring_run_id: UUID, finished_at: datetime) -> None:
+def finish_scoring_run(warehouse: Warehouse, scoring_run_id: UUID, finished_at: datetime) -> None:
     """Mark a run as finished; one that is finished keeps its first time.
 
     Raises:
         WarehouseError: no such run was started, or the ledger lacks shards of it.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
     identity = {"scoring_run_id": scoring_run_id}
-    with writing(database, wait_s) as connection:
+    with writing(warehouse) as connection:
         if not run_statement(connection, "find_scoring_run", identity):
-            raise WarehouseError(f"no scoring run {scoring_run_id} was started in {database}")
+            raise WarehouseError(f"no scoring run {scoring_run_id} was started in {warehouse.path}")
         shards = run_statement(connection, "list_run_shards", identity)
         missing = sum(not is_scored for _, is_scored in shards)
         if missing:
@@ -133,7 +133,7 @@ def finish_scoring_run(database: Path, wait_s: float, scoring_run_id: UUID, fini
             link_event(connection, RUN, finished)
 
 
-def load_rejects(database: Path, wait_s: float, rejects: pa.Table) -> int:
+def load_rejects(warehouse: Warehouse, rejects: pa.Table) -> int:
     """Load rejects, a table of schema ``REJECTS``; those that are there already stay as they are.
 
     Returns:
@@ -141,9 +141,9 @@ def load_rejects(database: Path, wait_s: float, rejects: pa.Table) -> int:
 
     Raises:
         WarehouseError: the table has another schema, or the database refused.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
-    with writing(database, wait_s) as connection:
+    with writing(warehouse) as connection:
         connection.register("new_rejects", rejects)
         ((inserted,),) = run_statement(connection, "insert_rejects", {})
         connection.unregister("new_rejects")

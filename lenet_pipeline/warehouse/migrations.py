@@ -11,78 +11,78 @@ from pathlib import Path
 import duckdb
 
 from lenet_pipeline.errors import WarehouseError
-from lenet_pipeline.files import describe_os_error
-from lenet_pipeline.warehouse.connection import opened, transaction
+from lenet_pipeline.system import describe_os_error
+from lenet_pipeline.warehouse.connection import Warehouse, opened, transaction
 from lenet_pipeline.warehouse.statements import read_statement, sql_directory
 
 _WAIT_S = 60.0  # for another thread of this process that has its own database open
 _UPGRADE = "upgrade lenet-pipeline, or choose another folder with --home"
 
 
-def migrate(database: Path, wait_s: float) -> None:
+def migrate(warehouse: Warehouse) -> None:
     """Create the database, or bring it to the newest schema; do nothing where it has that already.
 
     Raises:
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
         WarehouseError: it cannot be written, is newer than this release, or is not the pipeline's.
     """
-    with migrated(database, wait_s):
+    with migrated(warehouse):
         pass
 
 
 @contextmanager
-def writing(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database, bring it to the newest schema, and hold one transaction around the block.
 
     Raises:
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
         WarehouseError: it cannot be written; the transaction changed nothing.
     """
-    with migrated(database, wait_s) as connection, transaction(connection):
+    with migrated(warehouse) as connection, transaction(connection):
         yield connection
 
 
 @contextmanager
-def reading(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database so that nothing can be changed and no other file be reached.
 
     Raises:
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
         WarehouseError: there is none yet, it cannot be read, or it has another schema than this release.
     """
     try:
-        is_there = database.exists()
+        is_there = warehouse.path.exists()
     except OSError as exc:
-        raise WarehouseError(f"cannot read the database {database}: {describe_os_error(exc)}") from exc
+        raise WarehouseError(f"cannot read the database {warehouse.path}: {describe_os_error(exc)}") from exc
     if not is_there:
         raise WarehouseError(
-            f"no database yet at {database}; begin with `lenet demo`, or with `lenet ingest`, then "
+            f"no database yet at {warehouse.path}; begin with `lenet demo`, or with `lenet ingest`, then "
             "`lenet train`, then `lenet score`"
         )
-    with opened(database, wait_s, read_only=True) as connection:
-        found, newest = _schema_version(connection, database), _migrations()[-1][0]
+    with opened(warehouse, read_only=True) as connection:
+        found, newest = _schema_version(connection, warehouse.path), _migrations()[-1][0]
         if found < newest:
             raise WarehouseError(
-                f"{database} has schema version {found}, and this release reads {newest}; "
+                f"{warehouse.path} has schema version {found}, and this release reads {newest}; "
                 "a command that writes, such as `lenet score`, brings it up to date"
             )
         yield connection
 
 
 @contextmanager
-def migrated(database: Path, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def migrated(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database and bring it to the newest schema; transactions are the block's.
 
     Raises:
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
         WarehouseError: it cannot be written, is newer than this release, or is not the pipeline's.
     """
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
+        warehouse.path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise WarehouseError(f"cannot create {database.parent}: {describe_os_error(exc)}") from exc
-    with opened(database, wait_s, read_only=False) as connection:
-        reached = _schema_version(connection, database)
+        raise WarehouseError(f"cannot create {warehouse.path.parent}: {describe_os_error(exc)}") from exc
+    with opened(warehouse, read_only=False) as connection:
+        reached = _schema_version(connection, warehouse.path)
         for version, name in _migrations():
             if version > reached:
                 with transaction(connection):
@@ -100,9 +100,9 @@ def shipped_definitions() -> list[dict[str, str]]:
     Of a file that was closed: only then does DuckDB write a definition's text as it will always have it.
     """
     with tempfile.TemporaryDirectory(prefix="lenet-") as folder:
-        database = Path(folder) / "shipped.duckdb"
-        migrate(database, _WAIT_S)
-        with opened(database, _WAIT_S, read_only=True) as connection:
+        shipped = Warehouse(Path(folder) / "shipped.duckdb", _WAIT_S)
+        migrate(shipped)
+        with opened(shipped, read_only=True) as connection:
             rows = connection.execute(read_statement("load/list_definitions.sql")).fetchall()
     return [dict(zip(("kind", "name", "parameters", "text"), row, strict=True)) for row in rows]
 

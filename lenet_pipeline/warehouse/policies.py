@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from uuid import UUID
 
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.chain import POLICY, link_event
+from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import ask_statement
 from lenet_pipeline.warehouse.records import PolicyRecord
 from lenet_pipeline.warehouse.statements import run_statement
 
 
-def record_policy(database: Path, wait_s: float, record: PolicyRecord) -> int:
+def record_policy(warehouse: Warehouse, record: PolicyRecord) -> int:
     """Record a policy, which is in force from now on; return its number.
 
     Raises:
         WarehouseError: the database refused.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
-    with writing(database, wait_s) as connection:
+    with writing(warehouse) as connection:
         ((number,),) = run_statement(connection, "insert_policy", asdict(record))
         link_event(connection, POLICY, number)
         return int(number)
@@ -38,15 +38,15 @@ class KnownFields:
 
 
 def read_known_fields(
-    database: Path, wait_s: float, dataset: str, model_name: str, model_version: int, precision: str
+    warehouse: Warehouse, dataset: str, model_name: str, model_version: int, precision: str
 ) -> KnownFields | None:
     """Return the fields of known truth of a version's newest finished run over a dataset, None without one.
 
     Raises:
         WarehouseError: the database cannot be read.
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
     """
-    with reading(database, wait_s) as connection:
+    with reading(warehouse) as connection:
         asked = {"dataset": dataset, "model_name": model_name, "model_version": str(model_version)}
         asked["precision"] = precision
         runs = ask_statement(connection, "load/find_version_run.sql", asked).to_pylist()

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.errors import UnknownNameError, WarehouseError
-from lenet_pipeline.warehouse.connection import first_line
+from lenet_pipeline.warehouse.connection import Warehouse, first_line
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.parameters import bind_parameters, describe_audit_error
 from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord
@@ -27,8 +27,7 @@ _BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
 def run_audit(
-    database: Path,
-    wait_s: float,
+    warehouse: Warehouse,
     name: str,
     parameters: Mapping[str, str],
     as_of: AsOf | None = None,
@@ -43,13 +42,13 @@ def run_audit(
     Raises:
         UnknownNameError: there is no such audit, or it takes no such parameter.
         WarehouseError: a parameter is missing or malformed, or the database cannot be read.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
     query = find_query("audit", name, list_audits())
     values = bind_parameters(query, parameters)
-    with asking(database, wait_s, as_of) as connection:
+    with asking(warehouse, as_of) as connection:
         if _RUN in values:
-            values[_RUN] = find_run(connection, database, values[_RUN])
+            values[_RUN] = find_run(connection, warehouse.path, values[_RUN])
         if _DIGIT in values:
             values[_DIGIT] = _find_digit(connection, values[_DIGIT])
         if values.get(_POLICY, "latest") != "latest":
@@ -84,16 +83,16 @@ def _spread(answer: pa.Table, names: str, values: str) -> pa.Table:
     return table
 
 
-def run_select(database: Path, wait_s: float, statement: str, as_of: AsOf | None = None) -> pa.Table:
+def run_select(warehouse: Warehouse, statement: str, as_of: AsOf | None = None) -> pa.Table:
     """Answer a person's own select; it can change nothing and reach no file but the database.
 
     Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
 
     Raises:
         WarehouseError: it is not one select statement, DuckDB refused it, or the database cannot be read.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
-    with asking(database, wait_s, as_of) as connection:
+    with asking(warehouse, as_of) as connection:
         try:
             _require_one_query(connection, statement)
             return ask(connection, statement, {})
@@ -101,14 +100,14 @@ def run_select(database: Path, wait_s: float, statement: str, as_of: AsOf | None
             raise WarehouseError(f"the statement was refused: {first_line(str(exc))}") from exc
 
 
-def list_promotions(database: Path, wait_s: float) -> list[PromotionRecord]:
+def list_promotions(warehouse: Warehouse) -> list[PromotionRecord]:
     """Return every promotion event, in the order they were recorded.
 
     Raises:
         WarehouseError: there is no database yet, or it cannot be read.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
-    with reading(database, wait_s) as connection:
+    with reading(warehouse) as connection:
         rows = ask_statement(connection, "load/list_promotions.sql", {}).to_pylist()
     return [_promotion(row) for row in rows]
 

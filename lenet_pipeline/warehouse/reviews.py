@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.chain import REVIEWS, link_event
-from lenet_pipeline.warehouse.forms import registered
+from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.form_tables import registered
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import ask
 from lenet_pipeline.warehouse.statements import read_statement, run_statement
@@ -24,7 +24,7 @@ NEW_REVIEWS = pa.schema(
 )
 
 
-def find_reviewed(database: Path, wait_s: float, reviews: pa.Table, actor: str) -> pa.Table:
+def find_reviewed(warehouse: Warehouse, reviews: pa.Table, actor: str) -> pa.Table:
     """Return what is known of the predictions that reviews, a table of schema ``NEW_REVIEWS``, answer.
 
     Columns: digit_id, shard_score_id, is_known (whether there is such a prediction), truth, dataset,
@@ -33,14 +33,14 @@ def find_reviewed(database: Path, wait_s: float, reviews: pa.Table, actor: str) 
 
     Raises:
         WarehouseError: there is no database yet, or it cannot be read.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
-    with reading(database, wait_s) as connection, registered(connection, new_reviews=reviews):
+    with reading(warehouse) as connection, registered(connection, new_reviews=reviews):
         return ask(connection, read_statement("load/find_reviewed_predictions.sql"), {"actor": actor})
 
 
 def record_reviews(
-    database: Path, wait_s: float, batch_id: UUID, reviews: pa.Table, reviewed_at: datetime, actor: str
+    warehouse: Warehouse, batch_id: UUID, reviews: pa.Table, reviewed_at: datetime, actor: str
 ) -> int:
     """Append reviews, a table of schema ``NEW_REVIEWS``, as one batch and one link of the chain.
 
@@ -50,10 +50,10 @@ def record_reviews(
         How many were new.
 
     Raises:
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
     values = {"batch_id": batch_id, "reviewed_at": reviewed_at, "actor": actor}
-    with writing(database, wait_s) as connection, registered(connection, new_reviews=reviews):
+    with writing(warehouse) as connection, registered(connection, new_reviews=reviews):
         recorded = run_statement(connection, "insert_reviews", values)
         if recorded:
             link_event(connection, REVIEWS, batch_id)

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenet_pipeline.errors import StagedFileError, StorageError, WarehouseError
+from lenet_pipeline.lake import AnyPlace, Place, open_place
 from lenet_pipeline.schema import DIGITS
-from lenet_pipeline.storage import AnyPlace, Place, open_place
-from lenet_pipeline.warehouse.connection import transaction
+from lenet_pipeline.warehouse.connection import Warehouse, transaction
 from lenet_pipeline.warehouse.migrations import migrated
 from lenet_pipeline.warehouse.records import ShardScoreRecord
 from lenet_pipeline.warehouse.statements import run_statement
@@ -37,7 +37,7 @@ class ShardLoad:
     dataset: str
 
 
-def load_shard_scores(database: Path, wait_s: float, loads: Sequence[ShardLoad]) -> int:
+def load_shard_scores(warehouse: Warehouse, loads: Sequence[ShardLoad]) -> int:
     """Load shards' predictions, each with its ledger row in one transaction, under one opening.
 
     Returns:
@@ -48,10 +48,10 @@ def load_shard_scores(database: Path, wait_s: float, loads: Sequence[ShardLoad])
             them is loaded, and nothing of them or after them.
         WarehouseError: the same of a shard's digits, or the database refused.
         StorageError: a file lies in an object store that cannot be reached.
-        DatabaseBusyError: the database was still held after ``wait_s`` seconds.
+        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
     """
     # Copied before the database is opened: while it is, no other process can read it.
-    with _on_disk(loads) as copied, migrated(database, wait_s) as connection:
+    with _on_disk(loads) as copied, migrated(warehouse) as connection:
         # A shard is one row group, which one thread reads; more of them take twice the processor's time.
         connection.execute("set threads = 1")
         loaded = 0

@@ -11,14 +11,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
-from lenet_pipeline.files import describe_os_error, written_whole
+from lenet_pipeline.system import describe_os_error, written_whole
+from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import migrate, reading
 
 _SHORTLY_S = 1.0  # a load of eight shards holds the database for about that long
@@ -35,32 +36,27 @@ class AsOf:
     is_answered: bool = False
 
 
-def snapshot_path(database: Path) -> Path:
-    """Return where a database's snapshot lies: beside it. Its time is that of the last change it holds."""
-    return database.with_name(f"{database.stem}-snapshot{database.suffix}")
-
-
-def take_snapshot(database: Path, wait_s: float, keep_s: float = 0.0) -> Path:
-    """Copy the database as it is between two writes, and return the copy's path.
+def take_snapshot(warehouse: Warehouse, keep_s: float = 0.0) -> Warehouse:
+    """Copy the database as it is between two writes, and return the copy.
 
     Nothing is copied where the database has not changed since, or the copy holds changes that are younger
     than ``keep_s`` seconds. Others can read the database meanwhile.
 
     Raises:
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
         WarehouseError: there is no database yet, it cannot be read, or its copy not be written.
     """
-    snapshot = snapshot_path(database)
+    database, snapshot = warehouse.path, warehouse.snapshot.path
     try:
         kept_ns = _changed_ns(snapshot)
         if kept_ns and time.time() - kept_ns / 1e9 < keep_s:
-            return snapshot
+            return warehouse.snapshot
         if database.with_name(f"{database.name}.wal").exists():
-            migrate(database, wait_s)  # what a writer that was killed left beside the file goes into it
+            migrate(warehouse)  # what a writer that was killed left beside the file goes into it
         if kept_ns and kept_ns == _changed_ns(database):
-            return snapshot
+            return warehouse.snapshot
         # The database is closed before the copy is flushed: writers wait for the first only.
-        with written_whole(snapshot) as temporary, reading(database, wait_s):
+        with written_whole(snapshot) as temporary, reading(warehouse):
             changed_ns = _changed_ns(database)
             # With the copy's end the lock is gone, which is the process's and not the connection's (POSIX):
             # nothing is asked of the database after it.
@@ -68,42 +64,41 @@ def take_snapshot(database: Path, wait_s: float, keep_s: float = 0.0) -> Path:
             os.utime(temporary, ns=(changed_ns, changed_ns))
     except OSError as exc:
         raise WarehouseError(f"cannot copy {database} to {snapshot}: {describe_os_error(exc)}") from exc
-    return snapshot
+    return warehouse.snapshot
 
 
 @contextmanager
-def asking(database: Path, wait_s: float, as_of: AsOf | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def asking(warehouse: Warehouse, as_of: AsOf | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database to be asked; where it is held for more than a second, its snapshot.
 
     Args:
-        database: the database file.
-        wait_s: how long to wait for it where there is no snapshot, seconds.
+        warehouse: the database file, and how long to wait for it.
         as_of: is told from when answers are; without it, only the database will do.
 
     Raises:
-        DatabaseBusyError: it was still held after ``wait_s`` seconds.
+        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
         WarehouseError: there is none yet, it cannot be read, or it has another schema than this release.
     """
     with ExitStack() as stack:
-        yield _open(stack, database, wait_s, as_of)
+        yield _open(stack, warehouse, as_of)
 
 
-def _open(stack: ExitStack, database: Path, wait_s: float, as_of: AsOf | None) -> duckdb.DuckDBPyConnection:
+def _open(stack: ExitStack, warehouse: Warehouse, as_of: AsOf | None) -> duckdb.DuckDBPyConnection:
     if as_of is None or (as_of.is_answered and as_of.changed_at is None):
-        return stack.enter_context(reading(database, wait_s))
-    snapshot = snapshot_path(database)
+        return stack.enter_context(reading(warehouse))
     if as_of.is_answered:
-        return stack.enter_context(reading(snapshot, wait_s))
+        return stack.enter_context(reading(warehouse.snapshot))
     as_of.is_answered = True
+    shortly = replace(warehouse, wait_s=min(_SHORTLY_S, warehouse.wait_s))
     with suppress(DatabaseBusyError):
-        return stack.enter_context(reading(database, min(_SHORTLY_S, wait_s)))
-    changed_ns = _changed_ns(snapshot)
+        return stack.enter_context(reading(shortly))
+    changed_ns = _changed_ns(warehouse.snapshot.path)
     if changed_ns:
         with suppress(WarehouseError):  # it is damaged, or of an older release
-            connection = stack.enter_context(reading(snapshot, wait_s))
+            connection = stack.enter_context(reading(warehouse.snapshot))
             as_of.changed_at = datetime.fromtimestamp(changed_ns / 1e9, UTC)
             return connection
-    return stack.enter_context(reading(database, wait_s))
+    return stack.enter_context(reading(warehouse))
 
 
 def _changed_ns(path: Path) -> int:

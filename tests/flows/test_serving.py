@@ -21,10 +21,10 @@ from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deployments import build_deployments
-from lenet_pipeline.lake import read_manifest
+from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.training_sets import read_labelled
-from lenet_pipeline.warehouse import run_audit
+from lenet_pipeline.training.training_sets import read_labelled
+from lenet_pipeline.warehouse.queries import run_audit
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def test_served_deployments_run_on_their_schedules_and_when_triggered(
         assert run.state is not None
         assert run.state.is_completed(), log.read_text()
         wait_until(is_scheduled_check_done, 120, log)
-    runs = run_audit(settings.database, 5, "runs", {}).to_pylist()
+    runs = run_audit(settings.warehouse, "runs", {}).to_pylist()
     assert [(row["dataset"], row["status"]) for row in runs] == [("optdigits/test", "done")]
 
 

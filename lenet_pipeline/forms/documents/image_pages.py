@@ -15,15 +15,15 @@ from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 from lenet_pipeline.forms.documents.resolution import judge_resolution
 from lenet_pipeline.forms.documents.tiff import OneTiffPage, is_tiff, locate_tiff_pages
 from lenet_pipeline.forms.page import Grey
-from lenet_pipeline.sources.images import (
+from lenet_pipeline.ingest import (
     HEAD_BYTES,
+    Pixels,
     UnreadableImageError,
     check_single_frame,
     decode_frame,
     decoding,
     open_image,
 )
-from lenet_pipeline.sources.normalisation import Pixels
 
 _STRIP_OFFSETS, _TILE_OFFSETS = 273, 324  # TIFF 6.0, section 8 and 15: where the pixels are in the file
 _AGAIN = "copy or scan it again"

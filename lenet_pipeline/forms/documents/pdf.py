@@ -19,7 +19,7 @@ import pypdfium2.raw as pdfium_c
 
 from lenet_pipeline.forms.documents.resolution import judge_resolution
 from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
-from lenet_pipeline.sources.images import UnreadableImageError
+from lenet_pipeline.ingest import UnreadableImageError
 
 _POINTS_PER_INCH = 72
 _DRAWN_DPI = 300.0  # for pages that are drawn, and not one scan

@@ -18,7 +18,7 @@ from lenet_pipeline.forms.filling.handwriting import (
     space_run,
 )
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
-from lenet_pipeline.forms.templates.template import Cells, Field, UnusedMark, WritingBox
+from lenet_pipeline.forms.templates.model import Cells, Field, UnusedMark, WritingBox
 
 Points = NDArray[np.float64]
 WrittenState = Literal["digit", "blank", "mark", "crossed_out"]

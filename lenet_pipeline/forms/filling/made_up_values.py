@@ -9,7 +9,7 @@ import numpy as np
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.filling.made_up_patterns import make_up_match
 from lenet_pipeline.forms.rules.checksums import resolve_method
-from lenet_pipeline.forms.rules.rules import (
+from lenet_pipeline.forms.rules.field_rules import (
     Checksum,
     EqualRule,
     Length,
@@ -19,7 +19,7 @@ from lenet_pipeline.forms.rules.rules import (
     Rule,
     SumRule,
 )
-from lenet_pipeline.forms.templates.template import Cells, Field, Template
+from lenet_pipeline.forms.templates.model import Cells, Field, Template
 
 _TRIES_FOR_A_VALUE = 200
 _TRIES_FOR_A_PAGE = 100

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
 from lenet_pipeline.forms.reading.ink import Floats, Line
-from lenet_pipeline.forms.templates.template import Field
+from lenet_pipeline.forms.templates.model import Field
 
 Places = NDArray[np.float64]  # (n, 4): left, top, right and bottom
 Sums = NDArray[np.float64]

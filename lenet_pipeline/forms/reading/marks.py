@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.templates.template import UnusedMark
+from lenet_pipeline.forms.templates.model import UnusedMark
 
 Mask = NDArray[np.bool_]
 Points = NDArray[np.float64]  # (n, 2), x and y in pixels

@@ -15,7 +15,7 @@ from scipy import ndimage
 from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
 from lenet_pipeline.forms.reading.cells import Places
 from lenet_pipeline.forms.reading.ink import Floats, Labels, Paper, measure_paper, smooth
-from lenet_pipeline.sources.normalisation import place_ink
+from lenet_pipeline.ingest import place_ink
 
 Mask = NDArray[np.bool_]
 

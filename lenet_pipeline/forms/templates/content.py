@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.rules.rules import AcrossRule
+from lenet_pipeline.forms.rules.field_rules import AcrossRule
 from lenet_pipeline.forms.templates.fields import read_across_rules, read_field
-from lenet_pipeline.forms.templates.schema import template_schema
+from lenet_pipeline.forms.templates.json_schema import template_schema
+from lenet_pipeline.forms.templates.model import Field
 from lenet_pipeline.forms.templates.shape import find_shape_faults
 from lenet_pipeline.forms.templates.sheet import Sheet
-from lenet_pipeline.forms.templates.template import Field
 from lenet_pipeline.forms.templates.yaml_text import FaultyFile, read_yaml
 
 _NO_SHEET = Sheet(width=0, height=0, across=1, down=1, reference=None, reference_sha256=None)

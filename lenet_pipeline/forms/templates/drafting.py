@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, WritingBox
 from lenet_pipeline.forms.templates.printed_boxes import find_printed_boxes
-from lenet_pipeline.forms.templates.template import Cells, Field, Rectangle, WritingBox
 
 _NARROWEST_CELL, _LOWEST_CELL, _LARGEST_CELL = 3.0, 4.0, 20.0  # millimetres
 _FLATTEST_CELL, _TALLEST_CELL = 1.35, 0.4  # width to height

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.forms.rules.rules import (
+from lenet_pipeline.forms.rules.field_rules import (
     AcrossRule,
     Checksum,
     EqualRule,
@@ -18,8 +18,8 @@ from lenet_pipeline.forms.rules.rules import (
     UniqueRule,
     allows_length,
 )
+from lenet_pipeline.forms.templates.model import Cells, Field, UnusedMark, WritingBox
 from lenet_pipeline.forms.templates.sheet import Sheet
-from lenet_pipeline.forms.templates.template import Cells, Field, UnusedMark, WritingBox
 from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.templates.template import Cells, Field
+from lenet_pipeline.forms.templates.model import Cells, Field
 from lenet_pipeline.forms.templates.yaml_text import Fault
 
 _MOST_PLACES = 4_000  # cells and boxes of one page: 40 by 100 of 5 mm on A4

@@ -15,7 +15,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
-from lenet_pipeline.forms.templates.template import Rectangle
+from lenet_pipeline.forms.templates.model import Rectangle
 
 _NARROWEST_MM, _LOWEST_MM = 2.5, 3.0
 _WIDEST_MM, _HIGHEST_MM = 160.0, 22.0

@@ -12,13 +12,8 @@ from PIL import ExifTags, Image
 from lenet_pipeline.forms.documents.pdf import is_pdf, open_pdf, open_pdf_page
 from lenet_pipeline.forms.documents.resolution import judge_resolution
 from lenet_pipeline.forms.page import MM_PER_INCH
-from lenet_pipeline.forms.templates.template import Reference
-from lenet_pipeline.sources.images import (
-    HEAD_BYTES,
-    UnreadableImageError,
-    decoding,
-    read_content,
-)
+from lenet_pipeline.forms.templates.model import Reference
+from lenet_pipeline.ingest import HEAD_BYTES, UnreadableImageError, decoding, read_content
 
 _POINTS_PER_INCH = 72
 _MOST_BYTES = 100_000_000  # as much as is rendered of one

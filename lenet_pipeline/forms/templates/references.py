@@ -15,9 +15,8 @@ from lenet_pipeline.forms.documents.pdf import (
     render_pdf_page,
 )
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
-from lenet_pipeline.forms.templates.template import Reference, Template
-from lenet_pipeline.sources.batch import path_text
-from lenet_pipeline.sources.images import NotAnImageError, UnreadableImageError, open_content
+from lenet_pipeline.forms.templates.model import Reference, Template
+from lenet_pipeline.ingest import NotAnImageError, UnreadableImageError, open_content, path_text
 
 # A blank form is one page that a person chose: limits are there against the wrong file, not to be raised.
 _MOST_BYTES = 100_000_000

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lenet_pipeline.forms.page import MM_PER_INCH
+from lenet_pipeline.forms.templates.model import Rectangle, Reference
 from lenet_pipeline.forms.templates.page_sizes import named_page_size
 from lenet_pipeline.forms.templates.reference_size import ReferenceSize, read_reference_size
-from lenet_pipeline.forms.templates.template import Rectangle, Reference
 from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located
-from lenet_pipeline.sources.batch import path_text
-from lenet_pipeline.sources.images import UnreadableImageError
+from lenet_pipeline.ingest import UnreadableImageError, path_text
 
 _PX_DPI = 200.0  # of a PDF, where places are in pixels and no resolution is given
 _LARGEST_STRETCH = 0.02  # between a reference's shape and the page's: paper shrinks, A4 is no letter

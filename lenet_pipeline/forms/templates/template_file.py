@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.fingerprints import fingerprint_record
 from lenet_pipeline.forms.templates.fields import find_name_faults, read_across_rules, read_field
+from lenet_pipeline.forms.templates.json_schema import template_schema
+from lenet_pipeline.forms.templates.model import Cells, Field, RegistrationMethod, Template
 from lenet_pipeline.forms.templates.places import find_place_faults
-from lenet_pipeline.forms.templates.schema import template_schema
 from lenet_pipeline.forms.templates.shape import find_shape_faults
 from lenet_pipeline.forms.templates.sheet import Sheet, read_sheet
-from lenet_pipeline.forms.templates.template import Cells, Field, RegistrationMethod, Template
 from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located, read_yaml
-from lenet_pipeline.sources.batch import path_text
+from lenet_pipeline.ingest import path_text
+from lenet_pipeline.lake import fingerprint_record
 
 _MOST_BYTES = 256 << 10  # the largest template of this project has 8,000
 _MOST_LISTED = 10

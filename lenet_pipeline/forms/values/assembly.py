@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from lenet_pipeline.forms.rules.rules import AcrossRule, SumRule
+from lenet_pipeline.forms.rules.field_rules import AcrossRule, SumRule
 from lenet_pipeline.forms.templates.content import TemplateContent
-from lenet_pipeline.forms.values.values import (
+from lenet_pipeline.forms.values.field_values import (
     CellState,
     FieldValue,
     apply_across_rules,

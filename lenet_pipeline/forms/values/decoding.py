@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.rules.rules import OneOf, Rule, allows_length
+from lenet_pipeline.forms.rules.field_rules import OneOf, Rule, allows_length
 
 MOST_TRIED = 10_000
 

@@ -1,0 +1,27 @@
+"""Run a job as the flow of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from flows.context import flow_context
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import Observer
+
+_MODULES = {
+    "ingest": "flows.ingest",
+    "ingest_printed": "flows.ingest",
+    "ingest_forms": "flows.ingest",
+    "retrain": "flows.retrain",
+    "score": "flows.score",
+    "reproduce": "flows.reproduce",
+}
+
+
+def run_flow(name: str, settings: Settings, job: object, observer: Observer) -> Any:
+    """Run the flow of a job in this process, and return what the job returns."""
+    flow: Callable[[object], Any] = getattr(import_module(_MODULES[name]), name)
+    with flow_context(settings, observer):
+        return flow(job)

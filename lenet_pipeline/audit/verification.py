@@ -1,0 +1,233 @@
+"""Verification: a run's digits scored again, from the lake and with its recorded version, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lenet_pipeline.audit.places import find_misplaced
+from lenet_pipeline.audit.scored_shards import find_run_shards
+from lenet_pipeline.audit.wording import counted
+from lenet_pipeline.errors import VerificationFailed
+from lenet_pipeline.lake import Shard, digit_ids_array, images_array, one_array, read_shard
+from lenet_pipeline.registry import read_version, resolve_version
+from lenet_pipeline.scoring import Engine, Floats, Scores
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import SILENT, Observer
+from lenet_pipeline.warehouse import StoredRun, StoredShard, read_run, read_shard_predictions
+
+TOLERANCE = 1e-5  # of a probability, where another processor or engine computes
+Rows = npt.NDArray[np.intp]
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a verification found.
+
+    ``is_exact`` says that every probability was compared bit for bit: all of them were computed by the same
+    engine on the same kind of processor as now; else by label and within 1e-5. ``differing`` digits are not
+    what was stored, ``examples`` some of them; ``largest_difference`` is of any probability. ``misplaced``
+    digits, of the shards that were looked at, are stored with another place on paper, or another label given
+    to them, than the lake has; ``misplaced_examples`` are some of those.
+    """
+
+    scoring_run_id: str
+    dataset: str
+    model: str
+    digits: int
+    of_digits: int
+    engine: str
+    recorded_engines: tuple[str, ...]
+    is_exact: bool
+    differing: int
+    largest_difference: float
+    misplaced: int
+    examples: tuple[str, ...]
+    misplaced_examples: tuple[str, ...]
+
+
+def verify_run(
+    settings: Settings,
+    run: str,
+    sample: int | None,
+    seed: int,
+    device: str,
+    observer: Observer = SILENT,
+) -> Verification:
+    """Score a run's digits again, all or a sample of them, and compare them with what is stored.
+
+    Args:
+        settings: of the home.
+        run: ``latest``, an id or its beginning.
+        sample: how many digits, drawn from all shards alike; None for all.
+        seed: what the sample is drawn by.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        WarehouseError: there is no such run.
+        LakeError: the lake has not what the run read.
+        RegistryError: the model version cannot be read.
+    """
+    stored = read_run(settings.warehouse, run)
+    planned = find_run_shards(settings, stored)
+    registry = settings.registry
+    resolved = read_version(
+        registry, resolve_version(registry, f"{stored.model_name}/{stored.model_version}")
+    )
+    engine = Engine(resolved.model, device, precision=stored.precision)
+    parts = list(_draw(planned, sample, seed))
+    compared = []
+    digits = sum(len(rows) for _, _, rows in parts)
+    with observer.progress(f"Verifying {stored.dataset}", digits) as advance:
+        for kept, shard, rows in parts:
+            compared.append(_compare(settings, stored, kept, shard, rows, engine))
+            advance(len(rows))
+    recorded = tuple(sorted({shard.engine or "unknown" for shard, _, _ in parts}))
+    return Verification(
+        scoring_run_id=stored.scoring_run_id,
+        dataset=stored.dataset,
+        model=resolved.version.reference,
+        digits=digits,
+        of_digits=sum(shard.rows for _, shard in planned),
+        engine=engine.description,
+        recorded_engines=recorded,
+        is_exact=set(recorded) <= {engine.description},
+        differing=sum(part.differing for part in compared),
+        largest_difference=max((part.largest for part in compared), default=0.0),
+        misplaced=sum(len(part.misplaced) for part in compared),
+        examples=tuple(name for part in compared for name in part.examples)[:_EXAMPLES],
+        misplaced_examples=tuple(name for part in compared for name in part.misplaced)[:_EXAMPLES],
+    )
+
+
+def raise_if_different(verification: Verification) -> None:
+    """Raise if any digit is not what was stored.
+
+    Raises:
+        VerificationFailed: some are; the first of them are named.
+    """
+    found = []
+    if verification.differing:
+        found.append(
+            f"{verification.differing:,} of {counted(verification.digits, 'digit')} of run "
+            f"{verification.scoring_run_id} are not what {verification.model} reads of the lake, or are "
+            "stored twice, not at all or of no digit: "
+            f"{', '.join(verification.examples)}"
+        )
+    if verification.misplaced:
+        found.append(
+            f"{counted(verification.misplaced, 'digit')} of run {verification.scoring_run_id} not where the "
+            f"lake has them, or not what they were ingested as: {', '.join(verification.misplaced_examples)}"
+        )
+    if found:
+        advice = "`lenet check` tells more" if verification.differing else "restore it from a backup"
+        raise VerificationFailed(f"{'; '.join(found)}: the database was altered, or the lake; {advice}")
+
+
+def _draw(
+    planned: list[tuple[StoredShard, Shard]], sample: int | None, seed: int
+) -> Iterator[tuple[StoredShard, Shard, Rows]]:
+    """Yield which rows of which shards to verify, in order; shards without any are left out."""
+    starts = np.cumsum([0, *(shard.rows for _, shard in planned)])
+    chosen = np.arange(starts[-1])
+    if sample is not None and sample < len(chosen):
+        chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), sample, replace=False))
+    for number, (kept, shard) in enumerate(planned):
+        rows = chosen[(chosen >= starts[number]) & (chosen < starts[number + 1])] - starts[number]
+        if len(rows):
+            yield kept, shard, rows
+
+
+@dataclass(frozen=True)
+class _Compared:
+    differing: int
+    largest: float
+    misplaced: list[str]
+    examples: tuple[str, ...]
+
+
+def _compare(
+    settings: Settings, stored: StoredRun, kept: StoredShard, shard: Shard, rows: Rows, engine: Engine
+) -> _Compared:
+    """Compare digits of one shard; one that is not stored, or stored twice, differs too."""
+    digits = read_shard(settings.lake, stored.dataset, shard)
+    misplaced = find_misplaced(settings, stored.dataset, kept, digits)
+    ids, images = digit_ids_array(digits)[rows], images_array(digits)[rows]
+    predictions = read_shard_predictions(settings.warehouse, kept.shard_score_id)
+    if not len(predictions):
+        return _Compared(len(rows), 0.0, misplaced, _names(ids))
+    strange = _strangers(digit_ids_array(digits), predictions)  # put in: no digit of the lake has them
+    places, is_stored = _match(ids, predictions)
+    scores = engine.score(images)
+    found = _stored_columns(predictions, places)
+    is_same, largest = _is_same(scores, found, is_exact=kept.engine == engine.description)
+    wrong = ~(is_same & is_stored)
+    return _Compared(
+        int(wrong.sum()) + len(strange),
+        float(largest[is_stored].max(initial=0.0)),
+        misplaced,
+        (*_names(ids[wrong]), *_names(strange))[:_EXAMPLES],
+    )
+
+
+def _strangers(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> npt.NDArray[np.uint8]:
+    """Return the identifiers, uint8 (n, 16), of predictions whose digits are not among those of a shard."""
+    known = {each.tobytes() for each in ids}
+    found = [each for each in predictions["digit_id"].to_pylist() if each not in known]
+    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, 16)
+
+
+def _names(ids: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+    """Return the first identifiers, of uint8 (n, 16), as text."""
+    return tuple(str(UUID(bytes=each.tobytes())) for each in ids[:_EXAMPLES])
+
+
+def _match(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    """Return where each digit's prediction is, and whether there is exactly one."""
+    there = np.array(predictions["digit_id"].to_pylist(), "S16")
+    wanted = np.array([each.tobytes() for each in ids], "S16")
+    order = np.argsort(there)
+    first = np.searchsorted(there[order], wanted, side="left")
+    last = np.searchsorted(there[order], wanted, side="right")
+    return order[np.minimum(first, len(there) - 1)], last - first == 1
+
+
+@dataclass(frozen=True)
+class _Columns:
+    labels: npt.NDArray[np.uint8]
+    confidences: Floats
+    probabilities: Floats
+    not_a_digit: Floats | None
+
+
+def _stored_columns(predictions: pa.Table, places: Rows) -> _Columns:
+    probabilities = one_array(predictions["probabilities"]).flatten().to_numpy().reshape(-1, 10)
+    refused = predictions["not_a_digit"]
+    return _Columns(
+        predictions["label"].to_numpy()[places],
+        predictions["confidence"].to_numpy()[places],
+        probabilities[places],
+        None if refused.null_count else refused.to_numpy()[places],
+    )
+
+
+def _is_same(
+    scores: Scores, found: _Columns, *, is_exact: bool
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+    """Tell for each digit whether it is what was stored, and the largest difference of a probability."""
+    pairs = [
+        (scores.probabilities, found.probabilities),
+        (scores.confidences[:, None], found.confidences[:, None]),
+    ]
+    if scores.not_a_digit is not None and found.not_a_digit is not None:
+        pairs.append((scores.not_a_digit[:, None], found.not_a_digit[:, None]))
+    differences = np.concatenate([np.abs(now - then) for now, then in pairs], axis=1).max(axis=1)
+    is_same = scores.labels == found.labels
+    is_same &= (scores.not_a_digit is None) == (found.not_a_digit is None)
+    return is_same & (differences == 0 if is_exact else differences <= TOLERANCE), differences

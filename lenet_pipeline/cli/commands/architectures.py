@@ -1,0 +1,64 @@
+"""``lenet architectures`` and its verb."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lenet_pipeline.cli.command import command, refuse_options_before_the_verb
+from lenet_pipeline.cli.output import Format, FormatOption, print_records
+
+if TYPE_CHECKING:
+    from lenet_pipeline.settings import Settings
+
+architectures_app = typer.Typer(help="The networks that can be trained.")
+
+
+@command
+def list_architectures(
+    settings: Settings,  # noqa: ARG001
+    context: typer.Context,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """List the architectures and their trainable parameters."""
+    if context.invoked_subcommand:
+        refuse_options_before_the_verb(context)
+        return
+    from lenet_pipeline.network import ARCHITECTURES, count_parameters
+
+    records = [
+        {"architecture": item.name, "parameters": count_parameters(item.build()), "what": item.summary}
+        for item in ARCHITECTURES.values()
+    ]
+    print_records(records, output_format)
+
+
+@architectures_app.command("show", epilog="Example: lenet architectures show lenet5")
+@command
+def show_architecture(
+    settings: Settings,  # noqa: ARG001
+    name: Annotated[str, typer.Argument(help="A name that `lenet architectures` lists")],
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Show an architecture layer by layer: output size, trainable parameters, connections."""
+    from lenet_pipeline.network import describe_layers, find_architecture
+
+    architecture = find_architecture(name)
+    layers = describe_layers(architecture.build(), architecture.padding_px)
+    records = [
+        {
+            "layer": layer.name,
+            "what": layer.description,
+            "output": layer.output,
+            "parameters": layer.parameters,
+            "connections": layer.connections,
+        }
+        for layer in layers
+    ]
+    total = {
+        "layer": "total",
+        "parameters": sum(layer.parameters for layer in layers),
+        "connections": sum(layer.connections for layer in layers),
+    }
+    print_records([*records, total], output_format)

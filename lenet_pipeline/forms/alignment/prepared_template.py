@@ -1,0 +1,192 @@
+"""A template made ready: its blank form and all that scans are compared with, computed once a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.alignment.features import FEATURE_DPI, FeatureKind, Features, find_features
+from lenet_pipeline.forms.alignment.homographies import (
+    half_turn,
+    reduce_picture,
+    scaling,
+    shifting,
+    warp_picture,
+)
+from lenet_pipeline.forms.alignment.illumination import flatten_light, soften_print
+from lenet_pipeline.forms.alignment.layouts import LAYOUT_DPI, Layout, find_layout
+from lenet_pipeline.forms.alignment.legibility import Gauge, make_gauge
+from lenet_pipeline.forms.alignment.markers import Markers, find_markers
+from lenet_pipeline.forms.alignment.print_places import (
+    PrintPlaces,
+    choose_places,
+    locate_overview,
+    measure_places,
+    saturate_ink,
+)
+from lenet_pipeline.forms.alignment.self_similarity import Alias, find_aliases
+from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.templates.model import Rectangle, Template
+from lenet_pipeline.forms.templates.references import render_reference
+
+OVERVIEW_REACH = 30  # pixels at LAYOUT_DPI: 15 mm, a row or two of boxes
+COARSE_DPI = 100
+
+_FINE_SIDE, _FINE_DISTANCE, _MOST_FINE = 41, 40, 180
+_COARSE_SIDE, _COARSE_DISTANCE, _MOST_COARSE = 27, 20, 120
+_FEWEST_PLACES = 8
+_BILEVEL_LEVEL = 128
+_PALE_SHARE = 0.03  # of the print
+_TURNED_REACH = 6  # pixels at COARSE_DPI
+_ALIKE_SHARE = 0.25
+_AROUND_FIELDS_MM = 8.0
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """What on a blank form scans are compared with.
+
+    ``layout`` is all its ink, and ``aliases`` are shifts that hardly change that. ``coarse`` are places at
+    ``COARSE_DPI``, ``fine`` ones at ``REGISTERED_DPI``; key points and markers are in registered pixels.
+    ``is_alike_turned`` tells whether the form upside down could be taken for the form.
+    """
+
+    layout: Layout
+    aliases: tuple[Alias, ...]
+    coarse: PrintPlaces
+    fine: PrintPlaces
+    features: dict[FeatureKind, Features]
+    markers: Markers | None
+    is_alike_turned: bool
+
+
+@dataclass(frozen=True)
+class PreparedTemplate:
+    """A template with its blank form.
+
+    ``reference`` is uint8, of the size of the registered page; it and ``landmarks`` are None where the
+    template has no reference. ``bilevel`` are the landmarks of what scanners that know only ink and paper
+    leave of the form; None where that is all of it. ``gauge`` is what tells a scan too bad to be read; None
+    where the form has too little print for that.
+    """
+
+    template: Template
+    reference: Grey | None
+    landmarks: Landmarks | None
+    bilevel: Landmarks | None = None
+    gauge: Gauge | None = None
+
+
+def prepare_template(template: Template) -> PreparedTemplate:
+    """Render the blank form of a template and find all that scans are compared with.
+
+    Raises:
+        IngestError: the reference cannot be read, is missing though the method of registration needs one,
+            or has not enough print on it for that.
+    """
+    # Rendered at twice the size and averaged: PDFium draws thin lines on whole pixels, up to half a one off.
+    large = render_reference(template, 2 * REGISTERED_DPI)
+    if large is None:
+        if template.registration != "scale":
+            raise IngestError(
+                f"template {template.form!r} registers by {template.registration} and has no reference; "
+                "name a blank form under 'reference', or set 'registration: scale'"
+            )
+        return PreparedTemplate(template, None, None)
+    reference = _register_reference(large, template)
+    near = _near_fields(template)
+    landmarks = _find_landmarks(reference, near)
+    _check_landmarks(template, landmarks)
+    ink = saturate_ink(reference) > 0
+    is_dark = reference < _BILEVEL_LEVEL
+    bilevel = None
+    # The pale rims of dark strokes go too; pale boxes are more than that.
+    if is_dark.any() and (ink & ~_grow(is_dark)).sum() > _PALE_SHARE * ink.sum():
+        bilevel = _find_landmarks(np.where(is_dark, np.uint8(0), np.uint8(255)), near)
+    gauge = make_gauge(reference, template.fields)
+    return PreparedTemplate(template, reference, landmarks, bilevel, gauge)
+
+
+def _grow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask with all that is within two pixels of it."""
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+
+
+def _register_reference(large: Grey, template: Template) -> Grey:
+    """Return the blank form at exactly ``REGISTERED_DPI``: its last pixels may lie partly off the page."""
+    height, width = (side / MM_PER_INCH * REGISTERED_DPI for side in (template.height, template.width))
+    to_large = scaling(large.shape[1] / width, large.shape[0] / height)
+    return warp_picture(large, to_large, template.registered_size, paper=255)
+
+
+def _near_fields(template: Template) -> Grey:
+    """Return the registered page, 255 on its fields and around them, 0 elsewhere."""
+    near = np.zeros(template.registered_size, dtype=np.uint8)
+    for place in field_places(template):
+        left, top, right, bottom = place.pixels()
+        around = _AROUND_FIELDS_MM / MM_PER_INCH * REGISTERED_DPI
+        rows = slice(max(round(top - around), 0), max(round(bottom + around), 0))
+        near[rows, max(round(left - around), 0) : max(round(right + around), 0)] = 255
+    return near
+
+
+def field_places(template: Template) -> tuple[Rectangle, ...]:
+    """Return all cells and writing boxes of a template, in millimetres."""
+    return tuple(place for field in template.fields for place in field.place.rectangles())
+
+
+def _find_landmarks(reference: Grey, near: Grey) -> Landmarks:
+    height, width = reference.shape
+
+    def at(dpi: int) -> Grey:
+        return reduce_picture(
+            reference, round(height * dpi / REGISTERED_DPI), round(width * dpi / REGISTERED_DPI)
+        )
+
+    features = {
+        kind: find_features(flatten_light(at(dpi)), kind, REGISTERED_DPI / dpi)
+        for kind, dpi in FEATURE_DPI.items()
+    }
+    coarse = choose_places(
+        at(COARSE_DPI), near, side=_COARSE_SIDE, distance=_COARSE_DISTANCE, most=_MOST_COARSE
+    )
+    ink = saturate_ink(at(LAYOUT_DPI))
+    return Landmarks(
+        layout=find_layout(ink),
+        aliases=find_aliases(ink),
+        coarse=coarse,
+        fine=choose_places(reference, near, side=_FINE_SIDE, distance=_FINE_DISTANCE, most=_MOST_FINE),
+        features=features,
+        markers=find_markers(reference),
+        is_alike_turned=_is_alike_turned(at(COARSE_DPI), at(LAYOUT_DPI), coarse),
+    )
+
+
+def _is_alike_turned(coarse: Grey, overview: Grey, places: PrintPlaces) -> bool:
+    """Tell whether much of a form's print is where other print is, when it is upside down."""
+    reach, ink = OVERVIEW_REACH, saturate_ink(overview)
+    upside_down = np.pad(np.rot90(ink, 2), reach)
+    x, y = locate_overview(upside_down, ink, reach)
+    factor = COARSE_DPI / LAYOUT_DPI
+    half_turned = half_turn(*coarse.shape) @ shifting(x * factor, y * factor)
+    view = soften_print(warp_picture(coarse, half_turned, (coarse.shape[0], coarse.shape[1]), paper=255))
+    nowhere = np.zeros(len(places.corners), dtype=bool)
+    return measure_places(view, places, nowhere, _TURNED_REACH).share >= _ALIKE_SHARE
+
+
+def _check_landmarks(template: Template, landmarks: Landmarks) -> None:
+    if template.registration == "markers" and landmarks.markers is None:
+        raise IngestError(
+            f"template {template.form!r} registers by markers, and its reference has no four equal discs, "
+            "squares or crosses near its corners; set 'registration: features'"
+        )
+    places = len(landmarks.fine.corners)
+    if template.registration == "features" and places < _FEWEST_PLACES:
+        raise IngestError(
+            f"template {template.form!r} registers by features, and its reference has print at {places} "
+            f"places to check, of at least {_FEWEST_PLACES}; check its page, or set 'registration: scale'"
+        )

@@ -1,0 +1,284 @@
+"""A few pages of a document to rows: what a process does with its part of an ingest of forms."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from lenet_pipeline.forms.alignment.page_alignment import Registration, Unregistered, register_page
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
+from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages
+from lenet_pipeline.forms.page import Page
+from lenet_pipeline.forms.reading.page_reading import CellReading, field_picture, locate_in_scan, read_cells
+from lenet_pipeline.forms.templates.model import Rectangle, Template
+from lenet_pipeline.ingest import Box, Reject, digits_table
+from lenet_pipeline.schema import CELLS, DIGITS, FIELDS, derive_digit_id, derive_uuid
+
+# What becomes of a page that is not read, by how registration names it.
+_STATUSES = {
+    "blank_page": "blank",
+    "unmatched_page": "unmatched",
+    "poor_registration": "rejected",
+    "poor_scan": "rejected",
+}
+
+
+@dataclass(frozen=True)
+class FormJob:
+    """What every process of an ingest has to know; ``templates_fingerprint`` names the set of templates."""
+
+    dataset: str
+    templates: tuple[Template, ...]
+    templates_fingerprint: str
+    limits: PageLimits
+
+
+@dataclass(frozen=True)
+class PagePart:
+    """Some pages of one document, numbered from 1."""
+
+    document: Document
+    numbers: range
+
+
+@dataclass(frozen=True)
+class PageRows:
+    """One page as rows: a row of ``PAGES`` but for when and by whom, and tables of what is on it."""
+
+    page: dict[str, Any]
+    digits: pa.Table
+    fields: pa.Table
+    cells: pa.Table
+
+    @property
+    def size_bytes(self) -> int:
+        """Return what the tables hold in memory."""
+        return int(self.digits.nbytes + self.fields.nbytes + self.cells.nbytes)
+
+
+@dataclass(frozen=True)
+class ReadPart:
+    """What was found on the pages of a part, and which of them could not be read."""
+
+    pages: tuple[PageRows, ...]
+    rejects: tuple[Reject, ...]
+
+
+def read_part(part: PagePart, job: FormJob) -> ReadPart:
+    """Read, register and cut the pages of a part; one that cannot be read is a reject."""
+    pages, rejects = [], []
+    for page in read_pages(part.document, job.limits, part.numbers):
+        if isinstance(page, Reject):
+            rejects.append(page)
+            pages.append(rejected_page(job, part.document, page))
+            continue
+        outcome = register_page(page, _prepare(job.templates))
+        if isinstance(outcome, Unregistered):
+            rows = _unregistered_page(job, part.document, page, outcome)
+            if rows.page["status"] == "rejected":
+                rejects.append(_reject_of(part.document, page, outcome))
+        else:
+            rows = _registered_page(job, part.document, page, outcome)
+        pages.append(rows)
+    return ReadPart(tuple(pages), tuple(rejects))
+
+
+def rejected_page(job: FormJob, document: Document, reject: Reject) -> PageRows:
+    """Return the rows of a page that could not be read."""
+    number = reject.page or 1
+    return _without_fields(_page_row(job, document, number, "rejected", reject.reason))
+
+
+def duplicate_page(rows: PageRows, original: Any) -> PageRows:
+    """Return the rows of a page whose picture was read before: they say of which, and hold no field."""
+    page = rows.page | {
+        "page_id": _page_id_bytes(
+            rows.page["dataset"], rows.page["source_sha256"], rows.page["page"], rows.page["templates"]
+        ),
+        "status": "duplicate",
+        "reason": "the same picture, pixel for pixel, was read before",
+        "template": None,
+        "duplicate_of": original,
+    }
+    return _without_fields(page)
+
+
+@functools.lru_cache(maxsize=1)
+def _prepare(templates: tuple[Template, ...]) -> list[PreparedTemplate]:
+    cv2.setNumThreads(1)  # the cores are shared out among processes already
+    return [prepare_template(template) for template in templates]
+
+
+def _page_id_bytes(dataset: str, source_sha256: str, number: int, read_with: str) -> bytes:
+    return derive_uuid("page", dataset, source_sha256, number, read_with).bytes
+
+
+def _page_row(
+    job: FormJob,
+    document: Document,
+    number: int,
+    status: str,
+    reason: str | None,
+    template: str | None = None,
+) -> dict[str, Any]:
+    read_with = template or job.templates_fingerprint
+    return {
+        "page_id": _page_id_bytes(job.dataset, document.sha256, number, read_with),
+        "dataset": job.dataset,
+        "source": document.source,
+        "source_sha256": document.sha256,
+        "page": number,
+        "status": status,
+        "reason": reason,
+        "template": template,
+        "templates": job.templates_fingerprint,
+    }
+
+
+def _without_fields(page: dict[str, Any]) -> PageRows:
+    return PageRows(page, DIGITS.empty_table(), FIELDS.empty_table(), CELLS.empty_table())
+
+
+def _picture_columns(page: Page) -> dict[str, Any]:
+    return {
+        "page_fingerprint": page.fingerprint,
+        "height_px": page.image.shape[0],
+        "width_px": page.image.shape[1],
+        "dpi": page.dpi,
+    }
+
+
+def _unregistered_page(job: FormJob, document: Document, page: Page, outcome: Unregistered) -> PageRows:
+    row = _page_row(job, document, page.number, _STATUSES[outcome.kind], outcome.reason)
+    return _without_fields(
+        row | _picture_columns(page) | {"form": outcome.nearest, "residual_px": outcome.residual_px}
+    )
+
+
+def _reject_of(document: Document, page: Page, outcome: Unregistered) -> Reject:
+    return Reject(document.source, outcome.kind, outcome.reason, document.sha256, page.number)
+
+
+def _registered_page(job: FormJob, document: Document, page: Page, found: Registration) -> PageRows:
+    template = found.prepared.template
+    row = _page_row(job, document, page.number, "read", None, template.fingerprint)
+    row |= _picture_columns(page) | {
+        "form": template.form,
+        "rotation": found.rotation,
+        "residual_px": found.residual_px,
+        "to_scan": found.to_scan.ravel().tolist(),
+    }
+    cells = read_cells(found.image, found.prepared.reference, template, found.to_scan)
+    field_ids = {
+        field.name: derive_uuid("field", row["page_id"].hex(), field.name).bytes for field in template.fields
+    }
+    digit_ids = [_digit_id(document, page, template, cell) for cell in cells]
+    return PageRows(
+        page=row,
+        digits=_digits(document, page, template, cells, digit_ids),
+        fields=_fields(found, row["page_id"], field_ids),
+        cells=_cells(row["page_id"], field_ids, cells, digit_ids),
+    )
+
+
+def _digit_id(document: Document, page: Page, template: Template, cell: CellReading) -> bytes | None:
+    if cell.image is None:
+        return None
+    return derive_digit_id(
+        document.sha256, page.number, cell.field, cell.position, template.fingerprint
+    ).bytes
+
+
+def _digits(
+    document: Document,
+    page: Page,
+    template: Template,
+    cells: Sequence[CellReading],
+    digit_ids: Sequence[bytes | None],
+) -> pa.Table:
+    """Return the cells that hold ink as a table of schema ``DIGITS``."""
+    written = [
+        (cell, cell.image, digit_id)
+        for cell, digit_id in zip(cells, digit_ids, strict=True)
+        if cell.image is not None and digit_id is not None
+    ]
+    if not written:
+        return DIGITS.empty_table()
+    rows = len(written)
+    table = digits_table(
+        np.stack([image for _, image, _ in written]),
+        [None] * rows,
+        digit_ids=np.frombuffer(b"".join(digit_id for *_, digit_id in written), np.uint8).reshape(rows, 16),
+        sources=document.source,
+        source_sha256s=document.sha256,
+        positions=[cell.position for cell, *_ in written],
+        polarities=[cell.polarity for cell, *_ in written],
+        source_boxes=[cell.source_box for cell, *_ in written],
+    )
+    columns = {
+        "page": [page.number] * rows,
+        "field": [cell.field for cell, *_ in written],
+        "box": [vars(cell.box) for cell, *_ in written],
+        "template": [template.fingerprint] * rows,
+    }
+    for name, values in columns.items():
+        place = DIGITS.get_field_index(name)
+        table = table.set_column(place, DIGITS.field(name), pa.array(values, DIGITS.field(name).type))
+    return table
+
+
+def _fields(found: Registration, page_id: bytes, field_ids: dict[str, bytes]) -> pa.Table:
+    template = found.prepared.template
+    boxes = [_pixel_box(field.outline) for field in template.fields]
+    scan_boxes = locate_in_scan(boxes, found.to_scan)
+    return pa.Table.from_pylist(
+        [
+            {
+                "field_id": field_ids[field.name],
+                "page_id": page_id,
+                "template": template.fingerprint,
+                "field": field.name,
+                "field_number": number,
+                "box": vars(boxes[number]),
+                "source_box": vars(scan_boxes[number]),
+                "picture": field_picture(found.image, field, template),
+            }
+            for number, field in enumerate(template.fields)
+        ],
+        schema=FIELDS,
+    )
+
+
+def _pixel_box(place: Rectangle) -> Box:
+    left, top, right, bottom = (round(edge) for edge in place.pixels())
+    return Box(left, top, right - left, bottom - top)
+
+
+def _cells(
+    page_id: bytes,
+    field_ids: dict[str, bytes],
+    cells: Sequence[CellReading],
+    digit_ids: Sequence[bytes | None],
+) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "field_id": field_ids[cell.field],
+                "page_id": page_id,
+                "position": cell.position,
+                "state": cell.state,
+                "digit_id": digit_id,
+                "ink": cell.ink,
+                "box": vars(cell.box),
+                "source_box": vars(cell.source_box),
+            }
+            for cell, digit_id in zip(cells, digit_ids, strict=True)
+        ],
+        schema=CELLS,
+    )

@@ -1,0 +1,98 @@
+"""Pictures on disk, one digit each: what ``list_images`` lists, read, normalised, and never lost."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from lenet_pipeline.ingest.batch import Reject, SourceBatch, digits_table, path_text
+from lenet_pipeline.ingest.images import NotAnImageError, UnreadableImageError, decode_image, read_content
+from lenet_pipeline.ingest.listing import ListedImage, list_images
+from lenet_pipeline.ingest.normalisation import NormalisedDigit, normalise_digit
+from lenet_pipeline.schema import IMAGE_SIDE, derive_digit_id
+
+__all__ = ["ListedImage", "list_images", "read_images"]
+
+
+@dataclass(frozen=True)
+class _ReadImage:
+    """One image that was read: where it was listed, the sha256 of its file, and its digit."""
+
+    listed: ListedImage
+    sha256: str
+    digit: NormalisedDigit
+
+
+def _advance_nothing(done: int) -> None:
+    """Show no progress."""
+
+
+def read_images(
+    listed: Sequence[ListedImage],
+    *,
+    max_pixels: int,
+    max_bytes: int,
+    advance: Callable[[int], None] = _advance_nothing,
+) -> SourceBatch:
+    """Read and normalise images; each that cannot be read becomes a reject, and the others are read.
+
+    Args:
+        listed: what ``list_images`` gave or a part of it; the digits of one call are held in memory.
+        max_pixels: the largest picture that is decoded.
+        max_bytes: the largest file that is opened.
+        advance: called with 1 after every file, read or not.
+    """
+    read: list[_ReadImage] = []
+    rejects: list[Reject] = []
+    unrecognised = 0
+    for item in listed:
+        outcome = _read_image(item, max_pixels=max_pixels, max_bytes=max_bytes)
+        if isinstance(outcome, _ReadImage):
+            read.append(outcome)
+        elif isinstance(outcome, Reject):
+            rejects.append(outcome)
+        else:
+            unrecognised += 1
+        advance(1)
+    return SourceBatch(_table(read), tuple(rejects), unrecognised)
+
+
+def _read_image(item: ListedImage, *, max_pixels: int, max_bytes: int) -> _ReadImage | Reject | None:
+    """Read one image; return None for a file that only lay among the images."""
+    sha256 = None
+    try:
+        if item.problem is not None:
+            raise UnreadableImageError(item.problem_kind, item.problem)
+        content = read_content(item.path, max_bytes=max_bytes)
+        sha256 = hashlib.sha256(content).hexdigest()
+        grey = decode_image(content, suffix=item.path.suffix, max_pixels=max_pixels)
+        digit = normalise_digit(grey)
+        if digit is None:
+            raise UnreadableImageError(
+                "no_ink", "nothing stands out from its background; check that it shows a digit"
+            )
+        return _ReadImage(item, sha256, digit)
+    except UnreadableImageError as exc:
+        if isinstance(exc, NotAnImageError) and not item.is_named:
+            return None
+        return Reject(path_text(item.path), exc.kind, str(exc), source_sha256=sha256)
+
+
+def _table(read: Sequence[_ReadImage]) -> pa.Table:
+    """Return the digits of the images read as a table of schema ``DIGITS``."""
+    ids = b"".join(derive_digit_id(image.sha256, 1, None, 0).bytes for image in read)
+    images = [image.digit.image for image in read]
+    return digits_table(
+        np.stack(images) if images else np.empty((0, IMAGE_SIDE, IMAGE_SIDE), np.uint8),
+        [image.listed.label for image in read],
+        digit_ids=np.frombuffer(ids, np.uint8).reshape(len(read), 16),
+        sources=[path_text(image.listed.path) for image in read],
+        source_sha256s=[image.sha256 for image in read],
+        positions=[0] * len(read),
+        polarities=[image.digit.polarity for image in read],
+        source_boxes=[image.digit.ink for image in read],
+    )

@@ -1,0 +1,166 @@
+"""One training: everything that decides a challenger's weights, its tests and its MLflow run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lenet_pipeline.errors import TrainingError
+from lenet_pipeline.ingest import draw_rubbish
+from lenet_pipeline.jobs.test_sets import TestResult, evaluate_on_tests
+from lenet_pipeline.lake import fingerprint_parts, read_manifest
+from lenet_pipeline.registry import ALL_DIGITS, TRAIN_SPLIT, ModelVersion, TrainingRun, training_run
+from lenet_pipeline.scoring import load_network
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import Observer, code_revision
+from lenet_pipeline.training import (
+    SPLITS,
+    Epoch,
+    LabelledDigits,
+    Recipe,
+    TrainingResult,
+    draw_feature_maps,
+    draw_filters,
+    draw_learning_curves,
+    join_digits,
+    read_splits,
+    train_network,
+)
+
+_RUBBISH = 8_000  # images of no digit: drawn in a second, and distorted anew each time
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """A training job with its recipe looked up: everything that decides the weights."""
+
+    datasets: tuple[str, ...]
+    tests: tuple[str, ...]
+    architecture: str
+    recipe: Recipe
+    all_digits: bool
+    epochs: int | None
+    seed: int
+    device: str
+
+    @property
+    def trained_on(self) -> str:
+        return ALL_DIGITS if self.all_digits else TRAIN_SPLIT
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A registered challenger and the figures of its training."""
+
+    version: ModelVersion
+    sizes: tuple[int, int, int]
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    tests: tuple[TestResult, ...]
+
+
+def train_challenger(plan: TrainingPlan, settings: Settings, observer: Observer) -> Trained:
+    """Train, log everything to MLflow, evaluate on the test sets, and register the challenger."""
+    registry = settings.registry
+    manifests = [read_manifest(settings.lake, dataset) for dataset in plan.datasets]
+    fingerprint = fingerprint_parts(manifest.fingerprint for manifest in manifests)
+    splits = read_splits(settings.lake, manifests)
+    if not len(splits["gate"]):
+        raise TrainingError(f"too few labelled digits in {', '.join(plan.datasets)}: the gate has none")
+    training, validation = _choose_digits(splits, plan.all_digits)
+    sizes = (len(training), len(validation) if validation else 0, len(splits["gate"]))
+    passes = plan.epochs or plan.recipe.passes(len(training))
+    parameters = {**_parameters(plan, sizes), "epochs": passes}
+    tags = {"actor": settings.actor, "flow_run_id": str(observer.flow_run_id)}
+    with training_run(registry, f"{plan.architecture}-{plan.recipe.name}", parameters, tags) as run:
+        for manifest in manifests:
+            for context in ("train",) if plan.all_digits else SPLITS:
+                run.log_dataset(manifest.dataset, manifest.fingerprint, context)
+        result = _train(plan, passes, training, validation, run, observer)
+        best = result.epochs[result.best_epoch - 1]
+        run.log_metrics({"best_epoch": best.number})
+        if best.validation_accuracy is not None:
+            run.log_metrics({"best_validation_accuracy": best.validation_accuracy})
+        run.log_figure(draw_learning_curves(result.epochs), "learning-curves")
+        network, example = load_network(result.model), (validation or splits["gate"]).images[0]
+        run.log_figure(draw_filters(network), "c1-filters")
+        run.log_figure(draw_feature_maps(network, result.model.preprocessing, example), "feature-maps")
+        tests = evaluate_on_tests(plan.tests, plan.device, result, settings, run)
+        version = run.register(
+            result.model,
+            tags={
+                "architecture": plan.architecture,
+                "recipe": plan.recipe.name,
+                "effort": plan.recipe.effort,
+                "trained_on": plan.trained_on,
+                "datasets": ", ".join(plan.datasets),
+                "actor": settings.actor,
+                "training_fingerprint": fingerprint,
+                "code_revision": code_revision(),
+            },
+            examples=training.images[:3],
+        )
+    return Trained(version, sizes, result.epochs, result.best_epoch, tests)
+
+
+def _choose_digits(
+    splits: dict[str, LabelledDigits], all_digits: bool
+) -> tuple[LabelledDigits, LabelledDigits | None]:
+    """Return what to learn from and what to validate with, if anything is left for that."""
+    if not all_digits:
+        return splits["train"], splits["validation"]
+    return join_digits([splits[split] for split in SPLITS]), None
+
+
+def _train(
+    plan: TrainingPlan,
+    passes: int,
+    training: LabelledDigits,
+    validation: LabelledDigits | None,
+    run: TrainingRun,
+    observer: Observer,
+) -> TrainingResult:
+    def report(epoch: Epoch) -> None:
+        figures = {name: value for name, value in vars(epoch).items() if value is not None}
+        figures.pop("number")
+        run.log_metrics(figures, step=epoch.number)
+        observer.log(_describe_epoch(epoch, passes))
+
+    per_epoch = len(training) // plan.recipe.batch_size * plan.recipe.batch_size
+    rubbish = draw_rubbish(_RUBBISH, plan.seed) if plan.recipe.rubbish else None
+    with observer.progress(f"Training {plan.architecture}", passes * per_epoch) as advance:
+        return train_network(
+            plan.architecture,
+            plan.recipe,
+            training,
+            validation,
+            seed=plan.seed,
+            epochs=passes,
+            device=plan.device,
+            rubbish=rubbish,
+            advance=advance,
+            report=report,
+        )
+
+
+def _describe_epoch(epoch: Epoch, passes: int) -> str:
+    accuracy = epoch.validation_accuracy
+    validation = "" if accuracy is None else f", validation accuracy {accuracy:.2%}"
+    return (
+        f"epoch {epoch.number} of {passes}: training loss {epoch.training_loss:.4f}{validation}, "
+        f"{epoch.images_per_second:,.0f} digits a second"
+    )
+
+
+def _parameters(plan: TrainingPlan, sizes: tuple[int, int, int]) -> dict[str, object]:
+    return {
+        "datasets": ", ".join(plan.datasets),
+        "tests": ", ".join(plan.tests),
+        "architecture": plan.architecture,
+        "trained_on": plan.trained_on,
+        "seed": plan.seed,
+        "device": plan.device,
+        "training_digits": sizes[0],
+        "validation_digits": sizes[1],
+        "gate_digits": sizes[2],
+        **plan.recipe.parameters(),
+    }

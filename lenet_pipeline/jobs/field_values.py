@@ -1,0 +1,52 @@
+"""The values of forms: after digits are scored, the fields that they are part of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pyarrow as pa
+
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.warehouse import (
+    RULE_FAILURES,
+    load_field_values,
+    read_template_texts,
+    read_unassembled_cells,
+)
+
+if TYPE_CHECKING:
+    from lenet_pipeline.forms import AssembledPages
+
+_PAGES_AT_ONCE = 1_000  # some hundred thousand cells: seconds of work, and what memory bears
+
+
+def assemble_fields(scoring_run_id: UUID, settings: Settings) -> int:
+    """Make the values of every page whose digits a run has read, unless its reader made them before.
+
+    Returns:
+        How many pages have values now that had none.
+    """
+    warehouse = settings.warehouse
+    texts = read_template_texts(warehouse, scoring_run_id)
+    if not texts:  # no dataset of forms
+        return 0
+    from lenet_pipeline.forms import (
+        assemble_pages,
+        read_content,  # what most runs never need: 80 MB
+    )
+
+    templates = {fingerprint: read_content(text) for fingerprint, text in texts.items()}
+    pages = 0
+    while True:
+        cells = read_unassembled_cells(warehouse, scoring_run_id, _PAGES_AT_ONCE)
+        if not len(cells):
+            return pages
+        assembled = assemble_pages(cells, templates)
+        load_field_values(warehouse, scoring_run_id, assembled.values, _rule_failures(assembled))
+        pages += assembled.pages
+
+
+def _rule_failures(assembled: AssembledPages) -> pa.Table:
+    rows = [{"page_id": page_id, "rule": rule} for page_id, rule in assembled.rule_failures]
+    return pa.Table.from_pylist(rows, schema=RULE_FAILURES)

@@ -1,0 +1,180 @@
+"""Evaluation of forms: what was read beside what is true, field by field, with pictures of the mistakes."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+
+from lenet_pipeline.errors import IngestError, WarehouseError
+from lenet_pipeline.forms import DrawnMistake, draw_mistakes
+from lenet_pipeline.jobs.form_drawing import save_picture
+from lenet_pipeline.jobs.form_filling import TRUTH_COLUMNS
+from lenet_pipeline.schema import identifier_bytes
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import describe_os_error
+from lenet_pipeline.warehouse import (
+    FIELD_TRUTHS,
+    find_finished_run,
+    list_fields,
+    list_misread_fields,
+    record_field_truths,
+    run_audit,
+)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One known value: of a field on a page (from 1) of a document, named by the end of its path."""
+
+    source: str
+    page: int
+    field: str
+    value: str
+
+
+@dataclass(frozen=True)
+class FormEvaluation:
+    """How a run read the fields whose truth is known.
+
+    ``accuracy`` is the audit ``form_accuracy``; ``unknown`` truths are of fields that no page of the dataset
+    has; ``picture`` shows the mistakes, None where there is none.
+    """
+
+    accuracy: pa.Table
+    truths: int
+    unknown: tuple[Truth, ...]
+    mistakes: int
+    picture: Path | None
+
+
+def evaluate_forms(settings: Settings, dataset: str, truth: Path, at_least: float) -> FormEvaluation:
+    """Record what fields truly say, and compare the latest run over the dataset with it.
+
+    Raises:
+        IngestError: the table of truths cannot be read, or none of them is of the dataset.
+        WarehouseError: the dataset was not scored.
+    """
+    run = _latest_run(dataset, settings)
+    truths = read_truths(truth)
+    matched, unknown = _match(truths, list_fields(settings.warehouse, dataset).to_pylist())
+    if not matched:
+        raise IngestError(
+            f"none of the {len(truths)} truths in {truth} is of a field that {dataset} has; expected source "
+            "as the name or the end of the path of a document, its page from 1, and a field of its template"
+        )
+    record_field_truths(settings.warehouse, _truth_table(matched, settings))
+    accuracy = run_audit(settings.warehouse, "form_accuracy", {"run": str(run), "at_least": str(at_least)})
+    misread = list_misread_fields(settings.warehouse, run).to_pylist()
+    picture = None
+    if misread:
+        picture = settings.plots / f"mistakes-{run}.png"
+        sheet = draw_mistakes([_drawn(row) for row in misread], f"{dataset}: fields misread")
+        save_picture(sheet, picture)
+    return FormEvaluation(accuracy, len(truths), tuple(unknown), len(misread), picture)
+
+
+def read_truths(path: Path) -> list[Truth]:
+    """Read a CSV of source, page, field and value; page may be missing, and is 1 then.
+
+    Raises:
+        IngestError: it cannot be read, lacks a column, or a row is malformed; the message names the line.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(_parse_truths(path, csv.DictReader(file)))
+    except OSError as exc:
+        raise IngestError(f"cannot read the table of truths {path}: {describe_os_error(exc)}") from exc
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise IngestError(f"{path} is no table of truths ({exc}); expected a CSV in UTF-8") from exc
+
+
+def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
+    missing = {"source", "field", "value"} - set(rows.fieldnames or ())
+    if missing:
+        raise IngestError(
+            f"{path} has no column {', '.join(sorted(missing))}; expected {', '.join(TRUTH_COLUMNS)}"
+        )
+    for row in rows:
+        if None in row or None in row.values():  # a row of more cells than the header, or of fewer
+            raise IngestError(
+                f"{path}, line {rows.line_num}: expected {len(rows.fieldnames or ())} cells, as the header "
+                "has, empty where a field is blank"
+            )
+        page = (row.get("page") or "1").strip()
+        value = (row["value"] or "").strip()
+        if not page.isdecimal() or not (value.isdecimal() or not value) or not row["source"]:
+            raise IngestError(
+                f"{path}, line {rows.line_num}: expected a source, a page from 1 and a value of digits or "
+                f"nothing; found page {page!r}, value {value!r}"
+            )
+        yield Truth(row["source"].strip(), int(page), (row["field"] or "").strip(), value)
+
+
+def _latest_run(dataset: str, settings: Settings) -> UUID:
+    run = find_finished_run(settings.warehouse, dataset)
+    if run is None:
+        raise WarehouseError(f"{dataset} is not scored yet; run `lenet score {dataset}` first")
+    return run
+
+
+def _match(
+    truths: list[Truth], fields: list[dict[str, Any]]
+) -> tuple[list[tuple[dict[str, Any], Truth]], list[Truth]]:
+    """Find the fields that truths are of; a source is the end of a document's path, part by part."""
+    by_name: Mapping[str, list[str]] = _by_name({row["source"] for row in fields})
+    places = defaultdict(list)
+    for row in fields:
+        places[row["source"], row["page"], row["field"]].append(row)
+    matched, unknown = [], []
+    for truth in truths:
+        parts = PurePath(truth.source).parts
+        sources = [
+            source
+            for source in by_name.get(PurePath(truth.source).name, ())
+            if PurePath(source).parts[-len(parts) :] == parts
+        ]
+        found = [row for source in sources for row in places.get((source, truth.page, truth.field), ())]
+        matched += [(row, truth) for row in found]
+        if not found:
+            unknown.append(truth)
+    return matched, unknown
+
+
+def _by_name(sources: set[str]) -> dict[str, list[str]]:
+    by_name = defaultdict(list)
+    for source in sorted(sources):
+        by_name[PurePath(source).name].append(source)
+    return by_name
+
+
+def _truth_table(matched: list[tuple[dict[str, Any], Truth]], settings: Settings) -> pa.Table:
+    common = {"recorded_at": datetime.now(UTC), "actor": settings.actor}
+    rows = {
+        row["field_id"]: {
+            "field_id": identifier_bytes(row["field_id"]),
+            "page_id": identifier_bytes(row["page_id"]),
+            "truth": truth.value,
+            **common,
+        }
+        for row, truth in matched
+    }
+    return pa.Table.from_pylist(list(rows.values()), schema=FIELD_TRUTHS)
+
+
+def _drawn(row: Mapping[str, Any]) -> DrawnMistake:
+    return DrawnMistake(
+        picture=row["picture"],
+        field=row["field"],
+        truth=row["truth"],
+        reading=row["value"] if row["value"] is not None else row["raw_value"],
+        where=f"{PurePath(row['source']).name}, page {row['page']}",
+        confidence=row["confidence"],
+    )

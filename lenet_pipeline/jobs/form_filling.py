@@ -1,0 +1,118 @@
+"""Filled forms: scans with known truth, in a folder with a truth.csv beside them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms import LabelledImages, Severity, Template, fill_pages
+from lenet_pipeline.lake import read_manifest
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import (
+    SILENT,
+    Observer,
+    describe_os_error,
+    usable_cores,
+    work_in_processes,
+    written_whole,
+)
+from lenet_pipeline.training import read_labelled
+
+TRUTH_COLUMNS = ("source", "page", "field", "value")
+TRUTH_FILE = "truth.csv"
+
+_PAGES_A_PART = 8
+_PAGES_ALONE = 16  # fewer are filled before another process has started
+
+
+@dataclass(frozen=True)
+class FillingJob:
+    """Which pages to fill.
+
+    Attributes:
+        template: of the form to fill.
+        digits: the labelled dataset whose digits are written.
+        pages: how many pages.
+        seed: another seed gives other values and handwriting.
+        severity: how bad the scans are.
+        folder: where the scans and ``truth.csv`` are written.
+    """
+
+    template: Template
+    digits: str
+    pages: int
+    seed: int
+    severity: Severity
+    folder: Path
+
+
+@dataclass(frozen=True)
+class _Filling:
+    """A job with its digits, as each process needs it."""
+
+    job: FillingJob
+    digits: LabelledImages
+
+
+@dataclass(frozen=True)
+class FilledFile:
+    """A page as a file, and what is written in its fields."""
+
+    name: str
+    truth: dict[str, str]
+
+
+def fill_forms(settings: Settings, job: FillingJob, observer: Observer = SILENT) -> Path:
+    """Fill pages of a form with the digits of a dataset, and write the scans with a table of their values.
+
+    Returns:
+        The path of the table of truths.
+
+    Raises:
+        IngestError: no values pass the template's rules, or the disk refused.
+        UnknownNameError: there is no such dataset.
+    """
+    labelled = read_labelled(settings.lake, [read_manifest(settings.lake, job.digits)])
+    filling = _Filling(job, LabelledImages(labelled.images, labelled.labels))
+    pages, folder = job.pages, job.folder
+    parts = [range(start, min(start + _PAGES_A_PART, pages)) for start in range(0, pages, _PAGES_A_PART)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (
+            observer.progress("Filling pages", pages) as advance,
+            written_whole(folder / TRUTH_FILE) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            table = csv.writer(file)
+            table.writerow(TRUTH_COLUMNS)
+            for filled in _fill_parts(filling, parts, usable_cores() if pages > _PAGES_ALONE else 0):
+                table.writerows(
+                    (page.name, 1, field, value) for page in filled for field, value in page.truth.items()
+                )
+                advance(len(filled))
+    except OSError as exc:
+        raise IngestError(f"cannot write filled forms into {folder}: {describe_os_error(exc)}") from exc
+    return folder / TRUTH_FILE
+
+
+def _fill_parts(filling: _Filling, parts: Sequence[range], processes: int) -> Iterator[list[FilledFile]]:
+    fill = partial(_fill_part, filling=filling)
+    with closing(work_in_processes(fill, iter(parts), processes)) as done_parts:
+        for done in done_parts:
+            yield done.get()
+
+
+def _fill_part(numbers: range, filling: _Filling) -> list[FilledFile]:
+    files, job = [], filling.job
+    pages = fill_pages(job.template, filling.digits, numbers=numbers, seed=job.seed, severity=job.severity)
+    for number, page in zip(numbers, pages, strict=True):
+        name = f"{job.template.form}-{number:05}{page.suffix}"
+        with written_whole(job.folder / name) as temporary:
+            temporary.write_bytes(page.content)
+        files.append(FilledFile(name, page.truth))
+    return files

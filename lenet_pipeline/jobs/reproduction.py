@@ -1,0 +1,230 @@
+"""Reproduce: train the results of the literature again, and compare."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lenet_pipeline.lake import Manifest
+from lenet_pipeline.registry import TrainingRun, training_run
+from lenet_pipeline.scoring import choose_device
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import SILENT, Observer, code_revision, describe_machine
+from lenet_pipeline.training import (
+    PUBLISHED,
+    ComparedRow,
+    Epoch,
+    LabelledDigits,
+    PublishedResult,
+    RowPlan,
+    TrainedRow,
+    TrainingResult,
+    choose_published,
+    compare_rows,
+    describe_in_markdown,
+    draw_reproduction,
+    find_recipe,
+    quick_epochs,
+    read_labelled,
+    read_mnist_manifests,
+    read_trained_row,
+    train_network,
+    write_file,
+    write_trained_row,
+)
+
+REPORT, CURVES = "reproduction", "learning-curves"
+
+
+@dataclass(frozen=True)
+class ReproductionReport:
+    """The rows that were asked for, which of them were trained just now, and where the report lies.
+
+    ``code_revision`` is this code's: a row that was kept has the one that trained it.
+    """
+
+    rows: tuple[ComparedRow, ...]
+    trained_now: tuple[str, ...]
+    is_quick: bool
+    folder: Path
+    code_revision: str
+
+    @property
+    def markdown(self) -> Path:
+        """The report as Markdown."""
+        return self.folder / f"{REPORT}.md"
+
+
+@dataclass(frozen=True)
+class ReproductionJob:
+    """Which published results to train again.
+
+    Attributes:
+        rows: names of published results; all of them if empty.
+        quick: train a fifth of the epochs, and report in a separate folder.
+        seed: of initial weights, order and distortions. Each seed but 0 has its own report folder.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        again: train the rows again even if this home has trained them before.
+    """
+
+    rows: tuple[str, ...] = ()
+    quick: bool = False
+    seed: int = 0
+    device: str = "auto"
+    again: bool = False
+
+
+def reproduce(settings: Settings, job: ReproductionJob, observer: Observer = SILENT) -> ReproductionReport:
+    """Train published results again and save a report that compares them with ours.
+
+    Each row learns from all training digits of MNIST. Its test accuracy is measured after each epoch, as in
+    figure 5 of the 1998 paper, but chooses nothing: the last epoch counts. A row that this home trained
+    before from the same digits, with the same recipe, epochs and seed, is read from disk, so an interrupted
+    job resumes with the next row. The report names the rows that another code revision trained; ``again``
+    trains them again.
+
+    Raises:
+        UnknownNameError: the literature has no such row.
+        TrainingError: MNIST is not in the lake, or a training failed.
+    """
+    quick, seed = job.quick, job.seed
+    chosen = choose_published(list(job.rows))
+    choose_device(job.device)
+    manifests = read_mnist_manifests(settings.lake)
+    kept = settings.home / "reproduction" / "rows"
+    plans = [_plan(result, quick, seed, manifests) for result in PUBLISHED.values()]
+    trained_now = []
+    for plan in plans:
+        if plan.published in chosen and (job.again or read_trained_row(plan.path(kept)) is None):
+            name = plan.published.name
+            row = observer.step(f"train-{name}", _train_row, plan, manifests, job.device, settings, observer)
+            write_trained_row(plan.path(kept), row)
+            trained_now.append(plan.published.name)
+    known = [found for plan in plans if (found := read_trained_row(plan.path(kept)))]
+    compared = compare_rows(known)
+    folder = _report_folder(kept.parent, quick, seed)
+    observer.step("report", _save_report, compared, folder, quick)
+    observer.log(f"{len(trained_now)} rows trained, {len(compared)} in the report {folder / REPORT}.md")
+    asked_for = tuple(row for row in compared if row.published in chosen)
+    return ReproductionReport(asked_for, tuple(trained_now), quick, folder, code_revision())
+
+
+def _train_row(
+    plan: RowPlan,
+    manifests: tuple[Manifest, Manifest],
+    device: str,
+    settings: Settings,
+    observer: Observer,
+) -> TrainedRow:
+    """Train one row and log it to MLflow; it becomes no version, for the test digits have been seen."""
+    training, test = (read_labelled(settings.lake, [manifest]) for manifest in manifests)
+    tags = {"actor": settings.actor, "flow_run_id": str(observer.flow_run_id)}
+    name = plan.published.name
+    with training_run(settings.registry, f"reproduce-{name}", _parameters(plan, device), tags) as run:
+        for manifest, context in zip(manifests, ("train", "test"), strict=True):
+            run.log_dataset(manifest.dataset, manifest.fingerprint, context)
+        started = time.perf_counter()
+        result = _train(plan, training, test, device, run, observer)
+        row = TrainedRow(
+            row=name,
+            accuracies_pct=tuple(_accuracy_pct(epoch) for epoch in result.epochs),
+            training_digits=len(training),
+            test_digits=len(test),
+            seed=plan.seed,
+            seconds=time.perf_counter() - started,
+            images_per_second=float(np.median([epoch.images_per_second for epoch in result.epochs])),
+            device=result.device,
+            machine=describe_machine(),
+            training_run_id=run.run_id,
+            code_revision=code_revision(),
+            trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            actor=settings.actor,
+        )
+        run.log_metrics({"test_error_pct": row.error_pct, "seconds": row.seconds})
+        run.log_figure(draw_reproduction([row]), CURVES)
+    return row
+
+
+def _save_report(rows: list[ComparedRow], folder: Path, is_quick: bool) -> None:
+    """Write the report of every row that this home has trained: Markdown, JSON and learning curves."""
+    markdown = describe_in_markdown(rows, is_quick, code_revision())
+    picture = f"\n![learning curves]({CURVES}.png)\n"
+    write_file(folder / f"{REPORT}.md", (markdown + picture).encode())
+    records = {"is_quick": is_quick, "rows": [row.record() for row in rows]}
+    write_file(folder / f"{REPORT}.json", json.dumps(records, indent=1, ensure_ascii=False).encode())
+    write_file(folder / f"{CURVES}.png", _png(draw_reproduction([row.trained for row in rows])))
+
+
+def _report_folder(folder: Path, is_quick: bool, seed: int) -> Path:
+    """Return where a report lies: no seed's overwrites another's, nor a quick one a full one."""
+    of_seed = folder / f"seed-{seed}" if seed else folder
+    return of_seed / "quick" if is_quick else of_seed
+
+
+def _plan(
+    result: PublishedResult, is_quick: bool, seed: int, manifests: tuple[Manifest, Manifest]
+) -> RowPlan:
+    epochs = quick_epochs(result) if is_quick else result.epochs
+    training, test = manifests
+    return RowPlan(result, epochs, seed, training.fingerprint, test.fingerprint)
+
+
+def _train(
+    plan: RowPlan,
+    training: LabelledDigits,
+    test: LabelledDigits,
+    device: str,
+    run: TrainingRun,
+    observer: Observer,
+) -> TrainingResult:
+    recipe = find_recipe(plan.published.recipe)
+
+    def report(epoch: Epoch) -> None:
+        figures = {"training_loss": epoch.training_loss, "test_accuracy": _accuracy_pct(epoch) / 100}
+        run.log_metrics({**figures, "images_per_second": epoch.images_per_second}, step=epoch.number)
+
+    per_epoch = len(training) // recipe.batch_size * recipe.batch_size
+    with observer.progress(f"Training {plan.published.name}", plan.epochs * per_epoch) as advance:
+        return train_network(
+            plan.published.architecture,
+            recipe,
+            training,
+            test,
+            seed=plan.seed,
+            epochs=plan.epochs,
+            device=device,
+            keep="last",
+            advance=advance,
+            report=report,
+        )
+
+
+def _accuracy_pct(epoch: Epoch) -> float:
+    """Return an epoch's accuracy on the test digits in per cent, free of binary rounding."""
+    return round(100 * (epoch.validation_accuracy or 0.0), 6)
+
+
+def _parameters(plan: RowPlan, device: str) -> dict[str, object]:
+    published = plan.published
+    return {
+        "architecture": published.architecture,
+        "published_accuracy_pct": published.accuracy_pct,
+        "published_epochs": published.epochs,
+        "epochs": plan.epochs,
+        "seed": plan.seed,
+        "device": device,
+        **find_recipe(published.recipe).parameters(),
+    }
+
+
+def _png(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    return content.getvalue()

@@ -1,0 +1,166 @@
+"""Retrain: train, evaluate, register as challenger, and promote only through the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lenet_pipeline.audit import (
+    judge_challenger,
+    open_ledger,
+    publish_chain_head,
+    record_challenger,
+    record_version,
+)
+from lenet_pipeline.errors import TrainingError
+from lenet_pipeline.jobs.challenger import Trained, TrainingPlan, train_challenger
+from lenet_pipeline.jobs.test_sets import TestResult
+from lenet_pipeline.lake import Manifest, find_manifest, list_datasets, read_manifest
+from lenet_pipeline.network import find_architecture
+from lenet_pipeline.registry import Registry, find_champion, read_version
+from lenet_pipeline.scoring import choose_device
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import SILENT, Observer
+from lenet_pipeline.training import find_recipe, read_gates
+from lenet_pipeline.warehouse import PromotionRecord
+
+
+@dataclass(frozen=True)
+class RetrainingReport:
+    """What a training made: the version, its validation, its tests, and the gate's decision."""
+
+    version: int
+    architecture: str
+    recipe: str
+    effort: str
+    trained_on: str
+    training_run_id: str
+    training_digits: int
+    validation_digits: int
+    gate_digits: int
+    best_epoch: int
+    epochs: int
+    images_per_second: float
+    validation_accuracy: float | None
+    tests: tuple[TestResult, ...]
+    decision: PromotionRecord
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What to train, and on what.
+
+    Attributes:
+        datasets: the datasets to learn from; each is split by hash into train, validation and gate. If
+            empty, every dataset named ``*/train``.
+        tests: the datasets to report on, used once, at the end.
+        architecture: a name of ``lenet architectures``.
+        recipe: ``modern``, ``paper``, ``paper-distorted``, ``keras-adam`` or ``keras-sgd``.
+        effort: ``quick`` or ``best``, for recipes that have both.
+        all_digits: also learn from the validation and gate digits. Nothing then chooses the epoch or the
+            temperature, and such a version is promoted only by hand. Recipes that do not validate, as the
+            paper's, always do so.
+        epochs: passes over the training digits; the recipe's number if None.
+        seed: of initial weights, order and distortions.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    datasets: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    architecture: str = "lenet5"
+    recipe: str = "modern"
+    effort: str = "quick"
+    all_digits: bool = False
+    epochs: int | None = None
+    seed: int = 0
+    device: str = "auto"
+
+
+def retrain(settings: Settings, job: TrainingJob, observer: Observer = SILENT) -> RetrainingReport:
+    """Train a model, register it as challenger, and promote it if it passes the gate.
+
+    Raises:
+        UnknownNameError: there is no such dataset, architecture or recipe.
+        TrainingError: the datasets hold too few labelled digits.
+    """
+    plan = plan_training(settings, job)
+    observer.log(f"training {plan.architecture} with recipe {plan.recipe.name} on {', '.join(plan.datasets)}")
+    trained = observer.step(f"train-{plan.architecture}", train_challenger, plan, settings, observer)
+    report = observer.step("gate", _judge, plan, trained, settings, observer)
+    for test in report.tests:
+        observer.log(f"{test.dataset}: {test.correct:,} of {test.digits:,} digits right, {test.accuracy:.2%}")
+    decision = report.decision
+    observer.log(f"{decision.model_name}/{report.version}: {decision.action}: {decision.reason}")
+    return report
+
+
+def plan_training(settings: Settings, job: TrainingJob) -> TrainingPlan:
+    """Look up what a job names, so that a mistyped name fails before anything starts.
+
+    Raises:
+        UnknownNameError: there is no such dataset, architecture or recipe.
+        TrainingError: there is nothing to learn from, or a test set is also learned from.
+        ScoringError: there is no such device.
+    """
+    find_architecture(job.architecture)
+    recipe = find_recipe(job.recipe, job.effort)
+    choose_device(job.device)
+    names = job.datasets or tuple(name for name in list_datasets(settings.lake) if name.endswith("/train"))
+    if not names:
+        raise TrainingError("no dataset to train on; ingest one, for example with `lenet ingest optdigits`")
+    for dataset in (*names, *job.tests):
+        read_manifest(settings.lake, dataset)
+    learned_from = [dataset for dataset in job.tests if dataset in names]
+    if learned_from:
+        raise TrainingError(
+            f"cannot test on {learned_from[0]}: the model learns from it; name another --test"
+        )
+    return TrainingPlan(
+        datasets=tuple(names),
+        tests=job.tests,
+        architecture=job.architecture,
+        recipe=recipe,
+        all_digits=job.all_digits or not recipe.validates,
+        epochs=job.epochs,
+        seed=job.seed,
+        device=job.device,
+    )
+
+
+def _judge(plan: TrainingPlan, trained: Trained, settings: Settings, observer: Observer) -> RetrainingReport:
+    """Record the challenger and let the gate decide."""
+    registry, ledger = settings.registry, open_ledger(settings, observer.flow_run_id)
+    record_version(settings, read_version(registry, trained.version), observer.flow_run_id)
+    record_challenger(ledger, registry, trained.version)
+    gates = read_gates(settings.lake, _gate_manifests(plan, registry, settings))
+    decision = judge_challenger(
+        ledger, registry, trained.version, gates, settings.promotion_alpha, plan.device
+    )
+    publish_chain_head(settings)
+    best = trained.history[trained.best_epoch - 1]
+    return RetrainingReport(
+        version=trained.version.version,
+        architecture=plan.architecture,
+        recipe=plan.recipe.name,
+        effort=plan.recipe.effort,
+        trained_on=plan.trained_on,
+        training_run_id=trained.version.training_run_id,
+        training_digits=trained.sizes[0],
+        validation_digits=trained.sizes[1],
+        gate_digits=trained.sizes[2],
+        best_epoch=trained.best_epoch,
+        epochs=len(trained.history),
+        images_per_second=float(np.median([epoch.images_per_second for epoch in trained.history])),
+        validation_accuracy=best.validation_accuracy,
+        tests=trained.tests,
+        decision=decision,
+    )
+
+
+def _gate_manifests(plan: TrainingPlan, registry: Registry, settings: Settings) -> list[Manifest]:
+    """Return the datasets that challenger or champion learned from: each must keep what it can read."""
+    champion = find_champion(registry)
+    names = dict.fromkeys([*plan.datasets, *(champion.datasets if champion else ())])
+    found = [find_manifest(settings.lake, name) for name in names]
+    return [manifest for manifest in found if manifest]

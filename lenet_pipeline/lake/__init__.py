@@ -1,0 +1,57 @@
+"""The lake: datasets of digits as immutable Parquet shards, each dataset listed in a versioned manifest.
+
+A dataset is named ``name/split``. Shards and manifests are stored in a folder or an object store, and are
+identified by fingerprints of their content. This room imports with numpy and pyarrow alone.
+"""
+
+from lenet_pipeline.lake.appending import Amendment, amend_digits, append_digits
+from lenet_pipeline.lake.datasets import (
+    Manifest,
+    Shard,
+    find_manifest,
+    list_datasets,
+    read_manifest,
+    read_manifests,
+    read_shard,
+    shard_path,
+    validate_dataset,
+)
+from lenet_pipeline.lake.digits import digit_ids_array, images_array
+from lenet_pipeline.lake.fingerprints import (
+    digest_predictions,
+    fingerprint_parts,
+    fingerprint_record,
+    one_array,
+)
+from lenet_pipeline.lake.object_stores import mask_url
+from lenet_pipeline.lake.splits import GATE, hash_fractions, training_splits
+from lenet_pipeline.lake.storage import AnyPlace, Place, open_place, written_whole
+
+__all__ = [
+    "GATE",
+    "Amendment",
+    "AnyPlace",
+    "Manifest",
+    "Place",
+    "Shard",
+    "amend_digits",
+    "append_digits",
+    "digest_predictions",
+    "digit_ids_array",
+    "find_manifest",
+    "fingerprint_parts",
+    "fingerprint_record",
+    "hash_fractions",
+    "images_array",
+    "list_datasets",
+    "mask_url",
+    "one_array",
+    "open_place",
+    "read_manifest",
+    "read_manifests",
+    "read_shard",
+    "shard_path",
+    "training_splits",
+    "validate_dataset",
+    "written_whole",
+]

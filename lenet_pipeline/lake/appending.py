@@ -1,0 +1,216 @@
+"""What is added to a dataset or amended in it becomes new shards of it, in one committed version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lenet_pipeline.errors import ShardError
+from lenet_pipeline.lake.datasets import (
+    Manifest,
+    Shard,
+    commit_shards,
+    find_manifest,
+    read_shard,
+    shard_path,
+    write_shard,
+)
+from lenet_pipeline.lake.fingerprints import one_array
+from lenet_pipeline.lake.storage import AnyPlace
+from lenet_pipeline.schema import DIGITS
+
+_KNOWN = pa.schema([("digit_id", pa.binary(16)), ("label", pa.uint8())])
+
+
+@dataclass(frozen=True)
+class Append:
+    """What an append did: the dataset as it is now, and the digits added and already there.
+
+    ``relabelled`` are those of the latter, of schema ``DIGITS``, that came with another label than the
+    dataset has: the first label stays.
+    """
+
+    manifest: Manifest
+    added: int
+    skipped: int
+    relabelled: pa.Table
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """What an amendment did: the digits added, given another label, and taken out."""
+
+    added: int
+    relabelled: int
+    removed: int
+
+
+def append_digits(
+    lake: AnyPlace,
+    dataset: str,
+    batches: Iterable[pa.Table],
+    *,
+    shard_rows: int,
+    actor: str,
+    may_be_empty: bool = False,
+) -> Append:
+    """Write digits that the dataset does not have yet as new shards and commit them as one version.
+
+    Args:
+        lake: the lake's folder, or its place in an object store.
+        dataset: ``name/split``.
+        batches: tables of schema ``DIGITS``, of any size; at most one shard of them is held in memory.
+        shard_rows: most rows in one shard.
+        actor: who does it.
+        may_be_empty: make the dataset even where it gets no digit.
+
+    Raises:
+        LakeError: the disk refused, or the name is malformed.
+        ManifestConflictError: another writer committed meanwhile; nothing of it is lost, and running
+            the same command again adds what is still missing.
+    """
+    before = find_manifest(lake, dataset)
+    known = _known_digits(lake, before)
+    relabelled = [DIGITS.empty_table()]
+    skipped = 0
+
+    def fresh() -> Iterator[pa.Table]:
+        nonlocal known, skipped
+        for batch in batches:
+            is_new = _is_new(batch, known)
+            known = pa.concat_tables([known, _identities(batch.filter(is_new))]).combine_chunks()
+            repeated = batch.filter(pc.invert(is_new))
+            skipped += len(repeated)
+            relabelled.append(_with_another_label(repeated, known))
+            yield batch.filter(is_new)
+
+    shards = [write_shard(lake, dataset, rows) for rows in _regroup(fresh(), shard_rows)]
+    return Append(
+        manifest=commit_shards(lake, dataset, before, shards, actor=actor, may_be_empty=may_be_empty),
+        added=sum(shard.rows for shard in shards),
+        skipped=skipped,
+        relabelled=pa.concat_tables(relabelled),
+    )
+
+
+def amend_digits(
+    lake: AnyPlace,
+    dataset: str,
+    before: Manifest | None,
+    digits: pa.Table,
+    removed: pa.Array,
+    *,
+    shard_rows: int,
+    actor: str,
+) -> Amendment:
+    """Commit a version in which digits have the labels given here, and others are not in it any more.
+
+    Digits that the dataset lacks are added. Only shards with a change are written anew.
+
+    Args:
+        lake: the lake's folder, or its place in an object store.
+        dataset: ``name/split``.
+        before: its newest manifest when the labels were asked for, so that whoever commits later ones
+            meanwhile is not undone.
+        digits: of schema ``DIGITS``, each once, with a label.
+        removed: identifiers, binary(16), of digits that leave the dataset.
+        shard_rows: most rows in a shard of what is added.
+        actor: who does it.
+
+    Raises:
+        LakeError: the disk refused, or the dataset does not exist and there is no digit.
+        ManifestConflictError: another writer committed meanwhile.
+    """
+    given = _identities(digits)
+    kept: list[Shard] = []
+    new: list[Shard] = []
+    known = [_KNOWN.empty_table()]
+    relabelled = taken_out = 0
+    for shard in before.shards if before else ():
+        there = _read_identities(lake, dataset, shard)
+        known.append(there)
+        labels, is_relabelled = _amend_labels(there, given)
+        is_removed = pc.is_in(one_array(there["digit_id"]), value_set=removed)
+        changes = pc.sum(is_relabelled).as_py(), pc.sum(is_removed).as_py()
+        if not any(changes):
+            kept.append(shard)
+            continue
+        relabelled, taken_out = relabelled + changes[0], taken_out + changes[1]
+        rows = _with_labels(read_shard(lake, dataset, shard), labels).filter(pc.invert(is_removed))
+        new += [write_shard(lake, dataset, rows)] if len(rows) else []
+    is_new = _is_new(digits, pa.concat_tables(known))
+    new += [write_shard(lake, dataset, rows) for rows in _regroup([digits.filter(is_new)], shard_rows)]
+    commit_shards(lake, dataset, before, new, kept=kept, actor=actor)
+    return Amendment(pc.sum(is_new).as_py() or 0, relabelled, taken_out)
+
+
+def _amend_labels(there: pa.Table, given: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """Return each digit's label, the given one where there is one, and whether it is another than before."""
+    places = pc.index_in(one_array(there["digit_id"]), value_set=one_array(given["digit_id"]))
+    former = one_array(there["label"])
+    labels = pc.coalesce(one_array(given["label"]).take(places), former)
+    is_other = pc.fill_null(pc.not_equal(labels, former), fill_value=True)
+    return labels, pc.and_(is_other, places.is_valid())
+
+
+def _with_labels(digits: pa.Table, labels: pa.Array) -> pa.Table:
+    return digits.set_column(DIGITS.get_field_index("label"), DIGITS.field("label"), labels)
+
+
+def _known_digits(lake: AnyPlace, manifest: Manifest | None) -> pa.Table:
+    """Return the identifiers and labels that a dataset has."""
+    shards = manifest.shards if manifest else ()
+    known = [_read_identities(lake, manifest.dataset, shard) for shard in shards] if manifest else []
+    return pa.concat_tables([_KNOWN.empty_table(), *known]).combine_chunks()
+
+
+def _read_identities(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:
+    path = shard_path(lake, dataset, shard)
+    try:
+        with path.open() as file:  # two narrow columns: from an object store, their bytes alone
+            return _identities(pq.read_table(file, columns=_KNOWN.names, partitioning=None))
+    except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, AttributeError) as exc:
+        reason = str(exc).splitlines()[0]
+        raise ShardError(f"shard {path} cannot be read ({reason}); restore it from a backup") from exc
+
+
+def _identities(digits: pa.Table) -> pa.Table:
+    return pa.table([one_array(digits["digit_id"]).storage, one_array(digits["label"])], schema=_KNOWN)
+
+
+def _is_new(batch: pa.Table, known: pa.Table) -> pa.Array:
+    """Tell of each row whether its digit is neither known nor earlier in the batch."""
+    ids = one_array(batch["digit_id"]).storage
+    rows = pa.array(np.arange(len(ids)))
+    first = pa.table({"id": ids, "row": rows}).group_by("id").aggregate([("row", "min")])["row_min"]
+    is_known = pc.is_in(ids, value_set=one_array(known["digit_id"]))
+    return pc.and_(pc.is_in(rows, value_set=one_array(first)), pc.invert(is_known))
+
+
+def _with_another_label(repeated: pa.Table, known: pa.Table) -> pa.Table:
+    """Return the rows that have a label, and another one than the digit is known with."""
+    ids, labels = one_array(repeated["digit_id"]).storage, one_array(repeated["label"])
+    places = pc.index_in(ids, value_set=one_array(known["digit_id"]))
+    known_labels = one_array(known["label"]).take(places)
+    differs = pc.fill_null(pc.not_equal(labels, known_labels), fill_value=True)
+    return repeated.filter(pc.and_(pc.is_valid(labels), differs))
+
+
+def _regroup(batches: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Regroup tables of any size into tables of exactly ``rows``, the last one shorter."""
+    held: list[pa.Table] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += len(batch)
+        while count >= rows:
+            table = pa.concat_tables(held)
+            yield table.slice(0, rows).combine_chunks()
+            held, count = [table.slice(rows)], count - rows
+    if count:
+        yield pa.concat_tables(held).combine_chunks()

@@ -1,0 +1,17 @@
+from .chain_head import publish_head as publish_head
+from .chain_head import read_published_head as read_published_head
+from .finished_runs import read_finished_run as read_finished_run
+from .store import Registry as Registry
+from .training_runs import TrainingRun as TrainingRun
+from .training_runs import training_run as training_run
+from .versions import ALL_DIGITS as ALL_DIGITS
+from .versions import CHALLENGER as CHALLENGER
+from .versions import CHAMPION as CHAMPION
+from .versions import TRAIN_SPLIT as TRAIN_SPLIT
+from .versions import ModelVersion as ModelVersion
+from .versions import ResolvedModel as ResolvedModel
+from .versions import find_champion as find_champion
+from .versions import list_versions as list_versions
+from .versions import move_alias as move_alias
+from .versions import read_version as read_version
+from .versions import resolve_version as resolve_version

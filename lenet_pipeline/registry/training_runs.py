@@ -1,0 +1,114 @@
+"""Training runs: what MLflow is told while a model is trained, and how it becomes a version."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mlflow
+import numpy as np
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema, TensorSpec
+
+from lenet_pipeline.errors import RegistryError
+from lenet_pipeline.lake import fingerprint_parts
+from lenet_pipeline.registry.model_files import write_model
+from lenet_pipeline.registry.store import EXPERIMENT, REGISTRY_FAILURES, Registry, first_line
+from lenet_pipeline.registry.versions import ModelVersion, resolve_version
+from lenet_pipeline.scoring import Images, TrainedModel
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+# One batch dimension, free: a fixed one would refuse every request of another size.
+_SIGNATURE = ModelSignature(
+    inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, 28, 28))]),
+    outputs=Schema([ColSpec("long", "label"), ColSpec("double", "confidence")]),
+)
+# MLflow runs this file to load a version; importing it here would set it as the process's model.
+_SERVED_MODEL = Path(__file__).with_name("served_model.py")
+_DIGEST_LENGTH = 36  # MLflow's database holds no longer digest; the whole one is a tag
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """An open MLflow run."""
+
+    registry: Registry
+    run_id: str
+
+    def log_dataset(self, dataset: str, fingerprint: str, context: str) -> None:
+        """Log a dataset input: its name, what it was used for, and the fingerprint of its content.
+
+        ``context`` is ``train``, ``validation``, ``gate`` or ``test``. MLflow knows an input by name and
+        digest alone, so the digest covers the context: the splits of one dataset are several inputs.
+        """
+        source = CodeDatasetSource(tags={"dataset": dataset, "fingerprint": fingerprint})
+        digest = fingerprint_parts([fingerprint, context])[:_DIGEST_LENGTH]
+        mlflow.log_input(
+            MetaDataset(source, name=dataset, digest=digest),  # type: ignore[abstract]  # its own docs do so
+            context=context,
+            tags={"fingerprint": fingerprint},
+        )
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics; ``step`` is the epoch where they belong to one."""
+        mlflow.log_metrics(dict(metrics), step=step)
+
+    def log_figure(self, figure: matplotlib.figure.Figure, name: str) -> None:
+        """Log a figure as ``figures/NAME.png``."""
+        mlflow.log_figure(figure, f"figures/{name}.png")
+
+    def register(self, model: TrainedModel, tags: Mapping[str, str], examples: Images) -> ModelVersion:
+        """Register a model as a new version; no alias points at it yet.
+
+        Args:
+            model: the trained model.
+            tags: what the version says of itself: architecture, recipe, actor, fingerprints.
+            examples: images uint8 (n, 28, 28) that are kept as the input example, more than one.
+        """
+        name = self.registry.model_name
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "model"
+            folder.mkdir()
+            write_model(folder, model)
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(_SERVED_MODEL),
+                artifacts={"model": str(folder)},
+                signature=_SIGNATURE,
+                input_example=examples,
+                pip_requirements=["lenet-pipeline"],
+            )
+        client = self.registry.client()
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+        version = client.create_model_version(
+            name, logged.model_uri, self.run_id, tags=dict(tags), model_id=logged.model_id
+        )
+        return resolve_version(self.registry, f"{name}/{version.version}")
+
+
+@contextmanager
+def training_run(
+    registry: Registry, name: str, parameters: Mapping[str, object], tags: Mapping[str, str]
+) -> Iterator[TrainingRun]:
+    """Open an MLflow run for one training; it ends as failed if the block raises.
+
+    Raises:
+        RegistryError: MLflow refused something that the block logged.
+    """
+    registry.client()
+    try:
+        mlflow.set_experiment(EXPERIMENT)
+        with mlflow.start_run(run_name=name, tags=dict(tags)) as run:
+            mlflow.log_params(dict(parameters))
+            yield TrainingRun(registry, run.info.run_id)
+    except REGISTRY_FAILURES as exc:
+        raise RegistryError(f"MLflow could not record the training run: {first_line(exc)}") from exc

@@ -1,0 +1,52 @@
+"""Scoring: images to probabilities, and a shard of digits to a shard of predictions.
+
+An engine runs the network as machine code on a CPU, with PyTorch, or on a GPU. Runners score the shards
+of a dataset in threads of this process or on a Dask cluster. This room imports with torch, numpy and
+pyarrow alone, because a GPU worker has nothing else.
+"""
+
+from lenet_pipeline.scoring.agreement import SAMPLE, SAMPLE_BATCH, Agreement, measure_agreement
+from lenet_pipeline.scoring.drift_reference import LOWER_ENDS, count_reference
+from lenet_pipeline.scoring.engine import (
+    FLOAT32,
+    PRECISIONS,
+    Engine,
+    Floats,
+    Images,
+    Preprocessing,
+    Scores,
+    TrainedModel,
+    choose_device,
+    load_network,
+    network_weights,
+)
+from lenet_pipeline.scoring.runners import Runner, run_here, run_on_dask
+from lenet_pipeline.scoring.shards import ScoredShard, ScoringKey, ShardWork, read_probabilities, score_shard
+
+__all__ = [
+    "FLOAT32",
+    "LOWER_ENDS",
+    "PRECISIONS",
+    "SAMPLE",
+    "SAMPLE_BATCH",
+    "Agreement",
+    "Engine",
+    "Floats",
+    "Images",
+    "Preprocessing",
+    "Runner",
+    "ScoredShard",
+    "Scores",
+    "ScoringKey",
+    "ShardWork",
+    "TrainedModel",
+    "choose_device",
+    "count_reference",
+    "load_network",
+    "measure_agreement",
+    "network_weights",
+    "read_probabilities",
+    "run_here",
+    "run_on_dask",
+    "score_shard",
+]

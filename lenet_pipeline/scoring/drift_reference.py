@@ -1,0 +1,57 @@
+"""Drift: how what a model version reads now differs from what it read when it was made.
+
+A version keeps how often each class, confidence, amount of ink and refusal came among its validation digits;
+a scoring run's are compared with those in SQL, by the same bins (``sql/schema``, macro ``confidence_bin``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from lenet_pipeline.scoring.engine import Images, Scores
+
+CLASS, CONFIDENCE, INK, NOT_A_DIGIT = "class", "confidence", "ink", "not_a_digit"
+
+# Lower ends of bins. Ink is the mean of an image's greys, of full ink; MNIST's digits have 0.05 to 0.25.
+LOWER_ENDS: Mapping[str, tuple[float, ...]] = {
+    CLASS: tuple(float(label) for label in range(10)),
+    CONFIDENCE: (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999),
+    INK: (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3, 0.4, 0.6),
+    NOT_A_DIGIT: (0.0, 0.5),
+}
+_INK_SAMPLE = 8_192  # images of a shard, evenly spaced: more tell no more
+
+Counts = Mapping[str, tuple[int, ...]]
+
+
+def count_reference(images: Images, scores: Scores) -> Counts:
+    """Count what is compared, bin by bin, of digits that a version did not learn from.
+
+    Args:
+        images: uint8 (n, 28, 28).
+        scores: what the version read of them.
+    """
+    counts = {
+        CLASS: _count(CLASS, scores.labels.astype(np.float32)),
+        CONFIDENCE: _count(CONFIDENCE, scores.confidences),
+        INK: count_ink(images),
+    }
+    if scores.not_a_digit is not None:
+        counts[NOT_A_DIGIT] = _count(NOT_A_DIGIT, scores.not_a_digit)
+    return counts
+
+
+def count_ink(images: Images) -> tuple[int, ...]:
+    """Count images, uint8 (n, 28, 28), by their ink: an evenly spaced sample where there are many."""
+    step = max(1, len(images) // _INK_SAMPLE)
+    sample = images[::step].reshape(-1, images.shape[1] * images.shape[2])
+    return _count(INK, sample.mean(axis=1, dtype=np.float32) / np.float32(255))
+
+
+def _count(measure: str, values: npt.NDArray[np.float32]) -> tuple[int, ...]:
+    ends = np.array(LOWER_ENDS[measure], np.float32)
+    bins = np.searchsorted(ends, values, side="right") - 1
+    return tuple(int(number) for number in np.bincount(bins, minlength=len(ends)))

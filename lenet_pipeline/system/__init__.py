@@ -1,0 +1,33 @@
+"""The machine: files that are whole or absent, worker processes, the hardware, the code's revision.
+
+Every other room may use this one; it knows nothing about digits.
+"""
+
+from lenet_pipeline.system.files import (
+    describe_os_error,
+    file_digest,
+    remove_leftovers,
+    write_new,
+    written_whole,
+)
+from lenet_pipeline.system.machine import describe_machine
+from lenet_pipeline.system.observer import SILENT, Advance, Observer
+from lenet_pipeline.system.processes import Done, ProcessLostError, usable_cores, work_in_processes
+from lenet_pipeline.system.revision import code_revision
+
+__all__ = [
+    "SILENT",
+    "Advance",
+    "Done",
+    "Observer",
+    "ProcessLostError",
+    "code_revision",
+    "describe_machine",
+    "describe_os_error",
+    "file_digest",
+    "remove_leftovers",
+    "usable_cores",
+    "work_in_processes",
+    "write_new",
+    "written_whole",
+]

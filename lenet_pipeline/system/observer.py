@@ -1,0 +1,57 @@
+"""The observer of a job: it receives progress, log lines and events, and may wrap the job's steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Advance = Callable[[int], None]
+
+
+def _ignore(_count: int) -> None:
+    pass
+
+
+class Observer:
+    """Watches a job and does nothing: a notebook needs no more.
+
+    The command line derives one that draws progress bars, and the flows one that reports to Prefect.
+
+    Attributes:
+        flow_run_id: the Prefect flow run that the job belongs to, None outside Prefect. Every row that
+            records an act stores it.
+    """
+
+    flow_run_id: str | None = None
+
+    def step(
+        self,
+        name: str,  # noqa: ARG002
+        work: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run one named step of a job and return its result."""
+        return work(*args, **kwargs)
+
+    @contextmanager
+    def progress(self, description: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
+        """Yield a function that takes how many more of ``total`` items are done. Any thread may call it."""
+        yield _ignore
+
+    def log(self, message: str) -> None:
+        """Take a line about normal work, for the log of a scheduled run."""
+
+    def warn(self, message: str) -> None:
+        """Take a line about something that a person should see although the job continues."""
+
+    def announce(
+        self, event: str, resource: Mapping[str, str], payload: Mapping[str, Mapping[str, object]]
+    ) -> None:
+        """Take an event that an automation may answer, such as ``lenet.drift``."""
+
+
+SILENT = Observer()

@@ -1,0 +1,188 @@
+"""Recipes: how to train, by name, whatever the architecture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lenet_pipeline.errors import UnknownNameError
+from lenet_pipeline.network import DigitNetwork, PartialConvolution
+from lenet_pipeline.training.distortions import Distortion
+
+InitialWeights = Literal["paper", "unit-variance", "glorot"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: everything but the architecture, the data and the seed.
+
+    ``learning_rate`` is the highest of a ``one-cycle`` schedule (warm up, then cosine down to nothing),
+    the only one of a ``constant`` one, and ``pass_rates`` are those of a ``by-pass`` one.
+    ``initial_weights`` is ``paper`` (uniform in +-2.4 / root of fan-in), ``unit-variance`` or
+    ``glorot`` (uniform, as Keras draws them). ``paper`` and ``ink`` are the network's input for the two.
+    Where few digits make an epoch short, there are as many epochs as ``fewest_steps`` batches take.
+    ``averaging`` is the share of the averaged weights kept at each step, 0 for none. Without
+    ``validates``, no digit chooses the epoch or the temperature: the last weights are kept. ``rubbish`` is
+    how many images of no digit are learned for each digit: the class of equation 9 that is none of the ten.
+    """
+
+    name: str
+    summary: str
+    epochs: int
+    batch_size: int
+    optimizer: Literal["adam", "sgd", "levenberg-marquardt"]
+    schedule: Literal["one-cycle", "constant", "by-pass"]
+    initial_weights: InitialWeights
+    learning_rate: float = 0.0
+    pass_rates: tuple[float, ...] = ()
+    paper: float = -0.1
+    ink: float = 1.175
+    fewest_steps: int = 0
+    averaging: float = 0.0
+    validates: bool = True
+    distortion: Distortion | None = None
+    rubbish: float = 0.0
+    effort: str = "quick"
+
+    def passes(self, digits: int) -> int:
+        """Return how many passes to make over so many digits."""
+        steps = max(1, digits // self.batch_size)
+        return max(self.epochs, math.ceil(self.fewest_steps / steps))
+
+    def parameters(self) -> dict[str, object]:
+        """Return all that is set, by names for MLflow: ``recipe_name``, ``recipe_distortion_shear``."""
+        values = {f"recipe_{name}": value for name, value in vars(self).items() if name != "summary"}
+        values |= {f"recipe_distortion_{name}": value for name, value in _fields_of(self.distortion)}
+        del values["recipe_distortion"]
+        values["recipe_pass_rates"] = ", ".join(f"{rate:g}" for rate in self.pass_rates)
+        return {name: value for name, value in values.items() if value != ""}
+
+
+def _fields_of(distortion: Distortion | None) -> Iterable[tuple[str, object]]:
+    return () if distortion is None else vars(distortion).items()
+
+
+# Section III.B: the global learning rate of the twenty passes.
+_PAPER_RATES = (5e-4,) * 2 + (2e-4,) * 3 + (1e-4,) * 3 + (5e-5,) * 4 + (1e-5,) * 8
+
+_PAPER = Recipe(
+    "paper",
+    "the 1998 procedure, one pattern at a time",
+    epochs=20,
+    batch_size=1,
+    optimizer="levenberg-marquardt",
+    schedule="by-pass",
+    pass_rates=_PAPER_RATES,
+    initial_weights="paper",
+    validates=False,
+)
+
+# What pens, ink and scanners do, whatever the effort: digits cut from scans must be in range.
+_WORN = Distortion(thickness=0.4, fading=0.3, noise=0.08)
+
+_MODERN = Recipe(
+    "modern",
+    "Adam, one cycle, distortions (the default)",
+    epochs=12,
+    batch_size=64,
+    optimizer="adam",
+    learning_rate=5e-3,
+    schedule="one-cycle",
+    initial_weights="unit-variance",
+    fewest_steps=1_500,
+    averaging=0.998,
+    rubbish=1 / 16,
+    distortion=replace(_WORN, rotation_degrees=7, shear=0.08, scale=0.08, shift_px=1.0, elastic_px=0.3),
+)
+
+_TABLE = (
+    _MODERN,
+    _PAPER,
+    replace(
+        _PAPER,
+        name="paper-distorted",
+        summary="the same with the paper's planar distortions",
+        # Guess: the paper names translation, scaling, squeezing and shearing, and no amounts.
+        distortion=Distortion(shift_px=2.0, scale=0.15, shear=0.2),
+    ),
+    Recipe(
+        "keras-adam",
+        "Adam at 0.001, batch 32, 10 epochs, as tutorials do",
+        epochs=10,
+        batch_size=32,
+        optimizer="adam",
+        learning_rate=1e-3,
+        schedule="constant",
+        initial_weights="glorot",
+        paper=0.0,
+        ink=1.0,
+    ),
+    Recipe(
+        "keras-sgd",
+        "SGD at 0.01, batch 128, 20 epochs, as tutorials do",
+        epochs=20,
+        batch_size=128,
+        optimizer="sgd",
+        learning_rate=1e-2,
+        schedule="constant",
+        initial_weights="glorot",
+        paper=0.0,
+        ink=1.0,
+    ),
+)
+RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _TABLE}
+
+# What a recipe does differently when time matters less than accuracy.
+_BEST: Mapping[str, Recipe] = {
+    "modern": replace(
+        _MODERN,
+        effort="best",
+        epochs=80,
+        distortion=replace(_WORN, rotation_degrees=10, shear=0.12, scale=0.12, shift_px=1.5, elastic_px=0.6),
+    ),
+}
+
+
+def find_recipe(name: str, effort: str = "quick") -> Recipe:
+    """Return the named recipe, as it is done with an effort: ``quick``, and ``best`` where it has that.
+
+    Raises:
+        UnknownNameError: no recipe has this name, or it has no such effort.
+    """
+    if name not in RECIPES:
+        raise UnknownNameError("recipe", name, RECIPES)
+    efforts = {"quick": RECIPES[name]} | ({"best": _BEST[name]} if name in _BEST else {})
+    if effort not in efforts:
+        raise UnknownNameError(f"effort of {name}", effort, efforts)
+    return efforts[effort]
+
+
+def initialise(network: DigitNetwork, initial_weights: InitialWeights) -> None:
+    """Draw a network's first weights as a recipe says, and set biases to zero."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            _draw(layer.weight, torch.tensor(float(layer.weight[0].numel())), initial_weights)
+        elif isinstance(layer, PartialConvolution):
+            # Glorot's two fans are those of a full convolution.
+            partial: InitialWeights = "unit-variance" if initial_weights == "glorot" else initial_weights
+            _draw(layer.weight, layer.fan_in[:, None, None], partial)
+        if isinstance(layer, nn.Conv2d | nn.Linear | PartialConvolution) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def _draw(weight: Tensor, fan_in: Tensor, initial_weights: InitialWeights) -> None:
+    if initial_weights == "glorot":
+        nn.init.xavier_uniform_(weight)
+    elif initial_weights == "unit-variance":
+        nn.init.normal_(weight).div_(fan_in.sqrt())
+    else:
+        # Departure: appendix A says +-2.4 / fan-in, for weighted sums of one range in every layer. Inputs
+        # that do not all move together add up to that only with the root; without it the signals shrink
+        # from layer to layer and, at the published learning rates, nothing is learned.
+        nn.init.uniform_(weight, -2.4, 2.4).div_(fan_in.sqrt())

@@ -1,0 +1,383 @@
+"""The ``lenet`` command as a person or a script meets it: exit codes, one clear line, formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import matplotlib
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from lenet_pipeline.lake.datasets import read_manifest, read_shard
+from lenet_pipeline.settings import Settings
+from tests.homes import Run
+
+ALL_COMMANDS = [
+    ["demo"],
+    ["ingest", "optdigits"],
+    ["ingest", "mnist"],
+    ["ingest", "images"],
+    ["ingest", "printed"],
+    ["train"],
+    ["score"],
+    ["serve"],
+    ["datasets"],
+    ["architectures"],
+    ["architectures", "show"],
+    ["models"],
+    ["models", "show"],
+    ["models", "promote"],
+    ["models", "rollback"],
+    ["audit"],
+    ["check"],
+    ["sql"],
+]
+
+
+def one_error_line(result: subprocess.CompletedProcess[str]) -> str:
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+def test_every_command_explains_itself_and_takes_the_common_options(lenet: Run) -> None:
+    for arguments in ALL_COMMANDS:
+        result = lenet(*arguments, "--help")
+        assert result.returncode == 0, arguments
+        for option in ("--home", "--actor", "--debug"):
+            assert option in result.stdout, (arguments, option)
+        assert "Example:" in result.stdout, arguments
+        assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.slow
+def test_the_demo_runs_to_the_end_twice_and_the_second_adds_no_row(
+    lenet: Run, lenet_process: Run, home: Path
+) -> None:
+    first = lenet_process("demo")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "Try next" in first.stdout
+    assert max(map(len, first.stdout.replace(str(home), "").splitlines())) <= 80
+    counts = "select (select count(*) from predictions) p, (select count(*) from promotions) q"
+    before = lenet("sql", counts, "--format", "json").stdout
+    second = lenet("demo")
+    assert (second.returncode, second.stderr) == (0, "")
+    for skipped in ("0 digits added, 1,446 were there already", "skipped: digits/1", "nothing to do"):
+        assert skipped in second.stdout
+    assert lenet("sql", counts, "--format", "json").stdout == before
+
+
+def test_rows_come_as_json_csv_and_parquet(lenet: Run, settings: Settings, tmp_path: Path) -> None:
+    statement = "select action, model_version from promotions order by 1"
+    expected = [{"action": "promote", "model_version": 1}, {"action": "register", "model_version": 1}]
+    assert json.loads(lenet("sql", statement, "--format", "json").stdout) == expected
+    rows = list(csv.DictReader(io.StringIO(lenet("sql", statement, "--format", "csv").stdout)))
+    assert rows == [{"action": "promote", "model_version": "1"}, {"action": "register", "model_version": "1"}]
+    result = lenet("sql", statement, "--format", "parquet", "--output", str(tmp_path / "rows.parquet"))
+    assert "2 rows written" in result.stdout
+    assert pq.read_table(tmp_path / "rows.parquet").to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ["score", "nowhere/test"],
+            1,
+            "no dataset 'nowhere/test'; there is: optdigits/test, optdigits/train",
+        ),
+        (["audit", "everything"], 1, "'everything'"),
+        (["audit", "everything"], 1, ", evidence, "),
+        (["audit", "low_confidence", "--param", "above=1"], 1, "above"),
+        (["audit", "low_confidence", "--param", "below"], 1, "write it as --param below=..."),
+        (["audit", "rejects", "--param", "limit=many"], 1, "limit"),
+        (["audit", "low_confidence"], 1, "no scoring run yet; run `lenet score` first"),
+        (["audit", "digit_history"], 1, "digit"),
+        (["sql", "drop table predictions"], 1, "never changed"),
+        (["sql", "select * from 'other.csv'"], 1, "other.csv"),
+        (["models", "promote", "9", "--reason", "a guess"], 1, "no version of digits '9'"),
+        (["ingest", "images", "nowhere"], 1, "nowhere"),
+        (["ingest", "mnist", "--root", "nowhere"], 1, "nowhere"),
+        (["ingest", "optdigits", "--name", "../x"], 1, "not a dataset name"),
+        (["ingest", "printed", "--name", "a/b"], 1, "not a dataset name"),
+        (["ingest", "printed", "--fonts", "nowhere"], 1, "give a folder of .ttf or .otf files"),
+        (["ingest", "printed", "--degradation", "dire"], 1, "no degradation 'dire'"),
+        (["train", "optdigits/train", "--device", "abacus"], 1, "no device 'abacus'"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_an_exit_code(
+    lenet: Run, settings: Settings, arguments: list[str], code: int, message: str
+) -> None:
+    result = lenet(*arguments)
+    assert result.returncode == code
+    assert message in one_error_line(result)
+
+
+def test_serving_without_a_server_says_how_to_start_one(
+    lenet: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with temporary_settings({PREFECT_API_URL: None}):
+        result = lenet("serve", PREFECT_API_URL="")
+    assert result.returncode == 1
+    assert "run `prefect server start`" in one_error_line(result)
+
+
+def test_a_usage_mistake_exits_with_2(lenet: Run) -> None:
+    assert lenet("score").returncode == 2
+    assert lenet("train", "a/b", "--epochs", "0").returncode == 2
+
+
+def test_debug_shows_the_traceback(lenet: Run, settings: Settings) -> None:
+    assert "Traceback" in lenet("score", "nowhere/test", "--debug").stderr
+
+
+def test_a_malformed_setting_names_its_variable(lenet: Run) -> None:
+    result = lenet("datasets", LENET_SHARD_ROWS="many")
+    assert result.returncode == 1
+    assert "LENET_SHARD_ROWS is 'many'" in one_error_line(result)
+
+
+def test_an_empty_home_says_what_to_do_first(lenet: Run) -> None:
+    assert "lenet ingest" in lenet("datasets").stdout
+    assert "lenet train" in lenet("models").stdout
+    for arguments in (["audit", "runs"], ["check"], ["sql", "select 1"], ["verify"], ["export", "there"]):
+        result = lenet(*arguments)
+        assert result.returncode == 1
+        assert "no database yet" in one_error_line(result)
+        assert "begin with `lenet demo`, or with `lenet ingest`, then `lenet train`" in one_error_line(result)
+
+
+@pytest.mark.slow
+def test_a_home_that_cannot_be_written_is_one_line(lenet: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for arguments in (["ingest", "optdigits"], ["demo"]):
+        result = lenet(*arguments, "--home", str(tmp_path / "file" / "home"))
+        assert result.returncode == 1
+        assert "choose another folder with --home" in one_error_line(result)
+
+
+@pytest.mark.slow
+def test_a_check_that_fails_exits_with_3_and_names_itself(lenet: Run, settings: Settings) -> None:
+    assert lenet("check").returncode == 0
+    with duckdb.connect(str(settings.warehouse.path)) as connection:
+        connection.execute("update promotions set model_version = 7 where alias = 'champion'")
+    result = lenet("check")
+    assert result.returncode == 3
+    assert "aliases_match_promotions" in one_error_line(result)
+
+
+def test_an_alias_moved_behind_our_back_fails_the_check(lenet: Run, settings: Settings) -> None:
+    from lenet_pipeline.audit.versions import open_registry
+
+    open_registry(settings).client().set_registered_model_alias("digits", "champion", "1")
+    assert lenet("check").returncode == 0
+    open_registry(settings).client().delete_registered_model_alias("digits", "champion")
+    assert lenet("check").returncode == 3
+
+
+def test_a_database_held_by_another_process_is_waited_for_then_named(lenet: Run, settings: Settings) -> None:
+    hold = (
+        "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(settings.warehouse.path)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        started = time.monotonic()
+        result = lenet("audit", "runs", LENET_DATABASE_WAIT_S="2")
+        holder.kill()
+    assert result.returncode == 1
+    assert time.monotonic() - started >= 2
+    assert str(holder.pid) in one_error_line(result)
+
+
+@pytest.mark.slow
+def test_images_that_cannot_be_read_are_rejects_and_the_rest_goes_on(
+    lenet: Run, settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    page = Image.new("L", (40, 40), 255)
+    page.paste(0, (18, 8, 23, 32))
+    page.save(folder / "good.png")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.png").write_text("not a picture")
+    result = lenet("ingest", "images", str(folder), LENET_REJECT_LIMIT_PCT="70")
+    assert result.returncode == 0, result.stderr
+    assert "1 digit added, 2 rejected" in result.stdout
+    lenet("ingest", "images", str(folder), LENET_REJECT_LIMIT_PCT="70")
+    rejects = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
+    assert sorted(Path(reject["source"]).name for reject in rejects) == ["empty.png", "text.png"]
+    beyond = lenet("ingest", "images", str(folder))
+    assert beyond.returncode == 1
+    assert "2 of 3 images" in one_error_line(beyond)
+
+
+def read_sources(settings: Settings, dataset: str) -> list[str]:
+    manifest = read_manifest(settings.lake, dataset)
+    shards = [read_shard(settings.lake, dataset, shard) for shard in manifest.shards]
+    return [source for shard in shards for source in shard["source"].to_pylist()]
+
+
+@pytest.mark.slow
+def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
+    lenet: Run, settings: Settings, tmp_path: Path
+) -> None:
+    shipped, folder = Path(matplotlib.get_data_path(), "fonts", "ttf"), tmp_path / "fonts"
+    folder.mkdir()
+    shutil.copy(shipped / "DejaVuSans.ttf", folder)
+    (folder / "damaged.ttf").write_bytes(b"no font")
+    command = ["ingest", "printed", "--fonts", str(folder), "--name", "mine", "--per-font", "20"]
+    alone = lenet(*command)
+    assert alone.returncode == 1
+    assert "only families that are all for train (dejavu)" in one_error_line(alone)
+    shutil.copy(shipped / "cmr10.ttf", folder)
+    shutil.copy(shipped / "cmsy10.ttf", folder)  # symbols: a reject, and no damage
+    refused = lenet(*command, LENET_REJECT_LIMIT_PCT="20")
+    assert refused.returncode == 1
+    assert f"1 of 4 fonts in {folder} were rejected (25 %, the limit is 20 %)" in one_error_line(refused)
+    result = lenet(*command, LENET_REJECT_LIMIT_PCT="25")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "mine/train: 20 digits added, 2 rejected" in result.stdout
+    assert "mine/test: 20 digits added; 20 in all" in result.stdout
+    again = lenet(*command, "--per-font", "30", "--seed", "0")
+    assert "mine/test: 10 digits added, 20 were there already; 30 in all" in again.stdout
+    varied = {
+        split: {"designs=varied" in source for source in read_sources(settings, f"mine/{split}")}
+        for split in ("train", "test")
+    }
+    assert varied == {"train": {True}, "test": {False}}
+    rejects = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
+    assert {Path(reject["source"]).name: reject["kind"] for reject in rejects} == {
+        "damaged.ttf": "damaged_font",
+        "cmsy10.ttf": "no_digits",
+    }
+
+
+@pytest.mark.slow
+def test_control_c_exits_with_130_and_the_next_run_goes_on(
+    environment: dict[str, str], lenet: Run, settings: Settings, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "flows", "train", "optdigits/train", "--epochs", "4000"]
+    before = settings.mlflow_database.stat().st_mtime_ns  # changes once the training run is open
+    with subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        while process.poll() is None and settings.mlflow_database.stat().st_mtime_ns == before:
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "interrupted" in errors
+    assert lenet("score", "optdigits/test").returncode == 0
+
+
+def test_a_verb_takes_its_home_after_it_and_never_silently_another(lenet: Run, settings: Settings) -> None:
+    result = lenet("models", "--home", str(settings.home), "rollback")
+    assert result.returncode == 2
+    assert "write --home after rollback" in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.slow
+def test_a_reason_is_shown_as_it_was_written(lenet: Run, settings: Settings) -> None:
+    retrained = lenet("train", "optdigits/train", "--epochs", "1")
+    assert retrained.returncode == 0, retrained.stderr
+    result = lenet("models", "promote", "2", "--reason", "see [/ticket 7]")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "see [/ticket 7]" in result.stdout
+    assert "see [/ticket 7]" in lenet("audit", "promotions", "--format", "csv").stdout
+
+
+@pytest.mark.slow
+def test_training_that_cannot_be_recorded_leaves_no_alias_and_is_promoted_by_hand(
+    lenet: Run, settings: Settings
+) -> None:
+    whole = settings.warehouse.path.read_bytes()
+    settings.warehouse.path.write_bytes(b"no database")
+    assert lenet("train", "optdigits/train", "--epochs", "1").returncode == 1
+    settings.warehouse.path.write_bytes(whole)
+    assert lenet("check").returncode == 0
+    assert lenet("models", "promote", "2", "--reason", "its record was lost").returncode == 0
+    assert lenet("check").returncode == 0
+
+
+def test_the_same_picture_with_two_labels_is_one_digit_and_a_reject(
+    lenet: Run, settings: Settings, tmp_path: Path
+) -> None:
+    page = Image.new("L", (40, 40), 255)
+    page.paste(0, (18, 8, 23, 32))
+    for label in ("1", "7"):
+        (tmp_path / "scans" / label).mkdir(parents=True)
+        page.save(tmp_path / "scans" / label / "a.png")
+    result = lenet("ingest", "images", str(tmp_path / "scans"))
+    assert "1 digit added, 1 was there already, 1 rejected" in result.stdout
+    (reject,) = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
+    assert (reject["kind"], Path(reject["source"]).parent.name) == ("conflicting_label", "7")
+
+
+def test_rows_of_any_type_and_name_reach_a_program(lenet: Run, settings: Settings) -> None:
+    statement = "select sum(1) as a, 2 as a, date '2026-11-02' as day, 'nan'::float as x from range(3)"
+    expected = [{"a": 3, "a_2": 2, "day": "2026-11-02", "x": None}]
+    assert json.loads(lenet("sql", statement, "--format", "json").stdout) == expected
+    assert lenet("sql", statement, "--format", "csv").stdout == "a,a_2,day,x\n3,2,2026-11-02,\n"
+    assert "a" in lenet("sql", "select null as a").stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(environment: dict[str, str], settings: Settings) -> None:
+    command = [sys.executable, "-m", "flows", "sql", "from range(1000000)", "--format", "csv"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "range\n"
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+def test_a_malformed_schedule_names_its_variable(lenet: Run, settings: Settings) -> None:
+    result = lenet("serve", LENET_SCORE_CRON="whenever")
+    assert result.returncode == 1
+    assert "LENET_SCORE_CRON is 'whenever'" in one_error_line(result)
+
+
+def test_a_damaged_dataset_does_not_hide_the_others(lenet: Run, settings: Settings) -> None:
+    shutil.copytree(settings.lake / "optdigits/test", settings.lake / "optdigits/copy")
+    result = lenet("datasets", "--format", "json")
+    assert [row["dataset"] for row in json.loads(result.stdout)] == ["optdigits/test", "optdigits/train"]
+    assert "it is the manifest of optdigits/test" in result.stderr
+
+
+@pytest.mark.slow
+def test_loopback_is_never_asked_of_a_proxy(lenet_process: Run, tmp_path: Path) -> None:
+    proxied = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "PREFECT_API_URL": ""}
+    result = lenet_process("ingest", "optdigits", **proxied)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_what_the_database_refuses_in_the_middle_of_a_job_is_one_line(
+    lenet_process: Run, settings: Settings
+) -> None:
+    """At its end the process would list the connection as leaked, had the error kept hold of it."""
+    with duckdb.connect(str(settings.warehouse.path)) as connection:
+        connection.execute("alter table scoring_run_shards rename to mislaid")
+    result = lenet_process("score", "optdigits/test")
+    assert result.returncode == 1
+    assert "scoring_run_shards does not exist" in one_error_line(result)

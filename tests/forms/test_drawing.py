@@ -1,0 +1,241 @@
+"""Tests of pictures of pages with their readings, and of sheets of misread fields."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from lenet_pipeline.forms.drawing.lettering import fit_text, load_lettering
+from lenet_pipeline.forms.drawing.mistake_sheets import DrawnMistake, draw_mistakes
+from lenet_pipeline.forms.drawing.pages import DrawnCell, DrawnField, draw_page, outline_template
+from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, WritingBox
+from lenet_pipeline.ingest.batch import Box
+
+PAGE = np.full((500, 800), 255, np.uint8)
+HEAD = 96  # pixels of caption and legend above the page
+BLUE, SKY, ORANGE, VERMILLION, PURPLE = (
+    (0, 114, 178),
+    (86, 180, 233),
+    (230, 159, 0),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+
+
+def page_pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """Return a drawn page without its head."""
+    return np.asarray(image)[HEAD:]
+
+
+def count(pixels: NDArray[np.uint8], colour: tuple[int, int, int]) -> int:
+    return int((pixels == colour).all(axis=2).sum())
+
+
+def test_a_page_keeps_its_width_and_gets_a_head() -> None:
+    image = draw_page(PAGE, [], "nothing read")
+    assert image.mode == "RGB"
+    assert image.size == (800, 500 + HEAD)
+    assert (page_pixels(image)[2:] == 255).all()
+
+
+def test_the_page_stays_visible_and_is_not_changed_itself() -> None:
+    page = PAGE.copy()
+    page[100:200, 100:200] = 0
+    drawn = page_pixels(draw_page(page, [], ""))
+    assert page[150, 150] == 0
+    assert (drawn[150, 150] < 120).all()
+    assert (drawn[300, 150] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("state", "colour"),
+    [("digit", BLUE), ("blank", SKY), ("mark", ORANGE), ("not_a_digit", VERMILLION)],
+)
+def test_a_cell_is_outlined_in_the_colour_of_its_state(state: str, colour: tuple[int, int, int]) -> None:
+    cell = DrawnCell("a", 0, Box(100, 100, 60, 80), state)  # type: ignore[arg-type]
+    drawn = page_pixels(draw_page(PAGE, [cell], ""))
+    assert tuple(drawn[100, 130]) == tuple(drawn[179, 130]) == colour
+    assert tuple(drawn[140, 100]) == tuple(drawn[140, 159]) == colour
+    assert (drawn[110:170, 110:150] == 255).all()
+
+
+def test_a_reading_stands_below_its_cell_and_not_on_the_ink() -> None:
+    cell = DrawnCell("a", 0, Box(100, 100, 60, 80), "digit", "7", 0.98)
+    drawn = page_pixels(draw_page(PAGE, [cell], ""))
+    assert count(drawn[184:220, 100:160], BLUE) > 20
+    assert (drawn[104:176, 104:156] == 255).all()
+
+
+def test_another_reading_or_confidence_looks_different() -> None:
+    def drawn(text: str, confidence: float | None) -> bytes:
+        cell = DrawnCell("a", 0, Box(100, 100, 60, 80), "digit", text, confidence)
+        return draw_page(PAGE, [cell], "").tobytes()
+
+    readings = {drawn("7", 0.98), drawn("1", 0.98), drawn("7", 0.52), drawn("7", None)}
+    assert len(readings) == 4
+
+
+def test_only_certainty_is_a_hundred_percent() -> None:
+    def drawn(confidence: float) -> bytes:
+        cell = DrawnCell("a", 0, Box(100, 100, 60, 80), "digit", "7", confidence)
+        return draw_page(PAGE, [cell], "").tobytes()
+
+    assert drawn(0.9999) == drawn(0.99)
+    assert drawn(1.0) != drawn(0.9999)
+
+
+def test_rows_that_leave_no_room_have_their_readings_within_the_cells() -> None:
+    cells = [
+        DrawnCell("grid", 5 * row + column, Box(100 + 50 * column, 100 + 60 * row, 50, 60), "digit", "7", 0.9)
+        for row in range(4)
+        for column in range(5)
+    ]
+    drawn = page_pixels(draw_page(PAGE, cells, ""))
+    for cell in cells:
+        inside = drawn[cell.box.y + 4 : cell.box.y + 56, cell.box.x + 4 : cell.box.x + 46]
+        assert (count(inside, BLUE) > 20) == (cell.box.y in (160, 220))  # the outer rows have room
+
+
+def test_a_field_shows_its_name_and_value_beside_it() -> None:
+    box = Box(100, 100, 300, 60)
+    plain = page_pixels(draw_page(PAGE, [], "", fields=[DrawnField("customer", box)]))
+    valued = page_pixels(draw_page(PAGE, [], "", fields=[DrawnField("customer", box, "123", 0.98)]))
+    assert count(plain[70:95, 90:400], (70, 70, 70)) > 500
+    assert count(valued[70:95, 90:400], (70, 70, 70)) > count(plain[70:95, 90:400], (70, 70, 70))
+    assert (valued[106:154, 106:394] == 255).all()
+
+
+def test_a_value_that_breaks_a_rule_stands_out_and_says_which() -> None:
+    box = Box(100, 100, 300, 60)
+
+    def drawn(*rules: str) -> Image.Image:
+        return draw_page(PAGE, [], "", fields=[DrawnField("customer", box, "123", 0.98, rules)])
+
+    assert count(page_pixels(drawn()), PURPLE) == 0
+    assert count(page_pixels(drawn("luhn")), PURPLE) > 2000
+    assert drawn("luhn").tobytes() != drawn("length 9").tobytes()
+
+
+def test_names_of_fields_close_to_each_other_do_not_cover_cells() -> None:
+    cells = [
+        DrawnCell(f"row{row}", column, Box(100 + 40 * column, 60 + 62 * row, 40, 50), "digit", "8", 0.95)
+        for row in range(6)
+        for column in range(6)
+    ]
+    drawn = page_pixels(draw_page(PAGE, cells, ""))
+    for cell in cells:
+        inside = drawn[cell.box.y + 4 : cell.box.y + 46, cell.box.x + 4 : cell.box.x + 36]
+        assert count(inside, (70, 70, 70)) == 0
+
+
+def test_cells_at_the_edge_of_the_page_keep_their_names_on_it() -> None:
+    cells = [
+        DrawnCell("first", 0, Box(0, 0, 50, 60), "digit", "1", 0.9),
+        DrawnCell("last", 0, Box(750, 440, 50, 60), "digit", "2", 0.9),
+        DrawnCell("whole", 0, Box(0, 0, 800, 500), "blank"),
+    ]
+    drawn = page_pixels(draw_page(PAGE, cells, ""))
+    assert drawn.shape == (500, 800, 3)
+    assert count(drawn, (70, 70, 70)) > 1000
+
+
+def test_a_long_caption_is_cut_and_a_line_break_in_it_is_a_space() -> None:
+    long = draw_page(PAGE, [], "scans/" + "very long folder name/" * 4000)
+    assert long.size == (800, 500 + HEAD)
+    assert (np.asarray(long)[:45, 790:] == 255).all()
+    assert draw_page(PAGE, [], "two\nlines").tobytes() == draw_page(PAGE, [], "two lines").tobytes()
+
+
+def test_fitted_text_is_no_wider_than_asked_for() -> None:
+    font = load_lettering("Sans", 20)
+    assert fit_text("short", "Sans", 20, 500) == "short"
+    fitted = fit_text("a very long line of text", "Sans", 20, 100)
+    assert fitted.endswith("…")
+    assert fitted.startswith("a ver")
+    assert font.getlength(fitted) <= 100
+
+
+def test_a_template_is_outlined_with_all_its_cells_and_boxes() -> None:
+    template = Template(
+        form="test",
+        width=100,
+        height=60,
+        fields=(
+            Field("grid", Cells(Rectangle(10, 10, 6, 8), 3, 7, rows=2, row_pitch=10)),
+            Field("run", WritingBox(Rectangle(50, 10, 40, 10), 1, 6)),
+        ),
+        registration="scale",
+        max_residual_px=3,
+        fingerprint="f",
+        text="",
+    )
+    cells, fields = outline_template(template)
+    assert [(cell.field, cell.position, cell.state) for cell in cells] == [
+        ("grid", position, "blank") for position in range(6)
+    ]
+    assert [field.name for field in fields] == ["grid", "run"]
+    assert cells[0].box == Box(79, 79, 47, 63)
+    assert fields[0].box == Box(79, 79, 157, 141)
+    assert fields[1].box == Box(394, 79, 315, 78)
+
+
+# Mistakes
+
+
+def mistake(**changes: object) -> DrawnMistake:
+    picture = np.full((40, 200), 255, np.uint8)
+    picture[10:30, 50:150] = 0
+    values: dict[str, object] = {"picture": picture, "field": "total", "truth": "1234", "reading": "1284"}
+    return DrawnMistake(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_sheet_grows_with_its_mistakes_row_by_row() -> None:
+    heights = [draw_mistakes([mistake()] * number, "title", columns=3).height for number in (1, 3, 4, 7)]
+    assert heights[0] == heights[1]
+    assert heights[3] - heights[2] == heights[2] - heights[1] > 0
+
+
+def test_a_sheet_without_mistakes_says_so() -> None:
+    sheet = np.asarray(draw_mistakes([], "title"))
+    assert (sheet[75:105] < 200).any()
+
+
+def test_the_digits_that_differ_are_coloured_and_those_that_agree_are_not() -> None:
+    def coloured(**changes: object) -> int:
+        return count(np.asarray(draw_mistakes([mistake(**changes)], "title")), VERMILLION)
+
+    assert coloured(reading="1234") == 0
+    assert 0 < coloured(reading="1284") < coloured(reading="8884")
+    assert coloured(reading=None) > 0
+
+
+def test_a_digit_read_too_much_does_not_colour_those_behind_it() -> None:
+    one = np.asarray(draw_mistakes([mistake(truth="1234", reading="91234")], "title"))
+    assert count(one, VERMILLION) > 0
+    columns = np.flatnonzero((one == VERMILLION).all(axis=2).any(axis=0))
+    assert columns.max() - columns.min() < 16  # one character wide
+
+
+def test_a_picture_may_be_pixels_or_a_file() -> None:
+    pixels = mistake()
+    file = BytesIO()
+    Image.fromarray(np.asarray(pixels.picture)).save(file, "PNG")
+    from_file = mistake(picture=file.getvalue())
+    assert draw_mistakes([pixels], "title").tobytes() == draw_mistakes([from_file], "title").tobytes()
+
+
+def test_more_mistakes_than_fit_are_counted_in_the_title() -> None:
+    few = draw_mistakes([mistake()] * 3, "title", most=3)
+    many = draw_mistakes([mistake()] * 50, "title", most=3)
+    assert few.size == many.size
+    assert few.tobytes() != many.tobytes()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3000), (2000, 4)])
+def test_a_picture_of_any_shape_fits_its_tile(shape: tuple[int, int]) -> None:
+    sheet = draw_mistakes([mistake(picture=np.zeros(shape, np.uint8), where="näme\nwith 字")], "title")
+    assert sheet.size == draw_mistakes([mistake()], "title").size

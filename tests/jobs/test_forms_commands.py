@@ -1,0 +1,372 @@
+"""``lenet forms`` and ``lenet ingest forms`` as a person meets them: pictures, tables, one clear line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from lenet_pipeline.forms.filling.demo_form import DemoForm, draw_demo_form
+from lenet_pipeline.forms.templates.model import Cells, WritingBox
+from lenet_pipeline.forms.templates.template_file import read_template
+from lenet_pipeline.settings import Settings, read_settings
+from tests.cli.test_command_line import one_error_line
+from tests.homes import Run
+from tests.jobs.form_builders import (
+    SLIP,
+    SLIP_FIELDS,
+    count,
+    fill_slips,
+    read_truth,
+    scans,
+    write_template,
+)
+
+DATASET = "slips/all"
+COMMANDS = [["ingest", "forms"], *(["forms", verb] for verb in ("draft", "show", "fill", "evaluate"))]
+
+
+@pytest.fixture(scope="module")
+def demo_form(tmp_path_factory: pytest.TempPathFactory) -> DemoForm:
+    """A blank form and its template: look at them, never write."""
+    return draw_demo_form(tmp_path_factory.mktemp("form"))
+
+
+@pytest.fixture(scope="module")
+def slips(trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four filled slips."""
+    return fill_slips(trained, tmp_path_factory.mktemp("slips") / "scans", 4)
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    return write_template(tmp_path)
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that commands of this process run in."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def widest(text: str, *long: object) -> int:
+    """Return the length of the longest line, what is as long as it has to be left out."""
+    for each in long:
+        text = text.replace(str(each), "")
+    return max(map(len, text.splitlines()))
+
+
+def test_every_command_of_forms_explains_itself_and_takes_the_common_options(lenet: Run) -> None:
+    for arguments in COMMANDS:
+        result = lenet(*arguments, "--help")
+        assert result.returncode == 0, arguments
+        for option in ("--home", "--actor", "--debug"):
+            assert option in result.stdout, (arguments, option)
+        assert "Example:" in result.stdout, arguments
+        assert widest(result.stdout) <= 80
+
+
+# --- Drafts -------------------------------------------------------------------------------------------
+
+
+def test_a_draft_of_a_blank_form_reads_back_as_a_template_of_its_cells(
+    lenet: Run, demo_form: DemoForm, tmp_path: Path
+) -> None:
+    blank = Path(shutil.copy(demo_form.blank, tmp_path / "blank.png"))
+    output = tmp_path / "draft.yaml"
+    result = lenet("forms", "draft", str(blank), "--form", "note", "--output", str(output))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "7 fields found" in result.stdout
+    draft, made = read_template(output), read_template(demo_form.template)
+    assert draft.form == "note"
+    drawn = sorted(
+        (field.place.columns, round(field.outline.x), round(field.outline.y))
+        for field in made.fields
+        if isinstance(field.place, Cells)
+    )
+    found = [field for field in draft.fields if isinstance(field.place, Cells)]
+    for (columns, x, y), field in zip(
+        drawn, sorted(found, key=lambda each: (each.place.columns, round(each.outline.x))), strict=True
+    ):
+        assert field.place.columns == columns
+        assert abs(field.outline.x - x) < 1.1 and abs(field.outline.y - y) < 1.1
+    assert not any(isinstance(field.place, WritingBox) for field in draft.fields)
+    assert "box:" in output.read_text()  # suggested in a comment
+
+
+def test_a_draft_without_an_output_is_printed_and_never_over_a_file_that_is_there(
+    lenet: Run, demo_form: DemoForm, tmp_path: Path
+) -> None:
+    printed = lenet("forms", "draft", str(demo_form.blank))
+    assert printed.returncode == 0
+    assert "form: delivery-note" in printed.stdout.replace('"', "")
+    edited = tmp_path / "edited.yaml"
+    edited.write_text("form: mine\n")
+    result = lenet("forms", "draft", str(demo_form.blank), "--output", str(edited))
+    assert result.returncode == 1
+    assert "is there already and may be edited; name another file" in one_error_line(result)
+    assert edited.read_text() == "form: mine\n"
+
+
+def test_a_page_without_a_box_gives_no_draft_that_could_not_be_read_back(lenet: Run, tmp_path: Path) -> None:
+    page = Image.new("L", (827, 1169), 255)
+    ImageDraw.Draw(page).text((100, 100), "Dear Sir or Madam,", fill=0, font_size=24)
+    page.save(tmp_path / "letter.png", dpi=(100, 100))
+    output = tmp_path / "draft.yaml"
+    result = lenet("forms", "draft", str(tmp_path / "letter.png"), "--output", str(output))
+    assert result.returncode == 1
+    assert "no box or row of cells was found on page 1" in one_error_line(result)
+    assert not output.exists()
+
+
+# --- Pictures -----------------------------------------------------------------------------------------
+
+
+def test_a_template_is_shown_on_its_blank_form_and_a_scan_with_what_is_read(
+    lenet: Run, demo_form: DemoForm, slips: Path, template: Path, settings: Settings, inside: Path
+) -> None:
+    shown = lenet("forms", "show", str(demo_form.template))
+    assert (shown.returncode, shown.stderr) == (0, "")
+    with Image.open(settings.plots / "delivery-note-template.png") as picture:
+        assert min(picture.size) > 1600  # A4 at 200 dpi, and a line above it
+    scan = scans(slips)[0]
+    read = lenet("forms", "show", str(template), str(scan))
+    assert read.returncode == 0, read.stderr
+    assert read.stdout.strip() == str(settings.plots / f"{scan.stem}-1.png")
+    with Image.open(settings.plots / f"{scan.stem}-1.png") as picture, Image.open(scan) as before:
+        drawn = np.asarray(picture.convert("RGB"))
+        assert drawn.shape[1] >= before.width
+        assert (drawn.max(axis=2) - drawn.min(axis=2)).max() > 100  # in colour: cells and readings
+
+
+def test_a_picture_never_takes_the_place_of_what_it_is_drawn_from(lenet: Run, demo_form: DemoForm) -> None:
+    before = demo_form.blank.read_bytes()
+    result = lenet("forms", "show", str(demo_form.template), "--output", str(demo_form.blank))
+    assert result.returncode == 1
+    assert "is what the picture is drawn from; name another file" in result.stderr
+    assert demo_form.blank.read_bytes() == before
+
+
+def test_a_scan_is_shown_before_any_model_is_trained(
+    lenet: Run, slips: Path, template: Path, inside: Path
+) -> None:
+    result = lenet("forms", "show", str(template), str(scans(slips)[0]), "--output", "page.png")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (inside / "page.png").stat().st_size > 1000
+
+
+def test_pages_are_filled_with_known_truth_and_the_same_again_for_the_same_seed(
+    lenet: Run, settings: Settings, template: Path, tmp_path: Path
+) -> None:
+    command = [
+        "forms",
+        "fill",
+        str(template),
+        "--digits",
+        "optdigits/test",
+        "--pages",
+        "3",
+        "--severity",
+        "light",
+    ]
+    folders = {"one": "5", "two": "5", "three": "6"}
+    for folder, seed in folders.items():
+        given = ("--seed", seed, "--severity", "light", "--output", str(tmp_path / folder))
+        result = lenet(*command, *given)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "3 pages of slip" in result.stdout
+    truths = [read_truth(tmp_path / folder) for folder in folders]
+    assert truths[0] == truths[1] != truths[2]
+    assert {field for _, field in truths[0]} == set(SLIP_FIELDS)
+    contents = [
+        [path.read_bytes() for path in scans(tmp_path / folder)] for folder in ("one", "two", "three")
+    ]
+    assert contents[0] == contents[1] != contents[2]
+
+
+# --- From scans to how rightly they are read --------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_forms_are_ingested_scored_and_evaluated_by_commands(
+    lenet: Run, settings: Settings, slips: Path, template: Path
+) -> None:
+    ingest = ["ingest", "forms", str(slips), "--template", str(template), "--name", DATASET]
+    result = lenet(*ingest)
+    assert (result.returncode, result.stderr) == (0, "")
+    shown = " ".join(result.stdout.split())
+    assert "slips/all: 4 documents, 4 pages: 4 read" in shown
+    assert "1 other file is no document" in shown
+    (again,) = json.loads(lenet(*ingest, "--format", "json").stdout)
+    assert (again["known"], again["read"], again["added"]) == (4, 0, 0)
+
+    unscored = lenet("forms", "evaluate", DATASET, "--truth", str(slips / "truth.csv"))
+    assert unscored.returncode == 1
+    assert "run `lenet score slips/all` first" in one_error_line(unscored)
+    scored = lenet("score", DATASET)
+    assert scored.returncode == 0, scored.stderr
+    assert "4 pages" in scored.stdout
+
+    evaluate = ["forms", "evaluate", DATASET, "--truth", str(slips / "truth.csv")]
+    table = lenet(*evaluate)
+    assert (table.returncode, table.stderr) == (0, "")
+    assert widest(table.stdout, settings.home) <= 80
+    assert "(" in table.stdout.splitlines()[0] and f"of {4 * len(SLIP_FIELDS)})" in table.stdout
+    rows = json.loads(lenet(*evaluate, "--format", "json").stdout)
+    assert [row["field"] for row in rows] == [None, *sorted(SLIP_FIELDS)]
+    assert rows[0]["fields"] == sum(row["fields"] for row in rows[1:]) == 4 * len(SLIP_FIELDS)
+    as_csv = list(csv.DictReader(io.StringIO(lenet(*evaluate, "--format", "csv").stdout)))
+    assert [int(row["fields_right"]) for row in as_csv] == [row["fields_right"] for row in rows]
+    if rows[0]["fields_right"] < rows[0]["fields"]:
+        (picture,) = settings.plots.glob("mistakes-*.png")
+        assert str(picture) in table.stdout
+
+    policy = lenet("policy", "set", "--fields", "--on", DATASET, "--max-error", "0.5", "--certainty", "0.5")
+    assert policy.returncode == 0, policy.stderr
+    assert "calibrated: expected calibration error" in policy.stdout
+    decided = json.loads(lenet("audit", "field_decisions", "--format", "json").stdout)
+    by_confidence = [row for row in decided if row["confidence"] is not None]
+    calibrated = [row["calibrated_confidence"] for row in by_confidence]
+    assert calibrated == sorted(calibrated) and 0 < calibrated[0] <= calibrated[-1] < 1
+
+    for name in ("documents_wide", "fields_to_look_at", "straight_through", "accuracy_by_position"):
+        audit = lenet("audit", name)
+        assert audit.returncode == 0, audit.stderr
+        assert widest(audit.stdout) <= 80, name
+    assert lenet("check").returncode == 0
+
+
+def test_truths_that_are_of_no_field_are_told_and_do_not_count(
+    lenet: Run, read_home: Settings, slips: Path, tmp_path: Path
+) -> None:
+    truth = tmp_path / "some.csv"
+    name = scans(slips)[0].name
+    truth.write_text(
+        f"\ufeffsource,page,field,value\n{name},1,number,1234\n{name},2,number,12\nnone.png,1,key,1\n"
+    )
+    result = lenet("forms", "evaluate", DATASET, "--truth", str(truth))
+    assert result.returncode == 0, result.stderr
+    assert "2 truths are of no field that was read, such as number on page 2" in " ".join(
+        result.stdout.split()
+    )
+    assert count(read_home, "field_truths") == 1
+
+
+@pytest.fixture(scope="module")
+def read_once(trained: Settings, slips: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home in which the slips were read: to copy."""
+    from lenet_pipeline.jobs.form_ingestion import ingest_forms
+    from lenet_pipeline.jobs.scoring_runs import score
+
+    base = tmp_path_factory.mktemp("read")
+    settings = read_settings(Path(shutil.copytree(trained.home, base / "home")), "tester")
+    ingest_forms(slips, [write_template(base)], DATASET, home=settings.home)
+    score(DATASET, home=settings.home)
+    return settings
+
+
+@pytest.fixture
+def read_home(read_once: Settings, home: Path) -> Settings:
+    shutil.copytree(read_once.home, home)
+    return read_settings(home, "tester")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("source,page,value\na.png,1,2\n", "has no column field"),
+        ("", "has no column field, source, value"),
+        (
+            "source,page,field,value\nslip-00000.png,1,number,12a4\n",
+            "line 2: expected a source, a page",
+        ),
+        (
+            "source,page,field,value\nslip-00000.png,one,number,12\n",
+            "line 2: expected a source, a page",
+        ),
+        ("source,page,field,value\nslip-00000.png,1,number,12\n,1,number,12\n", "line 3: expected a source"),
+        ("source,page,field,value\nslip-00000.png,1,number\n", "line 2: expected 4 cells"),
+        ("source,page,field,value\nslip-00000.png,1,number,1,2\n", "line 2: expected 4 cells"),
+        ("source,field,value\nother.png,number,12\n", "none of the 1 truths"),
+        (b"source,field,value\n\xff\xfe,number,1\n", "expected a CSV in UTF-8"),
+        (None, "cannot read the table of truths"),
+    ],
+)
+def test_a_malformed_table_of_truths_is_one_line_that_names_where(
+    lenet: Run, read_once: Settings, tmp_path: Path, text: str | bytes | None, message: str
+) -> None:
+    truth = tmp_path / "truth.csv"
+    if text is not None:
+        truth.write_bytes(text if isinstance(text, bytes) else text.encode())
+    result = lenet("forms", "evaluate", DATASET, "--truth", str(truth), "--home", str(read_once.home))
+    assert result.returncode == 1
+    assert message in one_error_line(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ingest", "forms", "SCAN", "--template", "missing.yaml"], "there is no template missing.yaml"),
+        (["ingest", "forms", "nowhere", "--template", "TEMPLATE"], "nowhere"),
+        (["ingest", "forms", "SCAN", "--template", "TEMPLATE", "--name", "x"], "not a dataset name"),
+        (["ingest", "forms", "HERE", "--template", "TEMPLATE"], "holds no document"),
+        (["forms", "show", "missing.yaml"], "there is no template missing.yaml"),
+        (["forms", "show", "TEMPLATE", "OTHER"], "page 1 of OTHER was not read: the page"),
+        (["forms", "show", "TEMPLATE", "SCAN", "--page", "2"], "has 1 pages and page 2 is asked for"),
+        (["forms", "show", "TEMPLATE", "TEMPLATE"], "it is no PDF, TIFF, PNG or JPEG"),
+        (["forms", "show", "TEMPLATE", "SCAN", "--model", "digits/9"], "there is no version of digits '9'"),
+        (["forms", "show", "TEMPLATE", "SCAN", "--output", "BELOW"], "cannot write the picture"),
+        (["forms", "draft", "nowhere.pdf"], "nowhere.pdf"),
+        (
+            ["forms", "fill", "TEMPLATE", "--digits", "optdigits/test", "--severity", "dire"],
+            "there is no severity 'dire'; there is: heavy, light, medium, none",
+        ),
+        (["forms", "fill", "TEMPLATE", "--digits", "nowhere/test"], "there is no dataset 'nowhere/test'"),
+        (["forms", "fill", "TEMPLATE", "--digits", "optdigits/test", "--output", "SCAN"], "cannot write"),
+        (["forms", "evaluate", "nowhere/all", "--truth", "SCAN"], "nowhere/all is not scored yet"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(
+    lenet: Run,
+    trained: Settings,
+    slips: Path,
+    template: Path,
+    inside: Path,
+    arguments: list[str],
+    message: str,
+) -> None:
+    other = inside.parent / "other.png"
+    picture = Image.new("L", (400, 400), 255)
+    ImageDraw.Draw(picture).rectangle((80, 80, 200, 300), fill=0)
+    picture.save(other)
+    paths = {"SCAN": scans(slips)[0], "TEMPLATE": template, "OTHER": other, "HERE": inside}
+    paths["BELOW"] = template / "page.png"
+    given = [str(paths.get(argument, argument)) for argument in arguments]
+    result = lenet(*given, "--home", str(trained.home))
+    assert result.returncode == 1, result.stdout
+    line = one_error_line(result)
+    assert message.replace("OTHER", str(other)) in line
+
+
+def test_a_faulty_template_is_told_with_its_line_before_anything_is_read(
+    lenet: Run, slips: Path, tmp_path: Path
+) -> None:
+    faulty = write_template(tmp_path, SLIP.replace("count: 4", "cuont: 4"))
+    result = lenet("ingest", "forms", str(slips), "--template", str(faulty))
+    assert result.returncode == 1
+    assert "line 7: unknown key 'cuont'" in one_error_line(result)
+
+
+def test_a_usage_mistake_of_forms_exits_with_2(lenet: Run) -> None:
+    assert lenet("ingest", "forms", "scans").returncode == 2  # without any template
+    assert lenet("forms", "fill", "x.yaml", "--digits", "a/b", "--pages", "0").returncode == 2
+    assert lenet("forms", "evaluate", "a/b").returncode == 2

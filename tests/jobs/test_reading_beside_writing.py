@@ -1,0 +1,80 @@
+"""Auditors neither wait for who writes, nor hold a run up."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from benchmarks.scoring_digits import prepare_digits
+from lenet_pipeline.jobs.scoring_runs import score
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.warehouse.queries import run_select
+from lenet_pipeline.warehouse.snapshot import take_snapshot
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+_WRITE = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.readline()
+connection.close()
+"""
+_LEDGER = "select count(*) as shards from shard_scores"
+
+
+@contextmanager
+def a_writer(database: Path) -> Iterator[None]:
+    """Let another process hold the database for as long as the block takes."""
+    command = [sys.executable, "-c", _WRITE, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield
+        process.communicate("enough\n")
+
+
+@pytest.mark.slow
+def test_questions_beside_a_writer_are_answered_and_say_from_when(
+    lenet: Run, scored: Settings, tmp_path: Path
+) -> None:
+    digit = run_select(scored.warehouse, "select min(digit_id)::varchar as digit from predictions")
+    take_snapshot(scored.warehouse)
+    questions = (
+        ["audit", "summary"],
+        ["audit", "evidence", "--param", f"digit={digit['digit'][0].as_py()}"],
+        ["sql", "select count(*) from predictions"],
+        ["policy"],
+        ["models"],
+        ["report", "--output", str(tmp_path / "page.html")],
+    )
+    with a_writer(scored.warehouse.path):
+        for question in questions:
+            done = lenet(*question)
+            assert done.returncode == 0, done.stderr
+            told = r"somebody writes to the database: this is as of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n"
+            assert re.fullmatch(told, done.stderr), question
+    assert "351" in lenet("audit", "summary").stdout
+
+
+@pytest.mark.slow
+def test_a_run_leaves_a_snapshot_of_what_there_was_before_its_first_load(settings: Settings) -> None:
+    dataset = prepare_digits(settings.lake, None, 60_000)
+    run = score(dataset, home=settings.home).scoring_run_id
+    with duckdb.connect(str(settings.warehouse.snapshot.path), read_only=True) as connection:
+        assert connection.execute(_LEDGER).fetchall() == [(0,)]
+        assert connection.execute("select scoring_run_id from scoring_runs").fetchall() == [(run,)]
+
+
+@pytest.mark.slow
+def test_a_short_run_does_not_copy_a_database_that_is_large_beside_it(scored: Settings) -> None:
+    dataset = prepare_digits(scored.lake, None, 400)
+    score(dataset, home=scored.home)
+    assert not scored.warehouse.snapshot.path.exists()

@@ -1,0 +1,61 @@
+"""What people say of readings is recorded once, however often and from wherever it is imported."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+
+from lenet_pipeline import warehouse
+from lenet_pipeline.schema import derive_uuid
+from lenet_pipeline.warehouse import Warehouse
+
+WAIT_S = 5.0
+
+
+def reviews(builder: Any, *verdicts: str) -> pa.Table:
+    """Return a verdict on each of the first digits of the shard ark, as version 1 read them."""
+    return pa.table(
+        {
+            "digit_id": pa.array([builder.digit_id("ark", i).bytes for i in range(len(verdicts))], pa.uuid()),
+            "shard_score_id": pa.array([derive_uuid("score", "ark", 1).bytes] * len(verdicts), pa.uuid()),
+            "verdict": list(verdicts),
+            "note": pa.nulls(len(verdicts), pa.string()),
+        },
+        schema=warehouse.NEW_REVIEWS,
+    )
+
+
+def record(builder: Any, table: pa.Table, actor: str = "ada") -> int:
+    now = datetime(2026, 11, 4, tzinfo=UTC)
+    return warehouse.record_reviews(Warehouse(builder.database, WAIT_S), uuid4(), table, now, actor)
+
+
+def test_only_what_somebody_did_not_say_last_is_new(scored: Any) -> None:
+    assert record(scored, reviews(scored, "3", "blank")) == 2
+    assert record(scored, reviews(scored, "3", "5", "7")) == 2
+    assert record(scored, reviews(scored, "3", "blank")) == 1
+    assert record(scored, reviews(scored, "3"), actor="bob") == 1
+    said = [(row["actor"], row["verdict"]) for row in scored.audit("reviews", digit="all")]
+    assert sorted(said[:2]) == [("ada", "blank"), ("bob", "3")]
+    assert len(said) == 6
+    assert scored.violations("chain_covers_what_happened") == []
+
+
+def test_the_same_reviews_imported_at_the_same_time_are_recorded_once(scored: Any) -> None:
+    table = reviews(scored, "3", "5", "blank")
+    known = warehouse.find_reviewed(Warehouse(scored.database, WAIT_S), table, "ada")
+    assert known["own_verdict"].null_count == 3  # as every importer sees it
+    recorded: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: recorded.append(record(scored, table)), daemon=True) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(recorded) == [0, 0, 3]
+    assert scored.count("reviews") == 3
