@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test check fix bench clean lock
+.PHONY: setup demo test check fix docs bench clean lock
 
 setup: $(INSTALLED)
 
@@ -33,6 +33,10 @@ fix: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The documentation site, in site/: open site/index.html. A broken link fails the build.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 # On the embedded digits; on MNIST with BENCH_OPTIONS="--root DIR".
 bench: setup
 	$(BIN)/python -m benchmarks.pipeline $(BENCH_OPTIONS)
@@ -46,5 +50,5 @@ lock:
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) build dist lenet-demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist site lenet-demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
