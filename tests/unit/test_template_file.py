@@ -231,6 +231,8 @@ SHAPE_FAULTS = [
         "form is 2024, which YAML reads as a number; put it in quotes; expected the name of the form",
     ),
     (SMALL.replace("A4", "A7"), 2, "page is 'A7'; expected a page size in mm"),
+    (SMALL.replace("A4", '"A4\\n"'), 2, r"page is 'A4\n'; expected a page size in mm"),
+    (SMALL.replace("A4", "4"), 2, "page is 4, which YAML reads as a number; expected a page size in mm"),
     (SMALL.replace("A4", "[210, 297]"), 2, "page is a list of 2 items; expected a page size in mm"),
     (SMALL.replace("A4", "{width: 210}"), 2, "'height' is missing from page"),
     (SMALL.replace("A4", "{width: 210, height: 0}"), 2, "height is 0; expected the page's height in mm"),
@@ -262,6 +264,12 @@ SHAPE_FAULTS = [
     (SMALL.replace("count: 4", "count: true"), 5, "count is true; expected"),
     (SMALL.replace(", count: 4", ""), 5, "'pitch' in cells also needs 'count'"),
     (SMALL.replace("name: a", "name: student number"), 4, "expected a name of letters, digits and _"),
+    (SMALL.replace("name: a", r'name: "a\n"'), 4, r"name is 'a\n'; expected a name of letters"),
+    (
+        SMALL.replace("name: a", "name: on"),
+        4,
+        "name is on, which YAML reads as true or false; put it in quotes",
+    ),
     (SMALL.replace("name: a", "name: 1a"), 4, "name is '1a'"),
     (SMALL.replace("- name: a\n", "- name:\n"), 4, "name is empty; expected"),
     (SMALL.replace(CELLS, "blank: allowed"), 4, "the field needs one of cells, box; expected a field"),
@@ -365,6 +373,13 @@ CONTENT_FAULTS = [
     (SMALL.replace("width: 6", "width: 0.2"), 4, "a is 0.20 x 7.00 mm, too small to write a digit in"),
     (SMALL + BOX.replace("y: 60", "y: 34"), 6, "b overlaps a in line 4 by 6.0 x 3.0 mm"),
     (SMALL + BOX.replace("name: b", "name: A"), 6, "the name 'A' is already used in line 4"),
+    (
+        "form: a\npage: A4\nfields: [{name: a, box: {x: 1, y: 1, width: 9, height: 9, digits: [1, 2]}}, "
+        "{name: a, box: {x: 1, y: 20, width: 9, height: 9, digits: [1, 2]}}]\n",
+        3,
+        "the name 'a' is already used in line 3",
+    ),
+    (SMALL + BOX + "rules: [{equal: [a, bb]}]\n", 8, "unknown field 'bb' in the rule; did you mean 'b'?"),
     (SMALL + BOX.replace("[1, 6]", "[6, 1]"), 7, "digits is [6, 1]; expected the smaller number first"),
     (
         SMALL + "    rules: [{length: [5, 9]}]\n",

@@ -1,8 +1,8 @@
 """Rules for the value of one field, and for the values of several fields together.
 
 A value is a string of the written digits: ``007``, not 7. Rules for one field accept only values of at least
-one digit; ``Field.may_be_blank`` decides whether a field may be blank. The constructors refuse rules that no
-value can pass, so a template with such a rule does not load.
+one digit; ``Field.may_be_blank`` decides whether a field may be blank. The constructors refuse rules that
+are clearly mistakes, so a template with such a rule does not load.
 """
 
 from __future__ import annotations

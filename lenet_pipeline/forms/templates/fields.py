@@ -112,10 +112,11 @@ def find_name_faults(fields: Located) -> list[Fault]:
     faults = []
     for item in fields.items():
         name = item["name"]
-        first = lines.setdefault(name.value.lower(), name.line)
-        if first != name.line:
-            reason = f"the name {name.value!r} is already used in line {first}; rename one of the fields"
+        key = name.value.lower()
+        if key in lines:
+            reason = f"the name {name.value!r} is already used in line {lines[key]}; rename one of the fields"
             faults.append(Fault(name.line, reason))
+        lines.setdefault(key, name.line)
     return faults
 
 

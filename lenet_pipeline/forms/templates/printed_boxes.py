@@ -20,10 +20,8 @@ from lenet_pipeline.forms.templates.template import Rectangle
 _NARROWEST_MM, _LOWEST_MM = 2.5, 3.0
 _WIDEST_MM, _HIGHEST_MM = 160.0, 22.0
 _LEAST_EDGE = 16  # grey levels across three pixels: a thin line at 75 % white has 40 or more
-_EDGE_TO_GRAIN, _MOST_EDGE = (
-    2.0,
-    40.0,
-)  # relative to the paper's own range across three pixels in scanned blanks; grey levels
+_EDGE_TO_GRAIN = 2.0  # in scanned blanks: edges relative to the paper's own range across three pixels
+_MOST_EDGE = 40.0  # grey levels: the upper limit of that threshold
 _LEAST_GRAIN, _SMOOTHED_MM = 4.0, 0.12  # smooth paper with more grain than this; the width of the smoothing
 _LARGEST_GAP_MM = 0.4  # in dotted or broken lines
 _LEAST_RECTANGULAR = 0.93  # the share of its tilted bounding rectangle that a box fills; a disc fills 0.785

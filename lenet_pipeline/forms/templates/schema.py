@@ -16,7 +16,8 @@ MOST_DIGITS = 60
 
 _Schema = dict[str, Any]
 
-_NAME = "^[A-Za-z][A-Za-z0-9_]*$"
+_END = r"$(?!\n)"  # in Python, $ alone also matches before a final line break
+_NAME = "^[A-Za-z][A-Za-z0-9_]*" + _END
 
 
 def template_schema() -> _Schema:
@@ -59,7 +60,7 @@ def _page() -> _Schema:
         "description": "a page size in mm, such as {width: 210, height: 297}, or one of the names "
         f"{', '.join(PAGE_SIZES)}, optionally followed by landscape or portrait",
         "type": ["string", "object"],
-        "pattern": f"^({names})( landscape| portrait)?$",
+        "pattern": f"^({names})( landscape| portrait)?{_END}",
         "additionalProperties": False,
         "required": ["width", "height"],
         "properties": {

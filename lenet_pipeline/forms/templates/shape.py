@@ -137,10 +137,9 @@ def _describe_scalar(found: Located, schema: _Schema) -> str:
     quoted = repr(found.text if short else found.text[: _LONGEST_QUOTE - 3] + "...")
     if wanted not in ("number", "integer"):
         return quoted
-    has_comma = re.fullmatch(r"\s*-?[0-9]+,[0-9]+\s*", found.value)
-    return (
-        f"{quoted}, which has a comma instead of a point" if has_comma else f"{quoted}, which is not a number"
-    )
+    if re.fullmatch(r"\s*-?[0-9]+,[0-9]+\s*", found.value):
+        return f"{quoted}, which has a comma instead of a point"
+    return f"{quoted}, which is not a number"
 
 
 def _nearest(key: str, known: Collection[str]) -> str | None:

@@ -57,7 +57,7 @@ def _read_text(path: Path) -> str:
             raise IngestError(f"there is no template {path_text(path)}; give a YAML file")
         if path.stat().st_size > _MOST_BYTES:
             raise IngestError(
-                f"the template {path_text(path)} has more than {_MOST_BYTES:,} bytes; it describes one page"
+                f"the template {path_text(path)} has more than {_MOST_BYTES:,} bytes; expected a smaller file"
             )
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as exc:
