@@ -1,4 +1,4 @@
-"""Drafts of templates: every printed cell is found where it is, and little else."""
+"""Drafts of templates: every printed cell is found in its place, and little else."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lenet_pipeline.forms.templates.template_file import read_template
 
 DPI = 200
 SCALE = DPI / 25.4
-FINE = 8  # what is drawn so many times larger, then averaged down, has its lines where they should be
+FINE = 8  # draw at this multiple of the size and average down, for lines at exact positions
 
 
 def draw_page(boxes: list[Rectangle], *, line: float = 0.3, ink: int = 0, paper: int = 255) -> Grey:
-    """Return a page of 100 x 60 mm with boxes whose lines, so many mm thick, have their middles as given."""
+    """Draw boxes on a page of 100 x 60 mm. The lines are ``line`` mm thick, centred on the boxes' edges."""
     height, width = round(60 * SCALE), round(100 * SCALE)
     page = np.full((height * FINE, width * FINE), paper, np.uint8)
     for box in boxes:
@@ -44,7 +44,7 @@ def draft(page: Grey, **options: bool) -> Draft:
 
 
 def places(found: Draft) -> list[Rectangle]:
-    """Return every cell and box of a draft's fields."""
+    """Return every cell and box in the fields of a draft."""
     listed: list[Rectangle] = []
     for field in found.fields:
         listed += field.place.rectangles() if isinstance(field.place, Cells) else [field.place.place]
@@ -52,7 +52,7 @@ def places(found: Draft) -> list[Rectangle]:
 
 
 def farthest_edge(found: list[Rectangle], drawn: list[Rectangle]) -> float:
-    """Return by how many millimetres the edge that is farthest off is off."""
+    """Return the largest distance in millimetres between a found edge and the drawn one."""
     assert len(found) == len(drawn)
     edges = [
         np.array([(box.x, box.y, box.x + box.width, box.y + box.height) for box in sorted(boxes, key=str)])
@@ -63,7 +63,7 @@ def farthest_edge(found: list[Rectangle], drawn: list[Rectangle]) -> float:
 
 @pytest.mark.parametrize("ink", [0, 120, 191])
 @pytest.mark.parametrize("line", [0.12, 0.3, 0.9])
-def test_a_strip_is_one_field_whatever_its_lines_are(ink: int, line: float) -> None:
+def test_strip_is_one_field_with_any_lines(ink: int, line: float) -> None:
     drawn = row(10.3, 20.7, 8)
     found = draft(draw_page(drawn, line=line, ink=ink))
     assert [(field.name, field.place.columns) for field in found.fields] == [("row_1", 8)]
@@ -78,7 +78,7 @@ def test_separate_squares_are_one_field_with_their_pitch() -> None:
     assert farthest_edge(places(found), drawn) < 0.1
 
 
-def test_a_wider_gap_begins_another_field() -> None:
+def test_wider_gap_starts_a_new_field() -> None:
     day, month, year = row(5, 20, 2), row(20, 20, 2), row(35, 20, 4)
     found = draft(draw_page(day + month + year))
     assert [field.place.columns for field in found.fields] == [2, 2, 4]
@@ -106,7 +106,7 @@ def test_fields_are_in_reading_order() -> None:
     ]
 
 
-def test_a_box_with_print_in_it_is_no_field_unless_the_form_is_filled() -> None:
+def test_box_with_print_is_a_field_only_on_filled_forms() -> None:
     drawn = row(10, 20, 4)
     page = draw_page(drawn)
     left, _, _, bottom = (round(value) for value in drawn[1].pixels(DPI))
@@ -115,7 +115,7 @@ def test_a_box_with_print_in_it_is_no_field_unless_the_form_is_filled() -> None:
     assert [field.place.columns for field in draft(page, filled=True).fields] == [4]
 
 
-def test_discs_small_squares_and_print_are_no_fields() -> None:
+def test_discs_small_squares_and_print_are_ignored() -> None:
     page = draw_page([Rectangle(10, 10 + 5 * number, 3.5, 3.5) for number in range(5)])
     cv2.circle(page, (400, 200), 40, 0, 2)
     cv2.putText(page, "Q O D 800", (300, 380), cv2.FONT_HERSHEY_DUPLEX, 3, 0, 4)
@@ -124,7 +124,7 @@ def test_discs_small_squares_and_print_are_no_fields() -> None:
     assert found.suggestions == ()
 
 
-def test_boxes_for_several_digits_are_suggested_beside_cells_and_fields_without_any() -> None:
+def test_boxes_for_several_digits_are_suggestions_on_forms_with_cells_and_fields_otherwise() -> None:
     boxes = [Rectangle(10, 40, 40, 9)]
     alone = draft(draw_page(boxes))
     assert [field.name for field in alone.fields] == ["box_1"]
@@ -136,7 +136,7 @@ def test_boxes_for_several_digits_are_suggested_beside_cells_and_fields_without_
 
 
 @pytest.mark.parametrize("noise", [4, 8])
-def test_a_scanned_blank_with_noise_and_a_tilt_gives_the_same_cells(noise: int) -> None:
+def test_noisy_tilted_scan_of_a_blank_gives_the_same_cells(noise: int) -> None:
     drawn = row(10, 20, 8)
     page = draw_page(drawn, ink=90)
     height, width = page.shape
@@ -148,7 +148,7 @@ def test_a_scanned_blank_with_noise_and_a_tilt_gives_the_same_cells(noise: int) 
     assert farthest_edge(places(found), drawn) < 0.5
 
 
-def test_a_draft_reads_back_as_the_fields_it_found(tmp_path: Path) -> None:
+def test_draft_reads_back_as_its_fields(tmp_path: Path) -> None:
     page = draw_page([*row(10, 10, 8), Rectangle(10, 40, 40, 9)])
     name = 'blank "1"\n#€.png'
     Image.fromarray(page).save(tmp_path / name, format="PNG", dpi=(DPI, DPI))
@@ -167,7 +167,7 @@ def test_a_draft_reads_back_as_the_fields_it_found(tmp_path: Path) -> None:
         assert read[0].first.x == pytest.approx(fields[0].place.first.x, abs=0.006)
 
 
-def test_a_page_without_boxes_gives_a_draft_that_says_so() -> None:
+def test_draft_of_a_page_without_boxes_has_no_fields() -> None:
     found = draft(np.full((400, 600), 255, np.uint8))
     assert found.fields == ()
     assert "No boxes were found" in found.text
@@ -178,12 +178,12 @@ def render(path: Path, dpi: float) -> Grey:
         return np.array(document[0].render(scale=dpi / 72, grayscale=True).to_pil())
 
 
-# The middles of the lines, from the strokes in the PDF.
+# x and y of the middles of the lines, pitch and count, from the strokes in the PDF.
 BOOKLET_ROWS = [(31.5235, 108.6885, 7.38063, 24), (64.6035, 122.0575, 7.7321, 10)]
 
 
 @pytest.mark.parametrize("dpi", [100, 150, 200, 300])
-def test_the_exam_booklet_has_its_two_rows_to_a_tenth_of_a_millimetre(forms_root: Path, dpi: float) -> None:
+def test_exam_booklet_has_two_rows_within_a_tenth_of_a_millimetre(forms_root: Path, dpi: float) -> None:
     page = render(forms_root / "exam-booklets" / "midterm1-v2-test.pdf", dpi)
     found = draft_template(page, dpi, form="exam-booklet")
     for field, (x, y, pitch, count) in zip(found.fields, BOOKLET_ROWS, strict=True):
@@ -194,7 +194,7 @@ def test_the_exam_booklet_has_its_two_rows_to_a_tenth_of_a_millimetre(forms_root
     assert len(found.suggestions) == 4  # the grades
 
 
-def test_light_grey_cells_within_tables_are_found_and_the_tables_are_not(forms_root: Path) -> None:
+def test_light_grey_cells_in_tables_are_found_and_the_tables_are_ignored(forms_root: Path) -> None:
     blanks = forms_root / "blank-templates"
     sheet = draft_template(render(blanks / "Attendance-sheetLayout.pdf", DPI), DPI, form="a")
     assert sorted(field.place.columns for field in sheet.fields) == [1] * 4 + [7] * 20

@@ -78,7 +78,7 @@ def test_a_page_of_a_tiff_is_chosen_by_its_number(tmp_path):
         ("encrypted.pdf", 1, "encrypted"),
         ("broken.pdf", 1, "damaged"),
         ("broken.png", 1, "truncated"),
-        ("notes.txt", 1, "no PDF, TIFF, PNG or JPEG"),
+        ("notes.txt", 1, "not a PDF, TIFF, PNG or JPEG"),
         ("empty.png", 1, "no bytes"),
         ("folder", 1, "no regular file"),
     ],

@@ -1,4 +1,4 @@
-"""Rules: what they accept, how they are called, and which are refused."""
+"""Rules: the values they accept, their names, and the rules that are refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ACCEPTED = [
     (Checksum("weighted-mod-11", tuple(range(10, 0, -1))), "0306406152"),
 ]
 REFUSED = [
-    (Pattern(r"20\d{2}"), "20261"),  # the whole value, not its beginning
+    (Pattern(r"20\d{2}"), "20261"),  # must match the whole value
     (Pattern(r"20\d{2}"), "12026"),
     (Pattern("1|22"), "122"),
     (Range(5, 12), "4"),
@@ -66,18 +66,18 @@ NAMES: list[tuple[Rule | AcrossRule, str]] = [
     (UniqueRule("a"), "a is unique"),
 ]
 BAD_RULES: list[tuple[Callable[[], object], str]] = [
-    (lambda: Pattern("(12"), r"'\(12' is no regular expression.*missing \)"),
+    (lambda: Pattern("(12"), r"'\(12' is not a regular expression.*missing \)"),
     (lambda: Pattern("1)|(2"), "unexpected"),
     (lambda: Pattern(r"(\d)\1"), "invalid escape"),
-    (lambda: Pattern(r"\Q12"), "no regular expression"),
+    (lambda: Pattern(r"\Q12"), "not a regular expression"),
     (lambda: Range(), "neither a lowest nor a highest"),
-    (lambda: Range(12, 5), "no value lies in the range 12 to 5"),
-    (lambda: Range(highest=-1), "no value lies in the range None to -1"),
+    (lambda: Range(12, 5), r"the range \(12 to 5\) contains no value"),
+    (lambda: Range(highest=-1), r"the range \(at most -1\) contains no value"),
     (lambda: Length(3, 2), "no value has a length of 3 to 2"),
     (lambda: Length(0, 0), "no value has a length of 0 to 0"),
     (lambda: OneOf(()), "no allowed values"),
     (lambda: OneOf(("12", "1x")), "allowed value '1x'"),
-    (lambda: OneOf((12,)), "allowed value 12; expected texts"),  # type: ignore[arg-type]
+    (lambda: OneOf((12,)), "allowed value 12; expected digits in quotes"),  # type: ignore[arg-type]
     (lambda: Checksum("crc32"), "no checksum 'crc32'"),
     (lambda: Checksum("weighted-mod-11"), "expected one for each digit"),
     (lambda: SumRule((), "total"), "expected at least two"),
@@ -87,7 +87,7 @@ BAD_RULES: list[tuple[Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("rule", "value"), ACCEPTED)
-def test_value_that_keeps_a_rule_is_accepted(rule: Rule, value: str) -> None:
+def test_value_that_passes_a_rule_is_accepted(rule: Rule, value: str) -> None:
     assert rule.accepts(value)
 
 
@@ -109,19 +109,19 @@ def test_no_rule_accepts_anything_but_digits(value: str) -> None:
 
 
 @pytest.mark.parametrize(("rule", "name"), NAMES)
-def test_rule_says_itself_in_a_few_words(rule: Rule | AcrossRule, name: str) -> None:
+def test_rule_has_a_short_name(rule: Rule | AcrossRule, name: str) -> None:
     assert rule.name == name
 
 
 @pytest.mark.parametrize(("make", "message"), BAD_RULES)
-def test_rule_that_cannot_be_meant_is_refused_when_made(make: Callable[[], object], message: str) -> None:
+def test_rule_that_no_value_can_pass_is_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(PipelineError, match=message) as refused:
         make()
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("expression", [r"(\d+)+x", r"(\d|\d)*x", r"(\d*)*(\d*)*(\d*)*x"])
-def test_pattern_that_backtracks_answers_at_once(expression: str) -> None:
+def test_pattern_prone_to_backtracking_is_fast(expression: str) -> None:
     rule = Pattern(expression)
     started = time.perf_counter()
     assert not rule.accepts("1" * 40)
@@ -129,8 +129,8 @@ def test_pattern_that_backtracks_answers_at_once(expression: str) -> None:
 
 
 @pytest.mark.parametrize("rule", [rule for rule, _ in NAMES])
-def test_rule_travels_to_another_process(rule: Rule | AcrossRule) -> None:
-    assert pickle.loads(pickle.dumps(rule)) == rule  # noqa: S301 - our own bytes
+def test_rule_can_be_pickled(rule: Rule | AcrossRule) -> None:
+    assert pickle.loads(pickle.dumps(rule)) == rule  # noqa: S301 - bytes from this test
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,7 @@ def test_rule_travels_to_another_process(rule: Rule | AcrossRule) -> None:
         ({"a": "?", "b": None, "total": None}, False),
     ],
 )
-def test_sum_is_of_what_was_written_and_all_or_nothing(
-    values: Mapping[str, str | None], is_kept: bool
-) -> None:
+def test_sum_needs_all_fields_or_none(values: Mapping[str, str | None], is_kept: bool) -> None:
     assert SumRule(("a", "b"), "total").accepts(values) is is_kept
 
 
@@ -172,17 +170,17 @@ def test_equal_fields_have_the_same_digits_or_are_all_blank(
     assert EqualRule(("a", "b", "c")).accepts(values) is is_kept
 
 
-def test_repeated_values_are_found_with_every_page_that_has_them() -> None:
+def test_every_page_with_a_repeated_value_is_found() -> None:
     values = [(1, "12"), (2, "13"), (3, "12"), (4, "012"), (5, "12"), (6, "99"), (7, "99")]
     assert find_repeated(values) == {1, 3, 5, 6, 7}
     assert find_repeated([("page 2", "13"), ("page 2", "13")]) == set()
     assert find_repeated([]) == set()
 
 
-def test_uniqueness_is_never_broken_by_one_page() -> None:
+def test_single_page_is_always_unique() -> None:
     assert UniqueRule("a").accepts({"a": "12"})
 
 
-def test_refused_rule_is_an_ingest_error_so_its_template_is_refused() -> None:
+def test_refused_rule_raises_an_ingest_error() -> None:
     with pytest.raises(IngestError):
         Pattern("(")

@@ -1,1 +1,1 @@
-"""Rules: what a value must keep to, alone or with others."""
+"""Rules that values must pass, alone or together with other values."""

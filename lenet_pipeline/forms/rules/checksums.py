@@ -1,4 +1,4 @@
-"""Check digits: the methods that identity, account and order numbers protect themselves with."""
+"""Check digits: the methods that protect identity, account and order numbers."""
 
 from __future__ import annotations
 
@@ -9,72 +9,78 @@ from types import MappingProxyType
 
 from lenet_pipeline.errors import IngestError, UnknownNameError
 
-Holds = Callable[[Sequence[int], Sequence[int]], bool]  # the digits of a whole value, the weights
+Holds = Callable[[Sequence[int], Sequence[int]], bool]  # the digits of a whole value, and the weights
 
 WEIGHTED = "weighted-mod-11"
 
 
 @dataclass(frozen=True)
 class CheckMethod:
-    """How the last digits of a value follow from those before them.
+    """A method that computes the last digits of a value from the digits before them.
 
-    ``holds`` decides for a whole value; ``check_digits`` says how many of it are check digits. Weights,
-    left to right, belong to ``weighted-mod-11`` alone: one for each digit of the value, its check digit
-    included.
+    Only ``weighted-mod-11`` takes weights: one for each digit of the value, left to right, including the
+    check digit.
+
+    Attributes:
+        holds: decides whether the digits of a whole value are consistent.
+        check_digits: the number of check digits at the end of a value.
     """
 
     holds: Holds
     check_digits: int = 1
 
     def passes(self, value: str, weights: Sequence[int] = ()) -> bool:
-        """Tell whether a value ends in the check digits that it should.
+        """Return whether a value ends in the right check digits.
 
-        False too for what cannot have any: other characters than 0 to 9, nothing before the check digits,
-        another number of digits than of weights.
+        The result is also False if the value contains characters other than 0 to 9, has nothing before its
+        check digits, or has a different number of digits than there are weights.
         """
         if not is_digits(value) or len(value) <= self.check_digits:
             return False
         return self.holds([int(digit) for digit in value], weights)
 
     def append_check(self, value: str, weights: Sequence[int] = ()) -> str | None:
-        """Return a value with its check digits behind it; None where they would not be digits.
+        """Append the check digits to a value. Return None if no digits make it pass.
 
         Args:
             value: the digits before the check digits, at least one.
-            weights: as for ``passes``.
+            weights: one for each digit, including the check digit; only for ``weighted-mod-11``.
 
         Raises:
-            IngestError: the value is not digits, or not one fewer than the weights.
+            IngestError: the value contains other characters, or its length is not one less than the number
+                of weights.
         """
         if not is_digits(value) or (weights and len(value) != len(weights) - 1):
             expected = f"{len(weights) - 1} digits" if weights else "at least one digit"
             raise IngestError(f"cannot append check digits to {value!r}; expected {expected}")
-        # Downwards: of two that are the same modulo 97, ISO 7064 computes the higher, 02 to 98.
+        # Count down, because ISO 7064 takes the higher of two checks that are equal modulo 97: 02 to 98.
         highest = min(10**self.check_digits - 1, _HIGHEST_COMPUTED)
         checks = (f"{check:0{self.check_digits}d}" for check in range(highest, -1, -1))
         return next((value + check for check in checks if self.passes(value + check, weights)), None)
 
 
 def is_digits(value: str) -> bool:
-    """Tell whether a text is one or more of the digits 0 to 9 (and not those of another script)."""
+    """Return whether a text consists of one or more ASCII digits, 0 to 9."""
     return value.isascii() and value.isdecimal()
 
 
 def resolve_method(name: str, weights: Sequence[int] = ()) -> CheckMethod:
-    """Return the method of a name, having made sure that it can work with the weights given.
+    """Return the method with a name, after checking that the weights suit it.
 
     Raises:
-        UnknownNameError: there is no such method.
-        IngestError: weights are missing or check nothing, or are given where none belong.
+        UnknownNameError: the name is unknown.
+        IngestError: weights are missing or check nothing, or the method takes no weights.
     """
     if name not in CHECKSUMS:
         raise UnknownNameError("checksum", name, CHECKSUMS)
     if name != WEIGHTED and weights:
-        raise IngestError(f"the checksum {name} takes no weights, found {list(weights)}; leave them out")
+        raise IngestError(
+            f"the checksum {name} takes no weights, but the rule has {list(weights)}; remove them"
+        )
     if name == WEIGHTED and sum(weight % _ELEVEN != 0 for weight in weights) < _FEWEST_WEIGHTS:
         raise IngestError(
             f"the checksum {name} has weights {list(weights)}; expected one for each digit, left to right, "
-            "the check digit's last, and at least two that are no multiple of 11"
+            "including the check digit, and at least two that are not multiples of 11"
         )
     return CHECKSUMS[name]
 
@@ -85,7 +91,7 @@ _HIGHEST_COMPUTED = 98
 
 
 def _holds_luhn(digits: Sequence[int], _weights: Sequence[int]) -> bool:
-    """Luhn, US patent 2,950,048: every second digit from the right counts double, digit by digit."""
+    """Luhn, US patent 2,950,048: double every second digit from the right and add up all resulting digits."""
     doubled = (2 * digit - 9 * (digit > 4) for digit in digits[-2::-2])
     return (sum(digits[::-2]) + sum(doubled)) % 10 == 0
 
@@ -112,9 +118,9 @@ def _holds_verhoeff(digits: Sequence[int], _weights: Sequence[int]) -> bool:
 
 
 def _holds_weighted_mod_11(digits: Sequence[int], weights: Sequence[int]) -> bool:
-    """Weighted modulo 11, as ISBN-10: the weighted sum, the check digit's weight included, divides by 11.
+    """Weighted modulo 11, as in ISBN-10: the weighted sum of all digits is a multiple of 11.
 
-    A check of 10, which ISBN writes as X, is no digit: no value of digits passes with it.
+    A check of 10, which ISBN writes as X, is not a digit, so no value of digits can pass with it.
     """
     if len(digits) != len(weights):
         return False
@@ -122,7 +128,7 @@ def _holds_weighted_mod_11(digits: Sequence[int], weights: Sequence[int]) -> boo
 
 
 def _multiply(left: int, right: int) -> int:
-    """Multiply in the dihedral group of order 10: 0 to 4 turn the pentagon, 5 to 9 turn it over first."""
+    """Multiply in the dihedral group of order 10: 0 to 4 are rotations, 5 to 9 are reflections."""
     sides = 5
     turned = (left + right if left < sides else left - right) % sides
     return turned + sides * ((left < sides) != (right < sides))
@@ -130,7 +136,7 @@ def _multiply(left: int, right: int) -> int:
 
 _DIHEDRAL = tuple(tuple(_multiply(left, right) for right in range(10)) for left in range(10))
 _PERMUTATION = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
-# Row n is the permutation applied n times; the eighth time it is back at the start.
+# Row n is the permutation applied n times. Eight applications give the identity.
 _PERMUTED = tuple(
     accumulate(
         repeat(_PERMUTATION, 7),

@@ -1,8 +1,8 @@
-"""Rules: what a field's value must be, on its own and beside others.
+"""Rules for the value of one field, and for the values of several fields together.
 
-A value is what was written as digits: ``007``, not 7. The rules of one field accept nothing but digits, at
-least one; whether a field may be blank is no rule but ``Field.may_be_blank``. A rule that could never hold,
-or only by mistake, is refused when it is made, so a template with one does not load.
+A value is a string of the written digits: ``007``, not 7. Rules for one field accept only values of at least
+one digit; ``Field.may_be_blank`` decides whether a field may be blank. The constructors refuse rules that
+are clearly mistakes, so a template with such a rule does not load.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Rule(Protocol):
-    """What one field's value must be."""
+    """A rule for the value of one field."""
 
     @property
     def name(self) -> str:
-        """Say the rule in a few words, as audits show it: ``luhn``, ``length 6 to 8``."""
+        """Return the rule in a few words for audits, such as ``luhn`` or ``length 6 to 8``."""
         ...
 
     def accepts(self, value: str) -> bool:
-        """Tell whether a value, a string of digits, passes."""
+        """Return whether a value, a string of digits, passes."""
         ...
 
 
 class AcrossRule(Protocol):
-    """What the values of several fields of one page must be together."""
+    """A rule for the values of several fields on one page."""
 
     @property
     def name(self) -> str:
-        """Say the rule in a few words, as audits show it: ``a + b = total``."""
+        """Return the rule in a few words for audits, such as ``a + b = total``."""
         ...
 
     def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Tell whether a page's values by field name pass; None is a blank or unread field."""
+        """Return whether a page's values by field name pass. None is a blank or unread field."""
         ...
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """The whole value fits a regular expression, in RE2's syntax: no back references, no lookaround.
+    """The whole value matches a regular expression in RE2 syntax, without back references or lookaround.
 
-    RE2 (which DuckDB has too) answers in time that grows with the value alone; ``re`` can take years over
-    40 digits and a pattern such as ``(\\d+)+x``.
+    RE2, which DuckDB also uses, takes linear time in the length of the value. Python's ``re`` can take years
+    for 40 digits and a pattern such as ``(\\d+)+x``.
 
     Raises:
         IngestError: the expression does not compile.
@@ -62,22 +62,22 @@ class Pattern:
 
     def __post_init__(self) -> None:
         try:
-            # Alone first: "1)|(2" would compile within the brackets that make it the whole value's.
+            # Compile it alone first: "1)|(2" compiles only inside the parentheses that _whole adds.
             for expression in (self.expression, self._whole):
                 pc.match_substring_regex(pa.scalar(""), pattern=expression)
         except pa.ArrowInvalid as exc:
             raise IngestError(
-                f"the pattern {self.expression!r} is no regular expression in RE2's syntax: {exc}; "
-                r"expected one such as '20\d{2}' for the whole value"
+                f"the pattern {self.expression!r} is not a regular expression in RE2 syntax: {exc}; "
+                r"expected one that matches the whole value, such as '20\d{2}'"
             ) from exc
 
     @property
     def name(self) -> str:
-        """Say the rule."""
+        """Return the rule in a few words."""
         return f"pattern {self.expression}"
 
     def accepts(self, value: str) -> bool:
-        """Tell whether the whole value fits."""
+        """Return whether the whole value matches."""
         return is_digits(value) and bool(
             pc.match_substring_regex(pa.scalar(value), pattern=self._whole).as_py()
         )
@@ -89,10 +89,10 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Range:
-    """The value, as a number, lies between two others, both included; None leaves an end open.
+    """The value as a number is in a range that includes both ends. None leaves an end open.
 
     Raises:
-        IngestError: no number from 0 up lies there, or both ends are open.
+        IngestError: the range contains no number from 0 up, or both ends are open.
     """
 
     lowest: int | None = None
@@ -100,22 +100,22 @@ class Range:
 
     def __post_init__(self) -> None:
         if self.lowest is None and self.highest is None:
-            raise IngestError("a range has neither a lowest nor a highest value; give at least one")
+            raise IngestError("the range has neither a lowest nor a highest value; expected at least one")
         if self.highest is not None and self.highest < max(0, self.lowest or 0):
             raise IngestError(
-                f"no value lies in the range {self.lowest} to {self.highest}; expected the lowest, then the "
-                "highest, from 0 up"
+                f"the range ({self.name}) contains no value; expected the lowest number "
+                "first, then the highest, both 0 or more"
             )
 
     @property
     def name(self) -> str:
-        """Say the rule."""
+        """Return the rule in a few words."""
         if self.lowest is None:
             return f"at most {self.highest}"
         return f"at least {self.lowest}" if self.highest is None else f"{self.lowest} to {self.highest}"
 
     def accepts(self, value: str) -> bool:
-        """Tell whether the number lies there; leading zeros do not matter."""
+        """Return whether the number is in the range. Leading zeros do not matter."""
         if not is_digits(value):
             return False
         number = int(value)
@@ -124,10 +124,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Length:
-    """The value has so many digits, both ends included.
+    """The number of digits is between ``fewest`` and ``most``, both included.
 
     Raises:
-        IngestError: no number of digits from 1 up lies there.
+        IngestError: the range contains no number of digits from 1 up.
     """
 
     fewest: int
@@ -136,26 +136,26 @@ class Length:
     def __post_init__(self) -> None:
         if self.most < max(1, self.fewest):
             raise IngestError(
-                f"no value has a length of {self.fewest} to {self.most}; expected the fewest digits, then "
-                "the most, from 1 up"
+                f"no value has a length of {self.fewest} to {self.most}; expected the fewest digits first, "
+                "then the most, both 1 or more"
             )
 
     @property
     def name(self) -> str:
-        """Say the rule."""
+        """Return the rule in a few words."""
         return f"length {self.most}" if self.fewest == self.most else f"length {self.fewest} to {self.most}"
 
     def accepts(self, value: str) -> bool:
-        """Tell whether the value has so many digits."""
+        """Return whether the number of digits is in the range."""
         return is_digits(value) and self.fewest <= len(value) <= self.most
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """The value is one of a list, leading zeros included.
+    """The value is in a list. Leading zeros matter.
 
     Raises:
-        IngestError: the list is empty, or one of its values is not digits.
+        IngestError: the list is empty, or one of its values contains characters other than digits.
     """
 
     values: tuple[str, ...]
@@ -164,17 +164,17 @@ class OneOf:
         wrong = [value for value in self.values if not isinstance(value, str) or not is_digits(value)]
         if wrong or not self.values:
             found = f"the allowed value {wrong[0]!r}" if wrong else "no allowed values"
-            raise IngestError(f"a rule has {found}; expected texts of digits, such as '007'")
+            raise IngestError(f"the rule has {found}; expected digits in quotes, such as '007'")
 
     @property
     def name(self) -> str:
-        """Say the rule, by its first few values."""
+        """Return the rule with its first few values."""
         shown = 4
         listed = ", ".join(self.values[:shown])
         return f"one of {listed}" + (f" and {len(self.values) - shown} more" * (len(self.values) > shown))
 
     def accepts(self, value: str) -> bool:
-        """Tell whether the value is in the list."""
+        """Return whether the value is in the list."""
         return value in self._set
 
     @cached_property
@@ -184,10 +184,14 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Checksum:
-    """The value ends in the check digits of a method of ``checksums.CHECKSUMS``, which is its name.
+    """The value ends in the check digits that a method computes.
+
+    Attributes:
+        name: the name of the method in ``checksums.CHECKSUMS``.
+        weights: one for each digit, including the check digit; only for ``weighted-mod-11``.
 
     Raises:
-        UnknownNameError: there is no such method.
+        UnknownNameError: the method is unknown.
         IngestError: the weights do not suit the method.
     """
 
@@ -198,19 +202,19 @@ class Checksum:
         resolve_method(self.name, self.weights)
 
     def accepts(self, value: str) -> bool:
-        """Tell whether the check digits are right."""
+        """Return whether the check digits are right."""
         return resolve_method(self.name, self.weights).passes(value, self.weights)
 
 
 @dataclass(frozen=True)
 class SumRule:
-    """The values of several fields, as numbers, add up to that of another.
+    """The values of several fields, as numbers, add up to the value of another field.
 
-    A page on which all of them are blank passes; one on which only some are, fails: a blank is a missing
+    A page passes if all of these fields are blank and fails if only some are, because a blank is a missing
     value, not 0.
 
     Raises:
-        IngestError: there is nothing to add, or a field is named twice.
+        IngestError: there is nothing to add, or the rule names a field twice.
     """
 
     of: tuple[str, ...]
@@ -221,11 +225,11 @@ class SumRule:
 
     @property
     def name(self) -> str:
-        """Say the rule."""
+        """Return the rule in a few words."""
         return f"{' + '.join(self.of)} = {self.equals}"
 
     def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Tell whether the sum is right; a value that is not all digits is never part of a right one."""
+        """Return whether the sum is right. It never is if a value contains characters other than digits."""
         written = _values_of((*self.of, self.equals), values)
         if not written:
             return True
@@ -237,12 +241,12 @@ class SumRule:
 
 @dataclass(frozen=True)
 class EqualRule:
-    """Several fields have the same digits, leading zeros included: something written more than once.
+    """Several fields have the same digits, because the form asks for a value more than once.
 
-    A page on which all of them are blank passes; one on which only some are, fails.
+    Leading zeros matter. A page passes if all of these fields are blank and fails if only some are.
 
     Raises:
-        IngestError: there are fewer than two fields, or one is named twice.
+        IngestError: the rule names fewer than two fields, or a field twice.
     """
 
     fields: tuple[str, ...]
@@ -252,11 +256,11 @@ class EqualRule:
 
     @property
     def name(self) -> str:
-        """Say the rule."""
+        """Return the rule in a few words."""
         return " = ".join(self.fields)
 
     def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Tell whether the values are the same; a value that is not all digits is like no other."""
+        """Return whether the values are equal. Values with characters other than digits never are."""
         written = _values_of(self.fields, values)
         if not written:
             return True
@@ -265,26 +269,26 @@ class EqualRule:
 
 @dataclass(frozen=True)
 class UniqueRule:
-    """No two pages of a batch have the same value in a field; ``find_repeated`` finds those that do."""
+    """No two pages of a batch have the same value in a field. ``find_repeated`` finds violations."""
 
     field: str
 
     @property
     def name(self) -> str:
-        """Say the rule."""
+        """Return the rule in a few words."""
         return f"{self.field} is unique"
 
-    def accepts(self, values: Mapping[str, str | None]) -> bool:  # noqa: ARG002 - a batch decides
-        """Return True: one page alone repeats nothing."""
+    def accepts(self, values: Mapping[str, str | None]) -> bool:  # noqa: ARG002 - only a batch can violate it
+        """Return True, because a single page cannot repeat a value."""
         return True
 
 
 def find_repeated(values: Iterable[tuple[Key, str]]) -> set[Key]:
-    """Return the keys of the values that more than one key has.
+    """Return the keys that share their value with another key.
 
     Args:
-        values: a key that tells pages apart, and the page's value. A page without a value is left out by
-            the caller: two blanks are no repetition.
+        values: pairs of a page's key and its value. The caller omits blank pages, because two blanks do not
+            count as a repetition.
     """
     keys_by_value: dict[str, set[Key]] = {}
     for key, value in values:
@@ -293,18 +297,18 @@ def find_repeated(values: Iterable[tuple[Key, str]]) -> set[Key]:
 
 
 def _values_of(fields: tuple[str, ...], values: Mapping[str, str | None]) -> list[str]:
-    """Return the values of some fields, those that are blank or unread left out."""
+    """Return the values of some fields, without blank and unread ones."""
     return [value for name in fields if (value := values.get(name)) is not None]
 
 
 def _refuse_repeats(what: str, fields: tuple[str, ...]) -> None:
-    """Raise IngestError where a rule across fields has fewer than two, or one of them twice."""
+    """Raise IngestError if a rule across fields names fewer than two fields, or a field twice."""
     if len(fields) < 2 or len(set(fields)) < len(fields):
         raise IngestError(f"{what} names the fields {list(fields)}; expected at least two, each once")
 
 
 def allows_length(rule: Rule, length: int) -> bool:
-    """Tell whether any value of so many digits could pass a rule, as far as its kind says."""
+    """Return False if the kind of a rule shows that no value with this number of digits can pass."""
     match rule:
         case Length():
             return rule.fewest <= length <= rule.most

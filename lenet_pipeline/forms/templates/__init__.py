@@ -1,1 +1,1 @@
-"""Templates: what a form looks like and what its fields hold, read from YAML or drafted from a blank form."""
+"""Templates describe a form and its fields. They are read from YAML or drafted from a blank form."""

@@ -1,4 +1,7 @@
-"""What a template says of values, from its text alone: its blank form may be gone when digits are scored."""
+"""The fields and rules of a recorded template.
+
+Scoring reads them from the template's text alone, because the blank form may no longer exist by then.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _NO_SHEET = Sheet(width=0, height=0, across=1, down=1, reference=None, reference
 
 @dataclass(frozen=True)
 class TemplateContent:
-    """Fields with their rules, and the rules across them; the fields' places are in the file's own units."""
+    """The fields of a template, in the units of its file, and the rules across them."""
 
     fields: tuple[Field, ...]
     rules: tuple[AcrossRule, ...]
@@ -27,8 +30,11 @@ class TemplateContent:
 def read_content(text: str) -> TemplateContent:
     """Read the fields and rules of a template that was valid when it was recorded.
 
+    Args:
+        text: the YAML of the template.
+
     Raises:
-        IngestError: this release reads templates otherwise than the one that recorded it.
+        IngestError: the template is not valid in this release.
     """
     try:
         written = read_yaml(text)
@@ -41,5 +47,5 @@ def read_content(text: str) -> TemplateContent:
         return TemplateContent(fields, rules)
     except FaultyFile as exc:
         raise IngestError(
-            f"a recorded template is no longer valid: {exc}; ingest its pages again with a corrected one"
+            f"a recorded template is no longer valid: {exc}; correct the template and ingest its pages again"
         ) from exc

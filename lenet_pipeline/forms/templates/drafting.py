@@ -1,7 +1,7 @@
-"""A first template of a blank form: the rows of cells and the boxes on it, as YAML for a person to edit.
+"""Draft a template from a blank form: the rows of cells and the boxes on it, as YAML for a person to edit.
 
-What is found are places. What they are called and what their values must be, the person knows; and boxes for
-several digits are only suggested (as comments) on a form that has cells, since most are for something else.
+Drafting finds places only. The person adds the names and rules of the fields. On a form with cells, boxes for
+several digits become suggestions in comments, because most of them are for something else.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from lenet_pipeline.forms.templates.printed_boxes import find_printed_boxes
 
 _NARROWEST_CELL, _LOWEST_CELL, _LARGEST_CELL = 3.0, 4.0, 20.0  # millimetres
 _FLATTEST_CELL, _TALLEST_CELL = 1.35, 0.4  # width to height
-_LONE_CELL = 5.0  # millimetres: smaller squares that stand alone are for ticks
+_LONE_CELL = 5.0  # millimetres: smaller isolated squares are tick boxes
 _LOWEST_BOX, _NARROWEST_BOX = 4.5, 7.0
 _SIZE_TOLERANCE = 0.5  # millimetres between cells of one row
 _PITCH_TOLERANCE = 0.4
-_PLACE_TOLERANCE = 0.6  # millimetres between the tops of neighbouring cells, tilted scans included
-_WIDEST_GAP = 0.6  # of a cell's width, between cells of one row
-_SAME_LINE = 0.5  # of a box's height, between boxes that are read as one line of the page
-_DIGIT_WIDTH = 4.0  # millimetres, that a written digit takes at least
-_LONGEST_NAME = 100  # of a form, as templates have it
+_PLACE_TOLERANCE = 0.6  # millimetres between the tops of neighbouring cells; allows for tilted scans
+_WIDEST_GAP = 0.6  # between cells of one row, as a fraction of a cell's width
+_SAME_LINE = 0.5  # between boxes on one line of the page, as a fraction of a box's height
+_DIGIT_WIDTH = 4.0  # millimetres: the smallest width of a written digit
+_LONGEST_NAME = 100  # characters: the limit for the name of a form in a template
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A drafted template: its YAML, the fields in it, and the boxes suggested in its comments."""
+    """A drafted template: its YAML, its fields, and the boxes that its comments suggest."""
 
     text: str
     fields: tuple[Field, ...]
@@ -48,16 +48,15 @@ def draft_template(
     reference_page: int = 1,
     filled: bool = False,
 ) -> Draft:
-    """Find rows of cells and boxes on a blank form and describe them as a template.
+    """Draft a template from the rows of cells and the boxes on a blank form.
 
     Args:
-        blank: uint8 (height, width), 0 black to 255 white, upright; 100 to 600 pixels an inch.
-        dpi: its pixels an inch.
+        blank: uint8 (height, width), 0 black to 255 white, upright; 100 to 600 pixels per inch.
+        dpi: the resolution of the blank form in pixels per inch.
         form: the name of the form.
-        reference: the file name of the blank form, as the template is to name it; None where scans are to
-            be scaled only.
-        reference_page: the page of that file.
-        filled: take boxes that something is written in too, where there is no blank form to be had.
+        reference: the file name of the blank form for the template, or None to only scale scans.
+        reference_page: the page of that file, counted from 1.
+        filled: whether to include boxes with writing in them. Use it if only a filled form is available.
     """
     boxes = [box.place for box in find_printed_boxes(blank, dpi) if filled or not box.has_print]
     rows, lone = _find_rows([box for box in boxes if _is_cell(box)])
@@ -73,19 +72,19 @@ def draft_template(
 
 
 def _is_cell(box: Rectangle) -> bool:
-    """Tell whether a box has the size and shape of one for a single digit."""
+    """Return whether a box has the size and shape of a cell for one digit."""
     fits = _NARROWEST_CELL <= box.width <= _LARGEST_CELL and _LOWEST_CELL <= box.height <= _LARGEST_CELL
     return fits and _TALLEST_CELL <= box.width / box.height <= _FLATTEST_CELL
 
 
 def _is_box(box: Rectangle) -> bool:
-    """Tell whether a box has room for several digits in one line."""
+    """Return whether a box has room for several digits in one line."""
     fits = box.width >= _NARROWEST_BOX and _LOWEST_BOX <= box.height <= _LARGEST_CELL
     return fits and box.width / box.height > _FLATTEST_CELL
 
 
 def _find_rows(cells: Sequence[Rectangle]) -> tuple[list[list[Rectangle]], list[Rectangle]]:
-    """Return runs of equal cells at one pitch, and the cells that stand alone."""
+    """Return runs of equal cells at one pitch, and the isolated cells."""
     left = sorted(cells, key=lambda cell: cell.x)
     followers = {cell: _next_cell(cell, left) for cell in left}
     preceded = {following for following in followers.values() if following is not None}
@@ -105,11 +104,11 @@ def _find_rows(cells: Sequence[Rectangle]) -> tuple[list[list[Rectangle]], list[
 
 
 def _next_cell(cell: Rectangle, cells: Sequence[Rectangle]) -> Rectangle | None:
-    """Return the equal cell that begins where this one ends or a small gap later."""
+    """Return the equal cell that starts where this one ends or after a small gap."""
     end = cell.x + cell.width
     for other in cells:
-        beside = -_PLACE_TOLERANCE <= other.x - end <= _WIDEST_GAP * cell.width
-        if beside and abs(other.y - cell.y) <= _PLACE_TOLERANCE and _are_equal(cell, other):
+        is_adjacent = -_PLACE_TOLERANCE <= other.x - end <= _WIDEST_GAP * cell.width
+        if is_adjacent and abs(other.y - cell.y) <= _PLACE_TOLERANCE and _are_equal(cell, other):
             return other
     return None
 
@@ -119,19 +118,19 @@ def _are_equal(one: Rectangle, other: Rectangle) -> bool:
 
 
 def _split_by_pitch(chain: list[Rectangle]) -> list[list[Rectangle]]:
-    """Cut a chain of cells where the step to the next is wider than a step beside it: DD MM YYYY."""
+    """Split a chain of cells at each step that is wider than a neighbouring step, as in DD MM YYYY."""
     steps = [after.x - before.x for before, after in pairwise(chain)]
     runs = [[chain[0]]]
     for index, cell in enumerate(chain[1:]):
-        beside = steps[max(0, index - 1) : index + 2]
-        if steps[index] > min(beside) + _PITCH_TOLERANCE:
+        nearby = steps[max(0, index - 1) : index + 2]
+        if steps[index] > min(nearby) + _PITCH_TOLERANCE:
             runs.append([])
         runs[-1].append(cell)
     return runs
 
 
 def _fit_row(row: list[Rectangle]) -> Cells:
-    """Return the cells at equal pitch that lie closest to a run of found ones."""
+    """Fit cells of equal pitch to a run of detected cells."""
     numbers = np.arange(len(row), dtype=np.float64)
     lefts = np.array([cell.x for cell in row])
     rights = np.array([cell.x + cell.width for cell in row])
@@ -154,7 +153,7 @@ def _rectangle(place: Cells | WritingBox) -> Rectangle:
 
 
 def _reading_order(places: Sequence[Cells | WritingBox]) -> list[Cells | WritingBox]:
-    """Return places line by line from the top, each line from the left."""
+    """Sort places into lines from top to bottom, each line from left to right."""
     lines: list[list[Cells | WritingBox]] = []
     for place in sorted(places, key=lambda place: _rectangle(place).y):
         here = _rectangle(place)
@@ -166,7 +165,7 @@ def _reading_order(places: Sequence[Cells | WritingBox]) -> list[Cells | Writing
 
 
 def _name_fields(places: Sequence[Cells | WritingBox]) -> tuple[Field, ...]:
-    """Name places by what they are and their number: row_1, cell_1, box_1."""
+    """Name places by kind and number: row_1, cell_1, box_1."""
     counts: dict[str, int] = {}
     fields = []
     for place in places:
@@ -178,11 +177,11 @@ def _name_fields(places: Sequence[Cells | WritingBox]) -> tuple[Field, ...]:
 
 def _write_header(form: str, size: tuple[float, float], reference: str | None, page: int) -> str:
     lines = [
-        "# A draft. Rename the fields (names become columns), delete those that hold no digits, and look",
-        "# at the picture that `lenet forms show` draws. Places are in millimetres from the page's top left",
-        "# corner; a cell reaches to the middle of its lines. A field may also have:",
-        "#   blank: forbidden    # a page that leaves it empty needs a look",
-        '#   unused: "-"         # what writers put into cells they leave out: "-" or X',
+        "# This is a draft. Rename the fields (names become columns), delete fields without digits, and",
+        "# check the picture that `lenet forms show` draws. Places are in millimetres from the page's top",
+        "# left corner. A cell extends to the middle of its lines. A field may also have:",
+        "#   blank: forbidden    # pages that leave the field empty need review",
+        '#   unused: "-"         # the mark that writers put into unused cells: "-" or X',
         "#   rules: [{length: [6, 10]}, {checksum: luhn}]",
         f"form: {_quote(form[:_LONGEST_NAME] or 'form')}",
         f"page: {{width: {size[0]:.2f}, height: {size[1]:.2f}}}",
@@ -195,19 +194,19 @@ def _write_header(form: str, size: tuple[float, float], reference: str | None, p
 
 
 def _quote(text: str) -> str:
-    """Return a text in YAML's double quotes, what cannot be printed as its number."""
+    """Return a text in YAML's double quotes, with unprintable characters escaped."""
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in quoted)
 
 
 def _write_fields(fields: Sequence[Field], suggestions: Sequence[Field]) -> str:
-    lines = ["fields:"] if fields else ["# No boxes were found; describe at least one field.", "fields: []"]
+    lines = ["fields:"] if fields else ["# No boxes were found. Add at least one field.", "fields: []"]
     for field in fields:
         lines += [f"  {line}" for line in _write_field(field)]
     if suggestions:
         lines += [
             "",
-            "  # Boxes that may hold several digits; remove the # of those that do, and say how many.",
+            "  # Boxes with room for several digits. Uncomment the fields you need and correct their digits.",
         ]
         for field in suggestions:
             lines += [f"  # {line}" for line in _write_field(field)]
@@ -221,6 +220,6 @@ def _write_field(field: Field) -> list[str]:
     if isinstance(place, WritingBox):
         return [f"- name: {field.name}", f"  box: {{{written}, digits: [{place.fewest}, {place.most}]}}"]
     if place.columns > 1:
-        # A pitch adds up over the row, so it has a decimal more.
+        # Rounding errors in the pitch add up over the row, so write one more decimal.
         written += f", pitch: {place.pitch:.3f}, count: {place.columns}"
     return [f"- name: {field.name}", f"  cells: {{{written}}}"]

@@ -1,4 +1,4 @@
-"""A template's fields and rules, from what a person wrote."""
+"""Read the fields and rules of a template file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from lenet_pipeline.forms.rules.field_rules import (
     allows_length,
 )
 from lenet_pipeline.forms.templates.model import Cells, Field, UnusedMark, WritingBox
+from lenet_pipeline.forms.templates.shape import suggest
 from lenet_pipeline.forms.templates.sheet import Sheet
 from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located
 
 
 def read_field(item: Located, sheet: Sheet) -> Field:
-    """Return a field whose shape is right.
+    """Read a field that has passed the schema.
+
+    Args:
+        item: the field in the file.
+        sheet: the page, which converts the file's units to millimetres.
 
     Raises:
-        FaultyFile: a rule could never hold, or cells have no pitch.
+        FaultyFile: no value can pass the rules, or cells have no pitch.
     """
     place = _read_cells(item["cells"], sheet) if "cells" in item else _read_box(item["box"], sheet)
     written_rules = item.get("rules")
@@ -38,8 +43,11 @@ def read_field(item: Located, sheet: Sheet) -> Field:
         lengths = range(place.fewest, place.most + 1)
     if not any(all(allows_length(rule, length) for rule in rules) for length in lengths):
         names = ", ".join(rule.name for rule in rules)
-        digits = f"{lengths[0]} to {lengths[-1]} digits"
-        reason = f"no value of {digits}, as the place holds, passes the rules ({names}); correct either"
+        room = f"{lengths[0]} to {lengths[-1]} digits" if len(lengths) > 1 else "1 digit"
+        reason = (
+            f"the field has room for {room}, but no such value passes its rules ({names}); "
+            "correct the field or its rules"
+        )
         raise FaultyFile(Fault(item.line, reason))
     unused, blank = item.get("unused"), item.get("blank")
     return Field(
@@ -53,12 +61,12 @@ def read_field(item: Located, sheet: Sheet) -> Field:
 
 def _read_cells(cells: Located, sheet: Sheet) -> Cells:
     columns, rows = _whole(cells, "count", 1), _whole(cells, "rows", 1)
-    for count, counted, pitch in ((columns, "count", "pitch"), (rows, "rows", "row_pitch")):
+    for count, counted, pitch, expected in (
+        (columns, "count", "pitch", "the distance between the left edges of neighbouring cells"),
+        (rows, "rows", "row_pitch", "the distance between the top edges of neighbouring rows"),
+    ):
         if count > 1 and pitch not in cells:
-            reason = (
-                f"{pitch!r} is missing in cells, which have {counted}: {count}; expected the distance from "
-                "one to the next"
-            )
+            reason = f"{pitch!r} is missing from cells, which have {counted}: {count}; expected {expected}"
             raise FaultyFile(Fault(cells.line, reason))
     return Cells(
         first=sheet.rectangle(cells),
@@ -72,7 +80,7 @@ def _read_cells(cells: Located, sheet: Sheet) -> Cells:
 def _read_box(box: Located, sheet: Sheet) -> WritingBox:
     fewest, most = (int(item.value) for item in box["digits"].items())
     if fewest > most:
-        reason = f"digits is [{fewest}, {most}]; expected the fewest, then the most"
+        reason = f"digits is [{fewest}, {most}]; expected the smaller number first"
         raise FaultyFile(Fault(box["digits"].line, reason))
     return WritingBox(sheet.rectangle(box), fewest, most)
 
@@ -90,7 +98,7 @@ def _read_rule(rule: Located) -> Rule:
         if "length" in rule:
             return Length(*(int(end.value) for end in rule["length"].items()))
         if "values" in rule:
-            # As written: to YAML, 007 is the number 7.
+            # Take the text, because YAML reads 007 as the number 7.
             return OneOf(tuple(value.text for value in rule["values"].items()))
         weights = rule["weights"].items() if "weights" in rule else []
         return Checksum(rule["checksum"].value, tuple(int(weight.value) for weight in weights))
@@ -99,20 +107,21 @@ def _read_rule(rule: Located) -> Rule:
 
 
 def find_name_faults(fields: Located) -> list[Fault]:
-    """Return a fault for each name that an earlier field has: columns do not tell A from a."""
+    """Return a fault for each name that an earlier field has, ignoring case as column names do."""
     lines: dict[str, int] = {}
     faults = []
     for item in fields.items():
         name = item["name"]
-        first = lines.setdefault(name.value.lower(), name.line)
-        if first != name.line:
-            reason = f"the name {name.value!r} is that of the field in line {first} too; give each its own"
+        key = name.value.lower()
+        if key in lines:
+            reason = f"the name {name.value!r} is already used in line {lines[key]}; rename one of the fields"
             faults.append(Fault(name.line, reason))
+        lines.setdefault(key, name.line)
     return faults
 
 
 def read_across_rules(written: Located) -> tuple[tuple[AcrossRule, ...], list[Fault]]:
-    """Return the rules across fields, and a fault for each that cannot hold or names an unknown field."""
+    """Return the rules across fields, and a fault for each invalid rule or unknown field name."""
     found = written.get("rules")
     names = [item["name"].value for item in written["fields"].items()]
     rules: list[AcrossRule] = []
@@ -120,7 +129,7 @@ def read_across_rules(written: Located) -> tuple[tuple[AcrossRule, ...], list[Fa
     for rule in found.items() if found else []:
         unknown = [name for name in _named_in(rule) if name.value not in names]
         faults += [
-            Fault(name.line, f"the rule names the field {name.value!r}; there is only {', '.join(names)}")
+            Fault(name.line, f"unknown field {name.value!r} in the rule; {suggest(name.value, names)}")
             for name in unknown
         ]
         try:
@@ -131,7 +140,7 @@ def read_across_rules(written: Located) -> tuple[tuple[AcrossRule, ...], list[Fa
 
 
 def _named_in(rule: Located) -> list[Located]:
-    """Return the names of fields in a rule, where they are written."""
+    """Return the field names in a rule, with their lines."""
     if "sum" in rule:
         return [*rule["sum"]["of"].items(), rule["sum"]["equals"]]
     return rule["equal"].items() if "equal" in rule else [rule["unique"]]

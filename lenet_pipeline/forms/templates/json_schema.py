@@ -1,6 +1,6 @@
-"""The shape of a template file as a JSON Schema: what editors complete, and what files are checked against.
+"""The JSON Schema of a template file. Editors complete with it, and the reader checks files against it.
 
-Each description says what is expected, and ends the message about a value that is something else.
+Each description says which value is expected. Editors show it, and messages about a wrong value end with it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ MOST_DIGITS = 60
 
 _Schema = dict[str, Any]
 
-_NAME = "^[A-Za-z][A-Za-z0-9_]*$"
+_END = r"$(?!\n)"  # in Python, $ alone also matches before a final line break
+_NAME = "^[A-Za-z][A-Za-z0-9_]*" + _END
 
 
 def template_schema() -> _Schema:
@@ -29,35 +30,26 @@ def template_schema() -> _Schema:
         "additionalProperties": False,
         "required": ["form", "fields"],
         "properties": {
-            "form": _text("the name of the form, a text of 1 to 100 characters", minLength=1, maxLength=100),
-            "page": {"$ref": "#/$defs/page"},
-            "reference": {"$ref": "#/$defs/reference"},
-            "register": _choice("how a scan is laid onto the template", ["features", "markers", "scale"]),
+            "form": _text("the name of the form, 1 to 100 characters", minLength=1, maxLength=100),
+            "page": _page(),
+            "reference": _reference(),
+            "register": _choice("how to align a scan with the template", ["features", "markers", "scale"]),
             "max_residual_px": {
-                "description": "a number above 0 and up to 50: how many pixels of a page at 200 dpi a "
-                "scan's print may lie off its place before the page is rejected",
+                "description": "a number above 0 and up to 50: the page is rejected if its print is farther "
+                "out of place than this, in pixels at 200 dpi",
                 "type": "number",
                 "exclusiveMinimum": 0,
                 "maximum": 50,
             },
-            "units": _choice("what places are given in", ["mm", "px"], default="mm"),
+            "units": _choice("the unit of every position and size in fields", ["mm", "px"], default="mm"),
             "fields": {
                 "description": "a list of at least one field",
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 1000,
-                "items": {"$ref": "#/$defs/field"},
+                "items": _field(),
             },
-            "rules": _list_of("#/$defs/across_rule", "a list of rules across fields"),
-        },
-        "$defs": {
-            "page": _page(),
-            "reference": _reference(),
-            "field": _field(),
-            "cells": _cells(),
-            "box": _box(),
-            "field_rule": _field_rule(),
-            "across_rule": _across_rule(),
+            "rules": _list_of(_across_rule(), "a list of rules across fields"),
         },
     }
 
@@ -65,46 +57,37 @@ def template_schema() -> _Schema:
 def _page() -> _Schema:
     names = "|".join(PAGE_SIZES)
     return {
-        "description": f"a page size in mm, {{width: 210, height: 297}}, or its name: "
-        f"{', '.join(PAGE_SIZES)}, with landscape behind it where it lies so",
-        "oneOf": [
-            {"type": "string", "pattern": f"^({names})( landscape| portrait)?$"},
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["width", "height"],
-                "properties": {
-                    "width": _size("the page's width in mm, 10 to 2000", 10, 2000),
-                    "height": _size("the page's height in mm, 10 to 2000", 10, 2000),
-                },
-            },
-        ],
+        "description": "a page size in mm, such as {width: 210, height: 297}, or one of the names "
+        f"{', '.join(PAGE_SIZES)}, optionally followed by landscape or portrait",
+        "type": ["string", "object"],
+        "pattern": f"^({names})( landscape| portrait)?{_END}",
+        "additionalProperties": False,
+        "required": ["width", "height"],
+        "properties": {
+            "width": _size("the page's width in mm, 10 to 2000", 10, 2000),
+            "height": _size("the page's height in mm, 10 to 2000", 10, 2000),
+        },
     }
 
 
 def _reference() -> _Schema:
-    file = _text("the file of the blank form: a PDF, TIFF, PNG or JPEG", minLength=1)
     return {
-        "description": "a file name, or {file: blank.pdf, page: 1}",
-        "oneOf": [
-            file,
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["file"],
-                "properties": {
-                    "file": file,
-                    "page": _count("the page of the file, from 1", 1, 100_000),
-                    "dpi": {
-                        "description": "a number from 10 to 2400: the pixels an inch of an image that does "
-                        "not state them; with units px, those of the picture of a PDF they were measured in",
-                        "type": "number",
-                        "minimum": 10,
-                        "maximum": 2400,
-                    },
-                },
+        "description": "the file name of the blank form, or a mapping such as {file: blank.pdf, page: 1}",
+        "type": ["string", "object"],
+        "minLength": 1,
+        "additionalProperties": False,
+        "required": ["file"],
+        "properties": {
+            "file": _text("the file name of the blank form: a PDF, TIFF, PNG or JPEG", minLength=1),
+            "page": _count("the page of the file, counted from 1", 1, 100_000),
+            "dpi": {
+                "description": "a number from 10 to 2400: the resolution of an image that does not state "
+                "it; for a PDF with units px, the resolution of the picture that you measured in",
+                "type": "number",
+                "minimum": 10,
+                "maximum": 2400,
             },
-        ],
+        },
     }
 
 
@@ -116,23 +99,25 @@ def _field() -> _Schema:
         "required": ["name"],
         "oneOf": [{"required": ["cells"]}, {"required": ["box"]}],
         "properties": {
-            "name": _field_name("a name of letters, digits and _, a letter first: it becomes a column"),
-            "cells": {"$ref": "#/$defs/cells"},
-            "box": {"$ref": "#/$defs/box"},
+            "name": _field_name(
+                "a name of letters, digits and _ that starts with a letter; it becomes a column name"
+            ),
+            "cells": _cells(),
+            "box": _box(),
             "blank": _choice(
-                "whether the field may be left empty", ["allowed", "forbidden"], default="allowed"
+                "whether writers may leave the field empty", ["allowed", "forbidden"], default="allowed"
             ),
             "unused": _choice(
-                "what writers put into cells they leave out, in quotes where it is -", ["X", "-", "none"]
+                'the mark that writers put into unused cells ("-" needs quotes)', ["X", "-", "none"]
             ),
-            "rules": _list_of("#/$defs/field_rule", "a list of rules"),
+            "rules": _list_of(_field_rule(), "a list of rules"),
         },
     }
 
 
 def _cells() -> _Schema:
     return {
-        "description": "a row or grid of boxes for one digit each: "
+        "description": "a row or grid of boxes for one digit each, such as "
         "{x: 40.2, y: 91, width: 6.2, height: 6.5, pitch: 6.35, count: 10}",
         "type": "object",
         "additionalProperties": False,
@@ -140,24 +125,25 @@ def _cells() -> _Schema:
         "dependentRequired": {"pitch": ["count"], "row_pitch": ["rows"]},
         "properties": {
             **_place("the first cell's"),
-            "pitch": _above_zero("from one cell's left edge to the next one's"),
-            "count": _count("how many cells a row has", 1, MOST_COLUMNS),
-            "row_pitch": _above_zero("from one row's top edge to the next one's"),
-            "rows": _count("how many rows there are", 1, MOST_ROWS),
+            "pitch": _above_zero("the distance between the left edges of neighbouring cells"),
+            "count": _count("the number of cells in a row", 1, MOST_COLUMNS),
+            "row_pitch": _above_zero("the distance between the top edges of neighbouring rows"),
+            "rows": _count("the number of rows", 1, MOST_ROWS),
         },
     }
 
 
 def _box() -> _Schema:
     return {
-        "description": "one box for several digits: {x: 40.2, y: 91, width: 60, height: 9, digits: [1, 6]}",
+        "description": "one box for several digits, such as "
+        "{x: 40.2, y: 91, width: 60, height: 9, digits: [1, 6]}",
         "type": "object",
         "additionalProperties": False,
         "required": ["x", "y", "width", "height", "digits"],
         "properties": {
             **_place("the box's"),
             "digits": _pair(
-                "the fewest and most digits, from 1, such as [1, 6]", lowest=1, highest=MOST_DIGITS
+                "the smallest and largest number of digits, such as [1, 6]", lowest=1, highest=MOST_DIGITS
             ),
         },
     }
@@ -174,20 +160,22 @@ def _field_rule() -> _Schema:
         "dependentRequired": {"weights": ["checksum"]},
         "properties": {
             "pattern": _text(
-                "a regular expression in quotes, for the whole value", minLength=1, maxLength=500
+                "a regular expression in quotes that matches the whole value", minLength=1, maxLength=500
             ),
             "range": _pair("the lowest and highest number, such as [0, 999]", lowest=0),
-            "length": _pair("the fewest and most digits, such as [6, 10]", lowest=1, highest=MOST_DIGITS),
+            "length": _pair(
+                "the smallest and largest number of digits, such as [6, 10]", lowest=1, highest=MOST_DIGITS
+            ),
             "values": {
-                "description": 'the values allowed, digits in quotes, such as ["1", "02"]',
+                "description": 'a list of the allowed values, digits in quotes, such as ["1", "02"]',
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 10_000,
                 "items": {"description": 'digits in quotes, such as "02"', "type": ["string", "integer"]},
             },
-            "checksum": _choice("a checksum", list(CHECKSUMS)),
+            "checksum": _choice("the checksum method", list(CHECKSUMS)),
             "weights": {
-                "description": "a list of whole numbers, one a digit, for weighted-mod-11",
+                "description": "a list of whole numbers, one for each digit, for weighted-mod-11",
                 "type": "array",
                 "minItems": 1,
                 "maxItems": MOST_DIGITS,
@@ -199,7 +187,7 @@ def _field_rule() -> _Schema:
 
 def _across_rule() -> _Schema:
     field = _field_name("the name of a field")
-    fields = {"description": "a list of names of fields", "type": "array", "items": field, "maxItems": 1000}
+    fields = {"description": "a list of field names", "type": "array", "items": field, "maxItems": 1000}
     return {
         "description": "a rule such as {sum: {of: [a, b], equals: total}}, {equal: [a, b]} or {unique: a}",
         "type": "object",
@@ -207,13 +195,17 @@ def _across_rule() -> _Schema:
         "oneOf": [{"required": [kind]} for kind in ("sum", "equal", "unique")],
         "properties": {
             "sum": {
-                "description": "what is added up and what it equals: {of: [a, b], equals: total}",
+                "description": "the fields to add and the field that holds the total, such as "
+                "{of: [a, b], equals: total}",
                 "type": "object",
                 "additionalProperties": False,
                 "required": ["of", "equals"],
-                "properties": {"of": {**fields, "minItems": 1}, "equals": field},
+                "properties": {
+                    "of": {**fields, "description": "a list of at least one field name", "minItems": 1},
+                    "equals": field,
+                },
             },
-            "equal": {**fields, "minItems": 2},
+            "equal": {**fields, "description": "a list of at least two field names", "minItems": 2},
             "unique": field,
         },
     }
@@ -254,17 +246,20 @@ def _field_name(description: str) -> _Schema:
 
 
 def _choice(description: str, values: list[str], default: str | None = None) -> _Schema:
-    text = f"{description}: {', '.join(values[:-1])} or {values[-1]}"
+    text = f"{', '.join(values[:-1])} or {values[-1]}: {description}"
     schema: _Schema = {"description": text, "type": "string", "enum": values}
     return schema if default is None else {**schema, "default": default}
 
 
 def _pair(description: str, *, lowest: int, highest: int | None = None) -> _Schema:
-    number: _Schema = {"description": "a whole number", "type": "integer", "minimum": lowest}
+    text = (
+        f"a whole number, {lowest} or more" if highest is None else f"a whole number, {lowest} to {highest}"
+    )
+    number: _Schema = {"description": text, "type": "integer", "minimum": lowest}
     if highest is not None:
-        number |= {"description": f"a whole number up to {highest}", "maximum": highest}
+        number["maximum"] = highest
     return {"description": description, "type": "array", "items": number, "minItems": 2, "maxItems": 2}
 
 
-def _list_of(reference: str, description: str) -> _Schema:
-    return {"description": description, "type": "array", "maxItems": 1000, "items": {"$ref": reference}}
+def _list_of(items: _Schema, description: str) -> _Schema:
+    return {"description": description, "type": "array", "maxItems": 1000, "items": items}

@@ -1,8 +1,8 @@
-"""A template: what a form looks like, and where on it which digits are written.
+"""A template: the layout of a form, and the digits expected in each place.
 
-Places are millimetres from the top left corner of the page, x to the right and y down. The registered page
-is the scan as the template sees it: upright, ``REGISTERED_DPI`` pixels an inch, its first pixel at the
-page's top left corner.
+Places are in millimetres from the top left corner of the page, x to the right and y down. The registered
+page is the scan after alignment with the template: upright, ``REGISTERED_DPI`` pixels per inch, with its
+first pixel at the page's top left corner.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Rectangle:
     height: float
 
     def pixels(self, dpi: float = REGISTERED_DPI) -> tuple[float, float, float, float]:
-        """Return left, top, right and bottom in pixels of a page of so many pixels an inch."""
+        """Return left, top, right and bottom in pixels of a page with a resolution in pixels per inch."""
         scale = dpi / MM_PER_INCH
         right, bottom = self.x + self.width, self.y + self.height
         return self.x * scale, self.y * scale, right * scale, bottom * scale
@@ -36,7 +36,15 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Cells:
-    """A row or grid of boxes for one digit each, in millimetres; ``pitch`` is between left edges."""
+    """A row or grid of boxes for one digit each, in millimetres.
+
+    Attributes:
+        first: the top left cell.
+        columns: the number of cells in a row.
+        pitch: the distance between the left edges of neighbouring cells.
+        rows: the number of rows.
+        row_pitch: the distance between the top edges of neighbouring rows.
+    """
 
     first: Rectangle
     columns: int
@@ -67,16 +75,20 @@ class WritingBox:
     most: int
 
     def rectangles(self) -> tuple[Rectangle, ...]:
-        """Return the one place that is written in, as ``Cells.rectangles`` returns its many."""
+        """Return the box as a tuple of one, to match ``Cells.rectangles``."""
         return (self.place,)
 
 
 @dataclass(frozen=True)
 class Field:
-    """A named run of digits that make one value.
+    """A named run of digits that form one value.
 
-    ``unused_mark`` is what writers put into cells that they leave out. A field all of whose cells are
-    blank is a fault unless ``may_be_blank``.
+    Attributes:
+        name: the name of the field, which becomes a column name.
+        place: the cells or the box on the page.
+        rules: the rules that the value must pass.
+        unused_mark: the mark that writers put into unused cells.
+        may_be_blank: whether writers may leave the whole field empty.
     """
 
     name: str
@@ -87,14 +99,14 @@ class Field:
 
     @property
     def outline(self) -> Rectangle:
-        """Return the smallest rectangle around all of it."""
+        """Return the smallest rectangle around the whole field."""
         first, last = self.place.rectangles()[0], self.place.rectangles()[-1]
         return Rectangle(first.x, first.y, last.x + last.width - first.x, last.y + last.height - first.y)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A blank form to register scans with: a page (from 1) of a PDF or TIFF, or an image."""
+    """A blank form that scans are aligned with: an image, or a page of a PDF or TIFF, counted from 1."""
 
     path: Path
     page: int = 1
@@ -102,10 +114,20 @@ class Reference:
 
 @dataclass(frozen=True)
 class Template:
-    """One side of one form. Sizes in millimetres, the residual limit in pixels of the registered page.
+    """One side of a form.
 
-    ``fingerprint`` is the sha256 over all that decides a reading: the template's content (not its layout
-    or comments as YAML) and the bytes of its reference. ``text`` is the YAML it was read from.
+    Attributes:
+        form: the name of the form.
+        width: the width of the page in millimetres.
+        height: the height of the page in millimetres.
+        fields: the fields, in the order of the file.
+        registration: the method that aligns scans with the template.
+        max_residual_px: the largest residual of an accepted page, in pixels of the registered page.
+        fingerprint: the sha256 over everything that affects reading: the template's content, without its
+            layout and comments as YAML, and the bytes of its reference.
+        text: the YAML that the template was read from.
+        reference: the blank form, if there is one.
+        rules: the rules across fields.
     """
 
     form: str
@@ -121,6 +143,6 @@ class Template:
 
     @property
     def registered_size(self) -> tuple[int, int]:
-        """Return height and width of the registered page in pixels."""
+        """Return the height and width of the registered page in pixels."""
         scale = REGISTERED_DPI / MM_PER_INCH
         return round(self.height * scale), round(self.width * scale)

@@ -1,4 +1,4 @@
-"""Page sizes that have a name, in millimetres, upright."""
+"""Named page sizes in millimetres, in portrait orientation."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ PAGE_SIZES = {
 
 
 def named_page_size(name: str) -> tuple[float, float]:
-    """Return width and height of a page such as ``A4`` or ``letter landscape``.
+    """Return the width and height in millimetres of a page such as ``A4`` or ``letter landscape``.
 
     Raises:
-        KeyError: no page size has that name.
+        KeyError: the name is unknown.
     """
-    size, _, turned = name.partition(" ")
+    size, _, orientation = name.partition(" ")
     width, height = PAGE_SIZES[size]
-    return (height, width) if turned == "landscape" else (width, height)
+    return (height, width) if orientation == "landscape" else (width, height)

@@ -1,4 +1,4 @@
-"""Where fields lie: on the page, apart from each other, and large enough to write in."""
+"""Check that fields are on the page, do not overlap, and are large enough to write in."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from numpy.typing import NDArray
 from lenet_pipeline.forms.templates.model import Cells, Field
 from lenet_pipeline.forms.templates.yaml_text import Fault
 
-_MOST_PLACES = 4_000  # cells and boxes of one page: 40 by 100 of 5 mm on A4
-_OFF_PAGE_MM = 0.1  # what rounding may add up to
-_OVERLAP_MM = 0.3  # half a thick line: places go to the middle of their lines
+_MOST_PLACES = 4_000  # cells and boxes on one page: 40 by 100 of 5 mm on A4
+_OFF_PAGE_MM = 0.1  # allows for rounding
+_OVERLAP_MM = 0.3  # half a thick line: a place ends in the middle of its lines
 _LEAST_SIDE_MM = 1.0
 
 Places = NDArray[np.float64]  # (n, 4): left, top, right, bottom in millimetres
 
 
 def find_place_faults(fields: list[tuple[int, Field]], *, width: float, height: float) -> list[Fault]:
-    """Return what is wrong with the places of a page's fields.
+    """Return the faults in the places of a page's fields.
 
     Args:
-        fields: each with its line in the template.
-        width: of the page, in millimetres.
-        height: of the page, in millimetres.
+        fields: each field with its line in the template.
+        width: the width of the page in millimetres.
+        height: the height of the page in millimetres.
     """
     total = sum(count_places(field) for _, field in fields)
     if total > _MOST_PLACES:
         reason = (
-            f"the fields have {total:,} cells and at most {_MOST_PLACES:,} fit one page; check the counts"
+            f"the fields have {total:,} cells, and a page has room for {_MOST_PLACES:,}; check the counts"
         )
         return [Fault(fields[0][0], reason)]
     faults = []
@@ -37,7 +37,7 @@ def find_place_faults(fields: list[tuple[int, Field]], *, width: float, height: 
 
 
 def count_places(field: Field) -> int:
-    """Return how many cells a field has; a box is one."""
+    """Return the number of cells in a field; a box counts as one."""
     return field.place.columns * field.place.rows if isinstance(field.place, Cells) else 1
 
 
@@ -50,14 +50,14 @@ def _one_field_faults(line: int, field: Field, width: float, height: float) -> l
     if min(first.width, first.height) < _LEAST_SIDE_MM:
         reason = (
             f"{field.name} is {first.width:.2f} x {first.height:.2f} mm, too small to write a digit in; "
-            "check it, and whether the units are mm or px"
+            "check its size and the units"
         )
         return [Fault(line, reason)]
     right, bottom = _corners(field)[:, 2:].max(axis=0)
     if right > width + _OFF_PAGE_MM or bottom > height + _OFF_PAGE_MM:
         reason = (
-            f"{field.name} reaches {right:.1f} mm to the right and {bottom:.1f} mm down, off the page of "
-            f"{width:.1f} x {height:.1f} mm; correct its place, pitch or count, or the units"
+            f"{field.name} extends to {right:.1f} mm across and {bottom:.1f} mm down, beyond the page of "
+            f"{width:.1f} x {height:.1f} mm; correct its position, pitch or count, or the units"
         )
         return [Fault(line, reason)]
     if isinstance(field.place, Cells):
@@ -66,7 +66,7 @@ def _one_field_faults(line: int, field: Field, width: float, height: float) -> l
 
 
 def _pitch_faults(line: int, name: str, cells: Cells) -> list[Fault]:
-    """Return a fault where the cells of one field overlap each other."""
+    """Return a fault if the cells of one field overlap each other."""
     for count, pitch, side, words in (
         (cells.columns, cells.pitch, cells.first.width, ("pitch", "wide")),
         (cells.rows, cells.row_pitch, cells.first.height, ("row_pitch", "high")),
@@ -74,14 +74,14 @@ def _pitch_faults(line: int, name: str, cells: Cells) -> list[Fault]:
         if count > 1 and side - pitch > _OVERLAP_MM:
             reason = (
                 f"the cells of {name} overlap: they are {side:.2f} mm {words[1]} and the {words[0]} is "
-                f"{pitch:.2f} mm; expected a {words[0]} of at least that"
+                f"{pitch:.2f} mm; expected a {words[0]} of at least {side:.2f} mm"
             )
             return [Fault(line, reason)]
     return []
 
 
 def _overlap_faults(fields: list[tuple[int, Field]]) -> list[Fault]:
-    """Return a fault for each field that lies on an earlier one; both are named."""
+    """Return a fault for each field that overlaps an earlier one."""
     if not fields:
         return []
     corners = np.concatenate([_corners(field) for _, field in fields])
@@ -96,6 +96,6 @@ def _overlap_faults(fields: list[tuple[int, Field]]) -> list[Fault]:
             first_line, first = fields[owners[hit[0]]]
             line, second = fields[owner]
             mm = " x ".join(f"{side:.1f}" for side in shared[hit[0]])
-            reason = f"{second.name} overlaps {first.name} of line {first_line} by {mm} mm; move one of them"
+            reason = f"{second.name} overlaps {first.name} in line {first_line} by {mm} mm; move one of them"
             faults.append(Fault(line, reason))
     return faults

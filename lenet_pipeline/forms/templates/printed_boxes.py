@@ -1,7 +1,7 @@
-"""Boxes printed on a blank form: found as even areas that edges enclose on all sides.
+"""Find the boxes printed on a blank form, as even areas that edges enclose on all sides.
 
-Areas rather than lines: an area is closed by whatever encloses it (a thin grey line, a thick black one, a
-filled block, the neighbour's grey tint), and print within a box shows as a hole in it.
+Searching for areas instead of lines handles every kind of border: a thin grey line, a thick black line, a
+filled block or the grey tint of a neighbour. Print inside a box shows as a hole in its area.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from lenet_pipeline.forms.templates.model import Rectangle
 
 _NARROWEST_MM, _LOWEST_MM = 2.5, 3.0
 _WIDEST_MM, _HIGHEST_MM = 160.0, 22.0
-_LEAST_EDGE = 16  # grey levels across three pixels: a thin line at 75 % white has 40 and more
-_EDGE_TO_GRAIN, _MOST_EDGE = 2.0, 40.0  # to the paper's own levels across three pixels, in scanned blanks
-_LEAST_GRAIN, _SMOOTHED_MM = 4.0, 0.12  # of paper that is smoothed first, and how far
-_LARGEST_GAP_MM = 0.4  # in a dotted or broken line
-_LEAST_RECTANGULAR = 0.93  # of an area's own rectangle, tilted with it; a disc has 0.785
-_LARGEST_TILT = 0.05  # radians, of a scanned blank
-_LARGEST_SPECK_MM = 0.8  # of a scan's noise and dust
-_MOST_PRINT_MM2 = 0.6  # in an empty box; a hyphen has more
-_THICKEST_LINE_MM = 1.2  # thicker is a block, and the box ends where it begins
+_LEAST_EDGE = 16  # grey levels across three pixels: a thin line at 75 % white has 40 or more
+_EDGE_TO_GRAIN = 2.0  # in scanned blanks: edges relative to the paper's own range across three pixels
+_MOST_EDGE = 40.0  # grey levels: the upper limit of that threshold
+_LEAST_GRAIN, _SMOOTHED_MM = 4.0, 0.12  # smooth paper with more grain than this; the width of the smoothing
+_LARGEST_GAP_MM = 0.4  # in dotted or broken lines
+_LEAST_RECTANGULAR = 0.93  # the share of its tilted bounding rectangle that a box fills; a disc fills 0.785
+_LARGEST_TILT = 0.05  # radians, for scanned blanks
+_LARGEST_SPECK_MM = 0.8  # noise and dust in scans
+_MOST_PRINT_MM2 = 0.6  # in an empty box; a hyphen covers more
+_THICKEST_LINE_MM = 1.2  # anything thicker is a block, and the box ends at its edge
 _LOOKED_OUTWARDS_MM = 2.0
 _LOOKED_INWARDS_MM = 0.6
 _LEAST_CONTRAST = 10.0  # grey levels between a box and its line
@@ -37,18 +38,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PrintedBox:
-    """A box as printed, up to the middle of its lines, and whether something is printed in it."""
+    """A printed box up to the middle of its lines, and whether it has print inside."""
 
     place: Rectangle
     has_print: bool
 
 
 def find_printed_boxes(blank: Grey, dpi: float) -> tuple[PrintedBox, ...]:
-    """Return the rectangular boxes of a page, from 2.5 by 3 to 160 by 22 mm, in no stated order.
+    """Return the rectangular boxes on a page, from 2.5 by 3 to 160 by 22 mm, in any order.
 
     Args:
-        blank: uint8 (height, width), 0 black to 255 white, upright; 100 to 600 pixels an inch.
-        dpi: its pixels an inch.
+        blank: uint8 (height, width), 0 black to 255 white, upright; 100 to 600 pixels per inch.
+        dpi: the resolution of the page in pixels per inch.
     """
     scale = dpi / MM_PER_INCH
     even = _even_areas(blank, scale)
@@ -69,9 +70,9 @@ def find_printed_boxes(blank: Grey, dpi: float) -> tuple[PrintedBox, ...]:
 
 
 def _even_areas(blank: Grey, scale: float) -> NDArray[np.uint8]:
-    """Return 1 where the page is even, 0 at edges and in the small gaps of lines; uint8 (height, width)."""
+    """Return a mask, uint8 (height, width): 1 on even areas, 0 on edges and in small gaps of lines."""
     square = np.ones((3, 3), np.uint8)
-    # Tints are often printed as grey with white dots: bright specks go, dark lines stay as they are.
+    # Tints are often printed as grey with white dots. Opening removes the dots and keeps dark lines.
     opened = cv2.morphologyEx(blank, cv2.MORPH_OPEN, square)
     span = _local_span(opened)
     if np.median(span) > _LEAST_GRAIN:
@@ -88,13 +89,13 @@ def _even_areas(blank: Grey, scale: float) -> NDArray[np.uint8]:
 
 
 def _local_span(grey: MatLike) -> MatLike:
-    """Return the levels between the darkest and the brightest of each pixel and its eight neighbours."""
+    """Return the range of grey levels among each pixel and its eight neighbours."""
     square = np.ones((3, 3), np.uint8)
     return cv2.subtract(cv2.dilate(grey, square), cv2.erode(grey, square))
 
 
 def _rectangular_outline(inside: NDArray[np.uint8]) -> float | None:
-    """Return the pixels within an area's outline, holes included; None where it is no upright rectangle."""
+    """Return the pixel count inside an area's outline, with holes, or None if it is not a rectangle."""
     contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(contours, key=cv2.contourArea)
     filled = np.zeros_like(inside)
@@ -104,21 +105,21 @@ def _rectangular_outline(inside: NDArray[np.uint8]) -> float | None:
     if pixels < _LEAST_RECTANGULAR * (across + 1) * (down + 1):
         return None
     height, width = inside.shape
-    # A tilt of t leaves about 1 - t (long / short) of the upright rectangle.
+    # An area tilted by t fills about 1 - t (long / short) of its upright bounding rectangle.
     tilted = _LARGEST_TILT * max(height, width) / min(height, width)
     return pixels if pixels > (_LEAST_RECTANGULAR - tilted) * inside.size else None
 
 
 def _extend_to_lines(blank: Grey, area: tuple[int, int, int, int], scale: float) -> Rectangle:
-    """Return an area's rectangle in millimetres, each side moved out to the middle of its line.
+    """Return an area's rectangle in millimetres, with each side moved out to the middle of its line.
 
     Args:
         blank: the page.
-        area: left, top, right and bottom in pixels, the latter two just outside.
-        scale: pixels a millimetre.
+        area: left, top, right and bottom in pixels; right and bottom are exclusive.
+        scale: pixels per millimetre.
     """
     left, top, right, bottom = area
-    # The corners are left out: there the lines of the other sides are.
+    # Skip the corners, which contain the lines of the other sides.
     row_margin, column_margin = (bottom - top) // 8, (right - left) // 8
     rows = blank[top + row_margin : bottom - row_margin].mean(axis=0)
     columns = blank[:, left + column_margin : right - column_margin].mean(axis=1)
@@ -130,12 +131,12 @@ def _extend_to_lines(blank: Grey, area: tuple[int, int, int, int], scale: float)
 
 
 def _line_offset(profile: Floats, start: int, scale: float) -> float:
-    """Return how many pixels beyond an area's end the middle of its line lies.
+    """Return the distance in pixels from an area's end to the middle of its line.
 
     Args:
-        profile: grey levels along a direction that leaves the area, one a pixel.
-        start: the first pixel beyond the area.
-        scale: pixels a millimetre.
+        profile: grey levels along a direction that leaves the area, one per pixel.
+        start: the first pixel outside the area.
+        scale: pixels per millimetre.
     """
     inwards, outwards = round(_LOOKED_INWARDS_MM * scale), round(_LOOKED_OUTWARDS_MM * scale)
     inside = float(np.median(profile[max(0, start - inwards) : start]))
@@ -145,7 +146,7 @@ def _line_offset(profile: Floats, start: int, scale: float) -> float:
     darkest = int(near.argmin())
     dark = float(near[darkest])
     if inside - dark < _LEAST_CONTRAST:
-        # No line: a tint ends here, and what follows is brighter.
+        # There is no line here: a tint ends, and brighter paper follows.
         step = _crossing(beyond, 0, (inside + float(near.max())) / 2)
         return 0.0 if step is None else begin - start + step
     first = _crossing(beyond, 0, (inside + dark) / 2)
@@ -153,14 +154,14 @@ def _line_offset(profile: Floats, start: int, scale: float) -> float:
     outside = float(beyond[darkest:].max())
     last = _crossing(beyond, darkest, (outside + dark) / 2) if outside - dark > _LEAST_CONTRAST else None
     if last is None or last - first > _THICKEST_LINE_MM * scale:
-        last = first  # a block begins here
+        last = first  # a block starts here
     return begin - start + (first + last) / 2
 
 
 def _crossing(levels: Floats, after: int, level: float) -> float | None:
-    """Return where levels first cross a level from an index on, between pixels; None where they never do.
+    """Return the first position from an index on where levels cross a level, or None if they never do.
 
-    The place counts from the left edge of the first pixel, whose middle is at 0.5.
+    Positions lie between pixels and count from the left edge of the first pixel, whose middle is at 0.5.
     """
     for index, (here, there) in enumerate(pairwise(levels[after:]), start=after):
         if (here - level) * (there - level) <= 0 and here != there:

@@ -1,4 +1,4 @@
-"""How large a blank form is, on paper and in pixels, told without drawing it."""
+"""Read the size of a blank form, on paper and in pixels, without rendering it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from lenet_pipeline.forms.templates.model import Reference
 from lenet_pipeline.ingest import HEAD_BYTES, UnreadableImageError, decoding, read_content
 
 _POINTS_PER_INCH = 72
-_MOST_BYTES = 100_000_000  # as much as is rendered of one
+_MOST_BYTES = 100_000_000  # the limit for rendering, too
 _MOST_PIXELS = 100_000_000
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _TURNED_SIDEWAYS = frozenset({5, 6, 7, 8})
-_SQUARE = 1.02  # the ratio of the two resolutions up to which a pixel is taken as square
+_SQUARE = 1.02  # pixels count as square up to this ratio of the two resolutions
 _LEAST_DPI = 50.0
 
 
 @dataclass(frozen=True)
 class ReferenceSize:
-    """The size of one page of a blank form, upright as its file says.
+    """The size of one page of a blank form, with the orientation that its file states applied.
 
-    ``paper`` is (width, height) in millimetres, None where an image does not tell its resolution; ``pixels``
-    is the (width, height) of an image, None for a PDF; ``sha256`` is over the bytes of the file.
+    Attributes:
+        paper: (width, height) in millimetres, or None for an image that does not state its resolution.
+        pixels: (width, height) of an image, or None for a PDF.
+        sha256: the hash of the file's bytes.
     """
 
     paper: tuple[float, float] | None
@@ -38,10 +40,10 @@ class ReferenceSize:
 
 
 def read_reference_size(reference: Reference) -> ReferenceSize:
-    """Read how large a page of a blank form is.
+    """Read the size of a page of a blank form.
 
     Raises:
-        UnreadableImageError: the file is no PDF or image, is damaged, or has no such page.
+        UnreadableImageError: the file is not a PDF or image, is damaged, or lacks the page.
     """
     content = read_content(reference.path, max_bytes=_MOST_BYTES, noun="reference")
     sha256 = hashlib.sha256(content).hexdigest()
@@ -60,7 +62,7 @@ def _image_size(reference: Reference, content: bytes, sha256: str) -> ReferenceS
         decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=_MOST_PIXELS),
         Image.open(BytesIO(content), formats=_FORMATS) as image,
     ):
-        # A camera's JPEG may hold previews behind its picture (MPO): those are no pages.
+        # A camera's JPEG may contain previews after its picture (MPO), which are not pages.
         _check_page(reference, getattr(image, "n_frames", 1) if image.format == "TIFF" else 1)
         image.seek(reference.page - 1)
         (width, height), stated = image.size, image.info.get("dpi")
@@ -74,7 +76,7 @@ def _image_size(reference: Reference, content: bytes, sha256: str) -> ReferenceS
 
 
 def _resolution(width: int, height: int, stated: Any) -> tuple[float, float] | None:
-    """Return the pixels an inch across and down; None where neither the file nor its size tells them."""
+    """Return the pixels per inch across and down, or None if the resolution is unknown."""
     try:
         across, down = (float(value) for value in stated)
         is_square = max(across, down) <= _SQUARE * min(across, down)

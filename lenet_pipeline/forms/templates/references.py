@@ -1,4 +1,4 @@
-"""The blank form of a template as pixels: what scans are registered with."""
+"""Render the blank form of a template. Registration aligns scans with it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,24 @@ from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Reference, Template
 from lenet_pipeline.ingest import NotAnImageError, UnreadableImageError, open_content, path_text
 
-# A blank form is one page that a person chose: limits are there against the wrong file, not to be raised.
+# A blank form is one page that the user chose, so these limits only catch a wrong file.
 _MOST_BYTES = 100_000_000
 _MOST_PIXELS = 100_000_000
 
 
 def render_reference(template: Template, dpi: float) -> Grey | None:
-    """Return the blank form of a template, scaled to its page size at so many pixels an inch.
+    """Render the blank form of a template at its page size.
+
+    Args:
+        template: the template whose blank form to render.
+        dpi: the resolution in pixels per inch.
 
     Returns:
         uint8 (height, width), 0 black to 255 white, ``round(height_mm * dpi / 25.4)`` by
-        ``round(width_mm * dpi / 25.4)``; None where the template has no reference.
+        ``round(width_mm * dpi / 25.4)``; None if the template has no reference.
 
     Raises:
-        IngestError: the reference is missing, unreadable or too large, or has no such page.
+        IngestError: the reference is missing, unreadable or too large, or lacks the page.
     """
     reference = template.reference
     if reference is None:
@@ -42,20 +46,20 @@ def render_reference(template: Template, dpi: float) -> Grey | None:
             raise UnreadableImageError(
                 "too_many_pixels",
                 f"at {dpi:g} dpi its page of {template.width:g} x {template.height:g} mm has "
-                f"{width} x {height} pixels and at most {_MOST_PIXELS:,} are made; correct the page size",
+                f"{width} x {height} pixels, and the limit is {_MOST_PIXELS:,}; correct the page size",
             )
         return _render(reference, width=width, height=height)
     except UnreadableImageError as exc:
         is_other = isinstance(exc, NotAnImageError)
-        reason = "it is no PDF, TIFF, PNG or JPEG; correct its path" if is_other else str(exc)
+        reason = "it is not a PDF, TIFF, PNG or JPEG; correct its path" if is_other else str(exc)
         raise IngestError(
-            f"the reference of template {template.form!r}, page {reference.page} of "
-            f"{path_text(reference.path)}, cannot be read: {reason}"
+            f"cannot read the reference of template {template.form!r}, page {reference.page} of "
+            f"{path_text(reference.path)}: {reason}"
         ) from exc
 
 
 def _render(reference: Reference, *, width: int, height: int) -> Grey:
-    """Return the page of a PDF or image file in exactly so many pixels."""
+    """Render the page of a PDF or image file at exactly this width and height in pixels."""
     with open_content(reference.path, max_bytes=_MOST_BYTES, noun="reference") as stream:
         if is_pdf(stream.read(PDF_HEAD_BYTES)):
             with open_pdf(reference.path) as document:
@@ -65,7 +69,7 @@ def _render(reference: Reference, *, width: int, height: int) -> Grey:
         images = ImagePages(stream, reference.path, max_pixels=_MOST_PIXELS)
         _check_page(reference, images.count())
         grey, _ = images.read(reference.page)
-    # Averaging keeps thin lines when a picture shrinks; it would only repeat pixels when it grows.
+    # Averaging keeps thin lines when the picture shrinks, but only repeats pixels when it grows.
     method = cv2.INTER_AREA if width < grey.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(grey, (width, height), interpolation=method), dtype=np.uint8)
 

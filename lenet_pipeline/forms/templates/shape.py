@@ -1,7 +1,7 @@
-"""Check a file that a person wrote against a JSON Schema, with the line of every fault.
+"""Check a YAML file against a JSON Schema and report each fault with its line.
 
-It knows the part of JSON Schema that ``template_schema`` uses, so that editors and this reader agree by
-construction; ``jsonschema`` itself says neither lines nor the nearest known key.
+The ``jsonschema`` library finds the errors. This module maps each error to the line that causes it, and
+words it for the person who wrote the file.
 """
 
 from __future__ import annotations
@@ -9,160 +9,149 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from lenet_pipeline.forms.templates.yaml_text import Fault, Located
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 _Schema = dict[str, Any]
 
 _ITEM_NAMES = {"fields": "the field", "rules": "the rule"}
+_LONGEST_QUOTE = 60
 
 
 def find_shape_faults(found: Located, schema: _Schema) -> list[Fault]:
-    """Return all faults of a file's shape, in the order of its lines; none where it has the schema's."""
-    return sorted(_Checker(schema).faults(found, schema, "the file"), key=lambda fault: fault.line)
+    """Return every fault in a file's shape, in line order.
+
+    Args:
+        found: the whole file.
+        schema: a JSON Schema without references. Every subschema has a description of the expected value,
+            which ends the messages.
+    """
+    errors = _validator_class()(schema).iter_errors(found.plain())
+    faults = (fault for error in errors for fault in _error_faults(error, found))
+    # A value with the wrong type often breaks other keywords too, such as enum: report it once.
+    return sorted(dict.fromkeys(faults), key=lambda fault: fault.line)
 
 
-class _Checker:
-    """One schema's definitions, and the checks against its parts."""
+@cache
+def _validator_class() -> Any:
+    # The import takes 60 ms, and most commands read no template.
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    def __init__(self, schema: _Schema) -> None:
-        self._definitions: dict[str, _Schema] = schema.get("$defs", {})
-
-    def faults(self, found: Located, schema: _Schema, what: str) -> Iterator[Fault]:
-        """Yield what is wrong with one value; ``what`` is how messages call it."""
-        if "$ref" in schema:
-            yield from self.faults(found, self._definitions[schema["$ref"].removeprefix("#/$defs/")], what)
-            return
-        if "type" not in schema:
-            branch = next((each for each in schema["oneOf"] if _has_type(found, each)), None)
-            if branch is None:
-                yield _unexpected(found, schema, what)
-            else:
-                yield from self.faults(found, {"description": schema["description"], **branch}, what)
-            return
-        if not _has_type(found, schema):
-            yield _unexpected(found, schema, what)
-        elif isinstance(found.value, dict):
-            yield from self._mapping_faults(found, schema, what)
-        elif isinstance(found.value, list):
-            yield from self._list_faults(found, schema, what)
-        elif not _within_limits(found.value, schema):
-            yield _unexpected(found, schema, what)
-
-    def _mapping_faults(self, found: Located, schema: _Schema, what: str) -> Iterator[Fault]:
-        known = schema["properties"]
-        unknown = [(key, line) for key, line in found.key_lines if key not in known]
-        for key, line in unknown:
-            yield Fault(line, f"unknown key {key!r} in {what}; {_suggest(key, known)}")
-        missing = [key for key in schema.get("required", ()) if key not in found]
-        # A misspelt key is one fault, not an unknown and a missing one.
-        guessed = {_nearest(key, known) for key, _ in unknown}
-        for key in missing:
-            if key not in guessed:
-                expected = self._description(known[key])
-                yield Fault(found.line, f"{key!r} is missing in {what}; expected {expected}")
-        yield from _alternative_faults(found, schema, what, guessed)
-        for key, needed in schema.get("dependentRequired", {}).items():
-            for other in needed:
-                if key in found and other not in found and other not in guessed:
-                    yield Fault(found[key].line, f"{key!r} in {what} needs {other!r} beside it")
-        for key, value in found.value.items():
-            if key in known:
-                yield from self.faults(value, known[key], key)
-
-    def _list_faults(self, found: Located, schema: _Schema, what: str) -> Iterator[Fault]:
-        if not schema.get("minItems", 0) <= len(found.value) <= schema["maxItems"]:
-            yield _unexpected(found, schema, what)
-            return
-        for item in found.items():
-            yield from self.faults(item, schema["items"], _ITEM_NAMES.get(what, f"an item of {what}"))
-
-    def _description(self, schema: _Schema) -> str:
-        if "$ref" in schema:
-            schema = self._definitions[schema["$ref"].removeprefix("#/$defs/")]
-        return str(schema["description"])
+    types = Draft202012Validator.TYPE_CHECKER.redefine("number", _is_finite_number)
+    return extend(Draft202012Validator, type_checker=types)
 
 
-def _alternative_faults(
-    found: Located, schema: _Schema, what: str, guessed: set[str | None]
-) -> Iterator[Fault]:
-    """Yield a fault where not exactly one of several keys is given."""
-    keys = [branch["required"][0] for branch in schema.get("oneOf", ())]
-    given = [key for key in keys if key in found]
-    if keys and not given and not guessed & set(keys):
-        yield Fault(found.line, f"{what} needs one of {', '.join(keys)}; expected {schema['description']}")
-    elif len(given) > 1:
-        yield Fault(found.line, f"{what} has {' and '.join(given)}; give one of them each")
+def _is_finite_number(_checker: Any, value: Any) -> bool:
+    """Exclude YAML's .inf and .nan, which ``jsonschema`` accepts as numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _has_type(found: Located, schema: _Schema) -> bool:
-    """Tell whether a value has one of the schema's types."""
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return any(_is_type(found.value, each) for each in types)
+def _error_faults(error: ValidationError, root: Located) -> Iterator[Fault]:
+    """Yield the faults behind one schema error.
 
-
-def _is_type(value: Any, name: str) -> bool:
-    match name:
-        case "string":
-            return isinstance(value, str)
-        case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        case "integer":
-            return _is_type(value, "number") and float(value).is_integer()
-        case "array":
-            return isinstance(value, list)
+    The library reports keys that are missing from the same mapping as separate errors without naming the
+    keys, so each of these errors yields all of them; the caller drops the repeats.
+    """
+    found = root
+    for step in error.absolute_path:
+        found = found.value[step]
+    name = _name_of(list(error.absolute_path))
+    match error.validator:
+        case "additionalProperties":
+            known = error.schema["properties"]
+            for key, line in found.key_lines:
+                if key not in known:
+                    yield Fault(line, f"unknown key {key!r} in {name}; {suggest(key, known)}")
+        case "required":
+            for key in _missing_keys(found, error.schema, error.validator_value):
+                expected = error.schema["properties"][key]["description"]
+                yield Fault(found.line, f"{key!r} is missing from {name}; expected {expected}")
+        case "dependentRequired":
+            for key, needed in error.validator_value.items():
+                for other in _missing_keys(found, error.schema, needed) if key in found else ():
+                    yield Fault(found[key].line, f"{key!r} in {name} also needs {other!r}")
+        case "oneOf":
+            yield from _alternative_faults(found, error, name)
         case _:
-            return isinstance(value, dict)
+            yield _value_fault(found, error.schema, name)
 
 
-def _within_limits(value: str | float, schema: _Schema) -> bool:
-    """Tell whether a plain value keeps the schema's limits."""
-    if "enum" in schema and value not in schema["enum"]:
-        return False
-    if isinstance(value, str):
-        within = schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf)
-        return bool(within) and re.search(schema.get("pattern", ""), value) is not None
-    within = schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
-    return bool(within and value > schema.get("exclusiveMinimum", -math.inf))
+def _name_of(path: list[str | int]) -> str:
+    """Return the name that messages use for the value at a path."""
+    if not path:
+        return "the file"
+    if isinstance(path[-1], str):
+        return path[-1]
+    return _ITEM_NAMES.get(str(path[-2]), f"an item of {path[-2]}")
 
 
-def _unexpected(found: Located, schema: _Schema, what: str) -> Fault:
-    """Say what a value is and what was expected."""
+def _missing_keys(found: Located, schema: _Schema, wanted: Collection[str]) -> list[str]:
+    """Return the wanted keys that a mapping lacks, unless an unknown key looks like a misspelling of one."""
+    known = schema["properties"]
+    misspelt = {_nearest(key, known) for key, _ in found.key_lines if key not in known}
+    return [key for key in wanted if key not in found and key not in misspelt]
+
+
+def _alternative_faults(found: Located, error: ValidationError, name: str) -> Iterator[Fault]:
+    """Yield a fault if a mapping has none, or more than one, of several alternative keys."""
+    keys = [alternative["required"][0] for alternative in error.validator_value]
+    given = [key for key in keys if key in found]
+    if given:
+        reason = f"{name} has {' and '.join(given)}; expected only one of {', '.join(keys)}"
+        yield Fault(found.line, reason)
+    elif _missing_keys(found, error.schema, keys) == keys:
+        expected = error.schema["description"]
+        yield Fault(found.line, f"{name} needs one of {', '.join(keys)}; expected {expected}")
+
+
+def _value_fault(found: Located, schema: _Schema, name: str) -> Fault:
     if isinstance(found.value, dict):
-        said = "a mapping"
+        text = "a mapping"
     elif isinstance(found.value, list):
-        said = f"a list of {len(found.value)}"
+        count = len(found.value)
+        text = f"a list of {count} item{'' if count == 1 else 's'}" if count else "an empty list"
     elif found.value is None:
-        said = "nothing"
+        text = "empty"
     else:
-        said = repr(found.text if len(found.text) <= 60 else found.text[:57] + "...")
-        said += _explain(found, schema)
-    return Fault(found.line, f"{what} is {said}; expected {schema['description']}")
+        text = _describe_scalar(found, schema)
+    return Fault(found.line, f"{name} is {text}; expected {schema['description']}")
 
 
-def _explain(found: Located, schema: _Schema) -> str:
-    """Say why a plain value is not what it looks like."""
-    wanted = schema.get("type", "")
-    if wanted == "string" and not isinstance(found.value, str):
-        return ", which YAML does not take for a text; put it in quotes"
-    if wanted in ("number", "integer") and isinstance(found.value, str):
-        if re.fullmatch(r"\s*-?[0-9]+,[0-9]+\s*", found.value):
-            return ", which has a comma where a point is expected"
-        return ", which is a text"
-    return ""
+def _describe_scalar(found: Located, schema: _Schema) -> str:
+    """Return a scalar as the file has it, and why its type is wrong if the file does not show it."""
+    wanted = schema["type"]
+    if not isinstance(found.value, str):
+        if "string" not in wanted:
+            return found.text
+        read_as = "true or false" if isinstance(found.value, bool) else "a number"
+        hint = "; put it in quotes" if _validator_class()(schema).is_valid(found.text) else ""
+        return f"{found.text}, which YAML reads as {read_as}{hint}"
+    short = len(found.text) <= _LONGEST_QUOTE
+    quoted = repr(found.text if short else found.text[: _LONGEST_QUOTE - 3] + "...")
+    if wanted not in ("number", "integer"):
+        return quoted
+    if re.fullmatch(r"\s*-?[0-9]+,[0-9]+\s*", found.value):
+        return f"{quoted}, which has a comma instead of a point"
+    return f"{quoted}, which is not a number"
 
 
-def _nearest(key: str, known: _Schema) -> str | None:
+def _nearest(key: str, known: Collection[str]) -> str | None:
+    """Return the known key that a misspelt one is closest to."""
     lowered = {name.lower(): name for name in known}
     close = difflib.get_close_matches(key.lower().replace("-", "_"), lowered, n=1, cutoff=0.6)
     return lowered[close[0]] if close else None
 
 
-def _suggest(key: str, known: _Schema) -> str:
-    """Name the nearest known key, or all of them."""
-    if key.isdecimal():
-        return "a number has a point, not a comma"
+def suggest(key: str, known: Collection[str]) -> str:
+    """Return advice on an unknown key or name: the closest known one, or all of them."""
+    if key.isdecimal():  # the 5 of {x: 20,5}
+        return "write decimals with a point, not a comma"
     nearest = _nearest(key, known)
-    return f"did you mean {nearest!r}?" if nearest else f"known are {', '.join(known)}"
+    return f"did you mean {nearest!r}?" if nearest else f"expected one of {', '.join(known)}"

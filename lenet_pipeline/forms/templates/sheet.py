@@ -1,4 +1,4 @@
-"""A template's page and blank form: how large the page is, and what its places are measured in."""
+"""Read the page size, the blank form and the units of a template file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,22 @@ from lenet_pipeline.forms.templates.reference_size import ReferenceSize, read_re
 from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located
 from lenet_pipeline.ingest import UnreadableImageError, path_text
 
-_PX_DPI = 200.0  # of a PDF, where places are in pixels and no resolution is given
-_LARGEST_STRETCH = 0.02  # between a reference's shape and the page's: paper shrinks, A4 is no letter
+_PX_DPI = 200.0  # for a PDF if places are in pixels and the file gives no resolution
+_LARGEST_STRETCH = 0.02  # between the aspect ratios of reference and page: paper shrinks
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A page's size in millimetres, its reference, and how many millimetres a unit of the file is."""
+    """A page and its reference, with the conversion of the file's units to millimetres.
+
+    Attributes:
+        width: the width of the page in millimetres.
+        height: the height of the page in millimetres.
+        across: millimetres per unit of the file, horizontally.
+        down: millimetres per unit of the file, vertically.
+        reference: the blank form, if the template has one.
+        reference_sha256: the hash of the blank form's bytes.
+    """
 
     width: float
     height: float
@@ -29,20 +38,21 @@ class Sheet:
     reference_sha256: str | None
 
     def rectangle(self, place: Located) -> Rectangle:
-        """Return a place of the file in millimetres."""
+        """Convert a place in the file to millimetres."""
         x, y, width, height = (float(place[key].value) for key in ("x", "y", "width", "height"))
         return Rectangle(x * self.across, y * self.down, width * self.across, height * self.down)
 
 
 def read_sheet(written: Located, folders: list[Path]) -> Sheet:
-    """Return the page, its size from the file or else from its reference.
+    """Read the page of a template. Its size comes from the file, or else from its reference.
 
     Args:
-        written: a template file of the right shape.
-        folders: where the reference is looked for, the first place first.
+        written: a template file that has passed the schema.
+        folders: the folders to search for the reference, in order.
 
     Raises:
-        FaultyFile: the reference is missing or unreadable, or no size is known.
+        FaultyFile: the reference is missing or unreadable, its shape differs from the page's, or the page
+            size is unknown.
     """
     found = written.get("reference")
     reference = _find_reference(found, folders) if found else None
@@ -65,20 +75,20 @@ def _find_reference(found: Located, folders: list[Path]) -> Reference:
     page = 1 if isinstance(found.value, str) or "page" not in found else int(found["page"].value)
     tried = [folder / file.value for folder in folders]
     for candidate in tried:
-        with suppress(OSError):  # a name too long, a folder that may not be entered
+        with suppress(OSError):  # such as a name that is too long, or a folder without access
             if candidate.exists():
                 return Reference(candidate, page)
-    places = " nor ".join(dict.fromkeys(path_text(candidate) for candidate in tried))
-    reason = f"the reference {file.value!r} is missing; there is no {places}. Put the blank form there"
+    places = " or ".join(dict.fromkeys(path_text(candidate) for candidate in tried))
+    reason = f"the reference {file.value!r} is missing; expected the blank form at {places}"
     raise FaultyFile(Fault(file.line, reason))
 
 
 def _sized(found: Located, reference: Reference, dpi: float | None) -> ReferenceSize:
-    """Read a reference's size; an image that states no resolution has the one the template gives."""
+    """Read the size of a reference. The template's dpi applies to an image that does not state its own."""
     try:
         size = read_reference_size(reference)
     except UnreadableImageError as exc:
-        reason = f"page {reference.page} of the reference {path_text(reference.path)} cannot be read: {exc}"
+        reason = f"cannot read page {reference.page} of the reference {path_text(reference.path)}: {exc}"
         raise FaultyFile(Fault(found.line, reason)) from exc
     if dpi and size.pixels and size.paper is None:
         scale = MM_PER_INCH / dpi
@@ -98,22 +108,22 @@ def _no_page_size(written: Located, reference: Located | None) -> Fault:
     if reference:
         reason = "the reference does not state its resolution, so its size on paper is unknown"
     else:
-        reason = "the page's size is missing, and there is no reference to take it from"
-    hint = "give one such as page: A4 or page: {width: 210, height: 297}"
+        reason = "the page size is missing, and the template has no reference to take it from"
+    hint = "add one, such as page: A4 or page: {width: 210, height: 297}"
     return Fault(reference.line if reference else written.line, f"{reason}; {hint}")
 
 
 def _check_shape(page: Located, given: tuple[float, float], size: ReferenceSize) -> None:
-    """Refuse a page whose shape is not its reference's: most often one of the two lies sideways."""
+    """Refuse a page whose aspect ratio differs from its reference's. Often one of the two is rotated."""
     found, unit = (size.paper, "mm") if size.paper else (size.pixels, "px")
     if found is None:
         return
     stretch = (given[0] / given[1]) / (found[0] / found[1])
     if not 1 / (1 + _LARGEST_STRETCH) <= stretch <= 1 + _LARGEST_STRETCH:
         reason = (
-            f"the page is {given[0]:g} x {given[1]:g} mm and its reference "
-            f"{found[0]:g} x {found[1]:g} {unit}, which is another shape; correct the page's size, or leave "
-            "it out where the reference has one"
+            f"the page is {given[0]:g} x {given[1]:g} mm, but its reference is "
+            f"{found[0]:g} x {found[1]:g} {unit}, which is a different shape; correct the page size, or "
+            "omit it to use the reference's"
         )
         raise FaultyFile(Fault(page.line, reason))
 
@@ -121,16 +131,16 @@ def _check_shape(page: Located, given: tuple[float, float], size: ReferenceSize)
 def _unit_sizes(
     written: Located, size: ReferenceSize | None, dpi: float | None, page: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return how many millimetres a unit of the file is, across and down."""
+    """Return the millimetres per unit of the file, across and down."""
     units = written.get("units")
     if units is None or units.value == "mm":
         return 1.0, 1.0
     if size is None:
-        reason = "units are px, which are those of a reference, and there is none; give one, or use mm"
+        reason = "units: px means pixels of a reference, and the template has none; add a reference or use mm"
         raise FaultyFile(Fault(units.line, reason))
     if size.pixels:
         return page[0] / size.pixels[0], page[1] / size.pixels[1]
-    # A PDF always tells its size; the page may be a scaled print of it.
+    # A PDF always states its size. The page may be a scaled print of it.
     paper = size.paper or page
     scale = MM_PER_INCH / (dpi or _PX_DPI)
     return scale * page[0] / paper[0], scale * page[1] / paper[1]

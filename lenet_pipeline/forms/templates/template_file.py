@@ -1,7 +1,7 @@
-"""One YAML file that a person wrote to one template, or to a message with the line of every fault in it.
+"""Read a template from a YAML file and report every fault with its line.
 
-``template_schema`` holds the shape of the file; what a shape cannot say (fields that overlap, lie off the
-page, or are named in a rule and nowhere else) is checked once the shape is right.
+The file is first checked against ``template_schema``. Once it passes, this module checks what a schema
+cannot express: fields that overlap or extend beyond the page, and rules that name unknown fields.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located,
 from lenet_pipeline.ingest import path_text
 from lenet_pipeline.lake import fingerprint_record
 
-_MOST_BYTES = 256 << 10  # the largest template of this project has 8,000
+_MOST_BYTES = 256 << 10  # the largest template in this project has 8,000
 _MOST_LISTED = 10
-_MAX_RESIDUAL_PX = 3.0  # 0.4 mm at the registered page's resolution: less than a cell's margin
-_FINGERPRINT_DECIMALS = 4  # of a millimetre: finer differences are rounding
+_MAX_RESIDUAL_PX = 3.0  # 0.4 mm on the registered page: less than a cell's margin
+_FINGERPRINT_DECIMALS = 4  # in millimetres: smaller differences come from rounding
 
 
 def read_template(path: Path, references: Path | None = None) -> Template:
     """Read a template from a YAML file.
 
     Args:
-        path: of the file.
-        references: the folder that blank forms are looked for in before the template's own folder.
+        path: the template file.
+        references: a folder to search for the blank form before the template's own folder.
 
     Raises:
-        IngestError: the file cannot be read, or anything in it is wrong; the message has a line for each
-            fault, with its line in the file, at most ten.
+        IngestError: the file is unreadable or has faults. The message lists up to ten faults, one per
+            line, each with its line in the file.
     """
     text = _read_text(path)
     folders = [path.parent] if references is None else [references, path.parent]
@@ -57,16 +57,16 @@ def _read_text(path: Path) -> str:
             raise IngestError(f"there is no template {path_text(path)}; give a YAML file")
         if path.stat().st_size > _MOST_BYTES:
             raise IngestError(
-                f"the template {path_text(path)} has more than {_MOST_BYTES:,} bytes; one describes one page"
+                f"the template {path_text(path)} has more than {_MOST_BYTES:,} bytes; expected a smaller file"
             )
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as exc:
         raise IngestError(
-            f"the template {path_text(path)} is no UTF-8 text (byte {exc.start}); save it as UTF-8"
+            f"the template {path_text(path)} is not UTF-8 text (byte {exc.start}); save it as UTF-8"
         ) from exc
     except OSError as exc:
         raise IngestError(
-            f"the template {path_text(path)} cannot be read ({exc.strerror}); check it"
+            f"cannot read the template {path_text(path)} ({exc.strerror}); check the file"
         ) from exc
 
 
@@ -118,15 +118,15 @@ def _registration(written: Located, sheet: Sheet) -> RegistrationMethod:
         return "features" if sheet.reference else "scale"
     if found.value != "scale" and sheet.reference is None:
         reason = (
-            f"register: {found.value} compares scans with a reference, and there is none; "
-            "give one, or use scale"
+            f"register: {found.value} compares scans with a reference, and the template has none; "
+            "add a reference or use scale"
         )
         raise FaultyFile(Fault(found.line, reason))
     return cast(RegistrationMethod, found.value)
 
 
 def _with_fingerprint(template: Template, reference_sha256: str | None) -> Template:
-    """Return a template with the sha256 over all of it that decides a reading."""
+    """Return a template with the sha256 over everything in it that affects reading."""
     record = {
         "form": template.form,
         "page": _rounded([template.width, template.height]),
@@ -155,7 +155,7 @@ def _rule_record(rule: Any) -> list[Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Round every number within a value, so that places in other units have the same fingerprint."""
+    """Round every number in a value, so that the fingerprint does not depend on the units."""
     if isinstance(value, dict):
         return {key: _rounded(held) for key, held in value.items()}
     if isinstance(value, list):
