@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from scipy.stats import chi2
-
 from lenet_pipeline.registry import ResolvedModel
 from lenet_pipeline.scoring import LOWER_ENDS
 from lenet_pipeline.settings import Settings
@@ -28,6 +26,8 @@ def watch_drift(
     reference = resolved.model.reference
     if reference is None:
         return []
+    from scipy.stats import chi2  # takes half a second to load
+
     version = resolved.version
     bins = [
         DriftBin(measure, number, lower, count, float(chi2.ppf(1 - _BY_CHANCE, len(counts) - 1)))

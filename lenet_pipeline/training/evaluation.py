@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
 Labels = npt.NDArray[np.uint8]
 
@@ -89,6 +88,8 @@ def compare(champion: Labels, challenger: Labels, truth: Labels, alpha: float) -
 def exact_mcnemar(one_only: int, other_only: int) -> float:
     """Return the two-sided exact p-value for two counts of digits that only one model read rightly."""
     disagreements = one_only + other_only
+    from scipy.stats import binomtest  # takes half a second to load
+
     return float(binomtest(one_only, disagreements, 0.5).pvalue) if disagreements else 1.0
 
 
