@@ -39,14 +39,6 @@ blank_cells as (
     limit cast($limit as bigint)
 ),
 
--- Scan only the shards that contain these digits.
-places as (
-    select
-        digits.shard_fingerprint, digits.digit_id, digits.source, digits.page, digits.field, digits.position
-    from digits
-    inner join (select distinct shard_fingerprint from least_sure) using (shard_fingerprint)
-),
-
 final as (
     select
         least_sure.digit_id,
@@ -58,12 +50,12 @@ final as (
         least_sure.threshold,
         least_sure.policy_number,
         least_sure.truth,
-        places.source,
-        places.page,
-        places.field,
-        places.position
+        digits.source,
+        digits.page,
+        digits.field,
+        digits.position
     from least_sure
-    left join places using (shard_fingerprint, digit_id)
+    left join digits using (shard_fingerprint, digit_id)
     union all
     select
         null as digit_id,

@@ -25,14 +25,6 @@ least_sure as (
     limit cast($limit as bigint)
 ),
 
--- Scan only the shards that contain these digits.
-places as (
-    select
-        digits.shard_fingerprint, digits.digit_id, digits.source, digits.page, digits.field, digits.position
-    from digits
-    inner join (select distinct shard_fingerprint from least_sure) using (shard_fingerprint)
-),
-
 final as (
     select
         least_sure.digit_id,
@@ -42,12 +34,12 @@ final as (
         least_sure.confidence,
         least_sure.not_a_digit,
         least_sure.is_sampled,
-        places.source,
-        places.page,
-        places.field,
-        places.position
+        digits.source,
+        digits.page,
+        digits.field,
+        digits.position
     from least_sure
-    left join places using (shard_fingerprint, digit_id)
+    left join digits using (shard_fingerprint, digit_id)
 )
 
 select

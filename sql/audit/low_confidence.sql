@@ -38,26 +38,18 @@ least_sure as (
     limit cast($limit as bigint)
 ),
 
--- Scan only the shards that contain these digits.
-places as (
-    select
-        digits.shard_fingerprint, digits.digit_id, digits.source, digits.page, digits.field, digits.position
-    from digits
-    inner join (select distinct shard_fingerprint from least_sure) using (shard_fingerprint)
-),
-
 final as (
     select
         least_sure.digit_id,
-        places.source,
-        places.page,
-        places.field,
-        places.position,
+        digits.source,
+        digits.page,
+        digits.field,
+        digits.position,
         least_sure.label,
         least_sure.confidence,
         least_sure.truth
     from least_sure
-    left join places using (shard_fingerprint, digit_id)
+    left join digits using (shard_fingerprint, digit_id)
 )
 
 select digit_id, source, page, field, position, label, confidence, truth

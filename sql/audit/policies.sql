@@ -16,7 +16,7 @@
 -- column coverage_pct: percentage of labelled ones that reach the threshold
 -- column errors: accepted labelled ones that are misread, null if the policy accepts nothing
 -- column error_bound: upper bound of the error rate, 0 to 1, null if the policy accepts nothing
--- column labelled_needed: approximate number of labelled ones needed, null if there were enough or no number is
+-- column labelled_needed: approximate number needed in all, null if there were enough or no number is enough
 -- column calibration_error: expected calibration error of field confidences, 0 to 1, null for digits
 -- column calibrated_error: the same error after calibration, 0 to 1, null for digits
 -- column recorded_at: time when the policy was set (UTC)

@@ -281,7 +281,7 @@ comment on column policies.accepted is
 comment on column policies.errors is 'Misread ones among the accepted.';
 comment on column policies.error_bound is 'Upper bound of the error rate of what is accepted, 0 to 1.';
 comment on column policies.labelled_needed is
-    'Approximate number of labelled ones needed. Null if there were enough or no number is.';
+    'Approximate number of labelled ones needed. Null if there were enough or no number is enough.';
 comment on column policies.calibration_slope is
     'Slope of the calibration of field confidences. Null for digits.';
 comment on column policies.calibration_offset is
