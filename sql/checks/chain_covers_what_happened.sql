@@ -26,7 +26,7 @@ beginning as (
     where kind = 'beginning'
 ),
 
--- The events without a link must be those that existed when the chain began.
+-- The events without a link must equal the events that existed when the chain began.
 before as (
     select
         sha256(

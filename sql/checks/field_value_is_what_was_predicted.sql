@@ -1,4 +1,4 @@
--- question: Does each field have one raw value per model and precision, made of the predicted digits?
+-- question: Does each field have one raw value per model and precision, equal to the predicted digits?
 -- grain: One row per field, model version, preprocessing and precision with a problem.
 -- column field_id: id of the field
 -- column model_name: registered model that read the field

@@ -33,7 +33,7 @@ comment on column model_versions.datasets is
 comment on table promotions is 'One row per event that moved a registry alias or refused to move it.';
 comment on column promotions.promotion_number is 'Number of the event, in recording order.';
 comment on column promotions.model_name is 'Name of the registered model.';
-comment on column promotions.action is 'What happened: register, promote, refuse or rollback.';
+comment on column promotions.action is 'Kind of event: register, promote, refuse or rollback.';
 comment on column promotions.alias is 'Alias that moved or was refused: challenger or champion.';
 comment on column promotions.model_version is 'Version that the event is about.';
 comment on column promotions.former_version is
@@ -262,7 +262,7 @@ comment on column field_truths.actor is 'User who recorded the value.';
 comment on table policies is
     'One row per policy. The newest one per subject, model version and precision is in force.';
 comment on column policies.policy_number is 'Number of the policy, in recording order.';
-comment on column policies.subject is 'What the policy decides on: digit or field.';
+comment on column policies.subject is 'Subject of the policy: digit or field.';
 comment on column policies.model_name is 'Name of the registered model.';
 comment on column policies.model_version is 'Version of the model.';
 comment on column policies.precision is 'Arithmetic of the model: float32 or fast.';
@@ -319,7 +319,7 @@ comment on table drift_references is
     'One row per model version, measure and bin: the distribution of its validation digits.';
 comment on column drift_references.model_name is 'Name of the registered model.';
 comment on column drift_references.model_version is 'Version of the model.';
-comment on column drift_references.measure is 'What is counted: class, confidence, ink or not_a_digit.';
+comment on column drift_references.measure is 'Counted property: class, confidence, ink or not_a_digit.';
 comment on column drift_references.bin is 'Number of the bin, from 0.';
 comment on column drift_references.lower_end is 'Lower end of the bin, in the unit of the measure.';
 comment on column drift_references.digits is 'Validation digits in the bin.';
@@ -329,7 +329,7 @@ comment on column drift_references.critical is
 comment on table drift is
     'One row per finished run and measure: the distance from the reference of its model version.';
 comment on column drift.scoring_run_id is 'Id of the scoring run.';
-comment on column drift.measure is 'What is compared: class, confidence, ink or not_a_digit.';
+comment on column drift.measure is 'Compared property: class, confidence, ink or not_a_digit.';
 comment on column drift.digits is 'Compared digits of the run.';
 comment on column drift.reference_digits is 'Validation digits in the reference.';
 comment on column drift.stability_index is
