@@ -6,7 +6,7 @@
 -- column architecture: network that was trained
 -- column recipe: how it was trained
 -- column test_accuracy: share of the test digits read right, 0 to 1, null without a test set
--- column training_digits_of: datasets that the version learned from
+-- column datasets: datasets that the version learned from, separated by commas, null if not recorded
 -- column registered_at: when it was registered (UTC)
 -- column actor: who trained it
 with
@@ -51,13 +51,13 @@ final as (
         versions.architecture,
         versions.recipe,
         versions.test_accuracy,
-        versions.datasets as training_digits_of,
+        versions.datasets,
         versions.registered_at,
         versions.actor
     from versions
     left join aliases using (model_name, model_version)
 )
 
-select version, aliases, architecture, recipe, test_accuracy, training_digits_of, registered_at, actor
+select version, aliases, architecture, recipe, test_accuracy, datasets, registered_at, actor
 from final
 order by model_name, model_version
