@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from functools import cache
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 
@@ -15,7 +16,7 @@ def code_revision() -> str:
     For example ``0.1.0`` or ``0.1.0+g1a2b3c4d5e6f``, with ``.dirty`` where files are changed.
     """
     release = version("lenet-pipeline")
-    checkout = Path(__file__).parent.parent
+    checkout = Path(str(files("lenet_pipeline"))).parent
     if not (checkout / ".git").exists():
         return release
     command = [
