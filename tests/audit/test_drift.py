@@ -48,7 +48,6 @@ def measured(settings: Settings, dataset: str) -> dict[str, dict[str, Any]]:
     return {row["measure"]: row for row in rows}
 
 
-@pytest.mark.slow
 def test_more_of_the_same_is_quiet(settings: Settings) -> None:
     rows = measured(settings, "optdigits/test")
     assert set(rows) == {"class", "confidence", "ink", "not_a_digit"}
@@ -57,7 +56,6 @@ def test_more_of_the_same_is_quiet(settings: Settings) -> None:
     assert all(row["alarm_from"] > 0.1 for row in rows.values())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change", "label", "expected"),
     [

@@ -180,11 +180,10 @@ def test_a_check_that_fails_exits_with_3_and_names_itself(lenet: Run, settings: 
 
 
 def test_an_alias_moved_behind_our_back_fails_the_check(lenet: Run, settings: Settings) -> None:
-    from lenet_pipeline.audit.versions import open_registry
 
-    open_registry(settings).client().set_registered_model_alias("digits", "champion", "1")
+    settings.registry.client().set_registered_model_alias("digits", "champion", "1")
     assert lenet("check").returncode == 0
-    open_registry(settings).client().delete_registered_model_alias("digits", "champion")
+    settings.registry.client().delete_registered_model_alias("digits", "champion")
     assert lenet("check").returncode == 3
 
 
@@ -272,12 +271,12 @@ def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
 def test_control_c_exits_with_130_and_the_next_run_goes_on(
     environment: dict[str, str], lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "flows", "train", "optdigits/train", "--epochs", "4000"]
-    before = settings.mlflow_database.stat().st_mtime_ns  # changes once the training run is open
+    command = [sys.executable, "-m", "lenet_pipeline.cli", "train", "optdigits/train", "--epochs", "4000"]
+    before = settings.registry.database.stat().st_mtime_ns  # changes once the training run is open
     with subprocess.Popen(
         command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        while process.poll() is None and settings.mlflow_database.stat().st_mtime_ns == before:
+        while process.poll() is None and settings.registry.database.stat().st_mtime_ns == before:
             time.sleep(0.1)
         os.kill(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
@@ -339,7 +338,7 @@ def test_rows_of_any_type_and_name_reach_a_program(lenet: Run, settings: Setting
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(environment: dict[str, str], settings: Settings) -> None:
-    command = [sys.executable, "-m", "flows", "sql", "from range(1000000)", "--format", "csv"]
+    command = [sys.executable, "-m", "lenet_pipeline.cli", "sql", "from range(1000000)", "--format", "csv"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
