@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lenet_pipeline.audit.versions import open_registry
 from lenet_pipeline.registry.versions import list_versions
 from lenet_pipeline.settings import Settings
 from tests.homes import Run
@@ -60,7 +59,7 @@ def test_a_version_is_shown_in_80_columns_with_its_figures(
     *lines, last = shown.stdout.splitlines()
     assert last == f"6 figures written to {folder}"
     assert max(map(len, lines)) <= 80
-    version = list_versions(open_registry(trained))[0]
+    version = list_versions(trained.registry)[0]
     for text in (
         "digits/1",
         "champion",
@@ -102,7 +101,7 @@ def test_a_version_is_one_record_however_it_is_named(lenet: Run, settings: Setti
 
 
 def test_a_version_whose_run_was_deleted_for_good_is_still_shown(lenet: Run, settings: Settings) -> None:
-    with closing(sqlite3.connect(settings.mlflow_database)) as store, store:
+    with closing(sqlite3.connect(settings.registry.database)) as store, store:
         store.execute("delete from runs")
     shown = lenet("models", "show", "1")
     assert (shown.returncode, shown.stderr) == (0, "")
