@@ -273,8 +273,8 @@ def test_what_goes_wrong_in_a_process_is_raised_where_the_tables_are_read(shippe
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_processes_end_with_a_command_that_is_killed():
     script = """
-from lenet_pipeline.sources.fonts import read_shipped_fonts
-from lenet_pipeline.sources.printed import print_digits
+from lenet_pipeline.ingest.printed.fonts import read_shipped_fonts
+from lenet_pipeline.ingest.printed.printing import print_digits
 for _ in print_digits(read_shipped_fonts(), degradation="none", per_font=300, seed=0, processes=2):
     print("printed", flush=True)
 """

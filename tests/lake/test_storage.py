@@ -320,7 +320,7 @@ def test_without_boto3_a_commit_to_s3_says_what_to_install(bucket, monkeypatch):
 def test_a_put_that_dies_midway_leaves_nothing(bucket, tmp_path):
     program = """
         import os, signal, sys
-        from lenet_pipeline import storage
+        from lenet_pipeline.lake import storage
         place = storage.open_place(sys.argv[1])
         class Dying:
             def __init__(self, stream): self.stream = stream
@@ -365,7 +365,7 @@ def test_a_put_of_which_a_part_fails_is_never_completed(endpoint):
 
 def test_fsspec_is_imported_only_for_its_own_protocols():
     assert "memory" in fsspec.available_protocols()
-    program = "import sys, pyarrow; from lenet_pipeline.storage import open_place; open_place('s3://b/x'); "
+    program = "import sys, pyarrow; from lenet_pipeline.lake import open_place; open_place('s3://b/x'); "
     program += "print({'fsspec', 'boto3'} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert loaded.stdout == "set()\n"
