@@ -31,16 +31,13 @@ from lenet_pipeline.lake import (
     read_shard,
     written_whole,
 )
-from lenet_pipeline.schema import PREDICTIONS, derive_uuid
+from lenet_pipeline.schema import PREDICTIONS, ROW_GROUP_ROWS, derive_uuid
 from lenet_pipeline.scoring.drift_reference import count_ink
 from lenet_pipeline.scoring.engine import Engine, Scores
 from lenet_pipeline.system import describe_os_error
 
 # Who computed a staged file, in its own metadata: a run that goes on later must know.
 _DEVICE, _ENGINE, _DIGEST, _INK = "device", "engine", "predictions_sha256", "ink_counts"
-
-ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
-
 
 Item = TypeVar("Item")
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-Labels = npt.NDArray[np.uint8]
+from lenet_pipeline.schema import Labels
 
 
 @dataclass(frozen=True)

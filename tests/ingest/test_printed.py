@@ -340,7 +340,7 @@ def test_a_scan_has_the_size_of_its_level_and_paper_around_the_ink(shipped):
 
 
 def test_an_unknown_level_or_seed_is_refused_before_anything_is_printed(shipped):
-    with pytest.raises(UnknownNameError, match="no degradation 'dire'; there is: heavy, light, medium, none"):
+    with pytest.raises(UnknownNameError, match="'dire'; available: heavy, light, medium, none"):
         print_digits(shipped, degradation="dire", per_font=1, seed=0)
     for per_font, seed in ((0, 0), (10**10, 0), (1, -1), (1, 10**9)):
         with pytest.raises(IngestError, match="expected 1 to 1,000,000,000 digits and a seed from 0 to 100,"):

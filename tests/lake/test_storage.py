@@ -147,7 +147,7 @@ def test_a_url_shows_without_options_and_is_no_path():
     [
         ("zzz://bucket/x", "zzz:// is neither s3, gs, hdfs nor a protocol of fsspec"),
         ("s3://", "names no bucket"),
-        ("s3://bucket?colour=red", "there is no option colour; there is: endpoint_override, region, scheme"),
+        ("s3://bucket?colour=red", "there is no option colour; available: endpoint_override, region, scheme"),
         ("s3://hunter:hunter2@bucket/x", "AWS_SECRET_ACCESS_KEY"),
         ("s3://bucket/x?access_key=a&secret_key=hunter2", "AWS_SECRET_ACCESS_KEY"),
         ("zzz://me:hunter2@host/x", "me:***@host"),
