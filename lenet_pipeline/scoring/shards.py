@@ -28,8 +28,8 @@ from lenet_pipeline.lake import (
     digest_predictions,
     images_array,
     open_place,
+    open_sink,
     read_shard,
-    written_whole,
 )
 from lenet_pipeline.schema import PREDICTIONS, ROW_GROUP_ROWS, derive_uuid
 from lenet_pipeline.scoring.drift_reference import count_ink
@@ -132,7 +132,7 @@ def score_shard(
         _INK: json.dumps(ink_counts),
     }
     try:
-        with written_whole(destination) as sink:
+        with open_sink(destination) as sink:
             write_predictions(predictions.replace_schema_metadata(origin), sink)
     except OSError as exc:
         raise ScoringError(f"cannot write predictions {destination}: {describe_os_error(exc)}") from exc

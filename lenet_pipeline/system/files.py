@@ -20,7 +20,7 @@ _ADVICE = {
     errno.EROFS: "the file system is read-only; choose another folder with --home",
     errno.EACCES: "permission denied; fix the permissions, or choose another folder with --home",
     errno.EPERM: "permission denied; fix the permissions, or choose another folder with --home",
-    errno.ENOTDIR: "part of the path is a file, not a folder; choose another folder with --home",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder with --home",
 }
 
 
