@@ -28,11 +28,11 @@ from benchmarks.machine import describe_machine
 from lenet_pipeline import warehouse
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.lake.fingerprints import digest_predictions
-from lenet_pipeline.schema import DIGITS, PREDICTIONS, derive_uuid
+from lenet_pipeline.schema import DIGITS, PREDICTIONS, ROW_GROUP_ROWS, derive_uuid
 from lenet_pipeline.scoring.drift_reference import LOWER_ENDS
 from lenet_pipeline.scoring.shards import write_predictions
 
-_SHARD, _SHARDS_A_RUN = 122_880, 8
+_SHARD, _SHARDS_A_RUN = ROW_GROUP_ROWS, 8
 _WAIT_S = 60.0
 _MODEL = "made-up"  # never a registered one: others may be scored into the same database
 _STARTED = datetime(2026, 11, 2, tzinfo=UTC)

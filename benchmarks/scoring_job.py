@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from lenet_pipeline.lake.datasets import read_manifest, shard_path
 from lenet_pipeline.lake.digits import images_array
 from lenet_pipeline.registry.model_files import read_model
-from lenet_pipeline.schema import PREDICTIONS
+from lenet_pipeline.schema import PREDICTIONS, ROW_GROUP_ROWS
 from lenet_pipeline.scoring.engine import load_network
 
 COLUMNS = ["digit_id", "image"]
 ROWS = pa.schema([PREDICTIONS.field(name) for name in ("digit_id", "label", "confidence", "probabilities")])
-DATABASE_ROWS = 122_880  # rows in one insert or one row group, where a contestant may choose
+DATABASE_ROWS = ROW_GROUP_ROWS  # rows in one insert or one row group, where a contestant may choose
 
 Score = Callable[[str, Path], None]  # a dataset's name, and the folder to leave rows in
 

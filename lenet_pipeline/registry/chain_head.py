@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lenet_pipeline.errors import RegistryError
-from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
+from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry
+from lenet_pipeline.system import first_line
 
 CHAIN_HEAD_TAG = "audit_chain_head"
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import mlflow
 
 from lenet_pipeline.errors import RegistryError
-from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
+from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry
 from lenet_pipeline.registry.versions import ModelVersion
+from lenet_pipeline.system import first_line
 
 
 @dataclass(frozen=True)

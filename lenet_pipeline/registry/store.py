@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from lenet_pipeline.errors import RegistryError
+from lenet_pipeline.system import first_line
 
 EXPERIMENT = "lenet-pipeline"
 
@@ -55,8 +56,3 @@ class Registry:
             return client
         except REGISTRY_FAILURES as exc:
             raise RegistryError(f"cannot open MLflow's store {self.database}: {first_line(exc)}") from exc
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -19,9 +19,11 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.lake import fingerprint_parts
 from lenet_pipeline.registry.model_files import write_model
-from lenet_pipeline.registry.store import EXPERIMENT, REGISTRY_FAILURES, Registry, first_line
+from lenet_pipeline.registry.store import EXPERIMENT, REGISTRY_FAILURES, Registry
 from lenet_pipeline.registry.versions import ModelVersion, resolve_version
-from lenet_pipeline.scoring import Images, TrainedModel
+from lenet_pipeline.schema import Images
+from lenet_pipeline.scoring import TrainedModel
+from lenet_pipeline.system import first_line
 
 if TYPE_CHECKING:
     import matplotlib.figure

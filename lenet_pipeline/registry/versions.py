@@ -12,8 +12,9 @@ from mlflow.exceptions import MlflowException
 
 from lenet_pipeline.errors import RegistryError, UnknownNameError
 from lenet_pipeline.registry.model_files import read_model, weights_sha256
-from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
+from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry
 from lenet_pipeline.scoring import TrainedModel
+from lenet_pipeline.system import first_line
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

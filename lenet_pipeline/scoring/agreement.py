@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lenet_pipeline.scoring.engine import Engine, Images
+from lenet_pipeline.schema import Images
+from lenet_pipeline.scoring.engine import Engine
 
 SAMPLE = 10_000
 SAMPLE_BATCH = 4_096  # a GPU has another engine in its memory meanwhile

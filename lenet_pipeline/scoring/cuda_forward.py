@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from lenet_pipeline.schema import IMAGE_SIDE
-from lenet_pipeline.scoring.torch_forward import Floats, Images, TorchNetwork
+from lenet_pipeline.schema import IMAGE_SIDE, Floats, Images
+from lenet_pipeline.scoring.torch_forward import TorchNetwork
 
 _BATCH_SIZE = 16_384  # half a GB of maps, and so much work that starting it costs little
 _SMALLEST_BATCH = 256

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from distributed import Client, Future, Worker, WorkerPlugin, as_completed, get_worker
 
 from lenet_pipeline.errors import PipelineError, ScoringError, ShardError
+from lenet_pipeline.system import first_line
 
 if TYPE_CHECKING:
     from lenet_pipeline.scoring.engine import Engine, TrainedModel
@@ -188,9 +189,8 @@ def _resolve_address(address: str) -> str:
 
 
 def _no_cluster(address: str, reason: BaseException) -> ScoringError:
-    words = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
     return ScoringError(
-        f"there is no Dask cluster at {address} ({words}); start one with `dask scheduler` and "
+        f"there is no Dask cluster at {address} ({first_line(reason)}); start one with `dask scheduler` and "
         "`dask worker HOST:PORT`, or correct the address"
     )
 
@@ -289,5 +289,6 @@ def _outcome(result: object, work: ShardWork) -> ScoredShard | Exception:
         raise error
     if isinstance(error, ScoredShard | PipelineError):
         return error
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return ScoringError(f"shard {work.shard.file} of {work.dataset} could not be scored on Dask: {reason}")
+    return ScoringError(
+        f"shard {work.shard.file} of {work.dataset} could not be scored on Dask: {first_line(error)}"
+    )

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from lenet_pipeline.scoring.engine import Images, Scores
+from lenet_pipeline.schema import Images
+from lenet_pipeline.scoring.engine import Scores
 
 CLASS, CONFIDENCE, INK, NOT_A_DIGIT = "class", "confidence", "ink", "not_a_digit"
 

@@ -18,16 +18,13 @@ from torch import Tensor
 from lenet_pipeline.errors import ScoringError, UnknownNameError
 from lenet_pipeline.lake import fingerprint_record
 from lenet_pipeline.network import DigitNetwork, build_network
-from lenet_pipeline.schema import IMAGE_SIDE
+from lenet_pipeline.schema import IMAGE_SIDE, Floats, Images
 from lenet_pipeline.scoring.cuda_forward import CudaForward
 from lenet_pipeline.scoring.torch_forward import TorchForward, TorchNetwork
 from lenet_pipeline.system import usable_cores
 
 FLOAT32, FAST = "float32", "fast"
 PRECISIONS = (FLOAT32, FAST)
-
-Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

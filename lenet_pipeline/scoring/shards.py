@@ -28,19 +28,16 @@ from lenet_pipeline.lake import (
     digest_predictions,
     images_array,
     open_place,
+    open_sink,
     read_shard,
-    written_whole,
 )
-from lenet_pipeline.schema import PREDICTIONS, derive_uuid
+from lenet_pipeline.schema import PREDICTIONS, ROW_GROUP_ROWS, derive_uuid
 from lenet_pipeline.scoring.drift_reference import count_ink
 from lenet_pipeline.scoring.engine import Engine, Scores
 from lenet_pipeline.system import describe_os_error
 
 # Who computed a staged file, in its own metadata: a run that goes on later must know.
 _DEVICE, _ENGINE, _DIGEST, _INK = "device", "engine", "predictions_sha256", "ink_counts"
-
-ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
-
 
 Item = TypeVar("Item")
 
@@ -135,7 +132,7 @@ def score_shard(
         _INK: json.dumps(ink_counts),
     }
     try:
-        with written_whole(destination) as sink:
+        with open_sink(destination) as sink:
             write_predictions(predictions.replace_schema_metadata(origin), sink)
     except OSError as exc:
         raise ScoringError(f"cannot write predictions {destination}: {describe_os_error(exc)}") from exc

@@ -7,14 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from lenet_pipeline.network import DigitNetwork, fused
-
-Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from lenet_pipeline.schema import Floats, Images
 
 _BATCH_SIZE = 256  # large enough for the libraries, small enough for the caches
 

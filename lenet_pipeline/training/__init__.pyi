@@ -5,7 +5,6 @@ from .calibration import measure_reliability as measure_reliability
 from .calibration import uncalibrated_confidences as uncalibrated_confidences
 from .evaluation import Comparison as Comparison
 from .evaluation import Evaluation as Evaluation
-from .evaluation import Labels as Labels
 from .evaluation import compare as compare
 from .evaluation import evaluate as evaluate
 from .figures import draw_confusion as draw_confusion

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Labels = npt.NDArray[np.uint8]
+from lenet_pipeline.schema import Labels
 
 
 @dataclass(frozen=True)

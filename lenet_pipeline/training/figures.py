@@ -9,7 +9,8 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lenet_pipeline.scoring import Images, Scores
+from lenet_pipeline.schema import Images
+from lenet_pipeline.scoring import Scores
 from lenet_pipeline.training.calibration import Reliability
 from lenet_pipeline.training.loop import Epoch
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from lenet_pipeline.errors import ScoringError, TrainingError
 from lenet_pipeline.network import DigitNetwork, OnePattern, build_network, find_architecture, fused
+from lenet_pipeline.schema import Floats, Images
 from lenet_pipeline.scoring import (
     Engine,
-    Floats,
     Preprocessing,
     TrainedModel,
     choose_device,
@@ -28,7 +28,7 @@ from lenet_pipeline.training.evaluation import mean_log_loss
 from lenet_pipeline.training.levenberg_marquardt import DiagonalLevenbergMarquardt
 from lenet_pipeline.training.optimizers import build_optimizer, learning_rate, set_learning_rate
 from lenet_pipeline.training.recipes import Recipe, initialise
-from lenet_pipeline.training.training_sets import Images, LabelledDigits
+from lenet_pipeline.training.training_sets import LabelledDigits
 
 # Images are preprocessed and distorted this many at a time, whatever the batch: small tensors cost as
 # much in calls as in arithmetic.

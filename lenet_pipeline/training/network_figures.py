@@ -10,7 +10,8 @@ from matplotlib.figure import Figure, SubFigure
 from torch import nn
 
 from lenet_pipeline.network import DigitNetwork, EuclideanRadialBasis, digit_bitmaps, paper_name
-from lenet_pipeline.scoring import Floats, Preprocessing
+from lenet_pipeline.schema import Floats
+from lenet_pipeline.scoring import Preprocessing
 
 Image = npt.NDArray[np.uint8]
 

@@ -20,10 +20,7 @@ from lenet_pipeline.lake import (
     read_shard,
     training_splits,
 )
-from lenet_pipeline.schema import DIGITS
-
-Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.uint8]
+from lenet_pipeline.schema import DIGITS, Images, Labels
 
 SPLITS = ("train", "validation", "gate")
 

@@ -102,7 +102,7 @@ def test_rows_come_as_json_csv_and_parquet(lenet: Run, settings: Settings, tmp_p
         (
             ["score", "nowhere/test"],
             1,
-            "no dataset 'nowhere/test'; there is: optdigits/test, optdigits/train",
+            "no dataset 'nowhere/test'; available: optdigits/test, optdigits/train",
         ),
         (["audit", "everything"], 1, "'everything'"),
         (["audit", "everything"], 1, ", evidence, "),

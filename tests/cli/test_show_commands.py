@@ -43,7 +43,7 @@ def test_an_architecture_is_shown_layer_by_layer_with_its_totals(lenet: Run) -> 
 def test_an_unknown_architecture_is_one_line_and_the_list_is_as_ever(lenet: Run) -> None:
     result = lenet("architectures", "show", "lenet6")
     assert result.returncode == 1
-    assert result.stderr.startswith("error: there is no architecture 'lenet6'; there is: lenet-3x3, lenet5")
+    assert result.stderr.startswith("error: there is no architecture 'lenet6'; available: lenet-3x3, lenet5")
     rows = json.loads(lenet("architectures", "--format", "json").stdout)
     assert {"lenet5": 60_000, "lenet-3x3": 53_558}.items() <= {
         row["architecture"]: row["parameters"] for row in rows
@@ -112,10 +112,10 @@ def test_a_version_whose_run_was_deleted_for_good_is_still_shown(lenet: Run, set
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("7", "there is no version of digits '7'; there is: 1"),
-        ("digits/7", "there is no version of digits '7'; there is: 1"),
-        ("crown", "there is no alias 'crown'; there is: challenger, champion"),
-        ("letters/1", "there is no model 'letters'; there is: digits"),
+        ("7", "there is no version of digits '7'; available: 1"),
+        ("digits/7", "there is no version of digits '7'; available: 1"),
+        ("crown", "there is no alias 'crown'; available: challenger, champion"),
+        ("letters/1", "there is no model 'letters'; available: digits"),
         ("digits:1", "names no model version; write digits@champion or digits/3"),
     ],
 )

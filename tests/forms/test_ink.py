@@ -8,7 +8,8 @@ import pytest
 
 from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.reading.cells import expect_edges, refine_cells, template_places
-from lenet_pipeline.forms.reading.ink import Floats, measure_darkness, measure_paper, remove_print
+from lenet_pipeline.forms.reading.ink import measure_darkness, measure_paper, remove_print
+from lenet_pipeline.schema import Floats
 from tests.forms.cell_builders import (
     LEFT,
     SIDE,

@@ -71,7 +71,7 @@ def test_another_precision_is_a_run_of_its_own_and_says_how_nearly_it_reads_the_
     assert violations(settings) == []
     unknown = lenet("score", TEST, "--precision", "half", "--home", str(settings.home))
     assert unknown.returncode == 1
-    assert "no precision 'half'; there is: fast, float32" in unknown.stderr
+    assert "no precision 'half'; available: fast, float32" in unknown.stderr
 
 
 @pytest.mark.slow
@@ -129,12 +129,12 @@ def test_a_run_is_kept_to_the_version_that_the_alias_named_when_it_began(setting
             "nowhere/test",
             "digits@champion",
             UnknownNameError,
-            "no dataset 'nowhere/test'; there is: optdigits",
+            "no dataset 'nowhere/test'; available: optdigits",
         ),
         ("../../etc", "digits@champion", LakeError, "not a dataset name"),
-        (TEST, "digits@best", UnknownNameError, "no alias 'best'; there is: challenger, champion"),
-        (TEST, "digits/9", UnknownNameError, "no version of digits '9'; there is: 1"),
-        (TEST, "letters@champion", UnknownNameError, "no model 'letters'; there is: digits"),
+        (TEST, "digits@best", UnknownNameError, "no alias 'best'; available: challenger, champion"),
+        (TEST, "digits/9", UnknownNameError, "no version of digits '9'; available: 1"),
+        (TEST, "letters@champion", UnknownNameError, "no model 'letters'; available: digits"),
         (TEST, "digits", RegistryError, "write digits@champion or digits/3"),
     ],
 )

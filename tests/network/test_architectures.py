@@ -63,7 +63,7 @@ def test_an_unknown_architecture_names_those_there_are():
         build_network("lenet6")
     assert str(caught.value) == (
         "there is no architecture 'lenet6'; "
-        "there is: lenet-3x3, lenet5, lenet5-28, lenet5-relu, lenet5-softmax"
+        "available: lenet-3x3, lenet5, lenet5-28, lenet5-relu, lenet5-softmax"
     )
 
 

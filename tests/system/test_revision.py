@@ -1,21 +1,26 @@
-"""The code revision names the release, and the commit of a checkout."""
+"""The code revision names the release, and in a checkout the commit."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
-from lenet_pipeline.system import code_revision
-from tests.conftest import CHECKOUT
+from lenet_pipeline.system.revision import code_revision
+
+CHECKOUT = Path(__file__).parents[2]
 
 
-def test_revision_of_a_checkout_names_its_commit() -> None:
-    if not (CHECKOUT / ".git").exists():
-        pytest.skip("the tests run outside a git checkout")
-    command = ["git", "-C", str(CHECKOUT), "rev-parse", "--short=12", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    revision = re.escape(f"{version('lenet-pipeline')}+g{commit}")
-    assert re.fullmatch(rf"{revision}(\.dirty)?", code_revision())
+@pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="needs a git checkout")
+def test_the_revision_of_a_checkout_names_its_commit():
+    code_revision.cache_clear()
+    release, _, commit = code_revision().partition("+g")
+    assert release == version("lenet-pipeline")
+    assert re.fullmatch(r"[0-9a-f]{12,40}(\.dirty)?", commit)
+    head = subprocess.run(
+        ["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    )
+    assert head.stdout.startswith(commit.removesuffix(".dirty"))

@@ -49,7 +49,7 @@ def test_rows_are_chosen_by_name_in_the_order_of_the_table_or_all():
     assert choose_published([]) == tuple(PUBLISHED.values())
     chosen = choose_published(["lenet5+paper-distorted", "lenet5+paper"])
     assert [result.name for result in chosen] == ["lenet5+paper", "lenet5+paper-distorted"]
-    with pytest.raises(UnknownNameError, match="no published row 'lenet6'; there is: lenet-3x3"):
+    with pytest.raises(UnknownNameError, match="no published row 'lenet6'; available: lenet-3x3"):
         choose_published(["lenet6"])
 
 

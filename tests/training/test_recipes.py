@@ -30,7 +30,7 @@ def test_an_unknown_recipe_names_those_there_are():
     with pytest.raises(UnknownNameError) as caught:
         find_recipe("secret")
     assert str(caught.value) == (
-        "there is no recipe 'secret'; there is: keras-adam, keras-sgd, modern, paper, paper-distorted"
+        "there is no recipe 'secret'; available: keras-adam, keras-sgd, modern, paper, paper-distorted"
     )
 
 
@@ -45,9 +45,9 @@ def test_the_best_effort_is_another_training_of_the_same_recipe_where_there_is_o
     quick, best = find_recipe("modern"), find_recipe("modern", "best")
     assert (quick.effort, best.effort, best.name) == ("quick", "best", "modern")
     assert best.epochs > quick.epochs
-    with pytest.raises(UnknownNameError, match="no effort of modern 'some'; there is: best, quick"):
+    with pytest.raises(UnknownNameError, match="no effort of modern 'some'; available: best, quick"):
         find_recipe("modern", "some")
-    with pytest.raises(UnknownNameError, match="no effort of paper 'best'; there is: quick"):
+    with pytest.raises(UnknownNameError, match="no effort of paper 'best'; available: quick"):
         find_recipe("paper", "best")
 
 

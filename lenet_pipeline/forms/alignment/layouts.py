@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lenet_pipeline.forms.alignment.features import Guess
 from lenet_pipeline.forms.alignment.homographies import Homography, scaling, shifting
 from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.schema import Floats
 
 LAYOUT_DPI = 50  # of the ink that layouts are made of
 
@@ -35,8 +36,6 @@ _MOST_GUESSES = 5
 _LEAST_SIDE = 5  # pixels of a page that has a layout
 _LEAST_HEIGHT = 0.13  # 0.2 to 0.5 on pages of the form, 0.06 to 0.12 on others
 _RIVAL_HEIGHT = 0.8  # of the highest peak: a row off, up to 0.97 where much is written
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

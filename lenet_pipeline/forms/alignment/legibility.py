@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from lenet_pipeline.forms.alignment.illumination import paper_level
 from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
 from lenet_pipeline.forms.templates.model import Field
+from lenet_pipeline.schema import Floats, Mask
 
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 _PAPER_WINDOW = 15  # eighths of pixels, wider than any letter

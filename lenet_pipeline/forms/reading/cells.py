@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
-from lenet_pipeline.forms.reading.ink import Floats, Line
+from lenet_pipeline.forms.reading.ink import Line
 from lenet_pipeline.forms.templates.model import Field
+from lenet_pipeline.schema import Floats
 
 Places = NDArray[np.float64]  # (n, 4): left, top, right and bottom
 Sums = NDArray[np.float64]

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from lenet_pipeline.forms.reading.ink import Floats, Labels
+from lenet_pipeline.forms.reading.ink import Labels
 from lenet_pipeline.forms.reading.seams import Seam, find_seams
-
-Mask = NDArray[np.bool_]
+from lenet_pipeline.schema import Floats, Mask
 
 _TALL = 0.7  # a part as high as that is a digit or several, however it lies to others
 _LOW = 0.45  # a part lower than that is a piece of a digit, or a blot

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.schema import Floats
 
-Floats = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
 _STROKE = 9  # pixels of the halved page, 2.3 mm: lines and pens' strokes are narrower, tinted cells wider

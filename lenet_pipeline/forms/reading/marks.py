@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.templates.model import UnusedMark
+from lenet_pipeline.schema import Mask
 
-Mask = NDArray[np.bool_]
 Points = NDArray[np.float64]  # (n, 2), x and y in pixels
 
 _ROUNDS = 8  # of fitting two lines to a cross: they settle in four or five

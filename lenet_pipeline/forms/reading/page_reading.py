@@ -20,7 +20,7 @@ from lenet_pipeline.forms.reading.cells import (
     template_places,
 )
 from lenet_pipeline.forms.reading.cutting import cut_run
-from lenet_pipeline.forms.reading.ink import Floats, measure_darkness, remove_print
+from lenet_pipeline.forms.reading.ink import measure_darkness, remove_print
 from lenet_pipeline.forms.reading.marks import is_mark
 from lenet_pipeline.forms.reading.writing import (
     Digit,
@@ -32,7 +32,7 @@ from lenet_pipeline.forms.reading.writing import (
 )
 from lenet_pipeline.forms.templates.model import Field, Template, WritingBox
 from lenet_pipeline.ingest import Box
-from lenet_pipeline.schema import DARK_ON_BRIGHT
+from lenet_pipeline.schema import DARK_ON_BRIGHT, Floats
 
 State = Literal["blank", "digit", "mark"]
 

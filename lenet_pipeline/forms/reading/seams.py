@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.reading.ink import Floats
+from lenet_pipeline.schema import Floats
 
 _SLANT_COST = 0.03  # of a step aslant, in pixels of ink: of two seams the straighter
 

@@ -14,10 +14,9 @@ from scipy import ndimage
 
 from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
 from lenet_pipeline.forms.reading.cells import Places
-from lenet_pipeline.forms.reading.ink import Floats, Labels, Paper, measure_paper, smooth
+from lenet_pipeline.forms.reading.ink import Labels, Paper, measure_paper, smooth
 from lenet_pipeline.ingest import place_ink
-
-Mask = NDArray[np.bool_]
+from lenet_pipeline.schema import Floats, Mask
 
 _MM_PER_PX = MM_PER_INCH / REGISTERED_DPI
 _PALE_SPREADS, _LEAST_PALE = 4.0, 9.0  # standard deviations of the paper, levels: the palest edge of a stroke

@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 
 from lenet_pipeline.network import DigitNetwork
+from lenet_pipeline.schema import Floats, Images
 from lenet_pipeline.scoring.compiled.plan import Scaling, plan_network
-from lenet_pipeline.scoring.compiled.program import Floats, Images, Processor, Program, aligned, compile_plan
+from lenet_pipeline.scoring.compiled.program import Processor, Program, aligned, compile_plan
 
 BATCH_SIZE = 4_096  # images that a thread takes at a time: a hundredth of a second's work
 

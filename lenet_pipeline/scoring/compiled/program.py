@@ -10,9 +10,9 @@ from functools import lru_cache
 
 import llvmlite.binding as llvm
 import numpy as np
-import numpy.typing as npt
 from llvmlite import ir
 
+from lenet_pipeline.schema import Floats, Images
 from lenet_pipeline.scoring.compiled.lanes import BYTE, FLOAT, INDEX, Lanes, index
 from lenet_pipeline.scoring.compiled.layers import (
     Memory,
@@ -29,8 +29,6 @@ from lenet_pipeline.scoring.compiled.plan import Convolution, Dense, Distances, 
 # Vectors of images that go through the dense layers together: each weight that is read serves them all.
 VECTORS = 4
 _ALIGNMENT = 64
-Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 _SCORE = "score"
 _RAW_SCORES = "raw_scores"
 
