@@ -1,9 +1,14 @@
-"""Measure how scanned forms are read: ``python -m benchmarks.forms --home DIR --references DIR [PART ...]``.
+"""Measure the reading of scanned forms.
 
-The home has a model and MNIST's test digits, as ``lenet ingest mnist`` and ``lenet train mnist/train`` leave
-it; it is only read. The references are the folder of the example templates' blank forms. The parts are
-``accuracy``, ``severity``, ``calibration``, ``runs``, ``checksum`` and ``speed``; all by default. Prints a
-table for each, writes all figures as JSON with the machine's description, and a plot of severities beside it.
+    python -m benchmarks.forms --home DIR --references DIR [PART ...]
+
+The home holds a model and MNIST's test digits, as after ``lenet ingest mnist``
+and ``lenet train mnist/train``. The benchmark only reads it. The references
+folder holds the blank forms of the example templates. The parts are
+``accuracy``, ``severity``, ``calibration``, ``runs``, ``checksum`` and
+``speed``; the default is all of them. Print a table for each part. Write all
+figures as JSON with a description of the machine, and a plot of the severities
+next to the JSON file.
 """
 
 from __future__ import annotations
@@ -15,39 +20,43 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.forms_pages import limit_threads, read_test_digits
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from benchmarks.forms.pages import limit_threads, read_test_digits
+from lenet_pipeline.forms import SEVERITIES
 
 if TYPE_CHECKING:
-    from benchmarks.forms_model import Reader
+    from benchmarks.forms.model import Reader
 
 PARTS = ("accuracy", "severity", "calibration", "runs", "checksum", "speed")
-SURE = 0.9  # the confidence from which a field goes straight through by default
+SURE = 0.9  # the confidence from which fields pass without review by default
 
-_TEMPLATES = Path(__file__).parent.parent / "examples" / "templates"
+_TEMPLATES = Path(__file__).parents[2] / "examples" / "templates"
 
 
 def main() -> None:
-    """Run the parts that are asked for, and print them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
-    parser.add_argument(
-        "--home", type=Path, required=True, help="the pipeline's home: a model, and mnist/test"
+    """Run the chosen parts and print their figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--references", type=Path, help="folder of the blank forms of the example templates")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--home", type=Path, required=True, help="home with a model and mnist/test")
+    parser.add_argument("--references", type=Path, help="folder of the example templates' blank forms")
     parser.add_argument("--model", default="digits@champion")
-    parser.add_argument("--digits", default="mnist/test", help="dataset to write with")
+    parser.add_argument("--digits", default="mnist/test", help="dataset whose digits fill the pages")
     parser.add_argument(
-        "--pages", type=float, default=1.0, help="of each part, as a share of its usual number"
+        "--pages", type=float, default=1.0, help="share of the usual number of pages (default: 1)"
     )
-    parser.add_argument("--processes", type=int, default=2, help="that fill and read; speed has its own")
+    parser.add_argument(
+        "--processes", type=int, default=2, help="processes that fill and read; speed ignores it"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--severity", choices=list(SEVERITIES), default="medium", help="of the runs' scans")
+    parser.add_argument(
+        "--severity", choices=list(SEVERITIES), default="medium", help="quality of the scans in runs"
+    )
     parser.add_argument("--output", type=Path, default=Path("forms.json"))
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:
-        parser.error(f"there is no part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
+        parser.error(f"unknown part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
     limit_threads()
     from benchmarks.machine import describe_machine
 
@@ -65,19 +74,19 @@ def main() -> None:
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines at once, for those who watch a long run."""
+    """Print lines without buffering."""
     for line in lines:
-        print(line, flush=True)  # noqa: T201 - what a benchmark is for
+        print(line, flush=True)  # noqa: T201 - a benchmark prints its figures
 
 
 def measure(part: str, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
-    """Measure one part; return its figures as plain values, and as lines."""
+    """Measure one part; return its figures for JSON, and as lines."""
     if part == "speed":
-        from benchmarks import forms_speed
+        from benchmarks.forms import speed
 
-        speed = forms_speed.measure_speed(arguments.home, arguments.digits, arguments.pages, arguments.seed)
-        return forms_speed.speed_record(speed), forms_speed.speed_table(speed)
-    from benchmarks.forms_model import read_model
+        figures = speed.measure_speed(arguments.home, arguments.digits, arguments.pages, arguments.seed)
+        return speed.speed_record(figures), speed.speed_table(figures)
+    from benchmarks.forms.model import read_model
 
     reader = read_model(arguments.home, arguments.model, read_test_digits(arguments.home, arguments.digits))
     measured = {
@@ -96,7 +105,7 @@ def _pages(usual: int, arguments: argparse.Namespace) -> int:
 
 
 def _measure_accuracy(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
-    from benchmarks import forms_accuracy as accuracy
+    from benchmarks.forms import accuracy
 
     templates = accuracy.read_example_templates(_TEMPLATES, arguments.references)
     pages = _pages(accuracy.PAGES, arguments)
@@ -105,8 +114,8 @@ def _measure_accuracy(reader: Reader, arguments: argparse.Namespace) -> tuple[An
 
 
 def _measure_severity(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
-    from benchmarks import forms_severity as severity
-    from benchmarks.forms_accuracy import read_example_templates
+    from benchmarks.forms import severity
+    from benchmarks.forms.accuracy import read_example_templates
 
     templates = read_example_templates(_TEMPLATES, arguments.references)
     pages = _pages(severity.PAGES, arguments)
@@ -116,17 +125,17 @@ def _measure_severity(reader: Reader, arguments: argparse.Namespace) -> tuple[An
 
 
 def _measure_calibration(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
-    from benchmarks import forms_calibration as calibration
-    from benchmarks.forms_accuracy import read_example_templates
+    from benchmarks.forms import calibration
+    from benchmarks.forms.accuracy import read_example_templates
 
     templates = read_example_templates(_TEMPLATES, arguments.references)
     pages = _pages(calibration.PAGES, arguments)
-    worths = calibration.measure_calibration(templates, reader, pages, arguments.seed, arguments.processes)
-    return calibration.calibration_record(worths), calibration.calibration_table(worths)
+    figures = calibration.measure_calibration(templates, reader, pages, arguments.seed, arguments.processes)
+    return calibration.calibration_record(figures), calibration.calibration_table(figures)
 
 
 def _measure_runs(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
-    from benchmarks import forms_runs as runs
+    from benchmarks.forms import runs
 
     pages = _pages(runs.PAGES, arguments)
     figures, rejected = runs.measure_runs(
@@ -136,7 +145,7 @@ def _measure_runs(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, l
 
 
 def _measure_checksums(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
-    from benchmarks import forms_checksum as checksum
+    from benchmarks.forms import checksum
 
     pages = _pages(checksum.PAGES, arguments)
     figures = checksum.measure_checksums(reader, pages, arguments.seed, arguments.processes)

@@ -1,4 +1,4 @@
-"""Blank forms that the benchmarks of forms draw for themselves, each with its template."""
+"""Blank forms drawn for the form benchmarks, each with its template."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from lenet_pipeline.forms import Template, read_template
 from lenet_pipeline.forms.drawing.lettering import load_lettering
 from lenet_pipeline.forms.page import MM_PER_INCH
-from lenet_pipeline.forms.templates.model import Template
-from lenet_pipeline.forms.templates.template_file import read_template
 
 PAGE_MM = (210.0, 297.0)
 
@@ -23,7 +22,14 @@ _WORDS = ("Name", "of", "the", "month", "in", "which", "all", "this", "was", "me
 
 @dataclass(frozen=True)
 class BlankField:
-    """A field to draw: ``place`` as YAML, ``boxes`` its left, top, width and height in millimetres."""
+    """A field to draw.
+
+    Attributes:
+        name: the field's name.
+        place: the place as YAML.
+        boxes: left, top, width and height of each box in millimetres.
+        settings: more YAML lines of the field.
+    """
 
     name: str
     place: str
@@ -40,7 +46,7 @@ def cell_field(
     size: tuple[float, float] = (7, 9),
     settings: tuple[str, ...] = (),
 ) -> BlankField:
-    """Return a row of cells side by side."""
+    """Return a field with a row of adjacent cells; lengths are in millimetres."""
     width, height = size
     place = f"x: {x:g}, y: {y:g}, width: {width:g}, height: {height:g}, pitch: {width:g}, count: {count}"
     boxes = tuple((x + number * width, y, width, height) for number in range(count))
@@ -54,14 +60,14 @@ def box_field(
     most: int,
     settings: tuple[str, ...] = (),
 ) -> BlankField:
-    """Return one box for a run of digits; ``place`` is left, top, width and height."""
+    """Return a field with one box for a run of digits; ``place`` is left, top, width and height in mm."""
     x, y, width, height = place
     written = f"box: {{x: {x:g}, y: {y:g}, width: {width:g}, height: {height:g}, digits: [{fewest}, {most}]}}"
     return BlankField(name, written, (place,), settings)
 
 
 def make_form(folder: Path, form: str, fields: Sequence[BlankField]) -> Template:
-    """Draw a blank A4 form into a folder, write its template beside it, and read that."""
+    """Draw a blank A4 form and write its template into a folder; return the template as read."""
     _draw(form, fields).save(folder / f"{form}.png", dpi=(_DPI, _DPI))
     lines = [f"form: {form}", "page: A4", f"reference: {form}.png", "fields:"]
     for field in fields:
@@ -73,7 +79,7 @@ def make_form(folder: Path, form: str, fields: Sequence[BlankField]) -> Template
 
 
 def _draw(form: str, fields: Sequence[BlankField]) -> Image.Image:
-    """Draw a page with a heading, the fields' boxes, and a label above each field."""
+    """Draw a page with a heading, and each field's boxes with a label above them."""
     scale = _DPI / MM_PER_INCH
     image = Image.new("L", (round(PAGE_MM[0] * scale), round(PAGE_MM[1] * scale)), 255)
     pen = ImageDraw.Draw(image)
@@ -97,7 +103,7 @@ def _draw(form: str, fields: Sequence[BlankField]) -> Image.Image:
 
 
 def runs_form(folder: Path, lengths: Sequence[int]) -> Template:
-    """Return a form with two boxes for each length: the left is told a range, the right its length."""
+    """Return a form with two boxes per length: the left one allows a range, the right one that length."""
     fields = []
     longest = max(lengths)
     for row, length in enumerate(lengths):
@@ -108,7 +114,7 @@ def runs_form(folder: Path, lengths: Sequence[int]) -> Template:
 
 
 def checksum_form(folder: Path, digits: int = 9, rows: int = 16) -> Template:
-    """Return a form of numbers with a Luhn check digit, two in a row."""
+    """Return a form of numbers with a Luhn check digit, two per row."""
     settings = (f"rules: [{{checksum: luhn}}, {{length: [{digits}, {digits}]}}]",)
     fields = [
         cell_field(
@@ -121,7 +127,7 @@ def checksum_form(folder: Path, digits: int = 9, rows: int = 16) -> Template:
 
 
 def cells_form(folder: Path, cells: int) -> Template:
-    """Return a form with so many cells, eight to a field."""
+    """Return a form with a number of cells, eight per field."""
     fields = []
     for number in range(0, cells, 8):
         row, column = divmod(number // 8, 2)

@@ -1,4 +1,4 @@
-"""The model that reads filled pages, and how it reads the very images that they are written with."""
+"""The model that reads filled pages, and its results on the original images of their digits."""
 
 from __future__ import annotations
 
@@ -11,29 +11,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.forms_pages import ReadPage
-from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.reading.page_reading import CellReading
+from benchmarks.forms.pages import ReadPage
+from lenet_pipeline.forms import CellReading, CellState, FieldValue, LabelledImages, read_field_value
 from lenet_pipeline.forms.templates.model import Field
-from lenet_pipeline.forms.values.field_values import CellState, FieldValue, read_field_value
-from lenet_pipeline.scoring.engine import Engine
+from lenet_pipeline.scoring import Engine
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A model of a home, and the digits that pages are written with."""
+    """A model, and the digits that pages are filled with."""
 
     engine: Engine
     digits: LabelledImages
 
     @cached_property
     def is_right(self) -> NDArray[np.bool_]:
-        """Tell of each digit to write with whether the model reads its own image rightly, bool (n,)."""
+        """Whether the model reads the original image of each digit correctly, bool (n,)."""
         labels = self.engine.score(self.digits.images).labels
         return np.asarray(labels == self.digits.labels)
 
     def read(self, readings: Sequence[CellReading]) -> NDArray[np.float64]:
-        """Return the probabilities of every reading, float64 (n, 10): NaN where there is no image."""
+        """Return the probabilities of every reading, float64 (n, 10); NaN for readings without an image."""
         probabilities = np.full((len(readings), 10), np.nan)
         inked = [index for index, reading in enumerate(readings) if reading.image is not None]
         if inked:
@@ -45,11 +43,21 @@ class Reader:
 
 @dataclass
 class Counts:
-    """How the cells of pages were read: counts of cells, and of digits among them."""
+    """Counts of cells and digits on pages, and of how they were read.
+
+    Attributes:
+        digits: cells that hold a digit.
+        right: digits read correctly.
+        right_alone: digits whose original image is read correctly.
+        sure_wrong: digits read wrongly with a high confidence.
+        blanks: blank cells.
+        blanks_as_ink: blank cells read as ink.
+        ink_as_blank: digits read as blank.
+    """
 
     digits: int = 0
     right: int = 0
-    right_alone: int = 0  # of the images that were written with, read as they are
+    right_alone: int = 0
     sure_wrong: int = 0
     blanks: int = 0
     blanks_as_ink: int = 0
@@ -64,7 +72,7 @@ class Counts:
         return share_pct(self.right_alone, self.digits)
 
     def add(self, page: ReadPage, reader: Reader, sure: float) -> None:
-        """Count the cells of a page that was read; ``sure`` is the confidence from which a digit is."""
+        """Count the cells of a page that was read; ``sure`` is the least confidence of ``sure_wrong``."""
         probabilities = reader.read(page.readings)
         read = {
             (one.field, one.position): (one, chances)
@@ -97,17 +105,17 @@ def field_values(page: ReadPage, fields: Mapping[str, Field], reader: Reader) ->
 
 
 def share_pct(part: float, whole: float) -> float:
-    """Return a share in per cent; NaN of nothing."""
+    """Return a share in per cent; NaN if ``whole`` is zero."""
     return 100 * part / whole if whole else float("nan")
 
 
 def read_model(home: Path, reference: str, digits: LabelledImages) -> Reader:
-    """Load a model of a home, on the CPU and one thread."""
-    from lenet_pipeline.audit.versions import find_version, open_registry
-    from lenet_pipeline.registry.versions import read_version
+    """Load a model of a home, for one thread of the CPU."""
+    from lenet_pipeline.audit import find_version
+    from lenet_pipeline.registry import read_version
     from lenet_pipeline.settings import read_settings
 
     torch.set_num_threads(1)
-    registry = open_registry(read_settings(home))
+    registry = read_settings(home).registry
     version = find_version(registry, reference)
     return Reader(Engine(read_version(registry, version).model, "cpu"), digits)

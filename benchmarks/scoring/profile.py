@@ -1,7 +1,7 @@
-"""Profile the forward pass against the processor's peak: ``python -m benchmarks.scoring_profile``.
+"""Compare the forward pass with the processor's peak: ``python -m benchmarks.scoring.profile``.
 
-The peak is measured: multiplications with additions of registers, as many at once as the processor bears.
-Times are of one thread.
+The peak is measured with independent fused multiply-adds on registers. All
+times are for one thread.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy as np
 from llvmlite import ir
 
 from benchmarks.machine import describe_machine
-from lenet_pipeline.network.architectures import build_network, find_architecture
+from lenet_pipeline.network import build_network, find_architecture
 from lenet_pipeline.schema import IMAGE_BYTES
+from lenet_pipeline.scoring import Preprocessing
 from lenet_pipeline.scoring.compiled.lanes import FLOAT, Lanes, index
 from lenet_pipeline.scoring.compiled.pixels import write_pixels
 from lenet_pipeline.scoring.compiled.plan import Convolution, Dense, Distances, Plan, plan_network
@@ -32,9 +33,8 @@ from lenet_pipeline.scoring.compiled.program import (
     weight_count,
     write_layer,
 )
-from lenet_pipeline.scoring.engine import Preprocessing
 
-_SUMS = 24  # more than the processor has in flight, and few enough for its registers
+_SUMS = 24  # enough to keep the processor busy, and few enough for its registers
 _TURNS = 2_000
 _REPEATS = 200
 _ROUNDS = 40
@@ -42,18 +42,20 @@ _ROUNDS = 40
 
 def main() -> None:
     """Measure and print the profile of both precisions."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--architecture", default="lenet5")
     parser.add_argument("--output", type=Path, default=Path("scoring-profile.json"))
     arguments = parser.parse_args()
     processor = find_processor()
     if processor is None:
-        raise SystemExit("nothing can be compiled for this processor, so there is nothing to profile")
+        raise SystemExit("cannot profile: the engine does not compile for this processor")
     record: dict[str, object] = {"machine": describe_machine()}
     for precision in ("float32", "fast") if processor.has_pairs else ("float32",):
         rows = profile(arguments.architecture, processor, is_paired=precision == "fast")
         record[precision] = rows
-        print(f"\n{arguments.architecture}, {precision}")  # noqa: T201 - what a benchmark is for
+        print(f"\n{arguments.architecture}, {precision}")  # noqa: T201 - a benchmark prints its figures
         print(f"{'':<22}{'us/image':>10}{'multiplications':>17}{'G/s':>8}{'of peak':>9}")  # noqa: T201
         for row in rows:
             print(  # noqa: T201
@@ -64,7 +66,7 @@ def main() -> None:
 
 
 def profile(architecture: str, processor: Processor, *, is_paired: bool) -> list[dict[str, float | str]]:
-    """Return a row a layer, and one of the whole pass: microseconds an image, and what is done in them."""
+    """Return one row per layer and one for the whole pass: microseconds per image, and multiplications."""
     padding_px = find_architecture(architecture).padding_px
     network = build_network(architecture)
     plan, weights = plan_network(network, Preprocessing(padding_px=padding_px), 1.0, is_paired=is_paired)
@@ -74,7 +76,7 @@ def profile(architecture: str, processor: Processor, *, is_paired: bool) -> list
         parts.append((_title(layer), _products(layer), time_layer(plan, processor, number)))
     products = sum(count for _, count, _ in parts)
     parts.append(("whole pass", products, time_pass(plan, weights, processor)))
-    parts.append(("the peak would take", products, products / peak * 1e6))
+    parts.append(("at peak speed", products, products / peak * 1e6))
     return [
         {
             "part": part,
@@ -88,7 +90,7 @@ def profile(architecture: str, processor: Processor, *, is_paired: bool) -> list
 
 
 def measure_peak(processor: Processor, is_paired: bool) -> float:
-    """Return the most multiplications a second that one thread can do."""
+    """Return the most multiplications per second of one thread."""
 
     def write(lanes: Lanes, pointers: list[ir.Value]) -> None:
         (vectors,) = pointers
@@ -107,7 +109,7 @@ def measure_peak(processor: Processor, is_paired: bool) -> float:
 
 
 def time_pixels(plan: Plan, processor: Processor) -> float:
-    """Return microseconds an image for turning images side by side into pixels side by side."""
+    """Return microseconds per image for interleaving the pixels of a block of images."""
     images = np.zeros(processor.lanes * IMAGE_BYTES, np.uint8)
     field = aligned(np.zeros(plan.side**2 * processor.lanes, np.float32))
 
@@ -120,7 +122,7 @@ def time_pixels(plan: Plan, processor: Processor) -> float:
 
 
 def time_layer(plan: Plan, processor: Processor, number: int) -> float:
-    """Return microseconds an image for one layer by itself."""
+    """Return microseconds per image for one layer alone."""
     layer = (*plan.convolutions, *plan.dense)[number]
     module = ir.Module("layer")
     function = write_layer(module, plan, processor, number)
@@ -136,7 +138,7 @@ def time_layer(plan: Plan, processor: Processor, number: int) -> float:
 
 
 def time_pass(plan: Plan, weights: np.ndarray, processor: Processor) -> float:
-    """Return microseconds an image for the whole forward pass, images to probabilities."""
+    """Return microseconds per image for the whole forward pass, from images to probabilities."""
     program, count = compile_plan(plan, processor), processor.block * 16
     images = np.random.default_rng(0).integers(0, 256, (count, IMAGE_BYTES), np.uint8)
     probabilities, rubbish = np.empty((count, 10), np.float32), np.empty(count, np.float32)
@@ -155,12 +157,12 @@ def _compiled(
     lanes.builder.ret_void()
     code = make_machine_code(str(module))
     run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers)(code.get_function_address("part"))
-    run.code = code  # type: ignore[attr-defined]  # which owns the function
+    run.code = code  # type: ignore[attr-defined]  # keeps the machine code alive
     return run
 
 
 def _seconds(job: Callable[[], object], repeats: int = _REPEATS) -> float:
-    """Return the shortest mean time of a job in several rounds."""
+    """Return the shortest of several rounds' mean times of a job."""
     rounds = []
     for _ in range(_ROUNDS):
         started = time.perf_counter()
@@ -178,7 +180,7 @@ def _title(layer: Convolution | Dense | Distances) -> str:
 
 
 def _products(layer: Convolution | Dense | Distances) -> int:
-    """Count the multiplications that the network needs of a layer, without its squashing."""
+    """Count the multiplications of a layer, without its activation function."""
     if isinstance(layer, Convolution):
         return sum(len(seen) for seen in layer.connections) * (2 * layer.pooled_side * layer.kernel) ** 2
     return layer.inputs * layer.outputs

@@ -1,4 +1,4 @@
-"""Filled forms at medium severity: are their cells found, and their digits read as well as alone?"""
+"""Accuracy on filled forms at medium severity: the places of cells, and the labels of digits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.forms_model import Counts, Reader, share_pct
-from benchmarks.forms_pages import FillJob, ReadPage, read_filled_pages, split_pages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity
-from lenet_pipeline.forms.templates.model import Template
+from benchmarks.forms.model import Counts, Reader, share_pct
+from benchmarks.forms.pages import FillJob, ReadPage, read_filled_pages, split_pages
+from lenet_pipeline.forms import SEVERITIES, Severity, Template
 
 PAGES = 500
 NEAR_MM = 0.5
@@ -19,7 +18,18 @@ NEAR_MM = 0.5
 
 @dataclass
 class FormFigures:
-    """How one form's pages were read; ``faults`` are those that were not, ``misread`` those read wrongly."""
+    """How the pages of one form were read.
+
+    Attributes:
+        form: the form's name.
+        pages: pages filled.
+        faults: why pages were not read, by page number.
+        misread: numbers of the pages with misplaced cells.
+        distances_mm: distance of each cell from its true place.
+        registered_mm: largest distance on each page before refinement.
+        far: the cells farther than ``NEAR_MM`` from their true place.
+        counts: the cells and digits.
+    """
 
     form: str
     pages: int = 0
@@ -57,7 +67,7 @@ def measure_accuracy(
     sure: float,
     severity: Severity = SEVERITIES["medium"],
 ) -> list[FormFigures]:
-    """Fill and read pages of each form, as pages that may be any of them."""
+    """Fill and read pages of each form. Reading has to find out which form each page is."""
     job = FillJob(templates, reader.digits, seed)
     figures = [FormFigures(template.form) for template in templates]
     parts = [part for number in range(len(templates)) for part in split_pages(number, severity, pages)]
@@ -68,7 +78,7 @@ def measure_accuracy(
 
 
 def accuracy_record(figures: list[FormFigures]) -> list[dict[str, Any]]:
-    """Return figures as plain values, distances as their largest, 99th percentile and median."""
+    """Return the figures for JSON; distances as their maximum, 99th percentile and median."""
     rows = []
     for form in figures:
         row = asdict(form)
@@ -82,7 +92,7 @@ def accuracy_record(figures: list[FormFigures]) -> list[dict[str, Any]]:
 
 
 def accuracy_table(figures: list[FormFigures], reader: Reader) -> list[str]:
-    """Return the figures as lines."""
+    """Format the figures as lines."""
     whole = 100 * float(reader.is_right.mean())
     lines = []
     for form, row in zip(figures, accuracy_record(figures), strict=True):
@@ -91,15 +101,15 @@ def accuracy_table(figures: list[FormFigures], reader: Reader) -> list[str]:
         shown = {
             "pages": f"{form.pages}: {form.pages - len(form.faults)} read, {len(form.faults)} rejected, "
             f"{len(form.misread)} misread",
-            "cells from their place, mm": f"largest {cells['largest']:.2f}, 99 % {cells['p99']:.2f}, median "
+            "cell distance, mm": f"largest {cells['largest']:.2f}, 99 % {cells['p99']:.2f}, median "
             f"{cells['median']:.2f}",
             f"cells beyond {NEAR_MM:g} mm": f"{len(form.far)} of {len(form.distances_mm):,}",
             "before refinement, mm": f"largest {row['registered_mm']['largest']:.2f}",
-            "digits read rightly": f"{counts.accuracy_pct:.2f} % of {counts.digits:,}",
-            "the same images alone": f"{alone:.2f} %, difference {counts.accuracy_pct - alone:+.2f} points",
-            "the whole test set": f"{whole:.2f} %, difference {counts.accuracy_pct - whole:+.2f} points",
-            "blank cells called ink": f"{counts.blanks_as_ink} of {counts.blanks:,}",
-            "ink called blank": f"{counts.ink_as_blank} of {counts.digits:,} "
+            "digits read correctly": f"{counts.accuracy_pct:.2f} % of {counts.digits:,}",
+            "same images alone": f"{alone:.2f} %, difference {counts.accuracy_pct - alone:+.2f} points",
+            "whole test set": f"{whole:.2f} %, difference {counts.accuracy_pct - whole:+.2f} points",
+            "blank cells read as ink": f"{counts.blanks_as_ink} of {counts.blanks:,}",
+            "ink read as blank": f"{counts.ink_as_blank} of {counts.digits:,} "
             f"({share_pct(counts.ink_as_blank, counts.digits):.3f} %)",
         }
         lines += [form.form, *(f"  {name:<28} {value}" for name, value in shown.items())]
@@ -107,8 +117,8 @@ def accuracy_table(figures: list[FormFigures], reader: Reader) -> list[str]:
 
 
 def read_example_templates(folder: Path, references: Path | None) -> tuple[Template, ...]:
-    """Read the two forms that have blank ones to fill."""
-    from lenet_pipeline.forms.templates.template_file import read_template
+    """Read the two example templates whose blank forms are available."""
+    from lenet_pipeline.forms import read_template
 
     names = ("attendance-sheet.yaml", "twelve-questions.yaml")
     return tuple(read_template(folder / name, references) for name in names)

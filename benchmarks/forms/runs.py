@@ -1,4 +1,4 @@
-"""Boxes without dividers: runs of digits with none touching, some touching, and all touching."""
+"""Runs of digits in boxes without dividers, where no digits, some digits or all digits touch."""
 
 from __future__ import annotations
 
@@ -10,21 +10,29 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.forms_model import Reader, share_pct
-from benchmarks.forms_pages import FillJob, ReadPage, read_filled_pages, split_pages
-from benchmarks.forms_sheets import runs_form
+from benchmarks.forms.model import Reader, share_pct
+from benchmarks.forms.pages import FillJob, ReadPage, read_filled_pages, split_pages
+from benchmarks.forms.sheets import runs_form
+from lenet_pipeline.forms import Severity
 from lenet_pipeline.forms.filling.habits import Habits
-from lenet_pipeline.forms.filling.scanning import Severity
 
-PAGES = 60  # for each rate of touching: as many runs of each length, by both templates
+PAGES = 60  # per touching rate; each page has one run of each length for both kinds of template
 LENGTHS = tuple(range(2, 11))
 RATES = (0.0, 0.2, 1.0)
-TOLD = {"range": "2 to 10", "known": "its number"}
+TOLD = {"range": "2 to 10 digits", "known": "exact number"}  # what the template says about a run's length
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: ``touching`` tells of each digit whether it is; ``alone`` counts those read rightly alone."""
+    """One run of digits.
+
+    Attributes:
+        told: what the template says about the length: ``range`` or ``known``.
+        truth: the digits written.
+        read: the digits read.
+        touching: whether each digit touches a neighbour.
+        alone: digits whose original image is read correctly.
+    """
 
     told: str
     truth: str
@@ -34,16 +42,23 @@ class Run:
 
     @property
     def right(self) -> int:
-        """Count the digits that need not be changed, added or left out."""
+        """The number of digits read correctly, which is the length minus the edit distance."""
         return max(len(self.truth) - edit_distance(self.truth, self.read), 0)
 
 
 @dataclass
 class RunCounts:
-    """Runs of digits and how they were read.
+    """Counts of runs and of how they were read.
 
-    ``counted`` runs have the right number of digits and ``whole`` ones are right from end to end. ``near``
-    digits touch a neighbour; they, and those of them that are right, are counted where the number is right.
+    Attributes:
+        runs: runs written.
+        counted: runs read with the right number of digits.
+        whole: runs read without any error.
+        digits: digits written.
+        right: digits read correctly.
+        alone: digits whose original image is read correctly.
+        near: touching digits in counted runs.
+        near_right: touching digits in counted runs that are read correctly.
     """
 
     runs: int = 0
@@ -72,11 +87,11 @@ class RunCounts:
             )
 
 
-Figures = dict[tuple[float, str, int], RunCounts]  # by rate of touching, what is told, and length
+Figures = dict[tuple[float, str, int], RunCounts]  # by touching rate, what the template says, and length
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Count the digits to change, add and leave out that make one string the other."""
+    """Return the Levenshtein distance of two strings."""
     costs = list(range(len(other) + 1))
     for row, mine in enumerate(one, start=1):
         above, costs[0] = costs[0], row
@@ -89,12 +104,12 @@ def edit_distance(one: str, other: str) -> int:
 def measure_runs(
     reader: Reader, pages: int, seed: int, processes: int, severity: Severity
 ) -> tuple[Figures, int]:
-    """Fill and read boxes of every length; return their figures and how many pages were not read."""
+    """Fill and read boxes of every length; return their figures and the number of rejected pages."""
     figures = {(rate, told, length): RunCounts() for rate in RATES for told in TOLD for length in LENGTHS}
     rejected = 0
     with tempfile.TemporaryDirectory() as scratch:
         job = FillJob((runs_form(Path(scratch), LENGTHS),), reader.digits, seed)
-        # Pages of their own for every rate: the same numbers would write the same digits again.
+        # Each rate has other page numbers, because the same number writes the same digits.
         parts = [
             (rate, part)
             for number, rate in enumerate(RATES)
@@ -114,7 +129,7 @@ def _habits(rate: float) -> Habits:
 
 
 def read_runs(page: ReadPage, reader: Reader) -> Iterator[Run]:
-    """Yield the runs of a page, if it was read."""
+    """Yield the runs of a page; none if the page was not read."""
     if page.fault:
         return
     values = dict.fromkeys(page.truth, "")
@@ -129,12 +144,12 @@ def read_runs(page: ReadPage, reader: Reader) -> Iterator[Run]:
 
 
 def sum_runs(counts: Sequence[RunCounts]) -> RunCounts:
-    """Return several counts together."""
+    """Return the sum of several counts."""
     return RunCounts(*(sum(getattr(one, each.name) for one in counts) for each in fields(RunCounts)))
 
 
 def runs_record(figures: Figures, rejected: int) -> dict[str, Any]:
-    """Return figures as plain values."""
+    """Return the figures for JSON."""
     rows = [
         {"touching_rate": rate, "told": told, "length": length, **asdict(counts)}
         for (rate, told, length), counts in figures.items()
@@ -143,10 +158,10 @@ def runs_record(figures: Figures, rejected: int) -> dict[str, Any]:
 
 
 def runs_table(figures: Figures, rejected: int) -> list[str]:
-    """Return the figures as lines: per rate of touching and length, then all lengths together."""
+    """Format the figures as lines: for each touching rate one per length, then one for all lengths."""
     lines = [
-        f"{rejected} pages rejected; shares in per cent, 'alone' of the same images as they are",
-        f"{'the template says':>20}{TOLD['range'] + ' digits':>26}{TOLD['known'] + ' of digits':>28}",
+        f"{rejected} pages rejected; shares in per cent; alone: the original images",
+        f"{'the template says':>20}{TOLD['range']:>26}{TOLD['known']:>28}",
         f"{'length':>8}{'runs':>7}{'digits':>10}{'alone':>8}{'count':>8}{'whole':>8}"
         f"{'digits':>12}{'alone':>8}{'whole':>8}",
     ]
@@ -165,11 +180,11 @@ def runs_table(figures: Figures, rejected: int) -> list[str]:
         if near.near:
             share = share_pct(near.near_right, near.near)
             lines.append(
-                f"  of {near.near:,} touching digits in runs of the right number, {share:.2f} % right"
+                f"  {share:.2f} % of {near.near:,} touching digits right, in runs of the right length"
             )
     return lines
 
 
 def _of_length(figures: Figures, rate: float, told: str, length: int) -> RunCounts:
-    """Return the counts of one length; those of all for 0."""
+    """Return the counts of one length, or of all lengths if ``length`` is 0."""
     return sum_runs([figures[rate, told, each] for each in LENGTHS if length in (0, each)])

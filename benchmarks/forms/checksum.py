@@ -1,4 +1,4 @@
-"""Checksum-aware decoding: numbers with a Luhn digit, read with it and without."""
+"""Checksum decoding: numbers with a Luhn check digit, read with and without it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.forms_model import Reader, field_values, share_pct
-from benchmarks.forms_pages import FillJob, read_filled_pages, split_pages
-from benchmarks.forms_sheets import checksum_form
+from benchmarks.forms.model import Reader, field_values, share_pct
+from benchmarks.forms.pages import FillJob, read_filled_pages, split_pages
+from benchmarks.forms.sheets import checksum_form
+from lenet_pipeline.forms import SEVERITIES, FieldValue
 from lenet_pipeline.forms.filling.habits import Habits
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
-from lenet_pipeline.forms.values.field_values import FieldValue
 
-PAGES = 60  # of 32 numbers of nine digits
+PAGES = 60  # each with 32 numbers of nine digits
 LEVELS = ("medium", "heavy")
-SURE = 0.9  # of a correction, that it is the right one of all that pass
+SURE = 0.9  # posterior probability from which a correction counts as sure
 
 
 @dataclass
 class ChecksumFigures:
-    """Fields with a check digit: ``raw_right`` without decoding, ``right`` with it."""
+    """Fields with a check digit: ``raw_right`` are correct without decoding, ``right`` with it."""
 
     severity: str
     pages: int = 0
@@ -33,8 +32,8 @@ class ChecksumFigures:
     wrongly_corrected: int = 0
     surely_corrected: int = 0
     surely_wrong: int = 0
-    failed: int = 0  # no value that passes was found
-    passed_wrong: int = 0  # wrong as first read, and passing all the same
+    failed: int = 0  # no value passes the check
+    passed_wrong: int = 0  # the first reading is wrong but passes the check
 
     def add(self, value: FieldValue, truth: str) -> None:
         """Count one field."""
@@ -74,23 +73,23 @@ def measure_checksums(reader: Reader, pages: int, seed: int, processes: int) -> 
 
 
 def checksum_record(figures: list[ChecksumFigures]) -> list[dict[str, Any]]:
-    """Return figures as plain values."""
+    """Return the figures for JSON."""
     return [asdict(one) for one in figures]
 
 
 def checksum_table(figures: list[ChecksumFigures]) -> list[str]:
-    """Return the figures as lines."""
+    """Format the figures as lines."""
     lines = []
     for one in figures:
         before = share_pct(one.raw_right, one.fields)
         shown = {
             "pages": f"{one.pages}, {one.rejected} rejected",
-            "fields right without decoding": f"{before:.2f} % of {one.fields:,}",
-            "fields right with it": f"{share_pct(one.right, one.fields):.2f} %",
+            "right without decoding": f"{before:.2f} % of {one.fields:,} fields",
+            "right with decoding": f"{share_pct(one.right, one.fields):.2f} %",
             "corrections": f"{one.corrected}, {one.wrongly_corrected} of them wrong",
-            f"of posterior {SURE:g} or more": f"{one.surely_corrected}, {one.surely_wrong} of them wrong",
+            f"with posterior {SURE:g} or more": f"{one.surely_corrected}, {one.surely_wrong} of them wrong",
             "no value passes": f"{one.failed}",
-            "wrong and passing": f"{one.passed_wrong}",
+            "wrong but passing": f"{one.passed_wrong}",
         }
         lines += [one.severity, *(f"  {name:<32} {value}" for name, value in shown.items())]
     return lines

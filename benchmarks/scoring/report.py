@@ -1,4 +1,4 @@
-"""What the contest of bulk scoring found, as a table, as plain values and as a plot."""
+"""Results of the scoring contest, as a table, a JSON record and a plot."""
 
 from __future__ import annotations
 
@@ -9,17 +9,29 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.scoring_memory import show_mib
-from benchmarks.scoring_peers import CONTESTANTS, Contestant
+from benchmarks.scoring.contestants import CONTESTANTS, Contestant
+from benchmarks.scoring.memory import show_mib
 
-_COLOURS = {"ours": "#4477aa", "peer": "#cc6677", "ceiling": "#bbbbbb"}  # as in lenet_pipeline.figures
+_COLOURS = {
+    "ours": "#4477aa",
+    "peer": "#cc6677",
+    "ceiling": "#bbbbbb",
+}  # as in training/figures.py
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn of one contestant, of which ``failure`` tells why it came to nothing.
+    """One turn of one contestant.
 
-    ``agreement`` is the share of sampled labels that are ours, and ``start_up_s`` is not in ``seconds``.
+    Attributes:
+        name: the contestant.
+        round: from 1.
+        images: the number scored.
+        seconds: wall time of scoring, without ``start_up_s``; None if the turn failed.
+        start_up_s: wall time of start-up and warm-up.
+        peak_mib: peak memory of the process and its children.
+        agreement: share of the sampled labels that equal ours, 0 to 1.
+        failure: why the turn failed, if it did.
     """
 
     name: str
@@ -34,10 +46,10 @@ class Turn:
 
 @dataclass(frozen=True)
 class Standing:
-    """The medians of a contestant's turns; ``slowest`` and ``fastest`` are of single turns, images/s."""
+    """The medians of a contestant's turns; ``slowest`` and ``fastest`` are single turns, in images/s."""
 
     contestant: Contestant
-    images_a_second: float
+    images_per_second: float
     slowest: float
     fastest: float
     start_up_s: float
@@ -45,7 +57,7 @@ class Standing:
 
 
 def find_standings(turns: Sequence[Turn]) -> list[Standing]:
-    """Return the medians of everyone whose turns all came off, in the order of the contestants."""
+    """Return the medians of each contestant without a failed turn, in the order of ``CONTESTANTS``."""
     failed = {turn.name for turn in turns if turn.failure}
     return [
         _find_standing(contestant, [turn for turn in turns if turn.name == name])
@@ -68,8 +80,8 @@ def _find_standing(contestant: Contestant, turns: Sequence[Turn]) -> Standing:
 
 
 def find_ratios(standings: Iterable[Standing]) -> dict[str, float]:
-    """Return how many times as fast ours are as each other, and what share of their ceiling they reach."""
-    speeds = {standing.contestant.name: standing.images_a_second for standing in standings}
+    """Return the speed of ours divided by that of each peer, and by that of the ceiling."""
+    speeds = {standing.contestant.name: standing.images_per_second for standing in standings}
     ratios = {}
     for ours, ceiling in (("ours", "ceiling"), ("ours-fast", "ceiling-fast")):
         for name, speed in speeds.items():
@@ -79,21 +91,21 @@ def find_ratios(standings: Iterable[Standing]) -> dict[str, float]:
 
 
 def find_best_peer(standings: Iterable[Standing]) -> Standing | None:
-    """Return the fastest peer of those that leave every column."""
+    """Return the fastest peer that writes every column."""
     peers = [
         each
         for each in standings
         if each.contestant.kind == "peer" and each.contestant.rows.startswith("all")
     ]
-    return max(peers, key=lambda peer: peer.images_a_second, default=None)
+    return max(peers, key=lambda peer: peer.images_per_second, default=None)
 
 
 def contest_table(turns: Sequence[Turn]) -> list[str]:
-    """Return the figures as lines of at most 80 columns."""
+    """Format the figures as lines of at most 80 columns."""
     standings = find_standings(turns)
     lines = [f"{'':<24}{'images/s':>9}{'spread':>16}{'memory':>10}  columns on disk", "-" * 80]
     lines += [
-        f"{each.contestant.title:<24}{each.images_a_second:>9,.0f}"
+        f"{each.contestant.title:<24}{each.images_per_second:>9,.0f}"
         f"{f'{each.slowest:,.0f}-{each.fastest:,.0f}':>16}{show_mib(each.peak_mib):>10}"
         f"  {each.contestant.rows}"
         for each in standings
@@ -104,7 +116,7 @@ def contest_table(turns: Sequence[Turn]) -> list[str]:
 
 
 def _compare(standings: Sequence[Standing]) -> list[str]:
-    """Say what ours are beside the best peer, and beside their own ceiling."""
+    """Compare ours with the best peer and with the ceiling."""
     best, ratios = find_best_peer(standings), find_ratios(standings)
     lines = []
     for ours, ceiling in (("ours", "ceiling"), ("ours-fast", "ceiling-fast")):
@@ -119,7 +131,7 @@ def _compare(standings: Sequence[Standing]) -> list[str]:
 
 
 def contest_record(turns: Sequence[Turn]) -> dict[str, Any]:
-    """Return all figures as plain values."""
+    """Return the figures for JSON."""
     standings = find_standings(turns)
     best = find_best_peer(standings)
     return {
@@ -131,14 +143,14 @@ def contest_record(turns: Sequence[Turn]) -> dict[str, Any]:
 
 
 def draw_contest(turns: Sequence[Turn], title: str) -> Figure:
-    """Draw the images a second of everyone as bars, with the spread of their rounds."""
+    """Draw each contestant's images per second as a bar, with the spread of its rounds."""
     standings = find_standings(turns)
     figure = Figure(figsize=(7, 0.8 + 0.4 * len(standings)), layout="constrained")
     axes = figure.subplots()
-    speeds = [each.images_a_second for each in standings]
+    speeds = [each.images_per_second for each in standings]
     spread = (
-        [each.images_a_second - each.slowest for each in standings],
-        [each.fastest - each.images_a_second for each in standings],
+        [each.images_per_second - each.slowest for each in standings],
+        [each.fastest - each.images_per_second for each in standings],
     )
     colours = [_COLOURS[each.contestant.kind] for each in standings]
     bars = axes.barh([each.contestant.title for each in standings], speeds, color=colours, xerr=spread)

@@ -1,4 +1,4 @@
-"""Whether a contestant did the work: as many rows as digits, and labels that are ours."""
+"""Check a contestant's rows: one row per digit, with the same labels as ours."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from lenet_pipeline.lake.datasets import read_manifest, read_shard
-from lenet_pipeline.lake.digits import digit_ids_array, images_array
-from lenet_pipeline.scoring.engine import Engine, TrainedModel
+from lenet_pipeline.lake import digit_ids_array, images_array, read_manifest, read_shard
+from lenet_pipeline.scoring import Engine, TrainedModel
 
 SAMPLED_SHARDS = 8
 DIGITS_A_SHARD = 2_048
 LEAST_AGREEMENT = 0.999
 
-# The 16 bytes of an identifier in hexadecimal: some write a UUID, some know only binary.
+# The 16 bytes of an identifier in hexadecimal. Some contestants write a UUID, others binary.
 _FROM_UUID = "replace(cast(digit_id as varchar), '-', '') as digit, label"
 _FROM_BINARY = "lower(hex(digit_id)) as digit, label"
 _COMPARE = """
@@ -27,19 +26,19 @@ _COMPARE = """
 
 
 class WrongRowsError(Exception):
-    """Rows that are not what every contestant has to leave."""
+    """A contestant's rows are incomplete or wrong."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """How many rows a dataset makes, and the labels of some of them: columns ``digit`` and ``label``."""
+    """The number of rows expected, and the labels of a sample: columns ``digit`` and ``label``."""
 
     rows: int
     sample: pa.Table
 
 
 def expect_rows(lake: Path, dataset: str, model: TrainedModel) -> Expected:
-    """Score digits from the beginning of some shards, in float32."""
+    """Score the first digits of some shards in float32."""
     manifest = read_manifest(lake, dataset)
     step = -(-len(manifest.shards) // SAMPLED_SHARDS)
     engine = Engine(model, "cpu")
@@ -53,14 +52,14 @@ def expect_rows(lake: Path, dataset: str, model: TrainedModel) -> Expected:
 
 
 def check_rows(output: Path, expected: Expected) -> float:
-    """Return the share of the sample that has our label, 0 to 1.
+    """Return the share of the sampled labels that equal ours, 0 to 1.
 
     Args:
-        output: a folder with a DuckDB database that has a table ``predictions``, or else with Parquet files.
-        expected: the rows.
+        output: a folder with a DuckDB database that has a table ``predictions``, or with Parquet files.
+        expected: the expected rows.
 
     Raises:
-        WrongRowsError: rows are missing, or too many labels differ.
+        WrongRowsError: the number of rows is wrong, or too many labels differ.
     """
     found = [path for path in output.glob("*.duckdb") if not path.stem.endswith("-snapshot")]
     (database,) = found or [None]
@@ -72,14 +71,16 @@ def check_rows(output: Path, expected: Expected) -> float:
         )
         [(count,)] = rows.count("*").fetchall()
         if count != expected.rows:
-            raise WrongRowsError(f"{count:,} rows instead of {expected.rows:,}")
+            raise WrongRowsError(f"expected {expected.rows:,} rows, found {count:,}")
         is_uuid = dict(zip(rows.columns, rows.types, strict=True))["digit_id"] == "UUID"
         connection.register("sample", expected.sample)
         compared = rows.project(_FROM_UUID if is_uuid else _FROM_BINARY).query("found", _COMPARE)
         [(found, right)] = compared.fetchall()
     if found != len(expected.sample):
-        raise WrongRowsError(f"{found:,} rows for {len(expected.sample):,} digits looked for")
+        raise WrongRowsError(
+            f"expected {len(expected.sample):,} rows for the sampled digits, found {found:,}"
+        )
     agreement = right / found
     if agreement < LEAST_AGREEMENT:
-        raise WrongRowsError(f"only {agreement:.2%} of labels are ours")
+        raise WrongRowsError(f"only {agreement:.2%} of the labels equal ours")
     return agreement

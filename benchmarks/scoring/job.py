@@ -1,4 +1,4 @@
-"""A job of bulk scoring, as every contestant gets it, and what all that run the plain network share."""
+"""The scoring job that every contestant receives, and functions shared by the peers."""
 
 from __future__ import annotations
 
@@ -11,29 +11,34 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from lenet_pipeline.lake.datasets import read_manifest, shard_path
-from lenet_pipeline.lake.digits import images_array
+from lenet_pipeline.lake import images_array, read_manifest, shard_path
 from lenet_pipeline.registry.model_files import read_model
 from lenet_pipeline.schema import PREDICTIONS, ROW_GROUP_ROWS
-from lenet_pipeline.scoring.engine import load_network
+from lenet_pipeline.scoring import load_network
 
 COLUMNS = ["digit_id", "image"]
 ROWS = pa.schema([PREDICTIONS.field(name) for name in ("digit_id", "label", "confidence", "probabilities")])
-DATABASE_ROWS = ROW_GROUP_ROWS  # rows in one insert or one row group, where a contestant may choose
+DATABASE_ROWS = ROW_GROUP_ROWS  # rows per insert, if a contestant can choose
 
-Score = Callable[[str, Path], None]  # a dataset's name, and the folder to leave rows in
+Score = Callable[[str, Path], None]  # takes a dataset's name, and the folder to write rows into
 
 
 class UnavailableError(Exception):
-    """A contestant that cannot take part here, and why."""
+    """A contestant cannot run on this machine; the message says why."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to score, where everything is, and on how many cores it runs.
+    """What to score, and with which resources.
 
-    ``warm_up`` is a small dataset that is scored before the clock starts. ``batch`` and ``workers`` override
-    what was found best for a contestant, to try others.
+    Attributes:
+        home: the home that holds the lake and the models.
+        dataset: the dataset to time.
+        warm_up: a small dataset to score before the clock starts.
+        model: the model's reference, such as ``digits/1``.
+        cores: cores to use.
+        batch: images per batch; the contestant's best known size if None.
+        workers: worker processes; the contestant's best known number if None.
     """
 
     home: Path
@@ -50,20 +55,20 @@ class Job:
 
     @property
     def model_files(self) -> Path:
-        """The folder of the model's two files, beside the registry that contestants do not all read."""
+        """The folder with the model's two files, for the contestants that do not use the registry."""
         return self.home / "timed-models" / self.model
 
     def shard_paths(self, dataset: str) -> list[Path]:
-        """Return the files of a dataset, in order."""
+        """Return the shard files of a dataset, in order."""
         manifest = read_manifest(self.lake, dataset)
         return [shard_path(self.lake, dataset, shard) for shard in manifest.shards]
 
 
 class PlainNetwork:
-    """The project's network as its authors wrote it, without the engine: what a peer is given."""
+    """The project's network as a PyTorch module, without the scoring engine; peers score with it."""
 
     def __init__(self, model_files: Path) -> None:
-        """Load the network, ready to score."""
+        """Load the network for inference."""
         model = read_model(model_files)
         self._preprocessing = model.preprocessing
         self._temperature = model.temperature
@@ -71,20 +76,20 @@ class PlainNetwork:
 
     @torch.inference_mode()
     def probabilities(self, images: torch.Tensor) -> NDArray[np.float32]:
-        """Return the probabilities float32 (n, 10) of uint8 images (n, 28, 28)."""
+        """Return the probabilities, float32 (n, 10), of images, uint8 (n, 28, 28)."""
         scores = self._network(self._preprocessing.apply(images))
         probabilities: NDArray[np.float32] = torch.softmax(scores / self._temperature, dim=1).numpy()
         return probabilities
 
 
 def batch_images(batch: pa.RecordBatch | pa.Table) -> torch.Tensor:
-    """Return the images of a batch of digits as a tensor uint8 (n, 28, 28) of its own."""
+    """Return a copy of the images of a batch of digits, uint8 (n, 28, 28)."""
     table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
     return torch.from_numpy(images_array(table).copy())
 
 
 def rows_table(digit_ids: pa.Array | pa.ChunkedArray, probabilities: NDArray[np.float32]) -> pa.Table:
-    """Return the rows that every contestant leaves, as schema ``ROWS``.
+    """Return the rows that a contestant writes, in schema ``ROWS``.
 
     Args:
         digit_ids: n identifiers.

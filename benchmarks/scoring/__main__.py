@@ -1,14 +1,22 @@
-"""Time bulk scoring, Parquet files to rows on disk, beside others: ``python -m benchmarks.scoring``.
+"""Compare bulk scoring with other tools: ``python -m benchmarks.scoring``.
 
-With ``--root DIR``, a folder of MNIST's files, on its training digits, moved and faded over and over;
-without, on the embedded ones. All score the same files with the same weights, in turn, each in a process of
-its own: ours (into DuckDB, with where each prediction came from), PyTorch's DataLoader, Spark, Ray Data,
-MLflow's pyfunc, and the engine alone on images in memory, which is the ceiling of ours. MLflow's runs our own
-engine and leaves no probabilities; the others run the plain network. They need the extra ``benchmarks``; what
-is not installed is listed so. ``benchmarks/scoring_peers.py`` says what is timed.
+With ``--root DIR``, a folder of MNIST's files, score shifted and faded copies
+of its training digits; otherwise copies of the digits that ship with
+scikit-learn. The contestants score the same Parquet files with the same
+weights and write rows to disk, in turn, each in a separate process:
 
-``python -m benchmarks.scoring memory --images 1000000 10000000`` measures the memory of ``lenet score``
-instead. Prints a table, writes it as JSON with the machine's description, and a plot beside it.
+- ours: the job ``score``, into DuckDB, with the provenance of each prediction
+- PyTorch's DataLoader, Spark and Ray Data, which run the network as a plain PyTorch module
+- MLflow's pyfunc, which runs our engine and writes no probabilities
+- the engine alone on images in memory, the ceiling of ours
+
+Spark and Ray need the extra ``benchmarks``; contestants that are not installed
+are listed as such. The docstring of ``benchmarks/scoring/contestants.py``
+defines the timed part. Print a table, write it as JSON with a description of
+the machine, and draw a plot next to the JSON file.
+
+``python -m benchmarks.scoring memory --images 1000000 10000000`` measures the
+memory of ``lenet score`` instead.
 """
 
 from __future__ import annotations
@@ -24,12 +32,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe_machine
-from benchmarks.scoring_digits import prepare_digits, prepare_home
-from benchmarks.scoring_memory import FailedError, measure_size, memory_table, run_watched
-from benchmarks.scoring_ours import CEILING_DIGITS
-from benchmarks.scoring_peers import CONTESTANTS, Contestant, keep_offline
-from benchmarks.scoring_report import Turn, contest_record, contest_table, draw_contest
-from benchmarks.scoring_rows import Expected, WrongRowsError, check_rows, expect_rows
+from benchmarks.scoring.contestants import CONTESTANTS, Contestant, keep_offline
+from benchmarks.scoring.digits import prepare_digits, prepare_home
+from benchmarks.scoring.memory import FailedError, measure_size, memory_table, run_watched
+from benchmarks.scoring.ours import CEILING_DIGITS
+from benchmarks.scoring.report import Turn, contest_record, contest_table, draw_contest
+from benchmarks.scoring.rows import Expected, WrongRowsError, check_rows, expect_rows
 from lenet_pipeline.registry.model_files import read_model
 
 IMAGES = 2_000_000
@@ -40,7 +48,7 @@ LIMIT_S = 3_600.0
 
 @dataclass(frozen=True)
 class Contest:
-    """What everyone scores, with which model of which home, and the rows that this makes."""
+    """The digits and the model that every contestant scores with, and the expected rows."""
 
     home: Path
     dataset: str
@@ -51,7 +59,7 @@ class Contest:
 
 
 def main() -> None:
-    """Run the contest, or measure memory, and print it."""
+    """Run the contest or measure memory, and print the figures."""
     arguments = _parse_arguments()
     keep_offline()
     machine = {**describe_machine(), "network": arguments.architecture}
@@ -74,28 +82,36 @@ def _parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("part", nargs="?", choices=("contest", "memory"), default="contest")
     parser.add_argument("--root", type=Path, help="folder of MNIST's files")
-    parser.add_argument("--images", type=int, nargs="+", help=f"{IMAGES:,} by default; several for memory")
+    parser.add_argument(
+        "--images", type=int, nargs="+", help=f"digits to score (default: {IMAGES:,}); several for memory"
+    )
     parser.add_argument("--architecture", default="lenet5")
-    parser.add_argument("--rounds", type=int, default=3, help="figures are medians")
-    parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), help="who takes part", metavar="NAME")
-    parser.add_argument("--home", type=Path, help="keep digits and model here, and use those of before")
-    parser.add_argument("--limit", type=float, default=LIMIT_S, help="seconds that one turn may take")
-    parser.add_argument("--precision", help="of memory's `lenet score`, where it has the option")
+    parser.add_argument("--rounds", type=int, default=3, help="turns per contestant; figures are medians")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=list(CONTESTANTS),
+        metavar="NAME",
+        help=f"contestants to run: {', '.join(CONTESTANTS)} (default: all)",
+    )
+    parser.add_argument("--home", type=Path, help="folder that keeps digits and model for the next time")
+    parser.add_argument("--limit", type=float, default=LIMIT_S, help="most seconds for one turn")
+    parser.add_argument("--precision", help="precision of `lenet score` when measuring memory")
     parser.add_argument("--output", type=Path, default=Path("scoring.json"))
     arguments = parser.parse_args()
     if arguments.part == "contest" and len(arguments.images or [IMAGES]) > 1:
-        parser.error("one contest has one number of images; several are for memory")
+        parser.error("the contest takes one value of --images; only memory takes several")
     return arguments
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines at once, for those who watch a long run."""
+    """Print lines without buffering."""
     for line in lines:
-        print(line, flush=True)  # noqa: T201 - what a benchmark is for
+        print(line, flush=True)  # noqa: T201 - a benchmark prints its figures
 
 
 def measure_contest(home: Path, model: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Let everyone score the same digits; print, plot and return the figures."""
+    """Run every contestant on the same digits; print, plot and return the figures."""
     (images,) = arguments.images or [IMAGES]
     dataset, warm_up = (
         prepare_digits(home / "lake", arguments.root, count) for count in (images, WARM_UP_IMAGES)
@@ -110,7 +126,7 @@ def measure_contest(home: Path, model: str, arguments: argparse.Namespace) -> di
 
 
 def take_turns(contest: Contest, names: Sequence[str], rounds: int) -> Iterator[Turn]:
-    """Yield everyone's turn, then everyone's next; who failed is not asked again."""
+    """Yield the turns of each round in order. A contestant that fails has no more turns."""
     failed = set()
     for number in range(1, rounds + 1):
         for name in names:
@@ -124,11 +140,18 @@ def take_turns(contest: Contest, names: Sequence[str], rounds: int) -> Iterator[
 
 
 def take_turn(contest: Contest, contestant: Contestant, number: int) -> Turn:
-    """Let a contestant score the digits in a process of its own, and check its rows."""
+    """Run a contestant in a separate process, and check the rows that it writes."""
     most = CEILING_DIGITS if contestant.kind == "ceiling" else contest.expected.rows
     images = min(contest.expected.rows, most)
     with tempfile.TemporaryDirectory(dir=contest.home) as output:
-        command = [sys.executable, "-m", "benchmarks.scoring_peers", contestant.name, "--output", output]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.scoring.contestants",
+            contestant.name,
+            "--output",
+            output,
+        ]
         for option in ("home", "dataset", "warm_up", "model"):
             command += [f"--{option.replace('_', '-')}", str(getattr(contest, option))]
         try:
@@ -147,18 +170,18 @@ def _describe(turn: Turn) -> str:
         return f"{name} {turn.failure}"
     return (
         f"{name}{turn.images / turn.seconds:>9,.0f} images/s "
-        f"({turn.seconds:.1f} s after {turn.start_up_s:.1f} s of starting)"
+        f"({turn.seconds:.1f} s after {turn.start_up_s:.1f} s of start-up)"
     )
 
 
 def measure_memory(home: Path, model: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Score datasets of several sizes by the command; print and return memory and time."""
+    """Run ``lenet score`` on datasets of several sizes; print and return memory and time."""
     options = ["--precision", arguments.precision] if arguments.precision else []
     sizes = []
     for images in arguments.images or MEMORY_IMAGES:
         dataset = prepare_digits(home / "lake", arguments.root, images)
         sizes.append(measure_size(home, dataset, images, model, options, arguments.limit))
-    show(["", "lenet score, with its Prefect server", *memory_table(sizes)])
+    show(["", "lenet score", *memory_table(sizes)])
     return {"memory": [asdict(size) for size in sizes]}
 
 

@@ -1,4 +1,4 @@
-"""Speed: pages a second of 300 dpi A4 scans, one process and two, where the time goes, and memory."""
+"""Speed of reading A4 scans at 300 dpi with one and two processes, time per step, and memory."""
 
 from __future__ import annotations
 
@@ -16,37 +16,52 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from benchmarks.forms_memory import Memory, measure_memory
-from benchmarks.forms_pages import read_test_digits
-from benchmarks.forms_sheets import cells_form
-from lenet_pipeline.forms import page_rows as page_tables
-from lenet_pipeline.forms.alignment.page_alignment import Registration, register_page
-from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
-from lenet_pipeline.forms.documents.reader import Document, PageLimits, inspect_document, read_pages
-from lenet_pipeline.forms.filling.filled_pages import fill_pages
-from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
-from lenet_pipeline.forms.page_rows import FormJob, PagePart
-from lenet_pipeline.forms.reading.page_reading import read_cells
-from lenet_pipeline.forms.templates.model import Template
-from lenet_pipeline.ingest.batch import Reject
-from lenet_pipeline.system.processes import work_in_processes
+from benchmarks.forms.memory import Memory, measure_memory
+from benchmarks.forms.pages import read_test_digits
+from benchmarks.forms.sheets import cells_form
+from lenet_pipeline.forms import (
+    SEVERITIES,
+    Document,
+    FormJob,
+    LabelledImages,
+    PageLimits,
+    PagePart,
+    Template,
+    fill_pages,
+    inspect_document,
+    prepare_template,
+    read_cells,
+    read_part,
+    register_page,
+)
+from lenet_pipeline.forms.alignment.page_alignment import Registration
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
+from lenet_pipeline.forms.documents.reader import read_pages
+from lenet_pipeline.ingest import Reject
+from lenet_pipeline.system import work_in_processes
 
 CELLS = (8, 40, 80, 160)
-PAGES = 48  # to time with a number of processes
-DIFFERENT = 6  # pages of each form: others are the same again
+PAGES = 48  # pages to time for each number of processes
+DIFFERENT = 6  # different pages per form; the others repeat them
 MEMORY_PAGES = 1_000
 DPI = 300
 LIMITS = PageLimits(100_000_000, 50_000_000, 5_000)
 
-_JPEG_QUALITY = 75  # of the scans inside a PDF
+_JPEG_QUALITY = 75  # for the scans in a PDF
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Pages of one kind read by a number of processes: seconds, and seconds of processor time, of all.
+    """Pages of one kind read by a number of processes.
 
-    ``unread`` of the pages were tried and not read.
+    Attributes:
+        file: ``PNG`` or ``PDF``.
+        cells: cells per page.
+        processes: processes that read.
+        pages: pages tried.
+        unread: pages tried but not read.
+        seconds: wall time of all pages.
+        processor_seconds: processor time of all pages.
     """
 
     file: str
@@ -58,13 +73,13 @@ class Pace:
     processor_seconds: float
 
     @property
-    def pages_a_second(self) -> float:
+    def pages_per_second(self) -> float:
         return self.pages / self.seconds
 
 
 @dataclass(frozen=True)
 class Stages:
-    """Processor time of one page, in milliseconds: of reading the file, of each step, and of all else."""
+    """Mean processor time per page in milliseconds: reading the file, registering, cutting, and the rest."""
 
     file: str
     cells: int
@@ -76,7 +91,7 @@ class Stages:
 
 @dataclass(frozen=True)
 class Speed:
-    """All that was measured."""
+    """All figures of the part."""
 
     paces: list[Pace]
     stages: list[Stages]
@@ -85,7 +100,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Turn:
-    """When one page was read, by the system's clock, and the processor time it took."""
+    """One page: whether it was read, when by the monotonic clock, and its processor time."""
 
     is_read: bool
     started: float
@@ -94,7 +109,7 @@ class Turn:
 
 
 def measure_speed(home: Path, digits: str, share: float, seed: int) -> Speed:
-    """Time pages of every kind of file and template; then the memory of an ingest."""
+    """Time pages of every kind of file and template, then measure the memory of an ingest."""
     written_with, pages = read_test_digits(home, digits), max(4, round(PAGES * share))
     paces, stages = [], []
     with tempfile.TemporaryDirectory() as scratch:
@@ -116,7 +131,7 @@ def measure_speed(home: Path, digits: str, share: float, seed: int) -> Speed:
 def write_scans(
     folder: Path, template: Template, digits: LabelledImages, pages: int, seed: int, dpi: int = DPI
 ) -> dict[str, list[PagePart]]:
-    """Write medium scans as PNG files, and as the pages of one PDF; return them a page each."""
+    """Write medium scans as PNG files and as the pages of one PDF; return one part per page."""
     severity = replace(SEVERITIES["medium"], dpi=dpi, jpeg_quality=None)
     filled = fill_pages(template, digits, numbers=range(pages), seed=seed, severity=severity)
     pngs, pictures = [], []
@@ -146,10 +161,10 @@ def inspect(path: Path) -> Document:
 
 
 def read_timed(part: PagePart, job: FormJob) -> Turn:
-    """Read the pages of a part to rows, as an ingest does."""
+    """Read the pages of a part into rows, as an ingest does."""
     cv2.setNumThreads(1)
     started, processor = time.monotonic(), time.process_time()
-    done = page_tables.read_part(part, job)
+    done = read_part(part, job)
     is_read = all(page.page["status"] == "read" for page in done.pages)
     return Turn(is_read, started, time.monotonic(), time.process_time() - processor)
 
@@ -157,7 +172,7 @@ def read_timed(part: PagePart, job: FormJob) -> Turn:
 def _time_pages(
     file: str, cells: int, template: Template, parts: Sequence[PagePart], pages: int, processes: int
 ) -> Pace:
-    """Read pages in processes; the first two pages of each, while it starts, are not counted."""
+    """Read pages in processes, without counting the first two pages per process."""
     job = FormJob("timed/all", (template,), "", LIMITS)
     warm = 2 * processes
     wanted = (parts[number % len(parts)] for number in range(warm + pages))
@@ -171,16 +186,16 @@ def _time_pages(
 
 
 def time_stages(file: str, cells: int, template: Template, parts: Sequence[PagePart]) -> Stages:
-    """Time each step of reading some pages, here, in processor time; the first page warms up."""
+    """Time each step of reading in this process, in processor time. The first page is a warm-up."""
     prepared, job = [prepare_template(template)], FormJob("timed/all", (template,), "", LIMITS)
-    page_tables.read_part(parts[0], job)
+    read_part(parts[0], job)
     rows = [row for part in [parts[0], *parts] if (row := _time_page(part, job, prepared))][1:]
     read, register, cut, rest = np.mean(rows or [[math.nan] * 4], axis=0).tolist()
     return Stages(file, cells, read, register, cut, rest)
 
 
 def _time_page(part: PagePart, job: FormJob, prepared: list[PreparedTemplate]) -> list[float] | None:
-    """Return the milliseconds of reading, registering and cutting a page, and of the rest; None if unread."""
+    """Return the milliseconds to read, register and cut a page, and the rest; None if it was not read."""
     times = [time.process_time()]
     (page,) = read_pages(part.document, LIMITS, part.numbers)
     times.append(time.process_time())
@@ -192,35 +207,35 @@ def _time_page(part: PagePart, job: FormJob, prepared: list[PreparedTemplate]) -
         return None
     read_cells(found.image, prepared[0].reference, prepared[0].template, found.to_scan)
     times.append(time.process_time())
-    page_tables.read_part(part, job)
+    read_part(part, job)
     read, register, cut, whole = (1000 * np.diff([*times, time.process_time()])).tolist()
     return [read, register, cut, whole - read - register - cut]
 
 
 def speed_record(speed: Speed) -> dict[str, Any]:
-    """Return all figures as plain values."""
+    """Return the figures for JSON."""
     return asdict(speed)
 
 
 def speed_table(speed: Speed) -> list[str]:
-    """Return the figures as lines."""
+    """Format the figures as lines."""
     paces = {(pace.file, pace.cells, pace.processes): pace for pace in speed.paces}
     lines = [
-        "A4 in grey at 300 dpi, one thread a process; ms of processor time a page",
-        f"{'':<5}{'cells':>5}{'1 process':>13}{'2 processes':>13}{'times':>7}"
+        "A4, grey, 300 dpi, one thread per process; ms: processor time per page",
+        f"{'':<5}{'cells':>5}{'1 process':>13}{'2 processes':>13}{'ratio':>7}"
         f"{'read':>6}{'register':>10}{'cut':>5}{'rest':>6}{'unread':>8}",
     ]
     for stages in speed.stages:
         one, two = (paces[stages.file, stages.cells, many] for many in (1, 2))
         lines.append(
-            f"{stages.file:<5}{stages.cells:>5}{one.pages_a_second:>11.2f}/s{two.pages_a_second:>11.2f}/s"
-            f"{two.pages_a_second / one.pages_a_second:>7.2f}"
+            f"{stages.file:<5}{stages.cells:>5}{one.pages_per_second:>11.2f}/s{two.pages_per_second:>11.2f}/s"
+            f"{two.pages_per_second / one.pages_per_second:>7.2f}"
             f"{stages.read_ms:>6.0f}{stages.register_ms:>10.0f}{stages.cut_ms:>5.0f}{stages.rest_ms:>6.0f}"
             f"{one.unread:>8}"
         )
     lines.append("peak memory of an ingest, MiB")
     lines += [
-        f"  after {one.pages:>5} pages: command {one.parent_mib:.0f}, a process {one.worker_mib:.0f}"
+        f"  after {one.pages:>5} pages: command {one.parent_mib:.0f}, largest worker {one.worker_mib:.0f}"
         for one in speed.memory
     ]
     return lines

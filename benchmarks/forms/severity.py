@@ -1,4 +1,4 @@
-"""Severity: one property of a scan made worse at a time, until pages are no longer read."""
+"""Scan severity: worsen one property of the scan at a time until pages are no longer read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.forms_model import Counts, Reader, share_pct
-from benchmarks.forms_pages import FillJob, read_filled_pages, split_pages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity
-from lenet_pipeline.forms.templates.model import Template
+from benchmarks.forms.model import Counts, Reader, share_pct
+from benchmarks.forms.pages import FillJob, read_filled_pages, split_pages
+from lenet_pipeline.forms import SEVERITIES, Severity, Template
 
-PAGES = 20  # at each point
+PAGES = 20  # per point
 
 BASE = SEVERITIES["light"]
 SWEPT: dict[str, tuple[float, ...]] = {
@@ -28,10 +27,10 @@ SWEPT: dict[str, tuple[float, ...]] = {
 }
 _WHOLE = ("dpi", "jpeg_quality")
 _TITLES = {
-    "skew_degrees": "skew, up to degrees",
-    "dpi": "pixels an inch",
+    "skew_degrees": "largest skew, degrees",
+    "dpi": "resolution, dpi",
     "noise": "noise, standard deviation",
-    "speckle": "specks a square inch",
+    "speckle": "specks per square inch",
     "blur_px": "blur, pixels at 200 dpi",
     "contrast": "contrast, share of black",
     "jpeg_quality": "JPEG quality",
@@ -40,7 +39,17 @@ _TITLES = {
 
 @dataclass
 class Point:
-    """Pages of one severity: ``read`` of ``pages``; ``misread`` were read with cells out of their place."""
+    """The pages at one severity.
+
+    Attributes:
+        swept: the property of the scan that is worsened.
+        value: its value.
+        pages: pages filled.
+        read: pages read.
+        misread: pages read with misplaced cells.
+        faults: pages not read, by reason.
+        counts: the cells and digits of the pages read.
+    """
 
     swept: str
     value: float
@@ -56,7 +65,7 @@ class Point:
 
 
 def severity_points() -> list[tuple[Point, Severity]]:
-    """Return every point of the table with its severity: light, but for the property that is swept."""
+    """Return every point with its severity, which is light except for the swept property."""
     return [(Point(name, value), _worsen(name, value)) for name, values in SWEPT.items() for value in values]
 
 
@@ -74,7 +83,7 @@ def measure_severity(
     sure: float,
     points: Iterable[tuple[Point, Severity]] | None = None,
 ) -> list[Point]:
-    """Fill and read pages at every point, as many of each form."""
+    """Fill and read pages at every point, the same number for each form."""
     planned = list(points or severity_points())
     each = max(1, pages // len(templates))
     parts = [
@@ -100,14 +109,14 @@ def measure_severity(
 
 
 def severity_record(points: list[Point]) -> list[dict[str, Any]]:
-    """Return points as plain values."""
+    """Return the points for JSON."""
     return [asdict(point) for point in points]
 
 
 def severity_table(points: list[Point]) -> list[str]:
-    """Return the points as lines; digits are those of the pages that were read."""
+    """Format the points as lines; digits count only on pages that were read."""
     lines = [
-        "of all pages, and of the digits on those read; 'alone': the same images alone",
+        "shares of all pages, and of the digits on pages read; alone: the original images",
         f"{'':<22}{'pages':>16}{'':>4}{'digits':>30}",
         f"{'':<18}{'rejected':>10}{'misread':>9}{'right':>11}{'alone':>10}{'blank':>9}{'sure, wrong':>13}",
     ]
@@ -129,7 +138,7 @@ def _digits(point: Point) -> str:
 
 
 def plot_severity(points: list[Point], path: Path) -> None:
-    """Draw the digits read rightly and the pages rejected against each property."""
+    """Plot the share of correct digits and of rejected pages against each property."""
     names = list(dict.fromkeys(point.swept for point in points))
     figure = Figure(figsize=(11, 2.6 * ((len(names) + 2) // 3)), layout="constrained")
     for number, name in enumerate(names):

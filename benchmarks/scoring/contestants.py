@@ -1,13 +1,17 @@
-"""Run one contestant of ``benchmarks.scoring``, in a process of its own.
+"""Run one contestant of ``benchmarks.scoring`` in a separate process.
 
-``python -m benchmarks.scoring_peers NAME --home H --dataset D --warm-up SMALL --model digits/1 --output DIR``
-leaves rows in the output folder and prints its seconds as one line of JSON. ``--batch`` and ``--workers`` try
-other settings than those found best; the home and its datasets are those of ``benchmarks.scoring --home H``.
+    python -m benchmarks.scoring.contestants NAME --home H --dataset D --warm-up SMALL --model digits/1 \\
+        --output DIR
 
-The clock starts when the runtime has started (a JVM, a Ray cluster, a Prefect server) and a first small
-dataset has been scored, so that nothing is imported any more. It stops when the rows are on disk: listing
-and reading files, loading the model and starting workers for it are in it. (Ray starts new actors for each
-job, and they import anew: some seconds, however many digits.)
+Write rows into the output folder and print the seconds as one line of JSON.
+``--batch`` and ``--workers`` replace the best known settings. ``python -m
+benchmarks.scoring --home H`` prepares the home and its datasets.
+
+The clock starts after the runtime (a JVM or a Ray cluster) has started and has
+scored a small dataset, so that imports are not timed. It stops when the rows
+are on disk. The time includes listing and reading files, loading the model and
+starting its workers. Ray starts new actors for each job; their imports take a
+few seconds, whatever the number of digits.
 """
 
 from __future__ import annotations
@@ -24,18 +28,25 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.scoring_job import Job, Score, UnavailableError
-from lenet_pipeline.system.processes import usable_cores
+from benchmarks.scoring.job import Job, Score, UnavailableError
+from lenet_pipeline.system import usable_cores
 
-_CHECKOUT = Path(__file__).parent.parent
+_CHECKOUT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """Who takes part: ``kind`` is ours, peer or ceiling, and ``rows`` says which columns are left, and where.
+    """A program that scores the digits.
 
-    ``module`` has ``start(job)``, or the named function that takes ``precision`` too. ``package`` is what has
-    to be installed for it beyond the project's own.
+    Attributes:
+        name: its name on the command line.
+        title: its name in tables.
+        kind: ``ours``, ``peer`` or ``ceiling``.
+        rows: the columns that it writes, and where.
+        module: the module that runs it.
+        start: the function of that module that starts the runtime; it takes a job and, if set, ``precision``.
+        precision: ``float32`` or ``fast``; None for peers.
+        packages: packages that it needs and that the project does not require.
     """
 
     name: str
@@ -51,18 +62,18 @@ class Contestant:
         """Start the runtime.
 
         Raises:
-            UnavailableError: a package is not installed, or the project has no such precision.
+            UnavailableError: a package is not installed.
         """
         missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
         if missing:
-            raise UnavailableError(f"not installed: {', '.join(missing)} (the extra benchmarks)")
+            raise UnavailableError(f"not installed: {', '.join(missing)} (install the extra benchmarks)")
         start = getattr(importlib.import_module(self.module), self.start)
         begun: AbstractContextManager[Score] = start(job, self.precision) if self.precision else start(job)
         return begun
 
 
 _DUCKDB, _PARQUET = "all, DuckDB", "all, Parquet"
-_OURS, _PEER = "benchmarks.scoring_ours", "benchmarks.scoring_peer"
+_OURS, _PEER = "benchmarks.scoring.ours", "benchmarks.scoring.peer"
 CONTESTANTS = {
     each.name: each
     for each in (
@@ -87,16 +98,18 @@ CONTESTANTS = {
 
 def main() -> None:
     """Run one contestant and print its seconds."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", choices=list(CONTESTANTS))
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--dataset", required=True)
-    parser.add_argument("--warm-up", required=True, help="a small dataset, scored before the clock starts")
-    parser.add_argument("--model", required=True, help="of the home, such as digits/1")
-    parser.add_argument("--output", type=Path, required=True, help="a folder that is empty or missing")
-    parser.add_argument("--cores", type=int, default=usable_cores())
-    parser.add_argument("--batch", type=int)
-    parser.add_argument("--workers", type=int)
+    parser.add_argument("--warm-up", required=True, help="small dataset to score before the clock starts")
+    parser.add_argument("--model", required=True, help="a model of the home, such as digits/1")
+    parser.add_argument("--output", type=Path, required=True, help="an empty or new folder")
+    parser.add_argument("--cores", type=int, default=usable_cores(), help="cores to use (default: all)")
+    parser.add_argument("--batch", type=int, help="images per batch (default: the best known)")
+    parser.add_argument("--workers", type=int, help="worker processes (default: the best known)")
     arguments = parser.parse_args()
     keep_offline()
     given = {name: value for name, value in vars(arguments).items() if name not in ("name", "output")}
@@ -105,11 +118,11 @@ def main() -> None:
         seconds = run(CONTESTANTS[arguments.name], Job(**given), arguments.output)
     except UnavailableError as exc:
         sys.exit(str(exc))
-    print(json.dumps(seconds))  # noqa: T201 - what the main program reads
+    print(json.dumps(seconds))  # noqa: T201 - benchmarks.scoring reads this line
 
 
 def run(contestant: Contestant, job: Job, output: Path) -> dict[str, float]:
-    """Start a contestant, let it score the small dataset, then time it with the large one."""
+    """Start a contestant, score the small dataset, then time the large one."""
     began = time.perf_counter()
     with contestant.begin(job) as score:
         with tempfile.TemporaryDirectory() as scratch:
@@ -121,11 +134,10 @@ def run(contestant: Contestant, job: Job, output: Path) -> dict[str, float]:
 
 
 def keep_offline() -> None:
-    """Let nothing that is started here tell anybody; its workers find this package wherever they run."""
+    """Turn off the telemetry of everything started from here, and let workers import this package."""
     os.environ.update(
         DO_NOT_TRACK="1",
         MLFLOW_DISABLE_TELEMETRY="true",
-        PREFECT_SERVER_ANALYTICS_ENABLED="false",
         RAY_USAGE_STATS_ENABLED="0",
     )
     paths = [str(_CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -1,7 +1,7 @@
-"""Filled pages, read, beside what is true of them: what the benchmarks of forms count.
+"""Fill pages with known values and read them again; the form benchmarks compare the two.
 
-Pages are filled, scanned, registered and cut in processes of one thread each; a model reads their digits
-here.
+Processes of one thread each fill, scan, register and cut the pages. The model reads the digits in the
+parent process.
 """
 
 from __future__ import annotations
@@ -17,20 +17,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lenet_pipeline.forms import (
+    REGISTERED_DPI,
+    CellReading,
+    LabelledImages,
+    Severity,
+    Template,
+    Unregistered,
+    fill_pages,
+    prepare_template,
+    read_cells,
+    register_page,
+)
 from lenet_pipeline.forms.alignment.homographies import map_points
-from lenet_pipeline.forms.alignment.page_alignment import Unregistered, register_page
-from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.filling.filled_fields import WrittenCell
-from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_pages
+from lenet_pipeline.forms.filling.filled_pages import FilledPage
 from lenet_pipeline.forms.filling.habits import Habits
-from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.scanning import Severity
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Page
-from lenet_pipeline.forms.reading.page_reading import CellReading, read_cells
-from lenet_pipeline.forms.templates.model import Cells, Template
-from lenet_pipeline.system.processes import work_in_processes
+from lenet_pipeline.forms.page import MM_PER_INCH, Page
+from lenet_pipeline.forms.templates.model import Cells
+from lenet_pipeline.system import work_in_processes
 
-MISREAD_MM = 1.0  # a page with a cell farther from its place was registered wrongly
+MISREAD_MM = 1.0  # a page with a cell farther from its true place was registered wrongly
 
 _MM_PER_PX = MM_PER_INCH / REGISTERED_DPI
 _PAGES_A_PART = 5
@@ -38,7 +46,7 @@ _PAGES_A_PART = 5
 
 @dataclass(frozen=True)
 class FillPart:
-    """Pages to fill and read: of which template, by its index, how badly scanned, and by whose habits."""
+    """Pages to fill and read: the index of their template, the scan's severity, and the writer's habits."""
 
     template: int
     severity: Severity
@@ -48,7 +56,7 @@ class FillPart:
 
 @dataclass(frozen=True)
 class FillJob:
-    """What every process knows: the forms that a page may be, what to write with, and the seed."""
+    """The input of every process: the possible forms, the digits to fill in, and the seed."""
 
     templates: tuple[Template, ...]
     digits: LabelledImages
@@ -57,12 +65,18 @@ class FillJob:
 
 @dataclass(frozen=True)
 class ReadPage:
-    """One filled page as it was read.
+    """One filled page and what was read from it.
 
-    ``fault`` is why it was not read, ``""`` where it was; ``is_other_form`` tells whether it was read as a
-    form that it is not. ``distances_mm`` are, by field and position, those of a cell's farthest corner from
-    its true place on the paper, and ``registered_mm`` the largest of them before cells are refined. Boxes
-    without dividers have none.
+    Attributes:
+        number: the page's number.
+        fault: why the page was not read; empty if it was.
+        is_other_form: whether the page was taken for another form.
+        truth: the true value of each field.
+        written: the cells as filled in.
+        readings: the cells as read.
+        distances_mm: by field and position, the distance of a cell's farthest corner from its true place on
+            the paper. Boxes without dividers have none.
+        registered_mm: the largest distance before cells are refined.
     """
 
     number: int
@@ -76,12 +90,12 @@ class ReadPage:
 
     @property
     def is_misread(self) -> bool:
-        """Tell whether the page was read with cells that are not where it has them."""
+        """Whether the page was taken for another form, or a cell is misplaced."""
         return self.is_other_form or max(self.distances_mm.values(), default=0.0) > MISREAD_MM
 
 
 def limit_threads() -> None:
-    """Keep OpenCV to one thread here, and all libraries in the processes that are started from here."""
+    """Limit OpenCV to one thread in this process, and all libraries in its child processes."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     cv2.setNumThreads(1)
@@ -90,7 +104,7 @@ def limit_threads() -> None:
 def split_pages(
     template: int, severity: Severity, pages: int, habits: Habits | None = None, start: int = 0
 ) -> Iterator[FillPart]:
-    """Yield parts that make so many pages together."""
+    """Yield parts that add up to ``pages`` pages."""
     for first in range(start, start + pages, _PAGES_A_PART):
         numbers = range(first, min(first + _PAGES_A_PART, start + pages))
         yield FillPart(template, severity, numbers, habits)
@@ -99,7 +113,7 @@ def split_pages(
 def read_filled_pages(
     job: FillJob, parts: Sequence[FillPart], processes: int
 ) -> Iterator[tuple[FillPart, list[ReadPage]]]:
-    """Fill and read pages; yield each part with its pages, in order. No process reads them here."""
+    """Fill and read pages; yield each part with its pages, in order. With 0 processes, use this process."""
     work = functools.partial(read_part, job=job)
     if not processes:
         yield from ((part, read_part(part, job)) for part in parts)
@@ -110,7 +124,7 @@ def read_filled_pages(
 
 
 def read_part(part: FillPart, job: FillJob) -> list[ReadPage]:
-    """Fill the pages of a part and read each as a page that may be any of the forms."""
+    """Fill the pages of a part and read each one, without telling which form it is."""
     cv2.setNumThreads(1)
     template, prepared = job.templates[part.template], _prepare(job.templates)
     filled = fill_pages(
@@ -129,7 +143,7 @@ def _prepare(templates: tuple[Template, ...]) -> list[PreparedTemplate]:
 def read_page(
     number: int, filled: FilledPage, template: Template, prepared: Sequence[PreparedTemplate]
 ) -> ReadPage:
-    """Read a filled page of a template as one that may be of any of those prepared."""
+    """Read a filled page of a template, without telling which of the prepared templates it is."""
     found = register_page(Page(1, filled.image, float(filled.dpi), ""), prepared)
     if isinstance(found, Unregistered):
         fault = f"{found.kind}: {found.reason}"
@@ -177,15 +191,15 @@ def _corners(left: float, top: float, right: float, bottom: float) -> NDArray[np
 
 
 def _distance_mm(found: NDArray[np.float64], true: NDArray[np.float64]) -> float:
-    """Return the distance of the farthest corner, from registered pixels."""
+    """Return the largest distance between two lists of corners, float64 (4, 2) in registered pixels."""
     return float(np.hypot(*(found - true).T).max()) * _MM_PER_PX
 
 
 def read_test_digits(home: Path, dataset: str) -> LabelledImages:
-    """Read the labelled digits of a dataset of a home."""
-    from lenet_pipeline.lake.datasets import read_manifest
+    """Read the labelled digits of a dataset."""
+    from lenet_pipeline.lake import read_manifest
     from lenet_pipeline.settings import read_settings
-    from lenet_pipeline.training.training_sets import read_labelled
+    from lenet_pipeline.training import read_labelled
 
     lake = read_settings(home).lake
     labelled = read_labelled(lake, [read_manifest(lake, dataset)])

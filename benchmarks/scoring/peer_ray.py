@@ -1,4 +1,4 @@
-"""A peer: Ray Data with one actor a core, Parquet to Parquet."""
+"""Peer: Ray Data with one actor per core, Parquet to Parquet."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
-from benchmarks.scoring_job import COLUMNS, Job, PlainNetwork, Score, batch_images, rows_table
+from benchmarks.scoring.job import COLUMNS, Job, PlainNetwork, Score, batch_images, rows_table
 
-# Tried once each on 2 cores that other programs used too, 100,000 digits: batches of 512 and of 1,024 27.1
-# s, of 4,096 29.6 s. The plain network on one thread, which is what an actor runs, scored 14,700 to 17,300
-# digits in a second of processor time with 512, 14,200 to 16,400 with 256, and 7,200 to 8,700 with 1,024.
+# Measured once each on 2 cores shared with other programs, 100,000 digits: batches of 512 and of 1,024 took
+# 27.1 s, of 4,096 29.6 s. An actor runs the plain network on one thread, which scored 14,700 to 17,300 digits
+# per second of processor time with 512, 14,200 to 16,400 with 256, and 7,200 to 8,700 with 1,024.
 BATCH = 512
 
 
 class Scorer:
-    """What an actor does: it loads the network once and scores one batch after the other."""
+    """The work of an actor: load the network once, then score batches."""
 
     def __init__(self, model_files: Path) -> None:
-        """Load the network, for one thread."""
+        """Load the network on one thread."""
         torch.set_num_threads(1)
         self.network = PlainNetwork(model_files)
 
@@ -42,8 +42,8 @@ def start(job: Job) -> Iterator[Score]:
 
     with tempfile.TemporaryDirectory(prefix="ray-") as scratch:
         ray.init(
-            # Each actor takes a logical core: with no more of them, nobody reads and Ray waits for ever.
-            # Tried: twice as many logical cores 27.1 s, actors of half a core 34.8 s.
+            # Each actor occupies a logical core. Without spare cores the reading tasks never start, and Ray
+            # waits forever. Twice as many logical cores took 27.1 s, actors of half a core 34.8 s.
             num_cpus=2 * job.cores,
             include_dashboard=False,
             logging_level=logging.ERROR,

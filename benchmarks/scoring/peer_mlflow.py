@@ -1,6 +1,6 @@
-"""A peer: the registered model as MLflow loads it, over the Parquet files in chunks, Parquet to Parquet.
+"""Peer: the registered model as an MLflow pyfunc, over the Parquet files in chunks, Parquet to Parquet.
 
-The model that the pipeline registers answers with label and confidence alone, so that is what its rows have.
+The registered model returns only label and confidence, so its rows have no probabilities.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from benchmarks.scoring_job import COLUMNS, ROWS, Job, Score
-from lenet_pipeline.lake.digits import images_array
+from benchmarks.scoring.job import COLUMNS, ROWS, Job, Score
+from lenet_pipeline.lake import images_array
 
-# Tried on 2 cores that other programs used too, twice in turn with 50,000 digits: 16,384, a row group, 14.9
-# and 18.0 s; 65,536 20.9 and 17.1 s; 1,024 25.1 and 24.5 s. The engine cuts its own batches.
+# Measured on 2 cores shared with other programs, 50,000 digits, two alternating rounds: 16,384 rows, a row
+# group, took 14.9 and 18.0 s; 65,536 20.9 and 17.1 s; 1,024 25.1 and 24.5 s. The engine splits each chunk
+# into batches.
 CHUNK = 16_384
 
 _ROWS = pa.schema([ROWS.field(name) for name in ("digit_id", "label", "confidence")])

@@ -1,4 +1,4 @@
-"""What a confidence is worth on filled forms: of digits and of whole fields, at three severities."""
+"""Calibration of confidences on filled forms, for digits and for whole fields, at three severities."""
 
 from __future__ import annotations
 
@@ -7,15 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.forms_model import Reader, field_values
-from benchmarks.forms_pages import FillJob, ReadPage, read_filled_pages, split_pages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
-from lenet_pipeline.forms.templates.model import Template
-from lenet_pipeline.training.calibration import (
-    calibrate_unseen,
-    measure_reliability,
-    uncalibrated_confidences,
-)
+from benchmarks.forms.model import Reader, field_values
+from benchmarks.forms.pages import FillJob, ReadPage, read_filled_pages, split_pages
+from lenet_pipeline.forms import SEVERITIES, Template
+from lenet_pipeline.training import calibrate_unseen, measure_reliability, uncalibrated_confidences
 
 PAGES = 150  # of each form, at each severity
 LEVELS = ("light", "medium", "heavy")
@@ -23,7 +18,7 @@ LEVELS = ("light", "medium", "heavy")
 
 @dataclass
 class Outcomes:
-    """Readings as they come: confidences without and with the temperature, and whether each was right."""
+    """The confidence of each reading before and after calibration, and whether it was right."""
 
     before: list[float] = field(default_factory=list)
     after: list[float] = field(default_factory=list)
@@ -31,8 +26,8 @@ class Outcomes:
 
 
 @dataclass(frozen=True)
-class Worth:
-    """Of digits or fields at one severity: the share right, and expected calibration errors (15 bins)."""
+class Calibration:
+    """Accuracy and expected calibration errors (15 bins) of digits or fields at one severity."""
 
     severity: str
     what: str
@@ -44,13 +39,13 @@ class Worth:
 
 def measure_calibration(
     templates: tuple[Template, ...], reader: Reader, pages: int, seed: int, processes: int
-) -> list[Worth]:
+) -> list[Calibration]:
     """Fill and read pages of each form at every severity.
 
-    Of digits, before and after the model's temperature; of fields that need no look, before and after a
-    sigmoid that was fitted on other fields of the severity.
+    Digits are calibrated by the model's temperature. Fields that need no review are calibrated by a sigmoid
+    fitted to other fields of the same severity.
     """
-    job, worths = FillJob(templates, reader.digits, seed), []
+    job, figures = FillJob(templates, reader.digits, seed), []
     for level in LEVELS:
         digits, fields = Outcomes(), Outcomes()
         parts = [
@@ -63,12 +58,12 @@ def measure_calibration(
                     _add_fields(fields, page, templates[part.template], reader)
         confidences, is_right = np.array(fields.before, np.float32), np.array(fields.is_right, bool)
         fields.after = calibrate_unseen(confidences, is_right).tolist()
-        worths += [_worth(level, "digits", digits), _worth(level, "fields", fields)]
-    return worths
+        figures += [_measure(level, "digits", digits), _measure(level, "fields", fields)]
+    return figures
 
 
 def _add_digits(digits: Outcomes, page: ReadPage, reader: Reader) -> None:
-    """Add what was read where a digit was written."""
+    """Add the readings of cells that hold a digit."""
     labels = {
         (cell.field, cell.position): cell.label
         for cell in page.written
@@ -89,34 +84,34 @@ def _add_digits(digits: Outcomes, page: ReadPage, reader: Reader) -> None:
 
 
 def _add_fields(fields: Outcomes, page: ReadPage, template: Template, reader: Reader) -> None:
-    """Add the fields that a policy could accept: those that need no look."""
+    """Add the fields that a policy could accept, which are those that need no review."""
     for name, value in field_values(page, {each.name: each for each in template.fields}, reader).items():
         if value.status == "read" and not value.needs_look and value.confidence is not None:
             fields.before.append(value.confidence)
             fields.is_right.append(value.value == page.truth[name])
 
 
-def _worth(severity: str, what: str, outcomes: Outcomes) -> Worth:
+def _measure(severity: str, what: str, outcomes: Outcomes) -> Calibration:
     is_right = np.array(outcomes.is_right, bool)
     before, after = (
         measure_reliability(np.array(confidences, np.float32), is_right).expected_error
         for confidences in (outcomes.before, outcomes.after)
     )
-    return Worth(severity, what, len(is_right), float(is_right.mean()), before, after)
+    return Calibration(severity, what, len(is_right), float(is_right.mean()), before, after)
 
 
-def calibration_record(worths: list[Worth]) -> list[dict[str, Any]]:
-    """Return figures as plain values."""
-    return [asdict(each) for each in worths]
+def calibration_record(figures: list[Calibration]) -> list[dict[str, Any]]:
+    """Return the figures for JSON."""
+    return [asdict(each) for each in figures]
 
 
-def calibration_table(worths: list[Worth]) -> list[str]:
-    """Return the figures as lines."""
+def calibration_table(figures: list[Calibration]) -> list[str]:
+    """Format the figures as lines."""
     return [
         f"{'severity':<12}{'':<10}{'read':>10}{'right':>10}{'ECE before':>13}{'ECE after':>12}",
         *(
             f"{each.severity:<12}{each.what:<10}{each.readings:>10,}{each.accuracy:>10.2%}"
             f"{each.before:>13.4f}{each.after:>12.4f}"
-            for each in worths
+            for each in figures
         ),
     ]
