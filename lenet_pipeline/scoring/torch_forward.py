@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lenet_pipeline.network import DigitNetwork, fused
+from lenet_pipeline.network import DigitNetwork, fuse_forward
 
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -36,7 +36,7 @@ class TorchNetwork:
 
     def scores(self, images: Tensor) -> Tensor:
         """Return log scores, float32 (n, 10)."""
-        return fused(self.network)(self.prepare(images)).float()
+        return fuse_forward(self.network)(self.prepare(images)).float()
 
     def answers(self, images: Tensor) -> Tensor:
         """Return ten probabilities and not_a_digit, the last of eleven where there is no such class."""

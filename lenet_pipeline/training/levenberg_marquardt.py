@@ -14,7 +14,7 @@ from typing import overload
 import torch
 from torch import Tensor, nn
 
-from lenet_pipeline.network import DigitNetwork, OnePattern
+from lenet_pipeline.network import DigitNetwork, SinglePattern
 
 
 def second_derivatives(network: DigitNetwork, images: Tensor) -> dict[str, Tensor]:
@@ -31,7 +31,7 @@ def second_derivatives(network: DigitNetwork, images: Tensor) -> dict[str, Tenso
     Raises:
         TypeError: there is no rule for a kind of layer.
     """
-    pattern = OnePattern(copy.deepcopy(network).cpu())
+    pattern = SinglePattern(copy.deepcopy(network).cpu())
     totals = {name: torch.zeros_like(values) for name, values in network.named_parameters()}
     for image in images.cpu().numpy():
         pattern.second_derivatives(image)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lenet_pipeline.errors import ScoringError, TrainingError
-from lenet_pipeline.network import DigitNetwork, OnePattern, build_network, find_architecture, fused
+from lenet_pipeline.network import DigitNetwork, SinglePattern, build_network, find_architecture, fuse_forward
 from lenet_pipeline.scoring import (
     Engine,
     Floats,
@@ -165,8 +165,8 @@ class _Learner:
             if network.rubbish_score is None:  # any would do: the ten learn where they stand to it
                 network.rubbish_score = 0.0
         self._network = network.to(self._device).train()
-        self._forward = fused(network)
-        self._one_pattern = OnePattern(network) if recipe.batch_size == 1 else None
+        self._forward = fuse_forward(network)
+        self._single_pattern = SinglePattern(network) if recipe.batch_size == 1 else None
         self._optimizer = build_optimizer(network, recipe)
         self._average = _Average(network, recipe.averaging) if recipe.averaging else None
         self._seen, self._total = 0, passes * len(training)
@@ -191,8 +191,8 @@ class _Learner:
         for chosen in torch.split(order, max(size, _CHUNK // size * size)):
             set_learning_rate(self._optimizer, self.learning_rate)
             images, labels = self._prepare(self._images[chosen]), self._labels[chosen]
-            if self._one_pattern:
-                loss += self._learn_patterns(images, labels, self._one_pattern)
+            if self._single_pattern:
+                loss += self._learn_patterns(images, labels, self._single_pattern)
             else:
                 loss += self._learn_batches(images, labels, self._draw_rubbish(len(chosen)))
             self._seen += len(chosen)
@@ -246,11 +246,11 @@ class _Learner:
             self._network.rubbish_loss(scores[len(digits) :]) * (len(rubbish) / len(digits))
         )
 
-    def _learn_patterns(self, images: Tensor, labels: Tensor, one_pattern: OnePattern) -> Tensor:
+    def _learn_patterns(self, images: Tensor, labels: Tensor, single_pattern: SinglePattern) -> Tensor:
         """Do the same where a batch is one pattern."""
         total = 0.0
         for image, label in zip(images.numpy(), labels.tolist(), strict=True):
-            total += one_pattern.gradient(image, label)
+            total += single_pattern.gradient(image, label)
             self._optimizer.step()
         return torch.tensor(total, dtype=torch.float64)
 

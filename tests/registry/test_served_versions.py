@@ -54,7 +54,7 @@ class ServedModel(PythonModel):
 
 
 mlflow.models.set_model(ServedModel())
-'''
+'''  # noqa: E501
 
 
 def register(home: Path) -> str:

@@ -21,7 +21,7 @@ from lenet_pipeline.network.layers import (
     Subsampling,
     Tanh,
 )
-from lenet_pipeline.network.single_pattern import OnePattern
+from lenet_pipeline.network.single_pattern import SinglePattern
 from lenet_pipeline.training.levenberg_marquardt import DiagonalLevenbergMarquardt, second_derivatives
 from lenet_pipeline.training.recipes import initialise
 
@@ -246,7 +246,7 @@ def test_twenty_patterns_seen_again_and_again_are_learned():
 
 def learned(steps: int, losses: list[float] | None = None) -> list[Tensor]:
     network, images = trained_like("lenet5"), digits("lenet5", 20)
-    pattern = OnePattern(network)
+    pattern = SinglePattern(network)
     optimizer = DiagonalLevenbergMarquardt(network.parameters(), lr=5e-4)
     for step in range(steps):
         if step % 20 == 0:
