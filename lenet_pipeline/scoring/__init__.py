@@ -1,8 +1,8 @@
-"""Scoring: images to probabilities, and a shard of digits to a shard of predictions.
+"""Scoring: turn images into probabilities, and shards of digits into shards of predictions.
 
-An engine runs the network as machine code on a CPU, with PyTorch, or on a GPU. Runners score the shards
-of a dataset in threads of this process or on a Dask cluster. This room imports with torch, numpy and
-pyarrow alone, because a GPU worker has nothing else.
+An engine runs the network on a CPU, as machine code or with PyTorch, or on a GPU. Runners score the shards of
+a dataset in threads of this process or on a Dask cluster. This room needs only torch, numpy and pyarrow,
+because a GPU worker has nothing else.
 """
 
 from lenet_pipeline.scoring.agreement import SAMPLE, SAMPLE_BATCH, Agreement, measure_agreement

@@ -116,7 +116,7 @@ def test_a_version_whose_run_was_deleted_for_good_is_still_shown(lenet: Run, set
         ("digits/7", "there is no version of digits '7'; available: 1"),
         ("crown", "there is no alias 'crown'; available: challenger, champion"),
         ("letters/1", "there is no model 'letters'; available: digits"),
-        ("digits:1", "names no model version; write digits@champion or digits/3"),
+        ("digits:1", "is not a model version; write digits@champion or digits/3"),
     ],
 )
 def test_an_unknown_version_is_one_line(lenet: Run, settings: Settings, reference: str, message: str) -> None:
@@ -136,4 +136,4 @@ def test_a_folder_that_cannot_be_made_is_one_line(lenet: Run, settings: Settings
 def test_a_home_without_a_version_says_how_to_make_one(lenet: Run) -> None:
     result = lenet("models", "show", "champion")
     assert result.returncode == 1
-    assert "make one with `lenet train DATASET`" in result.stderr
+    assert "train one with `lenet train DATASET`" in result.stderr

@@ -45,7 +45,7 @@ def test_published_stands_beside_ours_and_nothing_is_trained_twice(
     assert line.split()[1] == "96.00"
     assert "4 of 20" in line
     assert line.split()[-1] == "no"
-    assert "hyper-parameters as the usual tutorial" in " ".join(first.stdout.split())
+    assert "the usual hyper-parameters of tutorials" in " ".join(first.stdout.split())
     # Whole lines only: where the report lies may be longer than any terminal is wide.
     assert max(len(line) for line in first.stdout.splitlines() if "reproduction.md" not in line) <= 80
 
@@ -108,7 +108,7 @@ def test_a_row_of_other_code_is_said_to_be_and_trained_anew_only_when_asked(
         str(home_with_digits),
     )
     report = home_with_digits / "reproduction" / "seed-5" / "quick" / "reproduction.md"
-    note = f"rained with code 0.0.1, this is code {code_revision()}: {TANH}"
+    note = f"rained with code revision 0.0.1, not the current {code_revision()}: {TANH}"
     assert note in " ".join(lenet(*command).stdout.split())
     assert note in report.read_text()
 

@@ -206,7 +206,7 @@ def test_the_engine_says_how_it_computes() -> None:
 
 def test_a_network_that_is_built_otherwise_is_not_compiled_but_scored() -> None:
     network = DigitNetwork({"flat": nn.Flatten(), "squash": ScaledTanh(), "output": nn.Linear(1024, 10)})
-    with pytest.raises(UnplannedError, match="does not begin with a convolution"):
+    with pytest.raises(UnplannedError, match="expected a convolution as the first layer"):
         plan_network(network, Preprocessing(), 1.0)
     forward = TorchForward(TorchNetwork(network, Preprocessing().apply, 1.0))
     assert forward.score(np.zeros((3, 28, 28), np.uint8), lambda _: None)[0].shape == (3, 10)
