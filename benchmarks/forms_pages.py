@@ -18,21 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.alignment.homographies import map_points
-from lenet_pipeline.forms.alignment.page_alignment import Unregistered, register_page
+from lenet_pipeline.forms.alignment.page_alignment import Unaligned, align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.filling.filled_fields import WrittenCell
 from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_pages
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.filling.scanning import Severity
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Page
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Page
 from lenet_pipeline.forms.reading.page_reading import CellReading, read_cells
 from lenet_pipeline.forms.templates.model import Cells, Template
 from lenet_pipeline.system.processes import work_in_processes
 
 MISREAD_MM = 1.0  # a page with a cell farther from its place was registered wrongly
 
-_MM_PER_PX = MM_PER_INCH / REGISTERED_DPI
+_MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
 _PAGES_A_PART = 5
 
 
@@ -61,7 +61,7 @@ class ReadPage:
 
     ``fault`` is why it was not read, ``""`` where it was; ``is_other_form`` tells whether it was read as a
     form that it is not. ``distances_mm`` are, by field and position, those of a cell's farthest corner from
-    its true place on the paper, and ``registered_mm`` the largest of them before cells are refined. Boxes
+    its true place on the paper, and ``aligned_mm`` the largest of them before cells are refined. Boxes
     without dividers have none.
     """
 
@@ -72,7 +72,7 @@ class ReadPage:
     written: tuple[WrittenCell, ...]
     readings: tuple[CellReading, ...]
     distances_mm: dict[tuple[str, int], float]
-    registered_mm: float
+    aligned_mm: float
 
     @property
     def is_misread(self) -> bool:
@@ -130,17 +130,17 @@ def read_page(
     number: int, filled: FilledPage, template: Template, prepared: Sequence[PreparedTemplate]
 ) -> ReadPage:
     """Read a filled page of a template as one that may be of any of those prepared."""
-    found = register_page(Page(1, filled.image, float(filled.dpi), ""), prepared)
-    if isinstance(found, Unregistered):
+    found = align_page(Page(1, filled.image, float(filled.dpi), ""), prepared)
+    if isinstance(found, Unaligned):
         fault = f"{found.kind}: {found.reason}"
         return ReadPage(number, fault, False, filled.truth, filled.cells, (), {}, 0.0)
     form = found.prepared.template
     readings = read_cells(found.image, found.prepared.reference, form, found.to_scan)
-    to_registered = np.asarray(np.linalg.inv(found.to_scan), dtype=np.float64)
+    to_aligned = np.asarray(np.linalg.inv(found.to_scan), dtype=np.float64)
     distances, registered = dict[tuple[str, int], float](), 0.0
     is_other = form.fingerprint != template.fingerprint
     if not is_other:
-        true = {place: map_points(to_registered, corners) for place, corners in _cell_corners(filled, form)}
+        true = {place: map_points(to_aligned, corners) for place, corners in _cell_corners(filled, form)}
         for reading in readings:
             place = reading.field, reading.position
             if place in true:
@@ -177,7 +177,7 @@ def _corners(left: float, top: float, right: float, bottom: float) -> NDArray[np
 
 
 def _distance_mm(found: NDArray[np.float64], true: NDArray[np.float64]) -> float:
-    """Return the distance of the farthest corner, from registered pixels."""
+    """Return the distance of the farthest corner, from aligned pixels."""
     return float(np.hypot(*(found - true).T).max()) * _MM_PER_PX
 
 

@@ -20,7 +20,7 @@ from benchmarks.forms_memory import Memory, measure_memory
 from benchmarks.forms_pages import read_test_digits
 from benchmarks.forms_sheets import cells_form
 from lenet_pipeline.forms import page_rows as page_tables
-from lenet_pipeline.forms.alignment.page_alignment import Registration, register_page
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, inspect_document, read_pages
 from lenet_pipeline.forms.filling.filled_pages import fill_pages
@@ -186,9 +186,9 @@ def _time_page(part: PagePart, job: FormJob, prepared: list[PreparedTemplate]) -
     times.append(time.process_time())
     if isinstance(page, Reject):
         return None
-    found = register_page(page, prepared)
+    found = align_page(page, prepared)
     times.append(time.process_time())
-    if not isinstance(found, Registration):
+    if not isinstance(found, AlignedPage):
         return None
     read_cells(found.image, prepared[0].reference, prepared[0].template, found.to_scan)
     times.append(time.process_time())

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from lenet_pipeline.forms.alignment.page_alignment import Registration, Unregistered, register_page
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages
 from lenet_pipeline.forms.page import Page
 from lenet_pipeline.forms.reading.page_reading import CellReading, field_picture, locate_in_scan, read_cells
-from lenet_pipeline.forms.templates.model import Rectangle, Template
-from lenet_pipeline.ingest import Box, Reject, digits_table
+from lenet_pipeline.forms.templates.model import Template
+from lenet_pipeline.ingest import Reject, digits_table
 from lenet_pipeline.schema import CELLS, DIGITS, FIELDS, derive_digit_id, derive_uuid
 
 # What becomes of a page that is not read, by how registration names it.
@@ -78,13 +78,13 @@ def read_part(part: PagePart, job: FormJob) -> ReadPart:
             rejects.append(page)
             pages.append(rejected_page(job, part.document, page))
             continue
-        outcome = register_page(page, _prepare(job.templates))
-        if isinstance(outcome, Unregistered):
-            rows = _unregistered_page(job, part.document, page, outcome)
+        outcome = align_page(page, _prepare(job.templates))
+        if isinstance(outcome, Unaligned):
+            rows = _unaligned_page(job, part.document, page, outcome)
             if rows.page["status"] == "rejected":
                 rejects.append(_reject_of(part.document, page, outcome))
         else:
-            rows = _registered_page(job, part.document, page, outcome)
+            rows = _aligned_page(job, part.document, page, outcome)
         pages.append(rows)
     return ReadPart(tuple(pages), tuple(rejects))
 
@@ -154,18 +154,18 @@ def _picture_columns(page: Page) -> dict[str, Any]:
     }
 
 
-def _unregistered_page(job: FormJob, document: Document, page: Page, outcome: Unregistered) -> PageRows:
+def _unaligned_page(job: FormJob, document: Document, page: Page, outcome: Unaligned) -> PageRows:
     row = _page_row(job, document, page.number, _STATUSES[outcome.kind], outcome.reason)
     return _without_fields(
         row | _picture_columns(page) | {"form": outcome.nearest, "residual_px": outcome.residual_px}
     )
 
 
-def _reject_of(document: Document, page: Page, outcome: Unregistered) -> Reject:
+def _reject_of(document: Document, page: Page, outcome: Unaligned) -> Reject:
     return Reject(document.source, outcome.kind, outcome.reason, document.sha256, page.number)
 
 
-def _registered_page(job: FormJob, document: Document, page: Page, found: Registration) -> PageRows:
+def _aligned_page(job: FormJob, document: Document, page: Page, found: AlignedPage) -> PageRows:
     template = found.prepared.template
     row = _page_row(job, document, page.number, "read", None, template.fingerprint)
     row |= _picture_columns(page) | {
@@ -233,9 +233,9 @@ def _digits(
     return table
 
 
-def _fields(found: Registration, page_id: bytes, field_ids: dict[str, bytes]) -> pa.Table:
+def _fields(found: AlignedPage, page_id: bytes, field_ids: dict[str, bytes]) -> pa.Table:
     template = found.prepared.template
-    boxes = [_pixel_box(field.outline) for field in template.fields]
+    boxes = [field.outline.pixel_box() for field in template.fields]
     scan_boxes = locate_in_scan(boxes, found.to_scan)
     return pa.Table.from_pylist(
         [
@@ -253,11 +253,6 @@ def _fields(found: Registration, page_id: bytes, field_ids: dict[str, bytes]) ->
         ],
         schema=FIELDS,
     )
-
-
-def _pixel_box(place: Rectangle) -> Box:
-    left, top, right, bottom = (round(edge) for edge in place.pixels())
-    return Box(left, top, right - left, bottom - top)
 
 
 def _cells(

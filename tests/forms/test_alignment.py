@@ -17,11 +17,11 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.alignment.homographies import map_points, shifting, warp_picture
 from lenet_pipeline.forms.alignment.layouts import guess_from_layouts
 from lenet_pipeline.forms.alignment.page_alignment import (
+    AlignedPage,
     PreparedTemplate,
-    Registration,
-    Unregistered,
+    Unaligned,
+    align_page,
     prepare_template,
-    register_page,
 )
 from lenet_pipeline.forms.alignment.refinement import Scan
 from lenet_pipeline.forms.alignment.self_similarity import measure_lead
@@ -40,20 +40,20 @@ ROW_FIELDS = tuple(
 )
 
 
-def lay(image: Grey, prepared: Iterable[PreparedTemplate]) -> Registration | Unregistered:
+def lay(image: Grey, prepared: Iterable[PreparedTemplate]) -> AlignedPage | Unaligned:
     """Register a page however badly it can be read: registration holds longer than reading does."""
-    return register_page(as_page(image), [replace(one, gauge=None) for one in prepared])
+    return align_page(as_page(image), [replace(one, gauge=None) for one in prepared])
 
 
-def register(image: Grey, *prepared: PreparedTemplate) -> Registration:
+def register(image: Grey, *prepared: PreparedTemplate) -> AlignedPage:
     found = lay(image, prepared)
-    assert isinstance(found, Registration), found
+    assert isinstance(found, AlignedPage), found
     return found
 
 
-def refuse(image: Grey, *prepared: PreparedTemplate) -> Unregistered:
-    found = register_page(as_page(image), prepared)
-    assert isinstance(found, Unregistered), found.prepared.template.form
+def refuse(image: Grey, *prepared: PreparedTemplate) -> Unaligned:
+    found = align_page(as_page(image), prepared)
+    assert isinstance(found, Unaligned), found.prepared.template.form
     return found
 
 
@@ -101,7 +101,7 @@ def test_a_page_turned_any_way_is_upright_when_registered(
     )
     found = register(scan.image, letter)
     assert found.rotation == -turn % 360
-    assert found.image.shape == letter.template.registered_size
+    assert found.image.shape == letter.template.aligned_size
     assert build.cell_errors(found, scan).max() < 1
     assert letter.reference is not None
     likeness = np.corrcoef(cv2.GaussianBlur(found.image, (0, 0), 2).ravel(), letter.reference.ravel())[0, 1]
@@ -231,9 +231,7 @@ def test_alike_cells_are_found_by_their_layout_alone_however_they_lie(rows: Prep
         scan = build.scan_filled(sheet, rows.template, severity, turn)
         page = Scan(scan.image)
         layout, from_layout = page.layout(rows.template)
-        guesses = guess_from_layouts(
-            landmarks.layout, layout, from_layout, size=rows.template.registered_size
-        )
+        guesses = guess_from_layouts(landmarks.layout, layout, from_layout, size=rows.template.aligned_size)
         corners = np.array([[0.0, 0], [1654, 0], [0, 2339], [1654, 2339]])
         apart = map_points(np.linalg.inv(scan.homography) @ guesses[0].to_scan, corners) - corners
         assert np.hypot(*apart.T).max() < ROW_PITCH / 3 / MM_PER_INCH * 200
@@ -243,7 +241,7 @@ def test_a_page_laid_a_row_or_a_cell_off_is_told(rows: PreparedTemplate) -> None
     landmarks = rows.landmarks
     assert landmarks is not None and len(landmarks.aliases)
     scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, Severity(noise=8), 0)
-    size, ink = rows.template.registered_size, landmarks.layout.ink
+    size, ink = rows.template.aligned_size, landmarks.layout.ink
     for x, y, is_told in (
         (0, 0, False),
         (0, ROW_PITCH, True),
@@ -435,13 +433,13 @@ def test_the_cover_is_found_among_the_pages_of_a_shuffled_booklet(forms_root: Pa
     prepared = prepare_template(booklet(forms_root))
     path = forms_root / "exam-booklets" / "midterm_scan_101.pdf"
     for number, turns in ((3, 2), (1, 0)):
-        found = register_page(as_page(np.rot90(render(path, number, 150), turns).copy()), [prepared])
+        found = align_page(as_page(np.rot90(render(path, number, 150), turns).copy()), [prepared])
         if number == 3:
-            assert isinstance(found, Registration), found
+            assert isinstance(found, AlignedPage), found
             assert (found.rotation, found.score) == (90 * turns, 1.0)
             assert found.residual_px is not None and found.residual_px < 1
         else:
-            assert isinstance(found, Unregistered)
+            assert isinstance(found, Unaligned)
             assert found.kind == "unmatched_page"
 
 
@@ -456,8 +454,8 @@ def test_of_every_booklet_exactly_the_covers_are_found(forms_root: Path, name: s
     for number in range(1, count + 1):
         image = render(path, number, 300)
         for turns in range(4):
-            found = register_page(as_page(np.rot90(image, turns).copy()), [prepared])
-            if isinstance(found, Registration):
+            found = align_page(as_page(np.rot90(image, turns).copy()), [prepared])
+            if isinstance(found, AlignedPage):
                 covers.add(number)
                 assert found.rotation == 90 * turns
                 assert found.residual_px is not None and found.residual_px < 1
@@ -501,7 +499,7 @@ def test_many_real_forms_are_never_confused_nor_misplaced(forms_root: Path, seve
         for seed in range(12):
             scan = build.scan_filled(sheet, template, severity, 1, seed)
             found = lay(scan.image, prepared)
-            if isinstance(found, Unregistered):
+            if isinstance(found, Unaligned):
                 rejected += 1
                 continue
             assert found.prepared.template.form == template.form

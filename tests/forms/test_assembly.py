@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.rules.field_rules import SumRule, UniqueRule
+from lenet_pipeline.forms.rules.across_rules import SumRule, UniqueRule
 from lenet_pipeline.forms.templates.content import TemplateContent, read_content
 from lenet_pipeline.forms.templates.model import WritingBox
 from lenet_pipeline.forms.values.assembly import AssembledPages, assemble_pages

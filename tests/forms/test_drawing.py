@@ -168,7 +168,7 @@ def test_a_template_is_outlined_with_all_its_cells_and_boxes() -> None:
             Field("grid", Cells(Rectangle(10, 10, 6, 8), 3, 7, rows=2, row_pitch=10)),
             Field("run", WritingBox(Rectangle(50, 10, 40, 10), 1, 6)),
         ),
-        registration="scale",
+        alignment="scale",
         max_residual_px=3,
         fingerprint="f",
         text="",

@@ -25,17 +25,8 @@ from lenet_pipeline.forms.filling.made_up_patterns import make_up_match
 from lenet_pipeline.forms.filling.made_up_values import make_up_value, make_up_values
 from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity, move_points, scan_sheet
 from lenet_pipeline.forms.page import MM_PER_INCH
-from lenet_pipeline.forms.rules.field_rules import (
-    AcrossRule,
-    Checksum,
-    EqualRule,
-    Length,
-    OneOf,
-    Pattern,
-    Range,
-    Rule,
-    SumRule,
-)
+from lenet_pipeline.forms.rules.across_rules import AcrossRule, EqualRule, SumRule
+from lenet_pipeline.forms.rules.field_rules import Checksum, Length, OneOf, Pattern, Range, Rule
 from lenet_pipeline.forms.templates.model import (
     Cells,
     Field,
@@ -87,7 +78,7 @@ def form(*fields: Field, rules: Sequence[AcrossRule] = (), reference: Reference 
         width=100,
         height=70,
         fields=fields,
-        registration="scale",
+        alignment="scale",
         max_residual_px=3,
         fingerprint="f",
         text="",
@@ -478,7 +469,7 @@ def test_a_page_of_no_severity_is_the_form_itself(digits: LabelledImages) -> Non
     page = fill_page(template, digits, np.random.default_rng(0), NONE, habits=Habits(blank_rate=1))
     sheet = lay_blank_sheet(template, 200).image
     half = cv2.resize(sheet, (page.image.shape[1], page.image.shape[0]), interpolation=cv2.INTER_AREA)
-    assert page.image.shape == template.registered_size
+    assert page.image.shape == template.aligned_size
     assert np.abs(page.image.astype(int) - half).mean() < 0.5
 
 
@@ -554,7 +545,7 @@ def test_filled_demo_forms_keep_all_their_rules(digits: LabelledImages, tmp_path
             for rule in field.rules
         )
     page = fill_page(template, digits, np.random.default_rng(0), SEVERITIES["medium"])
-    assert page.image.shape == template.registered_size
+    assert page.image.shape == template.aligned_size
 
 
 def test_a_demo_form_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:

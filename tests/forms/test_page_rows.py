@@ -128,7 +128,7 @@ def test_places_are_told_on_the_registered_page_and_on_the_scan(tmp_path: Path, 
     rows = only(read(document_of(tmp_path, page()), job_of(slip)))
     cell = rows.cells.to_pylist()[0]
     place, scanned = cell["box"], cell["source_box"]
-    # 10 mm at the registered page's 200 dpi, and at the scan's 254.
+    # 10 mm at the aligned page's 200 dpi, and at the scan's 254.
     assert (place["x"], place["y"]) == (pytest.approx(79, abs=2), pytest.approx(79, abs=2))
     assert (place["width"], place["height"]) == (pytest.approx(63, abs=2), pytest.approx(79, abs=2))
     assert (scanned["x"], scanned["y"]) == (pytest.approx(100, abs=3), pytest.approx(100, abs=3))

@@ -1,4 +1,4 @@
-"""A registered page is read cell by cell."""
+"""A aligned page is read cell by cell."""
 
 from __future__ import annotations
 

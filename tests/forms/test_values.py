@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lenet_pipeline.forms.rules.field_rules import Checksum, EqualRule, Length, Range, Rule, SumRule
+from lenet_pipeline.forms.rules.across_rules import EqualRule, SumRule
+from lenet_pipeline.forms.rules.field_rules import Checksum, Length, Range, Rule
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, WritingBox
 from lenet_pipeline.forms.values.field_values import (
     CellState,

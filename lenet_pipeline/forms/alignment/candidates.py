@@ -18,13 +18,13 @@ from lenet_pipeline.forms.alignment.prepared_template import Landmarks, Prepared
 from lenet_pipeline.forms.alignment.refinement import Alignment, Scan, align_coarsely, align_finely
 from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD, measure_lead
 from lenet_pipeline.forms.page import Grey
-from lenet_pipeline.forms.templates.model import RegistrationMethod, Template
+from lenet_pipeline.forms.templates.model import AlignmentMethod, Template
 
 LEAST_SHARE = 0.3  # of the form's print, and of that near its fields
 
 Source = Literal["markers", "orb", "sift", "layouts"]
 _ALL_SOURCES: tuple[Source, ...] = ("markers", "orb", "sift")
-_SOURCES: dict[RegistrationMethod, tuple[Source, ...]] = {
+_SOURCES: dict[AlignmentMethod, tuple[Source, ...]] = {
     "features": ("orb", "sift", "markers"),
     "markers": ("markers", "orb", "sift"),
 }
@@ -38,7 +38,7 @@ _NEARLY = 0.6  # of the best share, what others must have to be finished
 _FEWEST_FOUND = 6
 _LEAST_SEEN = 0.5  # of the places, that lie on the scan
 _SAME_PX = 20.0
-_IN_PLACE_PX = 2.0  # at COARSE_DPI or REGISTERED_DPI: what the fit leaves
+_IN_PLACE_PX = 2.0  # at COARSE_DPI or ALIGNED_DPI: what the fit leaves
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def locate_candidates(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[
     for turn in range(len(_ALL_SOURCES)):
         # Four markers and four hundred key points support a guess equally well: each kind for itself.
         for source in _ALL_SOURCES:
-            asked = [one for one in prepared if _SOURCES[one.template.registration][turn] == source]
+            asked = [one for one in prepared if _SOURCES[one.template.alignment][turn] == source]
             candidates += ask_source(scan, asked, source)
         nearest = _nearest(candidates)
         finished = {
@@ -115,7 +115,7 @@ def ask_source(scan: Scan, prepared: Sequence[PreparedTemplate], source: Source)
 
 def _guess(scan: Scan, template: Template, landmarks: Landmarks, source: Source) -> list[Guess]:
     """Return a source's guesses for one template, the best supported first."""
-    size, scale = template.registered_size, scan.expected_scale(template)
+    size, scale = template.aligned_size, scan.expected_scale(template)
     if source == "markers":
         if landmarks.markers is None:
             return []
@@ -139,7 +139,7 @@ def align_guesses(scan: Scan, prepared: PreparedTemplate, guesses: Iterable[Gues
         candidate = Candidate(prepared, landmarks, reference, alignment)
         yield candidate
         if landmarks.is_alike_turned and candidate.share >= LEAST_SHARE:
-            turned = alignment.to_scan @ half_turn(*prepared.template.registered_size)
+            turned = alignment.to_scan @ half_turn(*prepared.template.aligned_size)
             upside_down = align_coarsely(scan, prepared.template, landmarks, turned)
             yield Candidate(prepared, landmarks, reference, upside_down)
         if candidate.share >= _SURE:
@@ -163,7 +163,7 @@ def _is_same(one: Candidate, other: Candidate) -> bool:
     """Tell whether two candidates put the corners of one template within a few pixels of each other."""
     if one.prepared is not other.prepared:
         return False
-    height, width = one.prepared.template.registered_size
+    height, width = one.prepared.template.aligned_size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
     between = np.linalg.inv(one.alignment.to_scan) @ other.alignment.to_scan
     return bool(np.abs(map_points(between, corners) - corners).max() < _SAME_PX)

@@ -28,7 +28,7 @@ _TURN_BIN = 10  # degrees
 _MOST_TURNS = 3
 _TURN_TOLERANCE = 20.0
 _SIZE_TOLERANCE = 1.6
-_FIT_TOLERANCE_PX = 6.0  # of the registered page at 200 dpi
+_FIT_TOLERANCE_PX = 6.0  # of the aligned page at 200 dpi
 _FEWEST_MATCHES = 6
 _SCALES = (0.6, 1.8)  # of a page against its size on file, and of one side against the other
 _SLANT = 1.15
@@ -50,7 +50,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Guess:
-    """A first guess: from registered pixels to those of the scan, and what supports it.
+    """A first guess: from aligned pixels to those of the scan, and what supports it.
 
     ``support`` is how many key points agree, or what else a source has: comparable within one source.
     """
@@ -128,9 +128,9 @@ def guess_from_features(
     with a similarity, which repeated print misleads least, then with a homography.
 
     Args:
-        reference: of the blank form, in registered pixels.
+        reference: of the blank form, in aligned pixels.
         page: in pixels of the scan.
-        size: height and width of the registered page.
+        size: height and width of the aligned page.
         expected_scale: of scan pixels to registered ones, if the scan shows the whole page and no more.
     """
     matches = _match(reference, page)

@@ -8,7 +8,7 @@ import numpy as np
 from lenet_pipeline.forms.alignment.homographies import Homography, reduce_picture, warp_picture
 from lenet_pipeline.forms.alignment.illumination import flatten_light
 from lenet_pipeline.forms.alignment.prepared_template import COARSE_DPI
-from lenet_pipeline.forms.page import REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, Grey
 
 _BLUR_PX = 1.5  # at COARSE_DPI: what two alignments may be apart
 
@@ -24,9 +24,9 @@ def is_likelier(
     Args:
         page: registered with this form, uint8, of its reference's size.
         reference: this form.
-        to_scan: from registered pixels of this form to the scan.
+        to_scan: from aligned pixels of this form to the scan.
         other_reference: the other form.
-        other_to_scan: from registered pixels of the other form to the scan.
+        other_to_scan: from aligned pixels of the other form to the scan.
     """
     from_other = np.linalg.inv(other_to_scan) @ to_scan
     other = warp_picture(other_reference, from_other, (reference.shape[0], reference.shape[1]), paper=255)
@@ -35,7 +35,7 @@ def is_likelier(
 
 
 def _prepare(picture: Grey) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    factor = COARSE_DPI / REGISTERED_DPI
+    factor = COARSE_DPI / ALIGNED_DPI
     height, width = (round(side * factor) for side in picture.shape)
     even = flatten_light(reduce_picture(picture, height, width))
     return np.asarray(cv2.GaussianBlur(even, (0, 0), _BLUR_PX), dtype=np.float32)

@@ -103,7 +103,7 @@ def guess_from_layouts(
         form: of the blank form.
         page: of the scan.
         from_page: from pixels of the page's layout to those of the scan.
-        size: height and width of the registered page.
+        size: height and width of the aligned page.
     """
     if min(page.ink.shape) < _LEAST_SIDE or not page.ink.any() or not form.ink.any():
         return []
@@ -188,7 +188,7 @@ def _choose(peaks: Iterable[_Peak]) -> list[_Peak]:
 def _to_guess(
     peak: _Peak, form: Layout, page: Layout, from_page: Homography, size: tuple[int, int], side: int
 ) -> Guess:
-    from_registered = scaling(form.ink.shape[1] / size[1], form.ink.shape[0] / size[0])
-    to_square = shifting(peak.x, peak.y) @ _straighten(form, 1.0, peak.turn, side) @ from_registered
+    from_aligned = scaling(form.ink.shape[1] / size[1], form.ink.shape[0] / size[0])
+    to_square = shifting(peak.x, peak.y) @ _straighten(form, 1.0, peak.turn, side) @ from_aligned
     to_page = np.linalg.inv(_straighten(page, 1 / peak.growth, 0, side)) @ to_square
     return Guess(np.asarray(from_page @ to_page), round(1000 * peak.height))

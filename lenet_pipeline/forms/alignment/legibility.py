@@ -1,4 +1,4 @@
-"""Legibility: whether a registered page shows its own form's print well enough to trust what is read from it.
+"""Legibility: whether a aligned page shows its own form's print well enough to trust what is read from it.
 
 Past some blur, noise or fading a reader still gives answers, and sure ones. The form's print, which is known,
 tells how good the scan is before anything unknown is read.
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.alignment.illumination import paper_level
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Field
 
 Floats = NDArray[np.float32]
@@ -103,7 +103,7 @@ def make_gauge(reference: Grey, fields: tuple[Field, ...]) -> Gauge | None:
     """Find where pages of a form can be measured; None where it has too little print or bare paper.
 
     Args:
-        reference: the blank form, uint8 (height, width), at the registered page's resolution.
+        reference: the blank form, uint8 (height, width), at the aligned page's resolution.
         fields: whose places are left out: what is written there is not the form's.
     """
     print_darkness = np.uint8(255) - reference
@@ -134,7 +134,7 @@ def _thin_out(places: Places) -> Places:
 
 
 def measure_legibility(registered: Grey, gauge: Gauge) -> Legibility:
-    """Measure how a registered page, uint8 (height, width), shows the print of its form."""
+    """Measure how a aligned page, uint8 (height, width), shows the print of its form."""
     darkness = cv2.subtract(paper_level(registered, _PAPER_WINDOW), registered)
     dark = max(float(np.percentile(darkness.ravel()[gauge.solid], _DARKEST)), 1.0)
     return Legibility(
@@ -167,7 +167,7 @@ def _count_specks(darkness: Grey, least: float, bare: Mask) -> float:
     dark = (darkness > least) & bare
     outlines, _ = cv2.findContours(dark.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     low, high = _SPECK_OUTLINE
-    inches = float(bare.sum()) / REGISTERED_DPI**2
+    inches = float(bare.sum()) / ALIGNED_DPI**2
     return sum(low <= len(outline) <= high for outline in outlines) / inches
 
 
@@ -180,5 +180,5 @@ def _field_mask(fields: tuple[Field, ...], shape: tuple[int, ...]) -> Mask:
 
 
 def _grown(mask: Mask, distance_mm: float) -> Mask:
-    radius = max(1, round(distance_mm / MM_PER_INCH * REGISTERED_DPI))
+    radius = max(1, round(distance_mm / MM_PER_INCH * ALIGNED_DPI))
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * radius + 1,) * 2, np.uint8)) > 0)

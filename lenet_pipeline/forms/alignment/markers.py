@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.forms.alignment.features import Guess, is_sane
 from lenet_pipeline.forms.alignment.homographies import Homography, Points, reduce_picture
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 
 MARKER_DPI = 75
 
@@ -29,7 +29,7 @@ _MOST_GUESSES = 4
 class Markers:
     """Four markers of a blank form.
 
-    ``middles`` are theirs in registered pixels, (4, 2), from the top left clockwise; ``picture`` is one of
+    ``middles`` are theirs in aligned pixels, (4, 2), from the top left clockwise; ``picture`` is one of
     them with a margin at ``MARKER_DPI``, uint8.
     """
 
@@ -57,9 +57,9 @@ def find_markers(reference: Grey) -> Markers | None:
     """Find the four markers of a blank form, the outermost where there are several; None without any.
 
     Args:
-        reference: at ``REGISTERED_DPI``, uint8 (height, width).
+        reference: at ``ALIGNED_DPI``, uint8 (height, width).
     """
-    factor = MARKER_DPI / REGISTERED_DPI
+    factor = MARKER_DPI / ALIGNED_DPI
     height, width = (round(side * factor) for side in reference.shape)
     picture = reduce_picture(reference, height, width)
     ink = (picture < float(np.percentile(picture, 90)) - 50).astype(np.uint8)
@@ -134,7 +134,7 @@ def guess_from_markers(
         markers: of the blank form.
         picture: the scan at about ``MARKER_DPI``, evenly lit.
         from_picture: from it to the scan.
-        size: height and width of the registered page.
+        size: height and width of the aligned page.
         expected_scale: of scan pixels to registered ones, if the scan shows the whole page and no more.
     """
     factor = float(from_picture[0, 0])

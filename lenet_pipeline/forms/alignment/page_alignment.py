@@ -27,22 +27,22 @@ from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, p
 from lenet_pipeline.forms.alignment.refinement import Scan, scale_page
 from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD
 from lenet_pipeline.forms.alignment.similar_forms import fitting_kin
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey, Page
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey, Page
 
-__all__ = ["PreparedTemplate", "Registration", "Unregistered", "prepare_template", "register_page"]
+__all__ = ["AlignedPage", "PreparedTemplate", "Unaligned", "align_page", "prepare_template"]
 
 _MOST_DISPLACED = 0.09  # of the print found: 0 to 0.07 on good scans, 0.1 or more where paper bends by 0.5 mm
 _OFF_SCAN_MM = 1.0  # how far a field may stick out of the scan
 
 
 @dataclass(frozen=True)
-class Registration:
+class AlignedPage:
     """A page as its template sees it.
 
-    ``image`` is uint8 of ``template.registered_size``, paper bright. ``to_scan`` takes registered pixels
+    ``image`` is uint8 of ``template.aligned_size``, paper bright. ``to_scan`` takes aligned pixels
     to those of the page's own image, points as in ``homographies``: continuous, (0, 0) the corner of the
     first pixel. ``rotation`` is how the scan had to be turned clockwise: 0, 90, 180 or 270 degrees.
-    ``residual_px`` is the root mean square, in registered pixels, of how far the print is from its place, by
+    ``residual_px`` is the root mean square, in aligned pixels, of how far the print is from its place, by
     where it was found and the last correction; ``score`` is the share of the print's checked places at which
     it was found. Both are None where a page was only scaled: nothing was checked.
     """
@@ -56,11 +56,11 @@ class Registration:
 
 
 @dataclass(frozen=True)
-class Unregistered:
+class Unaligned:
     """A page that is not read, and why.
 
     ``reason`` is one line with figures; ``nearest`` the form that it is most like, with the share of that
-    form's print and the residual in registered pixels, where any was found.
+    form's print and the residual in aligned pixels, where any was found.
     """
 
     kind: Literal["blank_page", "unmatched_page", "poor_registration", "poor_scan"]
@@ -70,7 +70,7 @@ class Unregistered:
     score: float | None = None
 
 
-def register_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration | Unregistered:
+def align_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
     """Find the template that a page fits, and register it; refuse it where it is too bad to be read.
 
     Args:
@@ -78,20 +78,20 @@ def register_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registrat
         prepared: the templates it may fit; those that only scale are tried last.
     """
     found = _lay_page(page, prepared)
-    if isinstance(found, Unregistered) or found.prepared.gauge is None:
+    if isinstance(found, Unaligned) or found.prepared.gauge is None:
         return found
     fault = measure_legibility(found.image, found.prepared.gauge).fault
     if fault is None:
         return found
     form = found.prepared.template.form
     reason = f"the page is form {form!r}, but {fault}"
-    return Unregistered("poor_scan", reason, form, found.residual_px, found.score)
+    return Unaligned("poor_scan", reason, form, found.residual_px, found.score)
 
 
-def _lay_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration | Unregistered:
+def _lay_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
     """Lay a page under the template that it fits, however well it can be read."""
     scan = Scan(page.image)
-    tried = [one for one in prepared if one.template.registration != "scale"]
+    tried = [one for one in prepared if one.template.alignment != "scale"]
     rounds = [tried]
     if scan.is_bilevel and any(one.bilevel is not None for one in tried):
         rounds.insert(0, [replace(one, landmarks=one.bilevel or one.landmarks) for one in tried])
@@ -104,16 +104,16 @@ def _lay_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration 
             unseen = [one for one in some if all(one is not other.prepared for other in fitting)]
             return _conclude(scan, choose_likeliest([best, *fitting_kin(scan, best, unseen)]))
     if is_blank(scan.image):
-        return Unregistered("blank_page", "the page has no ink on it but specks and shadows at its edges")
+        return Unaligned("blank_page", "the page has no ink on it but specks and shadows at its edges")
     for one in prepared:
-        if one.template.registration == "scale" and (scaled := scale_page(scan, one.template)) is not None:
+        if one.template.alignment == "scale" and (scaled := scale_page(scan, one.template)) is not None:
             image, to_scan = scaled
-            turn = quarter_turns(to_scan, *one.template.registered_size)
-            return Registration(one, image, to_scan, turn, residual_px=None, score=None)
+            turn = quarter_turns(to_scan, *one.template.aligned_size)
+            return AlignedPage(one, image, to_scan, turn, residual_px=None, score=None)
     return _explain(finished)
 
 
-def _conclude(scan: Scan, candidate: Candidate) -> Registration | Unregistered:
+def _conclude(scan: Scan, candidate: Candidate) -> AlignedPage | Unaligned:
     """Return the registration of the chosen candidate, or why it is not good enough to read from."""
     template, measured, to_scan = (
         candidate.prepared.template,
@@ -141,16 +141,16 @@ def _conclude(scan: Scan, candidate: Candidate) -> Registration | Unregistered:
         fault = f"field {off!r} lies off the scan; scan the whole page"
     if fault or candidate.image is None:
         reason = f"the page is form {template.form!r}, but {fault}"
-        return Unregistered("poor_registration", reason, template.form, residual, share)
-    turn = quarter_turns(to_scan, *template.registered_size)
-    return Registration(candidate.prepared, candidate.image, to_scan, turn, residual, share)
+        return Unaligned("poor_registration", reason, template.form, residual, share)
+    turn = quarter_turns(to_scan, *template.aligned_size)
+    return AlignedPage(candidate.prepared, candidate.image, to_scan, turn, residual, share)
 
 
 def _field_off_scan(scan: Scan, candidate: Candidate) -> str | None:
     """Return the first field that the scan does not show the whole of."""
     height, width = scan.image.shape
     template = candidate.prepared.template
-    slack = _OFF_SCAN_MM / MM_PER_INCH * REGISTERED_DPI * scan.expected_scale(template)
+    slack = _OFF_SCAN_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
     for field in template.fields:
         places = field.place.rectangles()
         edges = np.array([place.pixels() for place in places])
@@ -161,15 +161,15 @@ def _field_off_scan(scan: Scan, candidate: Candidate) -> str | None:
     return None
 
 
-def _explain(finished: Sequence[Candidate]) -> Unregistered:
+def _explain(finished: Sequence[Candidate]) -> Unaligned:
     """Say what an unmatched page is most like."""
     hint = "it is a page of another form, or too badly scanned"
     if not finished:
-        return Unregistered("unmatched_page", f"the page has no likeness to any template's print; {hint}")
+        return Unaligned("unmatched_page", f"the page has no likeness to any template's print; {hint}")
     best = max(finished, key=lambda one: one.share)
     form, measured = best.prepared.template.form, best.alignment.measured
     residual = measured.residual_px if np.isfinite(measured.residual_px) else None
-    return Unregistered(
+    return Unaligned(
         "unmatched_page",
         f"the page fits no template; of form {form!r}, the nearest, {measured.share:.0%} of the print was "
         f"found, of at least {LEAST_SHARE:.0%}, there and near its fields; {hint}",

@@ -29,7 +29,7 @@ from lenet_pipeline.forms.alignment.print_places import (
     saturate_ink,
 )
 from lenet_pipeline.forms.alignment.self_similarity import Alias, find_aliases
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Rectangle, Template
 from lenet_pipeline.forms.templates.references import render_reference
 
@@ -51,7 +51,7 @@ class Landmarks:
     """What on a blank form scans are compared with.
 
     ``layout`` is all its ink, and ``aliases`` are shifts that hardly change that. ``coarse`` are places at
-    ``COARSE_DPI``, ``fine`` ones at ``REGISTERED_DPI``; key points and markers are in registered pixels.
+    ``COARSE_DPI``, ``fine`` ones at ``ALIGNED_DPI``; key points and markers are in aligned pixels.
     ``is_alike_turned`` tells whether the form upside down could be taken for the form.
     """
 
@@ -68,7 +68,7 @@ class Landmarks:
 class PreparedTemplate:
     """A template with its blank form.
 
-    ``reference`` is uint8, of the size of the registered page; it and ``landmarks`` are None where the
+    ``reference`` is uint8, of the size of the aligned page; it and ``landmarks`` are None where the
     template has no reference. ``bilevel`` are the landmarks of what scanners that know only ink and paper
     leave of the form; None where that is all of it. ``gauge`` is what tells a scan too bad to be read; None
     where the form has too little print for that.
@@ -89,15 +89,15 @@ def prepare_template(template: Template) -> PreparedTemplate:
             or has not enough print on it for that.
     """
     # Rendered at twice the size and averaged: PDFium draws thin lines on whole pixels, up to half a one off.
-    large = render_reference(template, 2 * REGISTERED_DPI)
+    large = render_reference(template, 2 * ALIGNED_DPI)
     if large is None:
-        if template.registration != "scale":
+        if template.alignment != "scale":
             raise IngestError(
-                f"template {template.form!r} registers by {template.registration} and has no reference; "
+                f"template {template.form!r} registers by {template.alignment} and has no reference; "
                 "name a blank form under 'reference', or set 'registration: scale'"
             )
         return PreparedTemplate(template, None, None)
-    reference = _register_reference(large, template)
+    reference = _align_reference(large, template)
     near = _near_fields(template)
     landmarks = _find_landmarks(reference, near)
     _check_landmarks(template, landmarks)
@@ -116,19 +116,19 @@ def _grow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
 
 
-def _register_reference(large: Grey, template: Template) -> Grey:
-    """Return the blank form at exactly ``REGISTERED_DPI``: its last pixels may lie partly off the page."""
-    height, width = (side / MM_PER_INCH * REGISTERED_DPI for side in (template.height, template.width))
+def _align_reference(large: Grey, template: Template) -> Grey:
+    """Return the blank form at exactly ``ALIGNED_DPI``: its last pixels may lie partly off the page."""
+    height, width = (side / MM_PER_INCH * ALIGNED_DPI for side in (template.height, template.width))
     to_large = scaling(large.shape[1] / width, large.shape[0] / height)
-    return warp_picture(large, to_large, template.registered_size, paper=255)
+    return warp_picture(large, to_large, template.aligned_size, paper=255)
 
 
 def _near_fields(template: Template) -> Grey:
-    """Return the registered page, 255 on its fields and around them, 0 elsewhere."""
-    near = np.zeros(template.registered_size, dtype=np.uint8)
+    """Return the aligned page, 255 on its fields and around them, 0 elsewhere."""
+    near = np.zeros(template.aligned_size, dtype=np.uint8)
     for place in field_places(template):
         left, top, right, bottom = place.pixels()
-        around = _AROUND_FIELDS_MM / MM_PER_INCH * REGISTERED_DPI
+        around = _AROUND_FIELDS_MM / MM_PER_INCH * ALIGNED_DPI
         rows = slice(max(round(top - around), 0), max(round(bottom + around), 0))
         near[rows, max(round(left - around), 0) : max(round(right + around), 0)] = 255
     return near
@@ -143,12 +143,10 @@ def _find_landmarks(reference: Grey, near: Grey) -> Landmarks:
     height, width = reference.shape
 
     def at(dpi: int) -> Grey:
-        return reduce_picture(
-            reference, round(height * dpi / REGISTERED_DPI), round(width * dpi / REGISTERED_DPI)
-        )
+        return reduce_picture(reference, round(height * dpi / ALIGNED_DPI), round(width * dpi / ALIGNED_DPI))
 
     features = {
-        kind: find_features(flatten_light(at(dpi)), kind, REGISTERED_DPI / dpi)
+        kind: find_features(flatten_light(at(dpi)), kind, ALIGNED_DPI / dpi)
         for kind, dpi in FEATURE_DPI.items()
     }
     coarse = choose_places(
@@ -179,13 +177,13 @@ def _is_alike_turned(coarse: Grey, overview: Grey, places: PrintPlaces) -> bool:
 
 
 def _check_landmarks(template: Template, landmarks: Landmarks) -> None:
-    if template.registration == "markers" and landmarks.markers is None:
+    if template.alignment == "markers" and landmarks.markers is None:
         raise IngestError(
             f"template {template.form!r} registers by markers, and its reference has no four equal discs, "
             "squares or crosses near its corners; set 'registration: features'"
         )
     places = len(landmarks.fine.corners)
-    if template.registration == "features" and places < _FEWEST_PLACES:
+    if template.alignment == "features" and places < _FEWEST_PLACES:
         raise IngestError(
             f"template {template.form!r} registers by features, and its reference has print at {places} "
             f"places to check, of at least {_FEWEST_PLACES}; check its page, or set 'registration: scale'"

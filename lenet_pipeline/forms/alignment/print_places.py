@@ -1,4 +1,4 @@
-"""Places of a form's print that tell where a page lies, and the measuring of them on a registered page."""
+"""Places of a form's print that tell where a page lies, and the measuring of them on a aligned page."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def fit_correction(middles: Points, measured: Measured, size: tuple[int, int]) -
     Args:
         middles: of the places, (places, 2).
         measured: what was found there.
-        size: height and width of the registered page, in the same pixels.
+        size: height and width of the aligned page, in the same pixels.
     """
     found = measured.is_found
     if found.sum() < 3:

@@ -28,12 +28,12 @@ from lenet_pipeline.forms.alignment.print_places import (
     measure_places,
     saturate_ink,
 )
-from lenet_pipeline.forms.page import REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, Grey
 from lenet_pipeline.forms.templates.model import Template
 
 _COARSE_REACHES = (10, 5)  # pixels at COARSE_DPI
-_FINE_REACH, _FINE_ROUNDS = 5, 2  # pixels at REGISTERED_DPI
-_SMALL_PX = 1.0  # at REGISTERED_DPI: what is corrected by less need not be measured again
+_FINE_REACH, _FINE_ROUNDS = 5, 2  # pixels at ALIGNED_DPI
+_SMALL_PX = 1.0  # at ALIGNED_DPI: what is corrected by less need not be measured again
 _DISPLACED_REACH = 8  # pixels at COARSE_DPI
 _DISPLACED_PX = 2.0  # at COARSE_DPI
 _FEWEST_DISPLACED = 3  # chance finds that many elsewhere
@@ -69,12 +69,12 @@ class Scan:
 
     def expected_scale(self, template: Template) -> float:
         """Return scan pixels to a registered one, if the scan shows the page's whole length and no more."""
-        return float(max(self.image.shape)) / max(template.registered_size)
+        return float(max(self.image.shape)) / max(template.aligned_size)
 
     def flat(self, template: Template, dpi: int) -> tuple[Grey, Homography]:
         """Return the scan at about so many pixels an inch, evenly lit, and the homography to the scan."""
         height, width = self.image.shape
-        factor = dpi / REGISTERED_DPI / self.expected_scale(template)
+        factor = dpi / ALIGNED_DPI / self.expected_scale(template)
         size = max(round(height * factor), 1), max(round(width * factor), 1)
         if size not in self._flat:
             # The smaller ones from a smaller one: going through all pixels of a scan takes a while.
@@ -85,7 +85,7 @@ class Scan:
 
     def _coarse(self, template: Template) -> Grey:
         """Return the scan at about ``COARSE_DPI``, where that is smaller."""
-        factor = COARSE_DPI / REGISTERED_DPI / self.expected_scale(template)
+        factor = COARSE_DPI / ALIGNED_DPI / self.expected_scale(template)
         if factor >= 1:
             return self.image
         height, width = (max(round(side * factor), 1) for side in self.image.shape)
@@ -139,8 +139,8 @@ def align_coarsely(scan: Scan, template: Template, landmarks: Landmarks, to_scan
     to_picture = to_picture @ _shift_overview(picture, to_picture, landmarks.layout.ink)
     places, size = landmarks.coarse, _at(COARSE_DPI, template)
     # Whole pixels: not quite the two resolutions' ratio, which at the far edge is half a pixel off.
-    (height, width), (registered_height, registered_width) = size, template.registered_size
-    registered = scaling(width / registered_width, height / registered_height)
+    (height, width), (aligned_height, aligned_width) = size, template.aligned_size
+    registered = scaling(width / aligned_width, height / aligned_height)
     homography = to_picture @ np.linalg.inv(registered)
     for reach in _COARSE_REACHES:
         view = soften_print(warp_picture(picture, homography, size, paper=255))
@@ -153,11 +153,11 @@ def align_coarsely(scan: Scan, template: Template, landmarks: Landmarks, to_scan
 def align_finely(
     scan: Scan, template: Template, landmarks: Landmarks, to_scan: Homography
 ) -> tuple[Grey, Alignment]:
-    """Return the registered page, and how it lies.
+    """Return the aligned page, and how it lies.
 
     After a large correction it is measured once more; after the last one its shifts are predicted.
     """
-    size, places = template.registered_size, landmarks.fine
+    size, places = template.aligned_size, landmarks.fine
     scale = mean_scale(to_scan, *size)
     picture, from_picture = scan.reduced(scale)
     homography = np.linalg.inv(from_picture) @ to_scan
@@ -175,8 +175,8 @@ def align_finely(
 
 
 def _measure_displaced(view: Grey, places: PrintPlaces) -> float:
-    """Return the displaced share of a registered page's print."""
-    factor = COARSE_DPI / REGISTERED_DPI
+    """Return the displaced share of a aligned page's print."""
+    factor = COARSE_DPI / ALIGNED_DPI
     height, width = (round(side * factor) for side in view.shape)
     inside = np.zeros(len(places.corners), dtype=bool)
     measured = measure_places(
@@ -218,39 +218,39 @@ def scale_page(scan: Scan, template: Template) -> tuple[Grey, Homography] | None
     does.
     """
     height, width = scan.image.shape
-    registered_height, registered_width = template.registered_size
-    ours = registered_width / registered_height
+    aligned_height, aligned_width = template.aligned_size
+    ours = aligned_width / aligned_height
     upright, lying = ours * height / width, ours * width / height
     if max(upright, 1 / upright) <= _LONGER:
-        to_scan = scaling(width / registered_width, height / registered_height)
+        to_scan = scaling(width / aligned_width, height / aligned_height)
     elif max(lying, 1 / lying) <= _LONGER:
         # The scan's left edge, from its bottom, is the page's top edge.
-        turned = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, registered_width], [0.0, 0.0, 1.0]])
-        to_scan = scaling(width / registered_height, height / registered_width) @ turned
+        turned = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, aligned_width], [0.0, 0.0, 1.0]])
+        to_scan = scaling(width / aligned_height, height / aligned_width) @ turned
     else:
         return None
-    scale = mean_scale(to_scan, *template.registered_size)
+    scale = mean_scale(to_scan, *template.aligned_size)
     picture, from_picture = scan.reduced(scale)
     homography = np.linalg.inv(from_picture) @ to_scan
-    image = warp_picture(picture, homography, template.registered_size, paper=scan.paper, sharp=scale < 1)
+    image = warp_picture(picture, homography, template.aligned_size, paper=scan.paper, sharp=scale < 1)
     return image, to_scan
 
 
 def _at(dpi: int, template: Template) -> tuple[int, int]:
     """Return height and width of a template's page at so many pixels an inch."""
-    height, width = template.registered_size
-    return round(height * dpi / REGISTERED_DPI), round(width * dpi / REGISTERED_DPI)
+    height, width = template.aligned_size
+    return round(height * dpi / ALIGNED_DPI), round(width * dpi / ALIGNED_DPI)
 
 
 def _shift_overview(picture: Grey, to_picture: Homography, overview: Grey) -> Homography:
-    """Return the shift, in registered pixels, that brings all of a page's ink onto the form's."""
+    """Return the shift, in aligned pixels, that brings all of a page's ink onto the form's."""
     height, width = overview.shape
-    from_registered = scaling(LAYOUT_DPI / REGISTERED_DPI)
+    from_aligned = scaling(LAYOUT_DPI / ALIGNED_DPI)
     reach = OVERVIEW_REACH
-    margin = to_picture @ np.linalg.inv(from_registered) @ shifting(-reach, -reach)
+    margin = to_picture @ np.linalg.inv(from_aligned) @ shifting(-reach, -reach)
     view = warp_picture(picture, margin, (height + 2 * reach, width + 2 * reach), paper=255)
     x, y = locate_overview(saturate_ink(view), overview, reach)
-    return shifting(x * REGISTERED_DPI / LAYOUT_DPI, y * REGISTERED_DPI / LAYOUT_DPI)
+    return shifting(x * ALIGNED_DPI / LAYOUT_DPI, y * ALIGNED_DPI / LAYOUT_DPI)
 
 
 def _outside(places: PrintPlaces, homography: Homography, shape: tuple[int, ...]) -> NDArray[np.bool_]:

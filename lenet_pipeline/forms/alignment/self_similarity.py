@@ -24,7 +24,7 @@ LEAST_LEAD = 0.1
 _LEAST_ALIKE = 0.4  # of the form's ink
 _MOST_ALIASES = 6
 _LEAST_SHIFT_PX = 4  # 2 mm
-_BLUR_PX = 1.5  # of what a registered page may be off, and a shift may be between pixels
+_BLUR_PX = 1.5  # of what a aligned page may be off, and a shift may be between pixels
 _LEAST_DIFFERENCE = 0.3  # of the strongest ink: less is what interpolation makes of lines that both have
 _LEAST_STRENGTH = 0.3  # of the print that both have
 
@@ -109,7 +109,7 @@ def _make_probe(wanted: _Floats, there: _Floats) -> Probe:
 
 
 def measure_lead(page: Grey, shape: tuple[int, ...], aliases: Sequence[Alias]) -> float:
-    """Return by how much a registered page is more like its form than like the form shifted by any alias.
+    """Return by how much a aligned page is more like its form than like the form shifted by any alias.
 
     Only where the form and the shifted form differ is looked: it is the share found of the print that only
     the form has there, at most 1, less the share of that which only the shifted form has. So 1 where all of

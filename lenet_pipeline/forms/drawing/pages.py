@@ -1,4 +1,4 @@
-"""Drawing: a registered page with every field, cell and reading on it.
+"""Drawing: a aligned page with every field, cell and reading on it.
 
 The colours are Okabe and Ito's, which people with any kind of colour vision tell apart.
 """
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from lenet_pipeline.forms.drawing.lettering import FontStyle, fit_text, load_lettering
 from lenet_pipeline.forms.page import Grey
-from lenet_pipeline.forms.templates.model import Cells, Rectangle, Template
+from lenet_pipeline.forms.templates.model import Cells, Template
 from lenet_pipeline.ingest import Box
 
 DrawnState = Literal["digit", "blank", "mark", "not_a_digit"]
@@ -50,7 +50,7 @@ _THICK_PX = 5  # of the outline of a field whose value breaks a rule
 class DrawnCell:
     """One cell, or one digit of a box without dividers.
 
-    ``box`` is in pixels of the registered page. ``text`` is its reading, such as ``7``; ``""`` for none.
+    ``box`` is in pixels of the aligned page. ``text`` is its reading, such as ``7``; ``""`` for none.
     """
 
     field: str
@@ -63,7 +63,7 @@ class DrawnCell:
 
 @dataclass(frozen=True)
 class DrawnField:
-    """One field: its outline in pixels of the registered page, its value, and the rules that this breaks.
+    """One field: its outline in pixels of the aligned page, its value, and the rules that this breaks.
 
     ``value`` is None where there is none to show, ``""`` for a blank field.
     """
@@ -82,7 +82,7 @@ def outline_template(template: Template) -> tuple[list[DrawnCell], list[DrawnFie
     """
     cells, fields = [], []
     for field in template.fields:
-        boxes = [_pixel_box(rectangle) for rectangle in field.place.rectangles()]
+        boxes = [rectangle.pixel_box() for rectangle in field.place.rectangles()]
         fields.append(DrawnField(field.name, _around(boxes)))
         if isinstance(field.place, Cells):
             cells += [DrawnCell(field.name, n, box, "blank") for n, box in enumerate(boxes)]
@@ -92,7 +92,7 @@ def outline_template(template: Template) -> tuple[list[DrawnCell], list[DrawnFie
 def draw_page(
     registered: Grey, cells: Sequence[DrawnCell], caption: str, *, fields: Sequence[DrawnField] = ()
 ) -> Image.Image:
-    """Draw fields, cells and readings on a registered page.
+    """Draw fields, cells and readings on a aligned page.
 
     Args:
         registered: uint8 (height, width), 0 black to 255 white.
@@ -281,11 +281,6 @@ def _reading_heights(cell: _Area, field: _Area, height: float) -> list[float]:
 def _percent(share: float) -> str:
     """Return a share in percent, never rounded up: 100 is certain."""
     return f"{int(min(max(share, 0.0), 1.0) * 100 + 1e-9)}"
-
-
-def _pixel_box(rectangle: Rectangle) -> Box:
-    left, top, right, bottom = (round(edge) for edge in rectangle.pixels())
-    return Box(left, top, right - left, bottom - top)
 
 
 def _boxes_of(field: str, cells: Iterable[DrawnCell]) -> list[Box]:

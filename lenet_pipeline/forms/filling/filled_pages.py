@@ -26,7 +26,7 @@ from lenet_pipeline.forms.filling.scanning import (
     move_points,
     scan_sheet,
 )
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.forms.templates.references import render_reference
 
@@ -50,7 +50,7 @@ class FilledPage:
         truth: the value written into every field, digits only; ``""`` where there is none.
         cells: every cell, and every digit of a box without dividers, with its corners in pixels of the
             scan. A box that is blank has none.
-        homography: takes points of the registered page to points of the scan.
+        homography: takes points of the aligned page to points of the scan.
         rotation: degrees clockwise by which the page was turned.
         content: the scan as a file, JPEG or PNG as the severity says.
     """
@@ -144,7 +144,7 @@ def fill_page(
     written = [cell for field in template.fields for cell in writer.write_field(field, truth[field.name])]
     size_mm = template.width, template.height
     scan = scan_sheet(sheet.image, sheet.dpi, severity, rng, size_mm=size_mm)
-    to_scan = scan.homography @ np.diag([REGISTERED_DPI / sheet.dpi, REGISTERED_DPI / sheet.dpi, 1.0])
+    to_scan = scan.homography @ np.diag([ALIGNED_DPI / sheet.dpi, ALIGNED_DPI / sheet.dpi, 1.0])
     return FilledPage(
         image=scan.image,
         dpi=severity.dpi,
@@ -166,7 +166,7 @@ def lay_blank_sheet(template: Template, scan_dpi: int) -> Sheet:
     """
     square_inches = template.width * template.height / MM_PER_INCH**2
     most = min(_MOST_SHEET_DPI, int((_MOST_SHEET_PIXELS / square_inches) ** 0.5))
-    dpi = float(min(max(_FINER * scan_dpi, REGISTERED_DPI), most))
+    dpi = float(min(max(_FINER * scan_dpi, ALIGNED_DPI), most))
     reference = render_reference(template, dpi)
     return Sheet(_draw_boxes(template, dpi) if reference is None else reference, dpi)
 

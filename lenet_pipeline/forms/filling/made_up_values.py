@@ -8,17 +8,9 @@ import numpy as np
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.filling.made_up_patterns import make_up_match
+from lenet_pipeline.forms.rules.across_rules import EqualRule, SumRule
 from lenet_pipeline.forms.rules.checksums import resolve_method
-from lenet_pipeline.forms.rules.field_rules import (
-    Checksum,
-    EqualRule,
-    Length,
-    OneOf,
-    Pattern,
-    Range,
-    Rule,
-    SumRule,
-)
+from lenet_pipeline.forms.rules.field_rules import Checksum, Length, OneOf, Pattern, Range, Rule
 from lenet_pipeline.forms.templates.model import Cells, Field, Template
 
 _TRIES_FOR_A_VALUE = 200

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 
 Homography = NDArray[np.float64]  # (3, 3), takes (x, y, 1)
 Turn = Literal[0, 90, 180, 270]  # degrees clockwise
@@ -134,7 +134,7 @@ SEVERITIES = {
 class Scan:
     """A page as the scanner saw it.
 
-    ``homography`` takes points of the registered page (200 pixels an inch) to points of ``image``;
+    ``homography`` takes points of the aligned page (200 pixels an inch) to points of ``image``;
     ``content`` is the JPEG file that ``image`` was decoded from, None where the severity wants none.
     """
 
@@ -173,12 +173,12 @@ def scan_sheet(
         seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), severity.blur_px), dtype=np.uint8)
     grey = _expose(seen, severity, rng)
     _scatter_specks(grey, severity, rng)
-    registered_to_sheet = np.diag([sheet_dpi / REGISTERED_DPI, sheet_dpi / REGISTERED_DPI, 1.0])
+    aligned_to_sheet = np.diag([sheet_dpi / ALIGNED_DPI, sheet_dpi / ALIGNED_DPI, 1.0])
     content = None
     if severity.jpeg_quality is not None:
         content = encode_scan(grey, severity.dpi, severity.jpeg_quality)
         grey = np.asarray(Image.open(BytesIO(content), formats=["JPEG"]))
-    return Scan(grey, placed @ registered_to_sheet, rotation, content)
+    return Scan(grey, placed @ aligned_to_sheet, rotation, content)
 
 
 def encode_scan(image: Grey, dpi: float, jpeg_quality: int | None = None) -> bytes:

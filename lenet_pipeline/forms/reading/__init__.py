@@ -1,1 +1,1 @@
-"""Reading: from a registered page to the digits in its cells and boxes."""
+"""Reading: from a aligned page to the digits in its cells and boxes."""

@@ -1,9 +1,9 @@
 """Cells as the paper has them: each edge is moved to where the page's own printed line is.
 
-Registration leaves some pixels of error, and a template written by hand has its own. Every edge of every
+AlignedPage leaves some pixels of error, and a template written by hand has its own. Every edge of every
 cell is searched within 1.5 mm of its place, and all edges of a field together decide: one shift and one
 slope along each axis, then a small correction of each edge, so that what is written in one cell moves none.
-All places are pixels of the registered page unless it says otherwise.
+All places are pixels of the aligned page unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 from lenet_pipeline.forms.reading.ink import Floats, Line
 from lenet_pipeline.forms.templates.model import Field
 
 Places = NDArray[np.float64]  # (n, 4): left, top, right and bottom
 Sums = NDArray[np.float64]
 
-SEARCHED_PX = round(1.5 * REGISTERED_DPI / MM_PER_INCH)
+SEARCHED_PX = round(1.5 * ALIGNED_DPI / MM_PER_INCH)
 _AROUND_PX = 16  # of an edge: what is compared with the reference; a table's rules near cells tell much
 _REACH = SEARCHED_PX + _AROUND_PX
 _SECTIONS = 8  # of an edge: writing crosses few of them, a printed line all

@@ -1,4 +1,4 @@
-"""Ink: what stands out of the paper on a registered page, apart from the form's own print.
+"""Ink: what stands out of the paper on a aligned page, apart from the form's own print.
 
 Darkness is grey levels of 255 below the paper around: 0 for paper, 255 for black on white, negative where a
 pixel is lighter than its surroundings. All places are pixels of the array that is given.

@@ -1,4 +1,4 @@
-"""Reading: a registered page's cells as digits, marks and blanks, each with its picture and its place."""
+"""Reading: a aligned page's cells as digits, marks and blanks, each with its picture and its place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 from lenet_pipeline.forms.reading.cells import (
     SEARCHED_PX,
     ExpectedEdges,
@@ -49,7 +49,7 @@ class CellReading:
 
     ``image`` is uint8 (28, 28), ink bright on dark, normalised as in training; None where ``state`` is
     ``blank``. ``ink`` is its amount in square millimetres of full ink. ``box`` is the cell where the
-    registered page has it, or the digit within a box, ``source_box`` the same in the original scan.
+    aligned page has it, or the digit within a box, ``source_box`` the same in the original scan.
     """
 
     field: str
@@ -66,7 +66,7 @@ class CellReading:
 class _PreparedField:
     """A field and what all pages of its form share.
 
-    ``rows`` and ``columns`` are those of the registered page around the field, ``corner`` their start as
+    ``rows`` and ``columns`` are those of the aligned page around the field, ``corner`` their start as
     (x, y, x, y); the others are in pixels of that piece: ``blank`` the darkness of the blank form,
     ``expected`` its edges, and ``places`` where those put the cells.
     """
@@ -86,15 +86,15 @@ _PREPARED: deque[tuple[Grey | None, Template, tuple[_PreparedField, ...]]] = deq
 def read_cells(
     registered: Grey, reference: Grey | None, template: Template, to_scan: NDArray[np.float64]
 ) -> list[CellReading]:
-    """Read every cell of every field of a registered page, in order.
+    """Read every cell of every field of a aligned page, in order.
 
     A box without dividers gives one reading for each digit found in it, and none where it is blank.
 
     Args:
-        registered: (height, width), at ``REGISTERED_DPI``.
+        registered: (height, width), at ``ALIGNED_DPI``.
         reference: the blank form at the same size, or None.
         template: the form's.
-        to_scan: homography from the registered page's pixels to the original scan's.
+        to_scan: homography from the aligned page's pixels to the original scan's.
     """
     fields = _prepare_fields(reference, template)
     sheets = [_clear_field(registered, field) for field in fields]
@@ -109,8 +109,8 @@ def read_cells(
 
 def field_picture(registered: Grey, field: Field, template: Template) -> bytes:
     """Return a field with a little margin around it as a small JPEG."""
-    margin = _PICTURE_MARGIN_MM * REGISTERED_DPI / MM_PER_INCH
-    height, width = template.registered_size
+    margin = _PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
+    height, width = template.aligned_size
     page = registered[:height, :width]
     rows, columns = _around(template_places(field), margin, page.shape)
     picture = page[rows, columns]
@@ -129,7 +129,7 @@ def _prepare_fields(reference: Grey | None, template: Template) -> tuple[_Prepar
     for known, form, fields in _PREPARED:
         if known is reference and form is template:
             return fields
-    fields = tuple(_prepare_field(reference, field, template.registered_size) for field in template.fields)
+    fields = tuple(_prepare_field(reference, field, template.aligned_size) for field in template.fields)
     _PREPARED.append((reference, template, fields))
     return fields
 
@@ -230,7 +230,7 @@ def _whole_boxes(places: Places) -> list[Box]:
 
 
 def locate_in_scan(boxes: list[Box], to_scan: NDArray[np.float64]) -> list[Box]:
-    """Return the upright rectangles in the original scan that hold boxes of the registered page."""
+    """Return the upright rectangles in the original scan that hold boxes of the aligned page."""
     if not boxes:
         return []
     corners = np.array(

@@ -1,6 +1,6 @@
 """Writing: the strokes of a field, given to the cells that they were written in, and normalised.
 
-All places are pixels of the piece of the registered page that is given, all darkness grey levels of 255.
+All places are pixels of the piece of the aligned page that is given, all darkness grey levels of 255.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 from lenet_pipeline.forms.reading.cells import Places
 from lenet_pipeline.forms.reading.ink import Floats, Labels, Paper, measure_paper, smooth
 from lenet_pipeline.ingest import place_ink
 
 Mask = NDArray[np.bool_]
 
-_MM_PER_PX = MM_PER_INCH / REGISTERED_DPI
+_MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
 _PALE_SPREADS, _LEAST_PALE = 4.0, 9.0  # standard deviations of the paper, levels: the palest edge of a stroke
 _STRONG_SPREADS, _LEAST_STRONG = 7.0, 20.0  # what a stroke must reach somewhere
 _PALE_SHARE, _STRONG_SHARE = 0.18, 0.28  # of the darkness of a page's writing, likewise

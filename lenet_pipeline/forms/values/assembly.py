@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lenet_pipeline.forms.rules.field_rules import AcrossRule, SumRule
+from lenet_pipeline.forms.rules.across_rules import AcrossRule, SumRule
 from lenet_pipeline.forms.templates.content import TemplateContent
 from lenet_pipeline.forms.values.field_values import (
     CellState,

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lenet_pipeline.forms.rules.field_rules import AcrossRule, Length, Rule
+from lenet_pipeline.forms.rules.across_rules import AcrossRule
+from lenet_pipeline.forms.rules.field_rules import Length, Rule
 from lenet_pipeline.forms.templates.model import Field, WritingBox
 from lenet_pipeline.forms.values.decoding import MOST_TRIED, Decoded, decode
 
