@@ -15,7 +15,7 @@ Grey = NDArray[np.uint8]
 Points = Sequence[tuple[float, float]]
 
 PX_PER_MM = ALIGNED_DPI / MM_PER_INCH
-WIDTH, HEIGHT = 640, 240  # pixels of a aligned page
+WIDTH, HEIGHT = 640, 240  # pixels of an aligned page
 LEFT, TOP, SIDE, TALL, COLUMNS = 60, 80, 56, 72, 8  # of its row of cells
 
 # Strokes of digits on a unit square, as lines from point to point (x, y).

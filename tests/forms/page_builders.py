@@ -145,7 +145,7 @@ def as_page(image: Grey, number: int = 1) -> Page:
 
 
 def cell_errors(found: AlignedPage, scan: Scan) -> NDArray[np.float64]:
-    """Return how far every corner of every cell is from its place, in aligned pixels."""
+    """Return how far every corner of every cell is from its place, in pixels of the aligned page."""
     edges = np.array([place.pixels() for field in found.prepared.template.fields for place in _places(field)])
     corners = np.concatenate([edges[:, :2], edges[:, 2:], edges[:, [0, 3]], edges[:, [2, 1]]])
     back = map_points(np.linalg.inv(scan.homography) @ found.to_scan, corners)

@@ -254,7 +254,7 @@ def test_the_homography_says_where_a_dot_of_the_form_is_on_the_scan(name: str, r
     sheet[300:330, 1000:1030] = 0
     for seed in range(3):
         scan = scan_sheet(sheet, 400, severity, np.random.default_rng(seed))
-        expected = move_points(scan.homography, np.array([[1015, 315]]) / 2)[0]  # registered: 200 dpi
+        expected = move_points(scan.homography, np.array([[1015, 315]]) / 2)[0]  # aligned: 200 dpi
         x, y = (round(float(place)) for place in expected)
         around = 255 - scan.image[y - 20 : y + 20, x - 20 : x + 20].astype(float)
         around -= np.median(around)

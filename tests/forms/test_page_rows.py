@@ -124,7 +124,7 @@ def test_a_page_becomes_a_row_with_its_fields_its_cells_and_a_digit_for_each_ink
     assert rows.digits["digit_id"][0].as_py() == first
 
 
-def test_places_are_told_on_the_registered_page_and_on_the_scan(tmp_path: Path, slip: Template) -> None:
+def test_places_are_given_on_the_aligned_page_and_on_the_scan(tmp_path: Path, slip: Template) -> None:
     rows = only(read(document_of(tmp_path, page()), job_of(slip)))
     cell = rows.cells.to_pylist()[0]
     place, scanned = cell["box"], cell["source_box"]
