@@ -18,11 +18,11 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.drawing.lettering import FontStyle, load_lettering
 from lenet_pipeline.forms.filling.demo_form import draw_demo_form
 from lenet_pipeline.forms.filling.filled_fields import Sheet, Writer
-from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_page, fill_pages, lay_blank_sheet
+from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_page, fill_pages, render_blank_sheet
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.made_up_patterns import make_up_match
-from lenet_pipeline.forms.filling.made_up_values import make_up_value, make_up_values
+from lenet_pipeline.forms.filling.pattern_generation import generate_match
+from lenet_pipeline.forms.filling.value_generation import generate_value, generate_values
 from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity, move_points, scan_sheet
 from lenet_pipeline.forms.page import MM_PER_INCH
 from lenet_pipeline.forms.rules.across_rules import AcrossRule, EqualRule, SumRule
@@ -89,7 +89,7 @@ def form(*fields: Field, rules: Sequence[AcrossRule] = (), reference: Reference 
 
 def values_of(template: Template, pages: int = 60, blank_rate: float = 0.0) -> list[dict[str, str]]:
     return [
-        make_up_values(template, np.random.default_rng(seed), blank_rate=blank_rate) for seed in range(pages)
+        generate_values(template, np.random.default_rng(seed), blank_rate=blank_rate) for seed in range(pages)
     ]
 
 
@@ -158,14 +158,14 @@ def test_a_seed_below_zero_is_refused(digits: LabelledImages) -> None:
 def test_values_pass_the_rules_of_their_field(rules: list[Rule]) -> None:
     field = row_of_cells("a", rules=rules)
     for seed in range(40):
-        value = make_up_value(field, np.random.default_rng(seed))
+        value = generate_value(field, np.random.default_rng(seed))
         assert 1 <= len(value) <= 7
         assert all(rule.accepts(value) for rule in rules)
 
 
 def test_values_vary_within_their_rules() -> None:
     field = row_of_cells("a", rules=[Length(4, 7), Checksum("luhn")])
-    values = {make_up_value(field, np.random.default_rng(seed)) for seed in range(60)}
+    values = {generate_value(field, np.random.default_rng(seed)) for seed in range(60)}
     assert len(values) > 50
     assert {len(value) for value in values} == {4, 5, 6, 7}
 
@@ -206,15 +206,15 @@ def test_a_field_that_must_be_filled_is_never_blank() -> None:
 def test_rules_that_contradict_each_other_are_named() -> None:
     template = form(row_of_cells("a", rules=[Range(0, 99), OneOf(("123",))]))
     with pytest.raises(IngestError, match=r"'a'.*0 to 99.*one of 123"):
-        make_up_values(template, np.random.default_rng(0), blank_rate=0)
+        generate_values(template, np.random.default_rng(0), blank_rate=0)
 
 
 def test_a_sum_that_cannot_hold_is_named() -> None:
     fields = [row_of_cells("a", rules=[Range(lowest=9_000_000)]), row_of_cells("b", rules=[Range(0, 9)])]
     other = row_of_cells("c", rules=[Range(lowest=9_000_000)])
     template = form(*fields, other, rules=[SumRule(("a", "c"), "b")])
-    with pytest.raises(IngestError, match="cannot make up values for form 'test'"):
-        make_up_values(template, np.random.default_rng(0), blank_rate=0)
+    with pytest.raises(IngestError, match="cannot generate values for form 'test'"):
+        generate_values(template, np.random.default_rng(0), blank_rate=0)
 
 
 @pytest.mark.parametrize(
@@ -231,16 +231,16 @@ def test_a_sum_that_cannot_hold_is_named() -> None:
         "1|",
     ],
 )
-def test_made_up_matches_match(expression: str) -> None:
+def test_generated_matches_match(expression: str) -> None:
     rule = Pattern(expression)
-    matches = [make_up_match(expression, np.random.default_rng(seed)) for seed in range(30)]
+    matches = [generate_match(expression, np.random.default_rng(seed)) for seed in range(30)]
     assert all(match == "" or (match is not None and rule.accepts(match)) for match in matches)
     assert any(matches)
 
 
 @pytest.mark.parametrize("expression", [r"\p{Nd}+", "[[:digit:]]", "a", "((([0-9]{60}){60}){60}){60}"])
 def test_patterns_that_cannot_be_walked_are_left_to_chance(expression: str) -> None:
-    assert make_up_match(expression, np.random.default_rng(0)) is None
+    assert generate_match(expression, np.random.default_rng(0)) is None
 
 
 # Where things are
@@ -467,7 +467,7 @@ def test_a_turned_page_has_its_sides_swapped_and_a_skew_shows_the_scanner_bed() 
 def test_a_page_of_no_severity_is_the_form_itself(digits: LabelledImages) -> None:
     template = form(row_of_cells("a"))
     page = fill_page(template, digits, np.random.default_rng(0), NONE, habits=Habits(blank_rate=1))
-    sheet = lay_blank_sheet(template, 200).image
+    sheet = render_blank_sheet(template, 200).image
     half = cv2.resize(sheet, (page.image.shape[1], page.image.shape[0]), interpolation=cv2.INTER_AREA)
     assert page.image.shape == template.aligned_size
     assert np.abs(page.image.astype(int) - half).mean() < 0.5

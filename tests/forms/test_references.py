@@ -74,7 +74,7 @@ def test_a_page_of_a_tiff_is_chosen_by_its_number(tmp_path):
         ("missing.pdf", 1, "no such file"),
         ("scan.pdf", 0, "it has 1 page, counted from 1; correct the page"),
         ("scan.pdf", 2, "it has 1 page, counted from 1; correct the page"),
-        ("two.tif", 3, "it has 2 pages; correct the page"),
+        ("two.tif", 3, "it has 2 pages, counted from 1; correct the page"),
         ("encrypted.pdf", 1, "encrypted"),
         ("broken.pdf", 1, "damaged"),
         ("broken.png", 1, "truncated"),

@@ -12,9 +12,9 @@ from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import (
     Ink,
     LabelledImages,
-    ink_digit,
-    ink_strokes,
-    lay_ink,
+    render_digit,
+    render_strokes,
+    apply_ink,
     space_run,
 )
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
@@ -185,7 +185,7 @@ class Writer:
         heights = np.minimum(heights, (bottom - top) * (1 - _WOBBLE))
         wobbles = self._rng.uniform(0, _WOBBLE, len(images)) * heights
         while True:
-            inks = [ink_digit(self._digits.images[i], h) for i, h in zip(images, heights, strict=True)]
+            inks = [render_digit(self._digits.images[i], h) for i, h in zip(images, heights, strict=True)]
             highest = max(ink.shape[0] for ink in inks)
             tops = [highest - ink.shape[0] + round(down) for ink, down in zip(inks, wobbles, strict=True)]
             lefts = space_run(inks, tops, [gap * float(heights.mean()) for gap in gaps])
@@ -202,7 +202,7 @@ class Writer:
         inner = _inside(box, self._sheet.dpi)
         width, height = inner[2] - inner[0], inner[3] - inner[1]
         size = self._size * self._rng.uniform(0.95, 1.05) * (box[3] - box[1])
-        ink = ink_digit(self._digits.images[image], min(size, height), width)
+        ink = render_digit(self._digits.images[image], min(size, height), width)
         room = np.maximum([width - ink.shape[1], height - ink.shape[0]], 0)
         middle = np.array([inner[0] + width / 2 - ink.shape[1] / 2, inner[1] + height / 2 - ink.shape[0] / 2])
         offset = np.clip(self._rng.normal(0, _AIM, 2), -0.5, 0.5) * room
@@ -239,12 +239,12 @@ class Writer:
         self._stroke([np.array([[0.02, low], [0.5, (low + high) / 2 + 0.04], [0.98, high]]) * sides + corner])
 
     def _stroke(self, strokes: list[Points]) -> None:
-        ink, (left, top) = ink_strokes(strokes, self._thickness)
+        ink, (left, top) = render_strokes(strokes, self._thickness)
         self._lay(ink, left, top)
 
     def _lay(self, ink: Ink, left: int, top: int) -> None:
         pen = self._pen + self._rng.uniform(-_PEN_VARIES, _PEN_VARIES)
-        lay_ink(self._sheet.image, ink, left, top, float(np.clip(pen, 0, 255)))
+        apply_ink(self._sheet.image, ink, left, top, float(np.clip(pen, 0, 255)))
 
     def _happens(self, rate: float) -> bool:
         return bool(self._rng.random() < rate)

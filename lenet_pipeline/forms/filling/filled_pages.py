@@ -17,7 +17,7 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.filling.filled_fields import Sheet, Writer, WrittenCell
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.made_up_values import make_up_values
+from lenet_pipeline.forms.filling.value_generation import generate_values
 from lenet_pipeline.forms.filling.scanning import (
     Homography,
     Severity,
@@ -107,7 +107,7 @@ def fill_pages(
     """
     if not 0 <= seed <= LARGEST_SEED:
         raise IngestError(f"the seed is {seed}; expected 0 to {LARGEST_SEED}")
-    blank = lay_blank_sheet(template, severity.dpi)
+    blank = render_blank_sheet(template, severity.dpi)
     for number in numbers:
         rng = np.random.default_rng([seed, number])
         yield fill_page(template, digits, rng, severity, habits=habits, blank=blank)
@@ -130,15 +130,15 @@ def fill_page(
         rng: where every chance comes from.
         severity: how bad the scan is.
         habits: of the one who writes; the usual ones by default.
-        blank: what ``lay_blank_sheet`` returns for the template and the severity's dpi, where many pages
+        blank: what ``render_blank_sheet`` returns for the template and the severity's dpi, where many pages
             share it.
 
     Raises:
         IngestError: the reference cannot be read, or no values pass the rules.
     """
     habits = habits or Habits()
-    blank = blank or lay_blank_sheet(template, severity.dpi)
-    truth = make_up_values(template, rng, blank_rate=habits.blank_rate)
+    blank = blank or render_blank_sheet(template, severity.dpi)
+    truth = generate_values(template, rng, blank_rate=habits.blank_rate)
     sheet = Sheet(blank.image.copy(), blank.dpi)
     writer = Writer(sheet, digits, habits, rng)
     written = [cell for field in template.fields for cell in writer.write_field(field, truth[field.name])]
@@ -156,7 +156,7 @@ def fill_page(
     )
 
 
-def lay_blank_sheet(template: Template, scan_dpi: int) -> Sheet:
+def render_blank_sheet(template: Template, scan_dpi: int) -> Sheet:
     """Return the blank form as a sharp sheet, fine enough to be scanned at so many pixels an inch.
 
     A template without a reference gives white paper with its boxes drawn in thin lines.

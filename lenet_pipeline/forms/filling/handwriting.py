@@ -63,7 +63,7 @@ class LabelledImages:
         return int(rng.choice(self._indices[label]))
 
 
-def ink_digit(image: NDArray[np.uint8], height: float, widest: float = np.inf) -> Ink:
+def render_digit(image: NDArray[np.uint8], height: float, widest: float = np.inf) -> Ink:
     """Return a digit as a pen would have written it, cropped to its ink.
 
     Args:
@@ -84,7 +84,7 @@ def _crop(ink: Ink) -> Ink:
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def ink_strokes(strokes: Sequence[NDArray[np.float64]], thickness: float) -> tuple[Ink, tuple[int, int]]:
+def render_strokes(strokes: Sequence[NDArray[np.float64]], thickness: float) -> tuple[Ink, tuple[int, int]]:
     """Return pen strokes as ink, and the left and top edge of where it goes.
 
     Args:
@@ -102,7 +102,7 @@ def ink_strokes(strokes: Sequence[NDArray[np.float64]], thickness: float) -> tup
     return ink, (left, top)
 
 
-def lay_ink(sheet: Grey, ink: Ink, left: int, top: int, pen: float) -> None:
+def apply_ink(sheet: Grey, ink: Ink, left: int, top: int, pen: float) -> None:
     """Darken a sheet, in place, where there is ink; what lies outside it is lost.
 
     Args:

@@ -21,7 +21,7 @@ class _UnknownSyntaxError(Exception):
     """The expression has something that this module does not know, or would match far too much."""
 
 
-def make_up_match(expression: str, rng: np.random.Generator) -> str | None:
+def generate_match(expression: str, rng: np.random.Generator) -> str | None:
     """Return digits that match an expression as a whole; None where it has syntax not known here.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.filling.made_up_patterns import make_up_match
+from lenet_pipeline.forms.filling.pattern_generation import generate_match
 from lenet_pipeline.forms.rules.across_rules import EqualRule, SumRule
 from lenet_pipeline.forms.rules.checksums import resolve_method
 from lenet_pipeline.forms.rules.field_rules import Checksum, Length, OneOf, Pattern, Range, Rule
@@ -17,7 +17,7 @@ _TRIES_FOR_A_VALUE = 200
 _TRIES_FOR_A_PAGE = 100
 
 
-def make_up_values(template: Template, rng: np.random.Generator, *, blank_rate: float) -> dict[str, str]:
+def generate_values(template: Template, rng: np.random.Generator, *, blank_rate: float) -> dict[str, str]:
     """Return a value for every field of a page, ``""`` for those left blank.
 
     Every value passes the rules of its field, and all of them those across fields, but for uniqueness in a
@@ -35,18 +35,18 @@ def make_up_values(template: Template, rng: np.random.Generator, *, blank_rate: 
     fields = {field.name: field for field in template.fields if field.name not in blank}
     refusal = ""
     for _ in range(_TRIES_FOR_A_PAGE):
-        values = {name: make_up_value(field, rng) for name, field in fields.items()}
-        _tie_values(template, fields, values, rng)
+        values = {name: generate_value(field, rng) for name, field in fields.items()}
+        _link_values(template, fields, values, rng)
         refusal = _find_refusal(template, fields, values)
         if not refusal:
             return {field.name: values.get(field.name, "") for field in template.fields}
     raise IngestError(
-        f"cannot make up values for form {template.form!r} that pass its rules: {refusal} refused each of "
+        f"cannot generate values for form {template.form!r} that pass its rules: {refusal} refused each of "
         f"{_TRIES_FOR_A_PAGE} tries; see whether its rules contradict each other or their fields' cells"
     )
 
 
-def make_up_value(field: Field, rng: np.random.Generator) -> str:
+def generate_value(field: Field, rng: np.random.Generator) -> str:
     """Return a value that a field has room for and whose rules it passes.
 
     Raises:
@@ -58,14 +58,14 @@ def make_up_value(field: Field, rng: np.random.Generator) -> str:
         if len(value) in lengths and all(rule.accepts(value) for rule in field.rules):
             return value
     rules = ", ".join(rule.name for rule in field.rules)
-    fewest, most = _room(field)
+    fewest, most = _capacity(field)
     raise IngestError(
         f"cannot make up a value for field {field.name!r}: no value of {fewest} to {most} digits was found "
         f"that passes {rules}; correct its rules or its place in the template"
     )
 
 
-def _room(field: Field) -> tuple[int, int]:
+def _capacity(field: Field) -> tuple[int, int]:
     """Return how many digits a field has room for, at least and at most."""
     if isinstance(field.place, Cells):
         return 1, field.place.columns * field.place.rows
@@ -77,7 +77,7 @@ def _lengths(field: Field) -> list[int]:
 
     People fill all cells of a field unless something says that they need not.
     """
-    fewest, most = _room(field)
+    fewest, most = _capacity(field)
     possible = [
         length
         for length in range(fewest, most + 1)
@@ -111,12 +111,12 @@ def _attempt(rules: Sequence[Rule], length: int, rng: np.random.Generator) -> st
             case OneOf():
                 value = rule.values[int(rng.integers(len(rule.values)))]
             case Pattern():
-                value = make_up_match(rule.expression, rng) or value
+                value = generate_match(rule.expression, rng) or value
             case Range():
                 value = _draw_number(rule, length, rng)
     for rule in rules:
         if isinstance(rule, Checksum):
-            value = _end_in_check(rule, value)
+            value = _replace_check_digits(rule, value)
     return value
 
 
@@ -147,7 +147,7 @@ def _draw_between(lowest: int, highest: int, rng: np.random.Generator) -> int:
     return lowest + wide % (highest - lowest + 1)
 
 
-def _end_in_check(rule: Checksum, value: str) -> str:
+def _replace_check_digits(rule: Checksum, value: str) -> str:
     """Return a value with its last digits replaced by the check digits of those before."""
     method = resolve_method(rule.name, rule.weights)
     body = value[: -method.check_digits]
@@ -160,8 +160,8 @@ def _choose_blank(template: Template, rng: np.random.Generator, blank_rate: floa
     """Return the names of the fields that this page leaves blank."""
     groups = {field.name: {field.name} for field in template.fields}
     for rule in template.rules:
-        tied = _tied_names(rule)
-        joined = set().union(*(groups.get(name, set()) for name in tied))
+        linked = _linked_fields(rule)
+        joined = set().union(*(groups.get(name, set()) for name in linked))
         groups |= dict.fromkeys(joined, joined)
     may_be_blank = {field.name for field in template.fields if field.may_be_blank}
     blank: set[str] = set()
@@ -173,7 +173,7 @@ def _choose_blank(template: Template, rng: np.random.Generator, blank_rate: floa
     return blank
 
 
-def _tied_names(rule: object) -> tuple[str, ...]:
+def _linked_fields(rule: object) -> tuple[str, ...]:
     """Return the fields that a rule across fields wants all written or all blank."""
     match rule:
         case SumRule():
@@ -183,26 +183,26 @@ def _tied_names(rule: object) -> tuple[str, ...]:
     return ()
 
 
-def _tie_values(
+def _link_values(
     template: Template, fields: Mapping[str, Field], values: dict[str, str], rng: np.random.Generator
 ) -> None:
     """Change values, in place, towards what the rules across fields want."""
     for rule in template.rules:
-        if not set(_tied_names(rule)) <= values.keys():
+        if not set(_linked_fields(rule)) <= values.keys():
             continue
         match rule:
             case SumRule():
-                _tie_sum(rule, fields, values, rng)
+                _link_sum(rule, fields, values, rng)
             case EqualRule():
                 values |= dict.fromkeys(rule.fields, values[rule.fields[0]])
 
 
-def _tie_sum(
+def _link_sum(
     rule: SumRule, fields: Mapping[str, Field], values: dict[str, str], rng: np.random.Generator
 ) -> None:
     """Write the sum of some fields into its field; smaller summands where it would not fit."""
     total = fields[rule.equals]
-    largest = 10 ** _room(total)[1] - 1
+    largest = 10 ** _capacity(total)[1] - 1
     for each in total.rules:
         if isinstance(each, Range) and each.highest is not None:
             largest = min(largest, each.highest)
@@ -216,7 +216,7 @@ def _tie_sum(
 def _write_number(number: int, field: Field) -> str:
     """Return a number as its field wants it: with as few leading zeros as the rules let pass."""
     natural = str(number)
-    fewest, most = _room(field)
+    fewest, most = _capacity(field)
     for length in range(max(fewest, len(natural)), most + 1):
         value = natural.zfill(length)
         if all(rule.accepts(value) for rule in field.rules):
@@ -227,7 +227,7 @@ def _write_number(number: int, field: Field) -> str:
 def _find_refusal(template: Template, fields: Mapping[str, Field], values: Mapping[str, str]) -> str:
     """Return the name of the rule that refuses the values, or nothing."""
     for name, field in fields.items():
-        fewest, most = _room(field)
+        fewest, most = _capacity(field)
         if not fewest <= len(values[name]) <= most:
             return f"the place of {name}, for {fewest} to {most} digits,"
         for rule in field.rules:
