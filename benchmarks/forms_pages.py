@@ -1,6 +1,6 @@
 """Filled pages, read, beside what is true of them: what the benchmarks of forms count.
 
-Pages are filled, scanned, registered and cut in processes of one thread each; a model reads their digits
+Pages are filled, scanned, aligned and cut in processes of one thread each; a model reads their digits
 here.
 """
 
@@ -30,7 +30,7 @@ from lenet_pipeline.forms.reading.page_reading import CellReading, read_cells
 from lenet_pipeline.forms.templates.model import Cells, Template
 from lenet_pipeline.system.processes import work_in_processes
 
-MISREAD_MM = 1.0  # a page with a cell farther from its place was registered wrongly
+MISREAD_MM = 1.0  # a page with a cell farther from its place was aligned wrongly
 
 _MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
 _PAGES_A_PART = 5
@@ -137,7 +137,7 @@ def read_page(
     form = found.prepared.template
     readings = read_cells(found.image, found.prepared.reference, form, found.to_scan)
     to_aligned = np.asarray(np.linalg.inv(found.to_scan), dtype=np.float64)
-    distances, registered = dict[tuple[str, int], float](), 0.0
+    distances, aligned_mm = dict[tuple[str, int], float](), 0.0
     is_other = form.fingerprint != template.fingerprint
     if not is_other:
         true = {place: map_points(to_aligned, corners) for place, corners in _cell_corners(filled, form)}
@@ -145,10 +145,10 @@ def read_page(
             place = reading.field, reading.position
             if place in true:
                 distances[place] = _distance_mm(_corners_of(reading), true[place])
-        registered = max(
+        aligned_mm = max(
             (_distance_mm(corners, true[place]) for place, corners in _template_corners(form)), default=0.0
         )
-    return ReadPage(number, "", is_other, filled.truth, filled.cells, tuple(readings), distances, registered)
+    return ReadPage(number, "", is_other, filled.truth, filled.cells, tuple(readings), distances, aligned_mm)
 
 
 def _cell_corners(

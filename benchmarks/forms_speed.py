@@ -19,7 +19,7 @@ from PIL import Image
 from benchmarks.forms_memory import Memory, measure_memory
 from benchmarks.forms_pages import read_test_digits
 from benchmarks.forms_sheets import cells_form
-from lenet_pipeline.forms import page_rows as page_tables
+from lenet_pipeline.forms import page_rows
 from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, inspect_document, read_pages
@@ -69,7 +69,7 @@ class Stages:
     file: str
     cells: int
     read_ms: float
-    register_ms: float
+    align_ms: float
     cut_ms: float
     rest_ms: float
 
@@ -149,7 +149,7 @@ def read_timed(part: PagePart, job: FormJob) -> Turn:
     """Read the pages of a part to rows, as an ingest does."""
     cv2.setNumThreads(1)
     started, processor = time.monotonic(), time.process_time()
-    done = page_tables.read_part(part, job)
+    done = page_rows.read_part(part, job)
     is_read = all(page.page["status"] == "read" for page in done.pages)
     return Turn(is_read, started, time.monotonic(), time.process_time() - processor)
 
@@ -173,14 +173,14 @@ def _time_pages(
 def time_stages(file: str, cells: int, template: Template, parts: Sequence[PagePart]) -> Stages:
     """Time each step of reading some pages, here, in processor time; the first page warms up."""
     prepared, job = [prepare_template(template)], FormJob("timed/all", (template,), "", LIMITS)
-    page_tables.read_part(parts[0], job)
+    page_rows.read_part(parts[0], job)
     rows = [row for part in [parts[0], *parts] if (row := _time_page(part, job, prepared))][1:]
-    read, register, cut, rest = np.mean(rows or [[math.nan] * 4], axis=0).tolist()
-    return Stages(file, cells, read, register, cut, rest)
+    read, align, cut, rest = np.mean(rows or [[math.nan] * 4], axis=0).tolist()
+    return Stages(file, cells, read, align, cut, rest)
 
 
 def _time_page(part: PagePart, job: FormJob, prepared: list[PreparedTemplate]) -> list[float] | None:
-    """Return the milliseconds of reading, registering and cutting a page, and of the rest; None if unread."""
+    """Return the milliseconds of reading, aligning and cutting a page, and of the rest; None if unread."""
     times = [time.process_time()]
     (page,) = read_pages(part.document, LIMITS, part.numbers)
     times.append(time.process_time())
@@ -192,9 +192,9 @@ def _time_page(part: PagePart, job: FormJob, prepared: list[PreparedTemplate]) -
         return None
     read_cells(found.image, prepared[0].reference, prepared[0].template, found.to_scan)
     times.append(time.process_time())
-    page_tables.read_part(part, job)
-    read, register, cut, whole = (1000 * np.diff([*times, time.process_time()])).tolist()
-    return [read, register, cut, whole - read - register - cut]
+    page_rows.read_part(part, job)
+    read, align, cut, whole = (1000 * np.diff([*times, time.process_time()])).tolist()
+    return [read, align, cut, whole - read - align - cut]
 
 
 def speed_record(speed: Speed) -> dict[str, Any]:
@@ -208,14 +208,14 @@ def speed_table(speed: Speed) -> list[str]:
     lines = [
         "A4 in grey at 300 dpi, one thread a process; ms of processor time a page",
         f"{'':<5}{'cells':>5}{'1 process':>13}{'2 processes':>13}{'times':>7}"
-        f"{'read':>6}{'register':>10}{'cut':>5}{'rest':>6}{'unread':>8}",
+        f"{'read':>6}{'align':>10}{'cut':>5}{'rest':>6}{'unread':>8}",
     ]
     for stages in speed.stages:
         one, two = (paces[stages.file, stages.cells, many] for many in (1, 2))
         lines.append(
             f"{stages.file:<5}{stages.cells:>5}{one.pages_a_second:>11.2f}/s{two.pages_a_second:>11.2f}/s"
             f"{two.pages_a_second / one.pages_a_second:>7.2f}"
-            f"{stages.read_ms:>6.0f}{stages.register_ms:>10.0f}{stages.cut_ms:>5.0f}{stages.rest_ms:>6.0f}"
+            f"{stages.read_ms:>6.0f}{stages.align_ms:>10.0f}{stages.cut_ms:>5.0f}{stages.rest_ms:>6.0f}"
             f"{one.unread:>8}"
         )
     lines.append("peak memory of an ingest, MiB")

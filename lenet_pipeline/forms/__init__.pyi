@@ -8,8 +8,8 @@ from .documents.reader import inspect_document as inspect_document
 from .documents.reader import read_page as read_page
 from .drawing.mistake_sheets import DrawnMistake as DrawnMistake
 from .drawing.mistake_sheets import draw_mistakes as draw_mistakes
-from .drawing.pages import DrawnCell as DrawnCell
-from .drawing.pages import DrawnField as DrawnField
+from .drawing.page_annotations import DrawnCell as DrawnCell
+from .drawing.page_annotations import DrawnField as DrawnField
 from .drawing.pages import draw_page as draw_page
 from .drawing.pages import outline_template as outline_template
 from .filling.demo_form import draw_demo_form as draw_demo_form

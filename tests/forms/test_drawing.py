@@ -11,7 +11,8 @@ from PIL import Image
 
 from lenet_pipeline.forms.drawing.lettering import fit_text, load_lettering
 from lenet_pipeline.forms.drawing.mistake_sheets import DrawnMistake, draw_mistakes
-from lenet_pipeline.forms.drawing.pages import DrawnCell, DrawnField, draw_page, outline_template
+from lenet_pipeline.forms.drawing.page_annotations import DrawnCell, DrawnField
+from lenet_pipeline.forms.drawing.pages import draw_page, outline_template
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, WritingBox
 from lenet_pipeline.ingest.batch import Box
 

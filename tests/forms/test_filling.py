@@ -22,8 +22,8 @@ from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_page, fil
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.filling.pattern_generation import generate_match
-from lenet_pipeline.forms.filling.value_generation import generate_value, generate_values
 from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity, move_points, scan_sheet
+from lenet_pipeline.forms.filling.value_generation import generate_value, generate_values
 from lenet_pipeline.forms.page import MM_PER_INCH
 from lenet_pipeline.forms.rules.across_rules import AcrossRule, EqualRule, SumRule
 from lenet_pipeline.forms.rules.field_rules import Checksum, Length, OneOf, Pattern, Range, Rule
@@ -407,7 +407,7 @@ def test_a_crossed_out_digit_is_written_again_in_the_next_cell(digits: LabelledI
 
 def test_digits_to_write_with_must_be_all_ten(digits: LabelledImages) -> None:
     some = digits.labels != 7
-    with pytest.raises(IngestError, match="no 7"):
+    with pytest.raises(IngestError, match="lack the digit 7"):
         LabelledImages(digits.images[some], digits.labels[some])
     with pytest.raises(IngestError, match="expected uint8"):
         LabelledImages(digits.images[:, :20], digits.labels)
