@@ -1,4 +1,4 @@
-"""Small forms drawn for the tests of cells, ink, cutting and reading."""
+"""Draw small forms for the tests of cells, ink, cutting and reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms drawn for tests, and scans of them whose true place is known."""
+"""Draw forms for tests, and scan them with known alignments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages are found, however they lie; other pages are told from them; nothing is aligned wrongly."""
+"""Tests of alignment: pages of a form are found in any position, and other pages are refused."""
 
 from __future__ import annotations
 
@@ -15,13 +15,8 @@ import pytest
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.alignment.homographies import map_points, shifting, warp_picture
 from lenet_pipeline.forms.alignment.layouts import guess_from_layouts
-from lenet_pipeline.forms.alignment.page_alignment import (
-    AlignedPage,
-    PreparedTemplate,
-    Unaligned,
-    align_page,
-    prepare_template,
-)
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.alignment.refinement import Scan
 from lenet_pipeline.forms.alignment.self_similarity import measure_lead
 from lenet_pipeline.forms.filling.scanning import Severity, scan_sheet
@@ -183,7 +178,7 @@ def test_a_scan_of_ink_and_paper_only_is_aligned_without_its_pale_boxes(drawn: P
 @pytest.mark.parametrize(
     "severity", [MEDIUM, pytest.param(HEAVY, marks=pytest.mark.slow)], ids=["medium", "heavy"]
 )
-def test_rows_of_alike_cells_are_never_aligned_a_row_off(
+def test_rows_of_equal_cells_are_never_aligned_one_row_off(
     rows: PreparedTemplate, severity: Severity, seed: int
 ) -> None:
     scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, severity, seed)
@@ -213,7 +208,7 @@ def test_of_two_editions_the_right_one_is_found_though_one_has_all_the_print_of_
     [({"noise": 90}, "too noisy"), ({"blur_px": 6}, "blurred"), ({"speckle": 250}, "specks")],
     ids=str,
 )
-def test_a_page_that_lies_right_and_shows_too_little_is_refused(
+def test_an_aligned_but_illegible_page_is_refused(
     rows: PreparedTemplate, worse: dict[str, float], reason: str
 ) -> None:
     scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, Severity(**worse), 0)
@@ -223,7 +218,7 @@ def test_a_page_that_lies_right_and_shows_too_little_is_refused(
     assert reason in refused.reason
 
 
-def test_alike_cells_are_found_by_their_layout_alone_however_they_lie(rows: PreparedTemplate) -> None:
+def test_equal_cells_are_found_by_their_layout_alone_in_any_position(rows: PreparedTemplate) -> None:
     sheet, landmarks = build.lay_sheet(rows.template), rows.landmarks
     assert landmarks is not None
     for turn in (0, 90, 180):
@@ -237,12 +232,12 @@ def test_alike_cells_are_found_by_their_layout_alone_however_they_lie(rows: Prep
         assert np.hypot(*apart.T).max() < ROW_PITCH / 3 / MM_PER_INCH * 200
 
 
-def test_a_page_laid_a_row_or_a_cell_off_is_told(rows: PreparedTemplate) -> None:
+def test_a_page_one_row_or_cell_off_has_a_negative_lead(rows: PreparedTemplate) -> None:
     landmarks = rows.landmarks
     assert landmarks is not None and len(landmarks.self_matches)
     scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, Severity(noise=8), 0)
     size, ink = rows.template.aligned_size, landmarks.layout.ink
-    for x, y, is_told in (
+    for x, y, is_off in (
         (0, 0, False),
         (0, ROW_PITCH, True),
         (0, -ROW_PITCH, True),
@@ -253,10 +248,10 @@ def test_a_page_laid_a_row_or_a_cell_off_is_told(rows: PreparedTemplate) -> None
         lead = measure_lead(
             warp_picture(scan.image, to_scan, size, paper=255), ink.shape, landmarks.self_matches
         )
-        assert (lead < 0) if is_told else (lead > 0.6), (x, y)
+        assert (lead < 0) if is_off else (lead > 0.6), (x, y)
 
 
-def test_a_page_that_may_as_well_lie_a_row_off_is_not_read(drawn: Path) -> None:
+def test_a_page_with_an_ambiguous_position_is_refused(drawn: Path) -> None:
     path = build.draw_rows(drawn / "unlabelled.png", ROW_FIELDS, labels=False)
     prepared = prepare_template(make_template("unlabelled", path, ROW_FIELDS))
     sheet = build.lay_sheet(prepared.template)
@@ -280,7 +275,7 @@ def test_an_empty_sheet_is_a_blank_page(letter: PreparedTemplate) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 4000), (4000, 3), (40, 30)])
-def test_pictures_too_small_to_be_pages_are_told_without_an_error(
+def test_pictures_too_small_to_be_pages_are_refused_without_an_error(
     letter: PreparedTemplate, grid: PreparedTemplate, shape: tuple[int, int]
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
@@ -329,9 +324,7 @@ def test_a_residual_above_the_templates_limit_is_poor_registration(
     assert found.residual_px is not None and 0.01 < found.residual_px < 0.5
 
 
-def test_a_field_cut_off_by_the_scanner_is_not_read_as_blank(
-    letter: PreparedTemplate, letter_sheet: Grey
-) -> None:
+def test_a_field_beyond_the_scan_is_not_read_as_blank(letter: PreparedTemplate, letter_sheet: Grey) -> None:
     scan = scan_sheet(letter_sheet, build.SHEET_DPI, Severity(noise=5), np.random.default_rng(0))
     found = refuse(np.ascontiguousarray(scan.image[:, 450:]), letter)
     assert found.kind == "poor_registration"
@@ -364,7 +357,7 @@ def test_without_a_reference_the_page_is_scaled_and_nothing_claims_to_be_checked
     assert refuse(np.ascontiguousarray(page[:800]), prepared).kind == "unmatched_page"
 
 
-def test_a_template_that_cannot_be_aligned_with_says_what_to_do(drawn: Path) -> None:
+def test_a_template_that_pages_cannot_be_aligned_with_is_refused_with_advice(drawn: Path) -> None:
     blank = drawn / "blank.png"
     cv2.imwrite(str(blank), np.full((351, 248), 255, np.uint8))
     with pytest.raises(IngestError, match="has no reference; add a blank form"):

@@ -101,7 +101,7 @@ def test_rows_that_leave_no_room_have_their_readings_within_the_cells() -> None:
         assert (count(inside, BLUE) > 20) == (cell.box.y in (160, 220))  # the outer rows have room
 
 
-def test_a_field_shows_its_name_and_value_beside_it() -> None:
+def test_a_field_shows_its_name_and_value_next_to_it() -> None:
     box = Box(100, 100, 300, 60)
     plain = page_pixels(draw_page(PAGE, [], "", fields=[DrawnField("customer", box)]))
     valued = page_pixels(draw_page(PAGE, [], "", fields=[DrawnField("customer", box, "123", 0.98)]))
@@ -110,7 +110,7 @@ def test_a_field_shows_its_name_and_value_beside_it() -> None:
     assert (valued[106:154, 106:394] == 255).all()
 
 
-def test_a_value_that_breaks_a_rule_stands_out_and_says_which() -> None:
+def test_a_value_that_breaks_a_rule_stands_out_and_names_the_rule() -> None:
     box = Box(100, 100, 300, 60)
 
     def drawn(*rules: str) -> Image.Image:
@@ -151,7 +151,7 @@ def test_a_long_caption_is_cut_and_a_line_break_in_it_is_a_space() -> None:
     assert draw_page(PAGE, [], "two\nlines").tobytes() == draw_page(PAGE, [], "two lines").tobytes()
 
 
-def test_fitted_text_is_no_wider_than_asked_for() -> None:
+def test_fitted_text_does_not_exceed_its_width() -> None:
     font = load_lettering("Sans", 20)
     assert fit_text("short", "Sans", 20, 500) == "short"
     fitted = fit_text("a very long line of text", "Sans", 20, 100)

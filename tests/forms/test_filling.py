@@ -1,4 +1,4 @@
-"""Tests of filled forms: what is said of them is true of their pixels, and their values obey the rules."""
+"""Tests of filled forms: the truth matches the pixels, and the values pass the rules."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_patterns_that_cannot_be_walked_are_left_to_chance(expression: str) -> N
 
 @pytest.mark.parametrize("name", SEVERITIES)
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_the_homography_says_where_a_dot_of_the_form_is_on_the_scan(name: str, rotation: int) -> None:
+def test_the_homography_maps_a_dot_of_the_form_to_the_scan(name: str, rotation: int) -> None:
     severity = replace(SEVERITIES[name], rotations=(rotation,), noise=0, speckle=0, jpeg_quality=None)
     sheet = np.full((1100, 1600), 255, np.uint8)  # at 400 dpi
     sheet[300:330, 1000:1030] = 0
@@ -351,7 +351,7 @@ def test_digits_are_as_high_as_the_writer_writes(digits: LabelledImages) -> None
 
 
 @pytest.mark.parametrize(("touching_rate", "parts"), [(0.0, 6), (1.0, 1)])
-def test_digits_of_a_run_touch_where_the_truth_says_so(
+def test_digits_of_a_run_touch_according_to_the_truth(
     digits: LabelledImages, touching_rate: float, parts: int
 ) -> None:
     field = Field("run", WritingBox(Rectangle(5, 5, 60, 10), 6, 6))
@@ -405,7 +405,7 @@ def test_a_crossed_out_digit_is_written_again_in_the_next_cell(digits: LabelledI
     assert [cell.label for cell in cells if cell.state == "digit"] == [1, 2, 3, 4, 5]
 
 
-def test_digits_to_write_with_must_be_all_ten(digits: LabelledImages) -> None:
+def test_labelled_images_need_all_ten_digits(digits: LabelledImages) -> None:
     some = digits.labels != 7
     with pytest.raises(IngestError, match="lack the digit 7"):
         LabelledImages(digits.images[some], digits.labels[some])
@@ -430,7 +430,7 @@ def test_medium_is_what_accuracy_is_stated_for() -> None:
     assert (medium.speckle, medium.contrast, medium.scale) == (0, 1, 0.02)
 
 
-def test_noise_has_the_deviation_that_it_says() -> None:
+def test_noise_has_the_stated_deviation() -> None:
     severity = Severity(noise=8, paper=200)
     scan = scan_sheet(np.full((800, 800), 255, np.uint8), 400, severity, np.random.default_rng(0))
     assert scan.image.std() == pytest.approx(8, abs=0.1)
@@ -447,7 +447,7 @@ def test_contrast_shade_and_paper_change_grey_levels_as_they_say() -> None:
     assert (shaded.max(), shaded.min()) == (pytest.approx(255, abs=1), pytest.approx(205, abs=1))
 
 
-def test_specks_are_as_many_as_the_severity_says() -> None:
+def test_the_number_of_specks_follows_the_severity() -> None:
     white = np.full((4000, 4000), 255, np.uint8)  # 100 square inches
     severity = Severity(speckle=3, paper=200, contrast=1)
     scan = scan_sheet(white, 400, severity, np.random.default_rng(0))
@@ -514,7 +514,7 @@ def test_a_reference_is_the_paper_that_is_written_on(digits: LabelledImages, tmp
     assert page.image[430:].min() > 200  # no lines are drawn where there is a reference
 
 
-def test_the_demo_form_has_its_cells_where_its_template_says(tmp_path: Path) -> None:
+def test_the_demo_form_has_its_cells_at_the_places_of_its_template(tmp_path: Path) -> None:
     form_files = draw_demo_form(tmp_path)
     template = read_template(form_files.template)
     blank = np.asarray(Image.open(form_files.blank))

@@ -1,4 +1,4 @@
-"""Values: what the cells of a field make together, and what a person is asked to look at."""
+"""Tests of values: the cells of a field give its value, and the reasons to review it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_field_without_ink_is_blank_and_fine_unless_a_value_is_required(written:
     assert required.is_doubtful
 
 
-def test_what_is_no_digit_is_shown_as_unread_and_never_guessed() -> None:
+def test_writing_that_is_not_a_digit_is_shown_as_unread_and_never_guessed() -> None:
     letter = CellState(2, "not_a_digit", np.full(10, 0.1), not_a_digit=0.876)
     value = read_field_value(field(Checksum("luhn")), [*cells("12"), letter, digit(3, 4)])
     assert (value.status, value.raw_value, value.value) == ("unreadable", "12?4", None)
@@ -88,7 +88,7 @@ def test_what_is_no_digit_is_shown_as_unread_and_never_guessed() -> None:
     assert value.reasons == ("not_a_digit: position 2, score 0.88",)
 
 
-def test_every_piece_that_is_no_digit_and_every_gap_is_named() -> None:
+def test_every_piece_that_is_not_a_digit_and_every_gap_is_named() -> None:
     value = read_field_value(field(), cells("?1_?____"))
     assert value.raw_value == "?1?"
     assert value.reasons == (
@@ -110,7 +110,7 @@ def test_correction_keeps_both_values_both_probabilities_and_the_rule() -> None:
     assert value.reasons == ("corrected: 791 breaks luhn, 794 passes",)
 
 
-def test_value_that_nothing_can_put_right_stays_and_every_rule_it_breaks_is_named() -> None:
+def test_value_that_cannot_be_corrected_stays_and_its_broken_rules_are_named() -> None:
     value = read_field_value(field(Length(4, 4), Range(lowest=500), Checksum("luhn")), cells("123"))
     assert (value.status, value.raw_value, value.value) == ("rule_failed", "123", "123")
     assert value.broken_rules == ("length 4", "at least 500", "luhn")
@@ -144,7 +144,7 @@ def test_corrections_and_failures_are_never_silent() -> None:
 @pytest.mark.parametrize(
     ("written", "status"), [("1", "rule_failed"), ("12", "read"), ("1234", "rule_failed")]
 )
-def test_box_without_dividers_takes_as_many_digits_as_it_says(written: str, status: str) -> None:
+def test_box_without_dividers_limits_the_number_of_digits(written: str, status: str) -> None:
     box = Field("amount", WritingBox(Rectangle(10, 10, 40, 8), fewest=2, most=3))
     value = read_field_value(box, cells(written))
     assert value.status == status

@@ -138,13 +138,13 @@ def guess_from_features(
         expected_scale: scan pixels per pixel of the aligned page, if the scan shows exactly the whole page.
     """
     matches = _match(reference, page)
-    ours, theirs = matches[:, 0], matches[:, 1]
-    turns = (page.angles[theirs] - reference.angles[ours]) % 360
-    growth = page.sizes[theirs] / reference.sizes[ours] / expected_scale
+    reference_indices, page_indices = matches[:, 0], matches[:, 1]
+    turns = (page.angles[page_indices] - reference.angles[reference_indices]) % 360
+    growth = page.sizes[page_indices] / reference.sizes[reference_indices] / expected_scale
     is_size = (growth > _SCALES[0] / _SIZE_TOLERANCE) & (growth < _SCALES[1] * _SIZE_TOLERANCE)
     for turn in _common_turns(turns[is_size]):
         chosen = is_size & (np.abs((turns - turn + 180) % 360 - 180) <= _TURN_TOLERANCE)
-        source, target = reference.points[ours[chosen]], page.points[theirs[chosen]]
+        source, target = reference.points[reference_indices[chosen]], page.points[page_indices[chosen]]
         yield from _fit(source, target, size=size, expected_scale=expected_scale)
 
 

@@ -30,8 +30,8 @@ def fits_better(
     """
     from_other = np.linalg.inv(other_to_scan) @ to_scan
     other = warp_picture(other_reference, from_other, (reference.shape[0], reference.shape[1]), paper=255)
-    ours, theirs, found = (_prepare(picture) for picture in (reference, other, page))
-    return bool(((ours - theirs) * (found - (ours + theirs) / 2)).sum() >= 0)
+    this_form, other_form, found = (_prepare(picture) for picture in (reference, other, page))
+    return bool(((this_form - other_form) * (found - (this_form + other_form) / 2)).sum() >= 0)
 
 
 def _prepare(picture: Grey) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -118,9 +118,9 @@ def guess_from_layouts(
     peaks = [
         peak
         for growth in _GROWTHS
-        for theirs in (_transform(page, 1 / growth, 0, side),)
-        for turn, ours in forms
-        for peak in _find_peaks(theirs, ours, turn, growth)
+        for page_transform in (_transform(page, 1 / growth, 0, side),)
+        for turn, form_transform in forms
+        for peak in _find_peaks(page_transform, form_transform, turn, growth)
     ]
     return [_to_guess(peak, form, page, from_page, size, side) for peak in _choose(peaks)]
 

@@ -168,16 +168,16 @@ def _fit_spots(middles: Points, spots: Points, expected_scale: float) -> list[Gu
     """Return the similarities that map markers to spots, those with most markers first."""
     if len(spots) < 3:
         return []
-    ours, theirs = middles[:, 0] + 1j * middles[:, 1], spots[:, 0] + 1j * spots[:, 1]
+    markers_at, spots_at = middles[:, 0] + 1j * middles[:, 1], spots[:, 0] + 1j * spots[:, 1]
     fits: list[tuple[int, float, Homography]] = []
     for start, end in ((0, 2), (1, 3)):
-        span = ours[end] - ours[start]
-        for first in range(len(theirs)):
+        span = markers_at[end] - markers_at[start]
+        for first in range(len(spots_at)):
             # With points as complex numbers, a similarity is a factor and a term.
-            factors = (theirs - theirs[first]) / span
+            factors = (spots_at - spots_at[first]) / span
             is_likely = (np.abs(factors) > 0.6 * expected_scale) & (np.abs(factors) < 1.7 * expected_scale)
             for factor in factors[is_likely]:
-                fit = _count_spots(ours, theirs, factor, theirs[first] - factor * ours[start])
+                fit = _count_spots(markers_at, spots_at, factor, spots_at[first] - factor * markers_at[start])
                 if fit is not None:
                     fits.append(fit)
     fits.sort(key=lambda fit: (-fit[0], fit[1]))
@@ -191,20 +191,20 @@ def _fit_spots(middles: Points, spots: Points, expected_scale: float) -> list[Gu
 
 
 def _count_spots(
-    ours: NDArray[np.complex128], theirs: NDArray[np.complex128], factor: complex, term: complex
+    markers_at: NDArray[np.complex128], spots_at: NDArray[np.complex128], factor: complex, term: complex
 ) -> tuple[int, float, Homography] | None:
     """Return how many markers a similarity maps to spots, their mean error, and the refitted similarity.
 
     Return None for fewer than three markers.
     """
-    distances = np.abs((factor * ours + term)[:, None] - theirs[None, :])
+    distances = np.abs((factor * markers_at + term)[:, None] - spots_at[None, :])
     nearest = distances.argmin(axis=1)
     off = distances.min(axis=1)
-    is_near = off <= _TOLERANCE * abs(factor) * abs(ours[2] - ours[0])
+    is_near = off <= _TOLERANCE * abs(factor) * abs(markers_at[2] - markers_at[0])
     count = int(is_near.sum())
     if count < 3:
         return None
-    source, target = ours[is_near], theirs[nearest[is_near]]
+    source, target = markers_at[is_near], spots_at[nearest[is_near]]
     spread = source - source.mean()
     fitted = np.vdot(spread, target - target.mean()) / np.vdot(spread, spread).real
     shift = target.mean() - fitted * source.mean()

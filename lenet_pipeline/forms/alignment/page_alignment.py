@@ -23,13 +23,11 @@ from lenet_pipeline.forms.alignment.candidates import (
 )
 from lenet_pipeline.forms.alignment.homographies import Homography, map_points, quarter_turns
 from lenet_pipeline.forms.alignment.legibility import measure_legibility
-from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.alignment.refinement import Scan, scale_page
 from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD
 from lenet_pipeline.forms.alignment.similar_forms import find_similar_forms
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey, Page
-
-__all__ = ["AlignedPage", "PreparedTemplate", "Unaligned", "align_page", "prepare_template"]
 
 _MOST_DISPLACED = 0.09  # of the print found: 0 to 0.07 on good scans, 0.1 or more where paper bends by 0.5 mm
 _OFF_SCAN_MM = 1.0  # how far a field may extend beyond the scan

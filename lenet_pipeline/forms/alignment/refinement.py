@@ -226,11 +226,11 @@ def scale_page(scan: Scan, template: Template) -> tuple[Grey, Homography] | None
     """
     height, width = scan.image.shape
     aligned_height, aligned_width = template.aligned_size
-    ours = aligned_width / aligned_height
-    upright, lying = ours * height / width, ours * width / height
+    proportions = aligned_width / aligned_height
+    upright, sideways = proportions * height / width, proportions * width / height
     if max(upright, 1 / upright) <= _LONGER:
         to_scan = scaling(width / aligned_width, height / aligned_height)
-    elif max(lying, 1 / lying) <= _LONGER:
+    elif max(sideways, 1 / sideways) <= _LONGER:
         # The left edge of the scan, from bottom to top, becomes the top edge of the page.
         turned = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, aligned_width], [0.0, 0.0, 1.0]])
         to_scan = scaling(width / aligned_height, height / aligned_width) @ turned
