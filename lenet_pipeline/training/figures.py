@@ -32,7 +32,8 @@ def style_figure(figure: Figure) -> Figure:
 
     The background becomes transparent, and black text and lines become grey. Other colours stay.
     """
-    for part in (figure, *figure.findobj(SubFigure)):
+    figure.patch.set_alpha(0)
+    for part in figure.findobj(SubFigure):
         part.patch.set_alpha(0)
     for axes in figure.findobj(Axes):
         if same_color(axes.get_facecolor(), "white"):

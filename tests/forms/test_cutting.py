@@ -1,4 +1,4 @@
-"""A run without dividers is cut into its digits."""
+"""Tests of cutting: a run without dividers is divided into its digits."""
 
 from __future__ import annotations
 

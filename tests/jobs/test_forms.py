@@ -146,7 +146,7 @@ def statuses(settings: Settings, folder: Path) -> list[tuple[str, int, str]]:
 def empty_slip(template: Path, number: int = 0) -> np.ndarray:
     """Draw a slip that nothing is written on, as a picture of its own."""
     form = read_template(template)
-    page = np.full(form.registered_size, 255, np.uint8)
+    page = np.full(form.aligned_size, 255, np.uint8)
     for field in form.fields:
         for rectangle in field.place.rectangles():
             left, top, right, bottom = (round(edge) for edge in rectangle.pixels())
