@@ -140,7 +140,7 @@ def test_a_gz_with_a_flipped_bit_is_damaged(root):
 def test_a_gz_that_is_no_gzip_says_so(root):
     packed = pack(root, IMAGES)
     packed.write_bytes(b"<html>404</html>")
-    assert "no gzip file" in fault_of(root)
+    assert "not a gzip file" in fault_of(root)
 
 
 def test_a_whole_gz_with_other_content_fails_its_checksum(root):
