@@ -461,7 +461,7 @@ def test_a_missing_path_and_a_folder_without_files_are_one_clear_line(tmp_path, 
     assert str(tmp_path / "here") in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_folder_with_only_hidden_files_holds_no_file(tmp_path):
+def test_a_folder_with_only_hidden_files_counts_as_empty(tmp_path):
     (tmp_path / ".DS_Store").touch()
     with pytest.raises(IngestError, match="contains no files"):
         list_images(tmp_path)
@@ -550,7 +550,7 @@ def test_a_csv_without_the_columns_says_what_it_needs(tmp_path, text):
         list_images(write_csv(tmp_path / "list.csv", text))
 
 
-def test_a_csv_without_rows_names_no_image(tmp_path):
+def test_a_csv_without_rows_is_refused(tmp_path):
     with pytest.raises(IngestError, match="lists no images"):
         list_images(write_csv(tmp_path / "list.csv", "path,label\n"))
 
