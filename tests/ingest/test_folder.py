@@ -1,4 +1,4 @@
-"""Pictures on disk: what is listed, what is read, and what becomes a reject."""
+"""Image files: which are listed, which are read, and which become rejects."""
 
 from __future__ import annotations
 

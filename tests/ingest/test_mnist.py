@@ -1,4 +1,4 @@
-"""MNIST: read from a folder with every fault named, and downloaded."""
+"""MNIST is read from a folder, with a clear error for every fault, or downloaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intruders are drawn again the same, look like what they are called, and are no digits."""
+"""Images that are not digits are reproducible and match their kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same few operations on a disk, in S3 and behind fsspec; what a store refuses is one clear line."""
+"""Places work alike on a disk, in S3 and with fsspec, and report errors in one clear line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file is whole or absent, whatever interrupts its writing."""
+"""Interrupted writes never leave a partial file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work in processes: every part comes back in order, whatever becomes of the process that had it."""
+"""Work in processes returns every part in order, even if a process is lost."""
 
 from __future__ import annotations
 
