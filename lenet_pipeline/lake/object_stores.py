@@ -50,7 +50,7 @@ _MEANINGS = {
     "networkconnection": _NO_ANSWER,
     "couldnotconnect": _NO_ANSWER,
     "connecttimeout": _NO_ANSWER,
-    "conditionalrequestconflict": "another writer put it at the same time; run the same command again",
+    "conditionalrequestconflict": "another writer changed it at the same time; run the same command again",
 }
 
 

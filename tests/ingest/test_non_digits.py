@@ -1,4 +1,4 @@
-"""Intruders are drawn again the same, look like what they are called, and are no digits."""
+"""Images that are not digits are reproducible and match their kind."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_rubbish_to_learn_from_is_drawn_again_and_is_not_what_is_measured(digits
     assert not seen & measured
 
 
-def test_letters_are_measured_in_other_families_than_they_are_learned_in():
+def test_training_and_measuring_use_letters_of_different_families():
     learned, measured = (
         {glyph.tobytes() for glyph in draw_letters(string.ascii_letters, side)} for side in ("train", "test")
     )

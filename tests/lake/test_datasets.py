@@ -267,7 +267,7 @@ def test_a_copied_dataset_folder_is_not_taken_for_the_dataset_it_was_copied_from
     assert read_manifest(lake, NAME).rows == 1
 
 
-def test_a_digit_that_comes_again_with_another_label_is_told_and_keeps_its_first(lake):
+def test_a_repeated_digit_with_another_label_is_reported_and_keeps_its_first_label(lake):
     put(lake, NAME, digits_table(3, labels=[1, None, 3]))
     again = put(lake, NAME, digits_table(3, labels=[8, 5, 3]))
     assert (again.added, again.skipped) == (0, 3)

@@ -1,4 +1,4 @@
-"""The same few operations on a disk, in S3 and behind fsspec; what a store refuses is one clear line."""
+"""Places work alike on a disk, in S3 and with fsspec, and report errors in one clear line."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_url_shows_without_options_and_is_no_path():
         ("zzz://me:hunter2@host/x", "me:***@host"),
     ],
 )
-def test_a_url_that_cannot_be_opened_is_told_at_once_and_shows_no_secret(url, words, monkeypatch):
+def test_an_invalid_url_is_refused_at_once_without_showing_a_secret(url, words, monkeypatch):
     with pytest.raises(StorageError) as caught:
         open_place(url)
     assert words in str(caught.value)
@@ -165,7 +165,7 @@ def test_a_url_that_cannot_be_opened_is_told_at_once_and_shows_no_secret(url, wo
         assert "hunter2" not in message
 
 
-def test_lake_and_predictions_may_lie_elsewhere_than_the_home(monkeypatch, tmp_path):
+def test_lake_and_predictions_can_be_outside_the_home(monkeypatch, tmp_path):
     monkeypatch.setenv("LENET_LAKE", "s3://bucket/lake?region=eu-west-1")
     monkeypatch.setenv("LENET_PREDICTIONS", str(tmp_path / "shared"))
     settings = read_settings(home=tmp_path / "home")
@@ -236,7 +236,7 @@ def told_by(call) -> tuple[str, float]:
     return str(caught.value), time.perf_counter() - started
 
 
-def test_a_bucket_that_is_not_there_is_told_by_every_operation(endpoint):
+def test_every_operation_reports_a_missing_bucket(endpoint):
     place = open_place(f"s3://no-such-bucket/lake?endpoint_override={endpoint}&scheme=http")
     calls = [
         lambda: read_manifest(place, NAME),
@@ -251,7 +251,7 @@ def test_a_bucket_that_is_not_there_is_told_by_every_operation(endpoint):
 
 
 @pytest.mark.slow
-def test_an_endpoint_that_is_not_there_is_told_within_seconds(endpoint):
+def test_a_missing_endpoint_is_reported_within_seconds(endpoint):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         place = open_place(f"s3://b/lake?endpoint_override=127.0.0.1:{free.getsockname()[1]}&scheme=http")
@@ -289,7 +289,7 @@ def answering(answer: Callable[[str], tuple[int, bytes]]) -> Iterator[str]:
             thread.join()
 
 
-def test_credentials_that_are_refused_are_told_with_where_to_put_them(endpoint):
+def test_refused_credentials_are_reported_with_the_remedy(endpoint):
     with answering(lambda _: (403, b"")) as refusing:
         place = open_place(f"s3://b/lake?endpoint_override={refusing}&scheme=http")
         for call in (lambda: place.names(), lambda: (place / "x").write_new(b"x")):
