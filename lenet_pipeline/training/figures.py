@@ -31,7 +31,8 @@ def style_figure(figure: Figure) -> Figure:
 
     The background becomes transparent, and black text and lines become grey. Other colours stay.
     """
-    for part in (figure, *figure.findobj(SubFigure)):
+    parts: list[Figure | SubFigure] = [figure, *figure.findobj(SubFigure)]
+    for part in parts:
         part.patch.set_alpha(0)
     for axes in figure.findobj(Axes):
         if same_color(axes.get_facecolor(), "white"):

@@ -183,7 +183,7 @@ def test_a_database_that_another_process_holds_midway_is_waited_for_and_what_is_
             patch.setattr(scoring, "read_shard", read_and_hold)
             if is_in_vain:
                 patch.setenv("LENET_DATABASE_WAIT_S", "0.2")
-                with pytest.raises(DatabaseBusyError, match="is held by process"):
+                with pytest.raises(DatabaseBusyError, match="is in use by process"):
                     score(DATASET, home=disturbed.home)
                 held[0].kill()
             else:

@@ -17,6 +17,7 @@ import pytest
 
 from lenet_pipeline import warehouse
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
+from lenet_pipeline.schema import NEW_REVIEWS
 from lenet_pipeline.warehouse import Warehouse
 from lenet_pipeline.warehouse.connection import describe
 
@@ -67,7 +68,9 @@ def other_process(program: str, *arguments: str) -> Iterator[subprocess.Popen[st
 def test_writer_names_the_process_that_holds_the_database(scored: Any, holder: str) -> None:
     with other_process(HOLD, str(scored.database), holder, "60") as process:
         begun = time.monotonic()
-        with pytest.raises(DatabaseBusyError, match=rf"held by process {process.pid} \(python.*waited 0.3 s"):
+        with pytest.raises(
+            DatabaseBusyError, match=rf"in use by process {process.pid} \(python.*wait of 0.3 s"
+        ):
             warehouse.migrate(Warehouse(scored.database, 0.3))
         assert 0.3 <= time.monotonic() - begun < 3
 
@@ -75,7 +78,9 @@ def test_writer_names_the_process_that_holds_the_database(scored: Any, holder: s
 def test_reader_names_the_writer_that_holds_the_database(scored: Any) -> None:
     with (
         other_process(HOLD, str(scored.database), "writer", "60") as process,
-        pytest.raises(DatabaseBusyError, match=f"held by process {process.pid} .*run the same command again"),
+        pytest.raises(
+            DatabaseBusyError, match=f"in use by process {process.pid} .*run the same command again"
+        ),
     ):
         warehouse.run_select(Warehouse(scored.database, 0.1), "select 1")
 
@@ -83,7 +88,7 @@ def test_reader_names_the_writer_that_holds_the_database(scored: Any) -> None:
 def test_readers_do_not_hold_each_other_up(scored: Any) -> None:
     with other_process(HOLD, str(scored.database), "reader", "60"):
         assert len(scored.audit("runs")) == 1
-        nothing = warehouse.NEW_REVIEWS.empty_table()
+        nothing = NEW_REVIEWS.empty_table()
         assert len(warehouse.find_reviewed(Warehouse(scored.database, 0.5), nothing, "ada")) == 0
 
 
@@ -96,7 +101,7 @@ def test_writer_waits_until_the_database_is_free(scored: Any, make_model_version
 def test_connection_of_the_same_process_is_waited_for(scored: Any) -> None:
     with (
         scored.by_hand(),
-        pytest.raises(DatabaseBusyError, match="held by another part of this process"),
+        pytest.raises(DatabaseBusyError, match="in use by another part of this process"),
     ):
         warehouse.run_select(Warehouse(scored.database, 0.1), "select 1")
 

@@ -61,7 +61,7 @@ def read_once(make_builder: Any, empty_once: Path, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def empty(empty_once: Path, make_builder: Any, tmp_path: Path) -> FormBuilder:
-    """A copy of the database without pages, for one test to do with as it likes."""
+    """A copy of the database without pages, for the use of a single test."""
     return FormBuilder(make_builder(Path(shutil.copytree(empty_once, tmp_path, dirs_exist_ok=True))))
 
 

@@ -167,7 +167,9 @@ def test_a_policy_that_cannot_be_is_refused(scored: Any, wrong: dict[str, Any]) 
 def test_a_policy_that_does_not_exist_is_an_error_and_not_everything_for_review(scored: Any) -> None:
     record(scored)
     for audit in ("decisions", "decision_counts", "digits_to_review", "field_decisions"):
-        with pytest.raises(WarehouseError, match=r"there is no policy '99'; `lenet policy` lists them"):
+        with pytest.raises(
+            WarehouseError, match=r"there is no policy '99'; `lenet policy` lists the policies"
+        ):
             scored.audit(audit, policy="99")
 
 
@@ -175,11 +177,11 @@ def test_a_policy_that_cannot_decide_on_the_run_says_what_it_is_for(scored: Any)
     other_version, of_fields = record(scored, model_version=2), record(scored, subject="field")
     with pytest.raises(
         WarehouseError,
-        match=r"policy 1 is for digits read by digits/2 in float32, .* of digits read by digits/1 in float32",
+        match=r"policy 1 is for digits read by digits/2 in float32, .* shows digits read by digits/1 in",
     ):
         scored.audit("decisions", policy=str(other_version))
     with pytest.raises(
-        WarehouseError, match=r"policy 2 is for fields read by .*, and this asks of digits read"
+        WarehouseError, match=r"policy 2 is for fields read by .*, but this audit shows digits read"
     ):
         scored.audit("decision_counts", policy=str(of_fields))
     assert scored.audit("field_decisions", policy=str(of_fields)) == []

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from lenet_pipeline import warehouse
-from lenet_pipeline.schema import derive_uuid
+from lenet_pipeline.schema import NEW_REVIEWS, derive_uuid
 from lenet_pipeline.warehouse import Warehouse
 
 WAIT_S = 5.0
@@ -25,7 +25,7 @@ def reviews(builder: Any, *verdicts: str) -> pa.Table:
             "verdict": list(verdicts),
             "note": pa.nulls(len(verdicts), pa.string()),
         },
-        schema=warehouse.NEW_REVIEWS,
+        schema=NEW_REVIEWS,
     )
 
 

@@ -185,7 +185,7 @@ def test_error_shows_what_was_meant(scored: Any) -> None:
 
 
 def test_statement_that_writes_is_told_what_can_be_asked(scored: Any) -> None:
-    with pytest.raises(WarehouseError, match="only a query can be asked here: begin with select"):
+    with pytest.raises(WarehouseError, match="only read-only queries are allowed: start with select"):
         warehouse.run_select(Warehouse(scored.database, WAIT_S), "delete from predictions")
 
 

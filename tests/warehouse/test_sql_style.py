@@ -13,7 +13,7 @@ from lenet_pipeline import warehouse
 from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse import statements
 
-SQL = warehouse.sql_directory()
+SQL = statements.sql_directory()
 QUERIES = [*warehouse.list_audits(), *warehouse.list_checks()]
 FILES = sorted(SQL.rglob("*.sql"))
 PYTHON = sorted(Path(statements.__file__).parent.glob("*.py"))
