@@ -1,4 +1,4 @@
-"""Forms in a small warehouse: pages, their cells, and what a reader made of them."""
+"""Builders of forms in a small warehouse: pages, their cells, and the values read from them."""
 
 from __future__ import annotations
 
