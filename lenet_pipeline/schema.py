@@ -69,6 +69,20 @@ REJECTS = pa.schema(
     ]
 )
 
+# One row per document that was ingested.
+DOCUMENTS = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("source_sha256", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("pages", pa.int32(), nullable=False),
+        pa.field("size_bytes", pa.int64(), nullable=False),
+        pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+        pa.field("flow_run_id", pa.string()),
+    ]
+)
+
 # One row per page of a document, whether or not it could be read.
 PAGES = pa.schema(
     [
@@ -139,6 +153,30 @@ FIELD_VALUES = pa.schema(
         pa.field("broken_rule", pa.string()),
         pa.field("is_doubtful", pa.bool_(), nullable=False),
         pa.field("reason", pa.string()),
+    ]
+)
+
+# One row per page and rule that its values break.
+RULE_FAILURES = pa.schema([("page_id", pa.uuid()), ("rule", pa.string())])
+
+# One row per field whose true value is recorded.
+FIELD_TRUTHS = pa.schema(
+    [
+        pa.field("field_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("truth", pa.string(), nullable=False),
+        pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+    ]
+)
+
+# One row per review of a prediction that is to be recorded.
+NEW_REVIEWS = pa.schema(
+    [
+        pa.field("digit_id", pa.uuid(), nullable=False),
+        pa.field("shard_score_id", pa.uuid(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("note", pa.string()),
     ]
 )
 

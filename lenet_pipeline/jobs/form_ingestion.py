@@ -30,11 +30,10 @@ from lenet_pipeline.jobs.form_reading import inspect_documents, read_parts
 from lenet_pipeline.jobs.ingestion import append_to_dataset, default_dataset, refuse_too_many_rejects
 from lenet_pipeline.jobs.rejects import record_rejects
 from lenet_pipeline.lake import fingerprint_parts, validate_dataset
-from lenet_pipeline.schema import DIGITS, PAGES, identifier_bytes
+from lenet_pipeline.schema import DIGITS, DOCUMENTS, PAGES, identifier_bytes
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
 from lenet_pipeline.warehouse import (
-    DOCUMENTS,
     PageTables,
     TemplateRecord,
     list_pages,

@@ -32,8 +32,8 @@ def style_figure(figure: Figure) -> Figure:
 
     The background becomes transparent, and black text and lines become grey. Other colours stay.
     """
-    figure.patch.set_alpha(0)
-    for part in figure.findobj(SubFigure):
+    parts: list[Figure | SubFigure] = [figure, *figure.findobj(SubFigure)]
+    for part in parts:
         part.patch.set_alpha(0)
     for axes in figure.findobj(Axes):
         if same_color(axes.get_facecolor(), "white"):

@@ -176,7 +176,7 @@ def test_a_database_that_another_process_holds_midway_is_waited_for_and_what_is_
             patch.setattr(scoring, "read_shard", read_and_hold)
             if is_in_vain:
                 impatient = disturbed.model_copy(update={"database_wait_s": 0.2})
-                with pytest.raises(DatabaseBusyError, match="is held by process"):
+                with pytest.raises(DatabaseBusyError, match="is in use by process"):
                     score(impatient, ScoringJob(DATASET))
                 held[0].kill()
             else:
