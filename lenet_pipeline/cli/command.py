@@ -115,9 +115,16 @@ def _with_common_options(
             _clear_frames(exc)
             raise typer.Exit(exc.exit_code if isinstance(exc, PipelineError) else 1) from None
 
+    run.__doc__ = _unwrap(function)
     run.__signature__ = inspect.Signature(_parameters(function))  # type: ignore[attr-defined]
     run.__annotations__ = {name: item.annotation for name, item in inspect.signature(run).parameters.items()}
     return run
+
+
+def _unwrap(function: Function) -> str:
+    """Return a docstring with one line per paragraph, so that the help wraps at the terminal width."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _settings(options: CommonOptions, default_home: Path | None) -> object:

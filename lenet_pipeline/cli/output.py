@@ -48,16 +48,19 @@ OutputOption = Annotated[
 console = Console()
 
 
-def print_line(text: str, lead: str = "", lead_style: str = "bold", style: str = "") -> None:
-    """Print one line of plain text. Brackets are no markup, and long lines are not wrapped.
+def print_line(
+    text: str, lead: str = "", lead_style: str = "bold", style: str = "", *, is_wrapped: bool = False
+) -> None:
+    """Print one line of plain text; brackets are text, not markup.
 
     Args:
         text: the line, after ``lead``.
         lead: words at the start of the line, in ``lead_style``.
         lead_style: a rich style.
         style: a rich style for ``text``.
+        is_wrapped: break long lines between words. Paths and identifiers must stay whole.
     """
-    console.print(Text.assemble((lead, lead_style), (text, style)), soft_wrap=True)
+    console.print(Text.assemble((lead, lead_style), (text, style)), soft_wrap=not is_wrapped)
 
 
 def print_rows(rows: pa.Table, output_format: Format, output: Path | None = None, title: str = "") -> None:

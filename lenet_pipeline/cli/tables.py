@@ -53,6 +53,8 @@ def _print_groups(console: Console, texts: Texts, numeric: set[str]) -> None:
             if group.stop - group.start > 1:  # without a label, a shared count looks like a total
                 console.print("same in every row:", style="dim")
             _print_lists(console, {name: column[first] for name, column in shared.items()})
+        if shared and others:
+            console.print()
         if others:
             rows = {name: column[group] for name, column in others.items()}
             _print_side_by_side(console, rows, numeric, headings)
@@ -147,4 +149,5 @@ def _print_lists(console: Console, texts: Texts) -> None:
         for name, column in texts.items():
             table.add_row(escape(name), *(escape(text) for text in column[start : start + per_line]))
         console.print(table)
-        console.print()
+        if start + per_line < len(rows):
+            console.print()

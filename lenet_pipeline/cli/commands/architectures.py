@@ -38,7 +38,7 @@ def show_architecture(
     name: Annotated[str, typer.Argument(help="Name of an architecture, as listed by `lenet architectures`")],
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Show the layers of an architecture: output size, parameters, connections."""
+    """Show the layers of an architecture."""
     from lenet_pipeline.network import describe_layers, find_architecture
 
     architecture = find_architecture(name)

@@ -84,7 +84,7 @@ def show_command(
         typer.Option("--output", "-o", help="PNG file to write (default: in plots/ in the home)"),
     ] = None,
 ) -> None:
-    """Draw the fields, cells and readings on a page, to check a template."""
+    """Draw the fields, cells and readings on a page."""
     from lenet_pipeline.forms import read_template
     from lenet_pipeline.jobs import draw_form, save_picture
 
@@ -94,7 +94,7 @@ def show_command(
     if path.exists() and any(path.samefile(file) for file in _input_files(read, scan)):
         raise IngestError(f"{path} is an input of the picture; choose another file with --output")
     save_picture(draw_form(settings, read, scan, page, model), path)
-    print_line(f"picture written to {path}")
+    print_line(str(path))
 
 
 def _input_files(template: Template, scan: Path | None) -> list[Path]:

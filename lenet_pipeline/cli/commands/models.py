@@ -96,7 +96,7 @@ def show_command(
         ),
     ] = None,
 ) -> None:
-    """Show the training and test results of a version, and write its figures."""
+    """Show the results of a version and write its figures."""
     from lenet_pipeline.audit import copy_figures, report_version, version_record
 
     report = report_version(settings, version)

@@ -140,7 +140,10 @@ def set_command(
     ] = False,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Find the lowest threshold that keeps the error rate, and put it in force."""
+    """Find the lowest threshold within a maximum error.
+
+    The threshold is chosen on labelled readings and put in force, unless --dry-run is given.
+    """
     from lenet_pipeline.audit import DIGIT, FIELD, PolicyTerms, propose_policy, set_policy
 
     terms = PolicyTerms(precision, max_error, certainty, not_a_digit_from, review_rate, review_seed)
@@ -190,7 +193,7 @@ def _print(policy: SetPolicy | None, record: PolicyRecord, output_format: Format
 def print_policy(policy: SetPolicy | None, record: PolicyRecord) -> None:
     """Print a policy and its evidence; ``policy`` is None if it is not in force."""
     things = f"{record.subject}s"
-    name = f"policy {policy.number}" if policy else "proposed policy"
+    name = f"policy {policy.number}" if policy else "new policy"
     target = f"at most {record.max_error:.4g} wrong, with certainty {record.certainty:g}"
     print_line(f" for {things} of {record.model_name}/{record.model_version}: {target}", lead=name)
     print_line(f"  evidence: {record.labelled:,} {things}, {record.evidence}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +51,7 @@ def audit_command(
         _list_audits(list(queries.values()), output_format)
         return
     if name not in (_EVIDENCE, *queries):
-        raise UnknownNameError("audit", name, (_EVIDENCE, *queries))
+        raise _unknown_audit(name, (_EVIDENCE, *queries))
     given = _parse(parameters or [])
     if name == _EVIDENCE:
         _print_evidence(settings, given, output_format, output)
@@ -165,6 +166,16 @@ def sql_command(
     print_rows(rows, output_format, output)
 
 
+def _unknown_audit(name: str, known: Sequence[str]) -> PipelineError:
+    """Return an error that suggests similar names, or lists all if none is similar."""
+    similar = get_close_matches(name, known, n=3)
+    if not similar:
+        return UnknownNameError("audit", name, known)
+    return PipelineError(
+        f"there is no audit {name!r}; did you mean {' or '.join(similar)}? `lenet audit` lists them all"
+    )
+
+
 def _print_evidence(
     settings: Settings, given: Mapping[str, str], output_format: Format, output: Path | None
 ) -> None:
@@ -222,9 +233,9 @@ def _list_audits(queries: list[Query], output_format: Format) -> None:
     print_line("  What is the complete record of one digit?", lead=_EVIDENCE)
     print_line("    --param digit=…  digit_id or its first characters [required]", style="dim")
     for query in queries:
-        print_line(f"  {query.question}", lead=query.name)
+        print_line(f"  {query.question}", lead=query.name, is_wrapped=True)
         for parameter in query.parameters:
-            print_line(f"    --param {parameter.name}=…  {_explain(parameter)}", style="dim")
+            print_line(f"    --param {parameter.name}=…  {_explain(parameter)}", style="dim", is_wrapped=True)
     print_line("\nRun one with `lenet audit NAME`.")
 
 

@@ -55,7 +55,7 @@ def print_report(report: ReproductionReport) -> None:
     console.print(UNITS, style="dim")
     console.print()
     for row in report.rows:
-        print_line(f": {reason_text(row)}", lead=row.trained.row)
+        print_line(f": {reason_text(row)}", lead=row.trained.row, is_wrapped=True)
     _print_where(report)
 
 
@@ -85,7 +85,7 @@ def _print_where(report: ReproductionReport) -> None:
 
     other_code = describe_other_code(report.rows, report.code_revision)
     for note in other_code:
-        print_line(note, style="yellow")
+        print_line(note, style="yellow", is_wrapped=True)
     if other_code:
         print_line("use --again to retrain them", style="dim")
     kept = len(report.rows) - len(report.trained_now)

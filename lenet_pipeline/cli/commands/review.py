@@ -27,7 +27,10 @@ def export_command(
     ] = "latest",
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of digits, least confident first")] = 500,
 ) -> None:
-    """Export the digits of a run that need review, with a CSV file for the verdicts."""
+    """Export the digits of a run that need review.
+
+    Writes their pictures, and reviews.csv with a column for the verdicts.
+    """
     from lenet_pipeline.audit import VERDICTS, export_reviews
 
     done = export_reviews(settings, folder, run, limit)
@@ -47,7 +50,10 @@ def import_command(
     settings: Settings,
     folder: Annotated[Path, typer.Argument(help="Exported folder with the verdicts filled in")],
 ) -> None:
-    """Record the verdicts in a folder and add the digits to the dataset reviewed/all."""
+    """Record the verdicts in a folder.
+
+    Adds the digits to the dataset reviewed/all, with the verdicts as labels.
+    """
     from lenet_pipeline.audit import REVIEWED, import_reviews
 
     done = import_reviews(settings, folder)
@@ -62,5 +68,6 @@ def import_command(
     already = f" ({done.known:,} already recorded)" if done.known else ""
     print_line(
         f"{counted(done.recorded, 'review')} recorded by {settings.actor}{already}; "
-        f"{counted(done.open, 'line')} still open, {done.refused:,} refused; {', '.join(changes)}"
+        f"{counted(done.open, 'line')} still open, {done.refused:,} refused; {', '.join(changes)}",
+        is_wrapped=True,
     )

@@ -124,7 +124,7 @@ def print_report(report: RetrainingReport) -> None:
         print_line(f"  {test.accuracy:.2%} of {test.dataset} right ({test.correct:,} of {test.digits:,})")
     _print_gate(decision)
     lead, style = ("promoted", "green") if decision.action == "promote" else ("not promoted", "yellow")
-    print_line(f": {decision.reason}", lead=f"  {lead}", lead_style=style)
+    print_line(f": {decision.reason}", lead=f"  {lead}", lead_style=style, is_wrapped=True)
 
 
 def _print_gate(decision: PromotionRecord) -> None:
@@ -132,8 +132,8 @@ def _print_gate(decision: PromotionRecord) -> None:
     if gate is None:
         return
     print_line(
-        f"  gate: the champion (version {decision.former_version}) is right on {gate.champion_right:,} "
-        f"of {gate.gate_digits:,} digits, the challenger on {gate.challenger_right:,}"
+        f"  gate: champion (version {decision.former_version}) right on {gate.champion_right:,} "
+        f"of {gate.gate_digits:,} digits, challenger on {gate.challenger_right:,}"
     )
     print_line(
         f"  only the champion is right on {gate.champion_only_right}, only the challenger on "
