@@ -136,7 +136,7 @@ def report_snapshot(as_of: AsOf) -> None:
     """Print on standard error that the database was busy and how old the rows are, if so."""
     if as_of.changed_at:
         when = f"{as_of.changed_at:%Y-%m-%d %H:%M:%S} UTC"
-        typer.echo(f"another process is writing to the database; these rows are as of {when}", err=True)
+        typer.echo(f"the database is busy; these rows are as of {when}", err=True)
 
 
 def _print_table(rows: pa.Table, title: str) -> None:
