@@ -64,7 +64,7 @@ def draft_command(
         temporary.write_text(draft.text, encoding="utf-8")
     print_line(
         f"{counted(len(draft.fields), 'field')} written to {output}, with "
-        f"{counted(len(draft.suggestions), 'more box', 'more boxes')} as comments"
+        f"{counted(len(draft.suggestions), 'more box', 'more boxes')} in comments"
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 models_app = typer.Typer(help="List, show and promote model versions.")
 
+_NO_VERSIONS = "no model versions yet; train one with `lenet train DATASET`"
 _SHOWN = ["version", "aliases", "architecture", "test_accuracy", "registered_at"]
 
 
@@ -59,13 +60,17 @@ def _print_versions(settings: Settings, output_format: Format, output: Path | No
     """Print the versions recorded in the warehouse, because MLflow takes seconds to load."""
     from lenet_pipeline.warehouse import AsOf, run_audit
 
+    is_table = output_format is Format.TABLE and output is None
+    if is_table and not settings.warehouse.path.exists():
+        print_line(_NO_VERSIONS)
+        return
     as_of = AsOf()
     versions = run_audit(settings.warehouse, "model_versions", {}, as_of)
-    if output_format is not Format.TABLE or output is not None:
+    if not is_table:
         print_rows(versions, output_format, output)
         return
     if not len(versions):
-        print_line("no model versions yet; train one with `lenet train DATASET`")
+        print_line(_NO_VERSIONS)
         return
     print_rows(versions.select(_SHOWN), output_format)
     console.print()

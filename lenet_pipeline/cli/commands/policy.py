@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 policy_app = typer.Typer(help="Set and show the thresholds for acceptance without review.")
 
 
+_NO_POLICIES = "no policies yet, so every digit needs review; set one with `lenet policy set`"
 _SHOWN = [
     "policy_number",
     "model_version",
@@ -85,13 +86,16 @@ def _print_policies(settings: Settings, output_format: Format, output: Path | No
     from lenet_pipeline.audit import list_policies as list_recorded
     from lenet_pipeline.warehouse import AsOf
 
+    is_table = output_format is Format.TABLE and output is None
+    if is_table and not settings.warehouse.path.exists():
+        print_line(_NO_POLICIES)
+        return
     as_of = AsOf()
     policies = list_recorded(settings, as_of)
     report_snapshot(as_of)
-    if not len(policies) and output_format is Format.TABLE:
-        print_line("no policies yet, so every digit needs review; set one with `lenet policy set`")
+    if is_table and not len(policies):
+        print_line(_NO_POLICIES)
         return
-    is_table = output_format is Format.TABLE and output is None
     print_rows(policies.select(_SHOWN) if is_table else policies, output_format, output)
 
 
@@ -202,10 +206,9 @@ def print_policy(policy: SetPolicy | None, record: PolicyRecord) -> None:
         print_line(f"  {_describe_shortage(record)}")
     else:
         share = record.accepted / record.labelled
-        print_line(
-            f"  accepts a confidence of {plain_text(record.threshold)} or more: "
-            f"{record.accepted:,} {things} ({share:.2%})"
-        )
+        lowest = plain_text(record.threshold)
+        confidence = f"a confidence of {lowest} or more" if record.threshold else "any confidence"
+        print_line(f"  accepts {confidence}: {record.accepted:,} {things} ({share:.2%})")
         print_line(
             f"  {record.errors:,} of them are wrong; the error rate is at most {record.error_bound:.4%}"
         )

@@ -40,7 +40,8 @@ def export_command(
     print_line(f"{counted(done.digits, 'digit')} to review: {done.table}")
     if done.digits == limit:
         print_line("  stopped at --limit; there may be more")
-    print_line(f"  fill in the verdict column ({', '.join(VERDICTS)}),")
+    words = ", ".join(verdict for verdict in VERDICTS if not verdict.isdigit())
+    print_line(f"  fill in the verdict column (0 to 9, {words}),")
     print_line(f"  then run `lenet review import {folder} --actor NAME`")
 
 
