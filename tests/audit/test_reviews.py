@@ -75,7 +75,7 @@ def test_verdicts_are_recorded_with_who_said_them_and_become_digits_to_learn_fro
     write(folder, rows)
     done = lenet("review", "import", str(folder), "--actor", "ada")
     assert done.returncode == 0, done.stderr
-    assert "11 reviews recorded by ada; 1 line left open, 0 refused; 10 digits added" in done.stdout.replace(
+    assert "11 reviews recorded by ada; 1 line still open, 0 refused; 10 digits added" in done.stdout.replace(
         "\n", " "
     )
     reviews = audit(scored, "reviews")
@@ -154,9 +154,9 @@ def test_the_newest_verdict_counts_among_the_reviewed_digits(
         said.append((told, sorted(digits.labels.tolist())))
     assert said == [
         ("2 digits added to reviewed/all", [3, 9]),
-        ("0 digits added to reviewed/all, 1 got another label", [8, 9]),
+        ("0 digits added to reviewed/all, 1 relabelled", [8, 9]),
         ("0 digits added to reviewed/all", [8, 9]),  # what ada says again is no news: bob was later
-        ("0 digits added to reviewed/all, 1 taken out", [9]),
+        ("0 digits added to reviewed/all, 1 removed", [9]),
     ]
     (first,) = read_manifest(scored.lake, REVIEWED, 1).shards
     assert sorted(find_shard(scored, REVIEWED, first.fingerprint)["label"].to_pylist()) == [3, 9]

@@ -527,7 +527,7 @@ def test_bad_documents_and_pages_are_told_apart_and_the_good_ones_are_read(
     result = lenet(*command, "--home", str(slips.settings.home), LENET_REJECT_LIMIT_PCT="60")
     assert (result.returncode, result.stderr) == (0, "")
     shown = " ".join(result.stdout.split())
-    assert "4 documents, 7 pages: 4 read, 1 of no form, 1 blank, 4 rejected" in shown
+    assert "4 documents, 7 pages: 4 read, 1 without a matching template, 1 blank, 4 rejected" in shown
     rows = ask(
         slips.settings,
         "select source, page, status, reason from pages where dataset = 'mixed/all' order by source, page",
