@@ -369,3 +369,19 @@ def test_what_the_database_refuses_in_the_middle_of_a_job_is_one_line(
     result = lenet_process("score", "optdigits/test")
     assert result.returncode == 1
     assert "scoring_run_shards does not exist" in one_error_line(result)
+
+
+@pytest.mark.parametrize("arguments", [["ingest", "optdigits"], ["score", "optdigits/test"]])
+def test_without_a_server_a_command_never_imports_prefect(
+    environment: dict[str, str], settings: Settings, arguments: list[str]
+) -> None:
+    program = (
+        "import atexit, sys\n"
+        "from lenet_pipeline.cli import main\n"
+        "atexit.register(lambda: print({'prefect', 'flows'} & set(sys.modules), file=sys.stderr))\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "set()\n")
