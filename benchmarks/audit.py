@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from benchmarks.machine import describe_machine
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.lake import digest_predictions
-from lenet_pipeline.schema import DIGITS, PREDICTIONS, derive_uuid
+from lenet_pipeline.schema import DIGITS, PREDICTIONS, ROW_GROUP_ROWS, derive_uuid
 from lenet_pipeline.scoring import LOWER_ENDS
 from lenet_pipeline.scoring.shards import write_predictions
 from lenet_pipeline.warehouse import (
@@ -53,7 +53,7 @@ from lenet_pipeline.warehouse import (
     start_scoring_run,
 )
 
-_SHARD, _SHARDS_A_RUN = 122_880, 8
+_SHARD, _SHARDS_A_RUN = ROW_GROUP_ROWS, 8
 _WAIT_S = 60.0
 _MODEL = "synthetic"  # not a registered model, because real models may score into the same database
 _STARTED = datetime(2026, 11, 2, tzinfo=UTC)

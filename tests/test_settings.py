@@ -96,8 +96,8 @@ def test_everything_lies_under_the_home(tmp_path):
         settings.rejects,
         settings.downloads,
         settings.warehouse.path,
-        settings.mlflow_database,
-        settings.mlflow_artifacts,
+        settings.registry.database,
+        settings.registry.artifacts,
     ]
     assert {Path(place).parent for place in places} == {tmp_path}
     assert len(set(places)) == len(places)

@@ -26,7 +26,7 @@ class FormFigures:
         faults: why pages were not read, by page number.
         misread: numbers of the pages with misplaced cells.
         distances_mm: distance of each cell from its true place.
-        registered_mm: largest distance on each page before refinement.
+        aligned_mm: largest distance on each page before refinement.
         far: the cells farther than ``NEAR_MM`` from their true place.
         counts: the cells and digits.
     """
@@ -36,7 +36,7 @@ class FormFigures:
     faults: dict[str, str] = field(default_factory=dict)
     misread: list[int] = field(default_factory=list)
     distances_mm: list[float] = field(default_factory=list)
-    registered_mm: list[float] = field(default_factory=list)
+    aligned_mm: list[float] = field(default_factory=list)
     far: list[str] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
@@ -49,7 +49,7 @@ class FormFigures:
         if page.is_misread:
             self.misread.append(page.number)
         self.distances_mm += page.distances_mm.values()
-        self.registered_mm.append(page.registered_mm)
+        self.aligned_mm.append(page.aligned_mm)
         self.far += [
             f"page {page.number}, {name} {position}: {distance:.2f} mm"
             for (name, position), distance in page.distances_mm.items()
@@ -82,7 +82,7 @@ def accuracy_record(figures: list[FormFigures]) -> list[dict[str, Any]]:
     rows = []
     for form in figures:
         row = asdict(form)
-        for name in ("distances_mm", "registered_mm"):
+        for name in ("distances_mm", "aligned_mm"):
             values = row.pop(name) or [float("nan")]
             row[name] = dict(
                 zip(("largest", "p99", "median"), np.quantile(values, (1, 0.99, 0.5)).tolist(), strict=True)
@@ -104,7 +104,7 @@ def accuracy_table(figures: list[FormFigures], reader: Reader) -> list[str]:
             "cell distance, mm": f"largest {cells['largest']:.2f}, 99 % {cells['p99']:.2f}, median "
             f"{cells['median']:.2f}",
             f"cells beyond {NEAR_MM:g} mm": f"{len(form.far)} of {len(form.distances_mm):,}",
-            "before refinement, mm": f"largest {row['registered_mm']['largest']:.2f}",
+            "before refinement, mm": f"largest {row['aligned_mm']['largest']:.2f}",
             "digits read correctly": f"{counts.accuracy_pct:.2f} % of {counts.digits:,}",
             "same images alone": f"{alone:.2f} %, difference {counts.accuracy_pct - alone:+.2f} points",
             "whole test set": f"{whole:.2f} %, difference {counts.accuracy_pct - whole:+.2f} points",

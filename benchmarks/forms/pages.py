@@ -1,6 +1,6 @@
 """Fill pages with known values and read them again; the form benchmarks compare the two.
 
-Processes of one thread each fill, scan, register and cut the pages. The model reads the digits in the
+Processes of one thread each fill, scan, align and cut the pages. The model reads the digits in the
 parent process.
 """
 
@@ -18,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms import (
-    REGISTERED_DPI,
+    ALIGNED_DPI,
     CellReading,
     LabelledImages,
     Severity,
     Template,
-    Unregistered,
+    Unaligned,
+    align_page,
     fill_pages,
     prepare_template,
     read_cells,
-    register_page,
 )
 from lenet_pipeline.forms.alignment.homographies import map_points
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
@@ -38,9 +38,9 @@ from lenet_pipeline.forms.page import MM_PER_INCH, Page
 from lenet_pipeline.forms.templates.model import Cells
 from lenet_pipeline.system import work_in_processes
 
-MISREAD_MM = 1.0  # a page with a cell farther from its true place was registered wrongly
+MISREAD_MM = 1.0  # a page with a cell farther from its true place was aligned wrongly
 
-_MM_PER_PX = MM_PER_INCH / REGISTERED_DPI
+_MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
 _PAGES_A_PART = 5
 
 
@@ -76,7 +76,7 @@ class ReadPage:
         readings: the cells as read.
         distances_mm: by field and position, the distance of a cell's farthest corner from its true place on
             the paper. Boxes without dividers have none.
-        registered_mm: the largest distance before cells are refined.
+        aligned_mm: the largest distance before cells are refined.
     """
 
     number: int
@@ -86,7 +86,7 @@ class ReadPage:
     written: tuple[WrittenCell, ...]
     readings: tuple[CellReading, ...]
     distances_mm: dict[tuple[str, int], float]
-    registered_mm: float
+    aligned_mm: float
 
     @property
     def is_misread(self) -> bool:
@@ -144,14 +144,14 @@ def read_page(
     number: int, filled: FilledPage, template: Template, prepared: Sequence[PreparedTemplate]
 ) -> ReadPage:
     """Read a filled page of a template, without telling which of the prepared templates it is."""
-    found = register_page(Page(1, filled.image, float(filled.dpi), ""), prepared)
-    if isinstance(found, Unregistered):
+    found = align_page(Page(1, filled.image, float(filled.dpi), ""), prepared)
+    if isinstance(found, Unaligned):
         fault = f"{found.kind}: {found.reason}"
         return ReadPage(number, fault, False, filled.truth, filled.cells, (), {}, 0.0)
     form = found.prepared.template
     readings = read_cells(found.image, found.prepared.reference, form, found.to_scan)
     to_registered = np.asarray(np.linalg.inv(found.to_scan), dtype=np.float64)
-    distances, registered = dict[tuple[str, int], float](), 0.0
+    distances, aligned = dict[tuple[str, int], float](), 0.0
     is_other = form.fingerprint != template.fingerprint
     if not is_other:
         true = {place: map_points(to_registered, corners) for place, corners in _cell_corners(filled, form)}
@@ -159,10 +159,10 @@ def read_page(
             place = reading.field, reading.position
             if place in true:
                 distances[place] = _distance_mm(_corners_of(reading), true[place])
-        registered = max(
+        aligned = max(
             (_distance_mm(corners, true[place]) for place, corners in _template_corners(form)), default=0.0
         )
-    return ReadPage(number, "", is_other, filled.truth, filled.cells, tuple(readings), distances, registered)
+    return ReadPage(number, "", is_other, filled.truth, filled.cells, tuple(readings), distances, aligned)
 
 
 def _cell_corners(
@@ -191,7 +191,7 @@ def _corners(left: float, top: float, right: float, bottom: float) -> NDArray[np
 
 
 def _distance_mm(found: NDArray[np.float64], true: NDArray[np.float64]) -> float:
-    """Return the largest distance between two lists of corners, float64 (4, 2) in registered pixels."""
+    """Return the largest distance between two lists of corners, float64 (4, 2) in aligned pixels."""
     return float(np.hypot(*(found - true).T).max()) * _MM_PER_PX
 
 

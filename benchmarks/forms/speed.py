@@ -27,14 +27,14 @@ from lenet_pipeline.forms import (
     PageLimits,
     PagePart,
     Template,
+    align_page,
     fill_pages,
     inspect_document,
     prepare_template,
     read_cells,
     read_part,
-    register_page,
 )
-from lenet_pipeline.forms.alignment.page_alignment import Registration
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.documents.reader import read_pages
 from lenet_pipeline.ingest import Reject
@@ -84,7 +84,7 @@ class Stages:
     file: str
     cells: int
     read_ms: float
-    register_ms: float
+    align_ms: float
     cut_ms: float
     rest_ms: float
 
@@ -190,26 +190,26 @@ def time_stages(file: str, cells: int, template: Template, parts: Sequence[PageP
     prepared, job = [prepare_template(template)], FormJob("timed/all", (template,), "", LIMITS)
     read_part(parts[0], job)
     rows = [row for part in [parts[0], *parts] if (row := _time_page(part, job, prepared))][1:]
-    read, register, cut, rest = np.mean(rows or [[math.nan] * 4], axis=0).tolist()
-    return Stages(file, cells, read, register, cut, rest)
+    read, align, cut, rest = np.mean(rows or [[math.nan] * 4], axis=0).tolist()
+    return Stages(file, cells, read, align, cut, rest)
 
 
 def _time_page(part: PagePart, job: FormJob, prepared: list[PreparedTemplate]) -> list[float] | None:
-    """Return the milliseconds to read, register and cut a page, and the rest; None if it was not read."""
+    """Return the milliseconds to read, align and cut a page, and the rest; None if it was not read."""
     times = [time.process_time()]
     (page,) = read_pages(part.document, LIMITS, part.numbers)
     times.append(time.process_time())
     if isinstance(page, Reject):
         return None
-    found = register_page(page, prepared)
+    found = align_page(page, prepared)
     times.append(time.process_time())
-    if not isinstance(found, Registration):
+    if not isinstance(found, AlignedPage):
         return None
     read_cells(found.image, prepared[0].reference, prepared[0].template, found.to_scan)
     times.append(time.process_time())
     read_part(part, job)
-    read, register, cut, whole = (1000 * np.diff([*times, time.process_time()])).tolist()
-    return [read, register, cut, whole - read - register - cut]
+    read, align, cut, whole = (1000 * np.diff([*times, time.process_time()])).tolist()
+    return [read, align, cut, whole - read - align - cut]
 
 
 def speed_record(speed: Speed) -> dict[str, Any]:
@@ -223,14 +223,14 @@ def speed_table(speed: Speed) -> list[str]:
     lines = [
         "A4, grey, 300 dpi, one thread per process; ms: processor time per page",
         f"{'':<5}{'cells':>5}{'1 process':>13}{'2 processes':>13}{'ratio':>7}"
-        f"{'read':>6}{'register':>10}{'cut':>5}{'rest':>6}{'unread':>8}",
+        f"{'read':>6}{'align':>10}{'cut':>5}{'rest':>6}{'unread':>8}",
     ]
     for stages in speed.stages:
         one, two = (paces[stages.file, stages.cells, many] for many in (1, 2))
         lines.append(
             f"{stages.file:<5}{stages.cells:>5}{one.pages_per_second:>11.2f}/s{two.pages_per_second:>11.2f}/s"
             f"{two.pages_per_second / one.pages_per_second:>7.2f}"
-            f"{stages.read_ms:>6.0f}{stages.register_ms:>10.0f}{stages.cut_ms:>5.0f}{stages.rest_ms:>6.0f}"
+            f"{stages.read_ms:>6.0f}{stages.align_ms:>10.0f}{stages.cut_ms:>5.0f}{stages.rest_ms:>6.0f}"
             f"{one.unread:>8}"
         )
     lines.append("peak memory of an ingest, MiB")

@@ -14,13 +14,12 @@ from lenet_pipeline.ingest import digits_table
 from lenet_pipeline.lake import find_manifest, images_array
 from lenet_pipeline.lake.datasets import commit_shards, write_shard
 from lenet_pipeline.registry.model_files import write_model
-from lenet_pipeline.schema import BRIGHT_ON_DARK
+from lenet_pipeline.schema import BRIGHT_ON_DARK, ROW_GROUP_ROWS
 
 if TYPE_CHECKING:
     from lenet_pipeline.jobs import Source
     from lenet_pipeline.registry import Registry
     from lenet_pipeline.settings import Settings
-SHARD_ROWS = 122_880  # the pipeline's default
 LEAST_SHARDS = 4  # so that each core has a shard, even in a small trial
 TRAINING_EPOCHS = 2
 
@@ -75,7 +74,7 @@ def prepare_digits(lake: Path, root: Path | None, digits: int) -> str:
     dataset = f"timed-{source}/digits-{digits}"
     if find_manifest(lake, dataset) is None:
         images, labels = _read_real(root)
-        rows = min(SHARD_ROWS, -(-digits // LEAST_SHARDS))
+        rows = min(ROW_GROUP_ROWS, -(-digits // LEAST_SHARDS))
         shards = [write_shard(lake, dataset, table) for table in varied_digits(images, labels, digits, rows)]
         commit_shards(lake, dataset, None, shards, actor="benchmark")
     return dataset

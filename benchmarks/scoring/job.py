@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.lake import images_array, read_manifest, shard_path
 from lenet_pipeline.registry.model_files import read_model
-from lenet_pipeline.schema import PREDICTIONS
+from lenet_pipeline.schema import PREDICTIONS, ROW_GROUP_ROWS
 from lenet_pipeline.scoring import load_network
 
 COLUMNS = ["digit_id", "image"]
 ROWS = pa.schema([PREDICTIONS.field(name) for name in ("digit_id", "label", "confidence", "probabilities")])
-DATABASE_ROWS = 122_880  # rows per insert, if a contestant can choose
+DATABASE_ROWS = ROW_GROUP_ROWS  # rows per insert, if a contestant can choose
 
 Score = Callable[[str, Path], None]  # takes a dataset's name, and the folder to write rows into
 

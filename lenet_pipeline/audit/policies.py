@@ -11,6 +11,7 @@ import numpy as np
 
 from lenet_pipeline.audit.chain import publish_chain_head
 from lenet_pipeline.audit.guarantee import Confidences, Guarantee, Truths, find_threshold, risk_coverage
+from lenet_pipeline.audit.policies_in_force import FIELD
 from lenet_pipeline.audit.versions import find_version, record_version
 from lenet_pipeline.errors import PolicyError
 from lenet_pipeline.lake import (
@@ -33,9 +34,8 @@ from lenet_pipeline.training import (
     read_gates,
     read_unlearned,
 )
-from lenet_pipeline.warehouse import PolicyRecord, read_known_fields, record_policy, run_audit
+from lenet_pipeline.warehouse import PolicyRecord, read_known_fields, record_policy
 
-DIGIT, FIELD = "digit", "field"
 _REFUSED = np.float32(-1)  # below every threshold
 
 
@@ -68,33 +68,44 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class ProposedPolicy:
+    """A policy that was found and is not in force yet: its record, and the evidence that it rests on."""
+
+    record: PolicyRecord
+    evidence: Evidence
+
+    @property
+    def accepts_nothing(self) -> bool:
+        return self.record.threshold is None
+
+
+@dataclass(frozen=True)
 class SetPolicy:
-    """A policy that was set: its number, its record, and the picture of its evidence."""
+    """A policy in force: its number, its record, and the picture of its evidence."""
 
     number: int
     record: PolicyRecord
     plot: Path
 
 
-def set_policy(
+def propose_policy(
     settings: Settings, reference: str, terms: PolicyTerms, dataset: str | None, subject: str
-) -> SetPolicy:
-    """Find the lowest threshold that keeps the terms, and record it as the policy in force.
+) -> ProposedPolicy:
+    """Find the lowest threshold that keeps the terms. Nothing is recorded but the model version.
 
     Args:
         settings: of the home.
         reference: the model version, such as ``digits@champion``.
         terms: what is asked.
-        dataset: labelled digits that the version never learned from, where not the gate's; of fields, the
-            dataset whose truth `lenet forms evaluate` recorded.
+        dataset: labelled digits that the version never learned from; its gate digits if None. For fields,
+            the dataset whose true values `lenet forms evaluate` recorded.
         subject: ``digit`` or ``field``.
 
     Raises:
         PolicyError: there are no labelled digits that the version never learned from, or no labelled fields.
         UnknownNameError: there is no such version or dataset.
     """
-    registry = settings.registry
-    resolved = read_version(registry, find_version(registry, reference))
+    resolved = read_version(settings.registry, find_version(settings.registry, reference))
     record_version(settings, resolved)
     if subject == FIELD:
         evidence = _field_evidence(settings, resolved.version, terms.precision, dataset)
@@ -104,20 +115,19 @@ def set_policy(
     record = _record(settings, resolved.version, terms, subject, evidence, found)
     if subject == FIELD:
         record = _with_calibration(record, evidence)
-    number = record_policy(settings.warehouse, record)
-    publish_chain_head(settings)
-    return SetPolicy(number, record, _leave_plot(settings, number, record, evidence))
+    return ProposedPolicy(record, evidence)
 
 
-def has_policy(settings: Settings, reference: str, precision: str) -> bool:
-    """Tell whether a policy decides on the digits that a model version, such as ``digits/3``, reads.
+def set_policy(settings: Settings, proposed: ProposedPolicy) -> SetPolicy:
+    """Record a proposed policy, which puts it in force, and draw its evidence.
 
     Raises:
-        WarehouseError: the database cannot be read.
+        WarehouseError: the database cannot be written.
+        PolicyError: the picture cannot be written.
     """
-    policies = run_audit(settings.warehouse, "policies", {}).to_pylist()
-    wanted = (DIGIT, reference, precision)
-    return any((row["subject"], row["model_version"], row["precision"]) == wanted for row in policies)
+    number = record_policy(settings.warehouse, proposed.record)
+    publish_chain_head(settings)
+    return SetPolicy(number, proposed.record, _leave_plot(settings, number, proposed))
 
 
 def _digit_evidence(
@@ -259,10 +269,11 @@ def _could_be_accepted(evidence: Evidence) -> tuple[Confidences, Truths]:
     return evidence.confidences[is_open], evidence.is_right[is_open]
 
 
-def _leave_plot(settings: Settings, number: int, record: PolicyRecord, evidence: Evidence) -> Path:
-    """Draw how much is wrong of the surest share of the evidence, for every share."""
+def _leave_plot(settings: Settings, number: int, proposed: ProposedPolicy) -> Path:
+    """Draw the error rate of the surest readings of the evidence, for every share of them."""
     from lenet_pipeline.training import draw_risk_coverage
 
+    record, evidence = proposed.record, proposed.evidence
     coverages, risks = risk_coverage(evidence.confidences, evidence.is_right)
     accepted = record.accepted / record.labelled if record.threshold is not None else None
     title = f"policy {number}: {evidence.described}"

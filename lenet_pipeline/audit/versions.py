@@ -25,7 +25,7 @@ def find_version(registry: Registry, reference: str) -> ModelVersion:
     return resolve_version(registry, reference)
 
 
-def promote_by_hand(settings: Settings, version: int, reason: str) -> PromotionRecord:
+def promote_by_hand(settings: Settings, reference: str, reason: str) -> PromotionRecord:
     """Make a version champion on a person's word, recorded even where its training was cut off.
 
     Raises:
@@ -33,9 +33,9 @@ def promote_by_hand(settings: Settings, version: int, reason: str) -> PromotionR
         RegistryError: it is the champion already.
     """
     registry = settings.registry
-    chosen = resolve_version(registry, f"{registry.model_name}/{version}")
+    chosen = find_version(registry, reference)
     record_version(settings, read_version(registry, chosen))
-    return promote_version(open_ledger(settings), registry, version, reason)
+    return promote_version(open_ledger(settings), registry, chosen.version, reason)
 
 
 def record_version(settings: Settings, resolved: ResolvedModel, flow_run_id: str | None = None) -> None:

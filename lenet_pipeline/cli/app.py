@@ -7,6 +7,13 @@ from typing import Annotated
 
 import typer
 
+from lenet_pipeline.cli.command import (
+    ActorOption,
+    CommonOptions,
+    DebugOption,
+    HomeOption,
+    keep_for_the_command,
+)
 from lenet_pipeline.cli.commands.architectures import architectures_app, list_architectures
 from lenet_pipeline.cli.commands.demo import demo_command
 from lenet_pipeline.cli.commands.forms import forms_app
@@ -23,6 +30,7 @@ from lenet_pipeline.cli.commands.questions import (
 from lenet_pipeline.cli.commands.report import report_command
 from lenet_pipeline.cli.commands.reproduce import reproduce_command
 from lenet_pipeline.cli.commands.review import review_app
+from lenet_pipeline.cli.commands.runs import list_runs
 from lenet_pipeline.cli.commands.score import score_command, serve_command
 from lenet_pipeline.cli.commands.train import train_command
 
@@ -35,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-JOBS, THINGS, QUESTIONS = "Jobs", "What there is", "Questions"
+JOBS, THINGS, QUESTIONS = "Jobs", "Contents of a home", "Questions"
 
 
 def _print_version(is_asked: bool) -> None:
@@ -46,11 +54,15 @@ def _print_version(is_asked: bool) -> None:
 
 @app.callback()
 def main_options(
-    is_asked: Annotated[
+    is_asked: Annotated[  # noqa: ARG001 - its callback prints the version
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version")
     ] = False,
+    home: HomeOption = None,
+    actor: ActorOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """Digits on paper to rows an auditor trusts: ingest, train LeNet-5, score in bulk, ask in SQL."""
+    keep_for_the_command(CommonOptions(home, actor, debug))
 
 
 app.command("demo", rich_help_panel=JOBS, epilog="Example: lenet demo --home ./lenet-demo")(demo_command)
@@ -68,6 +80,7 @@ app.add_typer(review_app, name="review", rich_help_panel=JOBS)
 app.command(
     "serve", rich_help_panel=JOBS, epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api lenet serve"
 )(serve_command)
+app.command("runs", rich_help_panel=THINGS, epilog="Example: lenet runs --format json")(list_runs)
 app.command("datasets", rich_help_panel=THINGS, epilog="Example: lenet datasets --format json")(
     list_datasets_command
 )

@@ -8,6 +8,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +25,7 @@ HomeOption = Annotated[
     Path | None,
     typer.Option(
         "--home",
-        envvar="LENET_HOME",
-        help="Folder of everything this pipeline owns (default: your user data folder)",
+        help="Folder of everything this pipeline owns (default: LENET_HOME, or your user data folder)",
         rich_help_panel="Common options",
     ),
 ]
@@ -32,8 +33,7 @@ ActorOption = Annotated[
     str | None,
     typer.Option(
         "--actor",
-        envvar="LENET_ACTOR",
-        help="Who does this, for the audit trail (default: your user name)",
+        help="Your name for the audit trail (default: LENET_ACTOR, or your user name)",
         rich_help_panel="Common options",
     ),
 ]
@@ -41,8 +41,28 @@ DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error", rich_help_panel="Common options")
 ]
 
-
 Function = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class CommonOptions:
+    """The options that every command takes, before its name or after it."""
+
+    home: Path | None = None
+    actor: str | None = None
+    debug: bool = False
+
+    def or_else(self, before: CommonOptions) -> CommonOptions:
+        """Return these options, each completed by the one that was given before the command."""
+        return CommonOptions(self.home or before.home, self.actor or before.actor, self.debug or before.debug)
+
+
+_before_the_command: ContextVar[CommonOptions] = ContextVar("before_the_command")
+
+
+def keep_for_the_command(options: CommonOptions) -> None:
+    """Keep options that were given before the command, as in ``lenet --home X datasets``."""
+    _before_the_command.set(options)
 
 
 def command(function: Function) -> Function:
@@ -54,12 +74,12 @@ def command(function: Function) -> Function:
 
 
 def command_in(default_home: Path) -> Callable[[Function], Function]:
-    """Do what ``command`` does for one whose home, where nobody names one, is ``default_home``."""
+    """Do what ``command`` does, for a command whose home is ``default_home`` unless the user names one."""
     return functools.partial(_with_common_options, default_home=default_home)
 
 
 def service(function: Function) -> Function:
-    """Do what ``command`` does for one that runs until it is stopped: Prefect's lines are its log."""
+    """Do what ``command`` does, for a command that runs until it is stopped: Prefect's lines are its log."""
     return _with_common_options(function, is_quiet=False)
 
 
@@ -68,23 +88,28 @@ def _with_common_options(
 ) -> Function:
     @functools.wraps(function)
     def run(*, home: Path | None, actor: str | None, debug: bool, **values: Any) -> None:
-        # Prefect's own lines say nothing to whoever runs one command; its server keeps them all.
+        options = CommonOptions(home, actor, debug).or_else(_before_the_command.get(CommonOptions()))
+        context = values.get("context")
+        if context is not None and context.invoked_subcommand:  # `lenet models --home X show 3`
+            _refuse_own_options(context)
+            keep_for_the_command(options)
+            return
+        # Prefect's log lines tell nothing to a person who runs one command; its server keeps them all.
         if is_quiet:
-            os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "DEBUG" if debug else "CRITICAL")
+            level = "DEBUG" if options.debug else "CRITICAL"
+            os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", level)
         try:
-            from lenet_pipeline.settings import read_settings  # loads pydantic, which --help can do without
-
-            function(settings=read_settings(home or default_home, actor), **values)
+            function(settings=_settings(options, default_home), **values)
         except KeyboardInterrupt:
-            say("interrupted; what is finished is kept; run the same command again")
+            say("interrupted; finished work is kept; run the same command again to resume")
             raise typer.Exit(EXIT_INTERRUPTED) from None
-        except BrokenPipeError:  # whoever read our rows has seen enough, as `head` does
+        except BrokenPipeError:  # the reader of our rows has seen enough, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit from None
-        except (typer.Exit, typer.BadParameter):
+        except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception as exc:  # noqa: BLE001 - no traceback reaches a user unless --debug asks
-            if debug:
+            if options.debug:
                 traceback.print_exc()
             say(_one_line(exc))
             _let_go(exc)
@@ -93,6 +118,15 @@ def _with_common_options(
     run.__signature__ = inspect.Signature(_parameters(function))  # type: ignore[attr-defined]
     run.__annotations__ = {name: item.annotation for name, item in inspect.signature(run).parameters.items()}
     return run
+
+
+def _settings(options: CommonOptions, default_home: Path | None) -> object:
+    from lenet_pipeline.settings import read_settings  # loads pydantic, which --help does not need
+
+    home = options.home
+    if home is None and not os.environ.get("LENET_HOME"):
+        home = default_home
+    return read_settings(home, options.actor)
 
 
 def _parameters(function: Function) -> list[inspect.Parameter]:
@@ -107,24 +141,26 @@ def _parameters(function: Function) -> list[inspect.Parameter]:
     ]
 
 
-def refuse_options_before_the_verb(context: typer.Context) -> None:
-    """Refuse ``lenet models --home X promote``: the verb would act on another home than X."""
+def _refuse_own_options(context: typer.Context) -> None:
+    """Refuse ``lenet models --format json show 3``: the option would have no effect there."""
     for name in context.params:
         source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"write --{name} after {context.invoked_subcommand}, not before it")
+        is_common = name in ("home", "actor", "debug")
+        if not is_common and source is not None and source.name == "COMMANDLINE":
+            option = name.removeprefix("output_")
+            raise typer.BadParameter(f"write --{option} after {context.invoked_subcommand}, not before it")
 
 
 def say(message: str) -> None:
-    """Say in one line on standard error what went wrong."""
+    """Print an error as one line on standard error."""
     Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False)
 
 
 def _let_go(error: BaseException | None) -> None:
-    """Clear what the calls that an error went through hold.
+    """Clear the local variables of the calls that an error went through.
 
-    Prefect keeps the error until the process ends, and DuckDB then reports as leaked, in forty lines, the
-    connection that one of those calls had.
+    Prefect keeps the error until the process ends. DuckDB would then report the connection that one of
+    these calls holds as leaked, in forty lines.
     """
     while error:
         traceback.clear_frames(error.__traceback__)

@@ -103,7 +103,7 @@ def write_text(text: str, output: Path) -> None:
         raise PipelineError(f"cannot write {output}: {describe_os_error(exc)}") from exc
 
 
-def tell_of_snapshot(as_of: AsOf) -> None:
+def report_snapshot(as_of: AsOf) -> None:
     """Say on standard error, where it is so, that the database was held and from when the answer is."""
     if as_of.changed_at:
         when = f"{as_of.changed_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -15,11 +15,9 @@ from PIL import Image
 from scipy import ndimage
 
 from lenet_pipeline.ingest.batch import Box
-from lenet_pipeline.schema import BRIGHT_ON_DARK, DARK_ON_BRIGHT, IMAGE_SIDE
+from lenet_pipeline.schema import BRIGHT_ON_DARK, DARK_ON_BRIGHT, IMAGE_SIDE, Floats, Mask
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 _DIGIT_SIDE = 20  # the box that the ink is scaled into
 _CENTRE = IMAGE_SIDE / 2  # the pixel that MNIST's centres of mass fall on, measured on its 60,000 images

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import (
@@ -69,7 +71,7 @@ class IngestedForms:
     unrecognised: int = 0
 
 
-@dataclass(frozen=True)
+@validated(frozen=True)
 class FormIngestJob:
     """Which scans to read, with which templates.
 
@@ -85,7 +87,7 @@ class FormIngestJob:
     templates: tuple[Path, ...]
     name: str | None = None
     references: Path | None = None
-    processes: int | None = None
+    processes: PositiveInt | None = None
 
 
 def ingest_forms(settings: Settings, job: FormIngestJob, observer: Observer = SILENT) -> IngestedForms:

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
+from lenet_pipeline.schema import ROW_GROUP_ROWS
 from lenet_pipeline.system import describe_os_error, written_whole
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.snapshot import take_snapshot
 from lenet_pipeline.warehouse.statements import run_statement
 
-_ROWS_AT_A_TIME = 122_880  # DuckDB's own row group
 _OURS = re.compile(r"[a-z_]+")  # a table of another name was put in, and could name any path
 _VIEW = Template("create view $name as from read_parquet('$name.parquet');\n")
 VIEWS = "views.sql"
@@ -68,7 +68,7 @@ def _write_table(table: duckdb.DuckDBPyRelation, path: Path) -> int:
     """Write a table some rows at a time: it need not fit into memory."""
     rows = 0
     with (
-        table.to_arrow_reader(_ROWS_AT_A_TIME) as reader,
+        table.to_arrow_reader(ROW_GROUP_ROWS) as reader,
         written_whole(path) as temporary,
         pq.ParquetWriter(temporary, reader.schema, compression="zstd") as writer,
     ):

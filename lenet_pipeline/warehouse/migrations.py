@@ -46,27 +46,55 @@ def writing(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
 def reading(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database so that nothing can be changed and no other file be reached.
 
+    A database of an older release is first brought to the newest schema, so that every command works after
+    an upgrade.
+
     Raises:
         DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
-        WarehouseError: there is none yet, it cannot be read, or it has another schema than this release.
+        WarehouseError: there is none yet, it cannot be read, or its schema is newer than this release.
     """
+    _require(warehouse)
+    with opened(warehouse, read_only=True) as connection:
+        is_current = _schema_version(connection, warehouse.path) == _newest_version()
+        if is_current:
+            yield connection
+    if not is_current:
+        migrate(warehouse)
+        with opened(warehouse, read_only=True) as connection:
+            yield connection
+
+
+@contextmanager
+def reading_as_is(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Do what ``reading`` does, but refuse a database of an older release instead of changing it.
+
+    Raises:
+        WarehouseError: also if the schema is older than this release.
+    """
+    _require(warehouse)
+    with opened(warehouse, read_only=True) as connection:
+        found = _schema_version(connection, warehouse.path)
+        if found < _newest_version():
+            raise WarehouseError(
+                f"{warehouse.path} has schema version {found}; this release reads {_newest_version()}"
+            )
+        yield connection
+
+
+def _require(warehouse: Warehouse) -> None:
     try:
-        is_there = warehouse.path.exists()
+        exists = warehouse.path.exists()
     except OSError as exc:
         raise WarehouseError(f"cannot read the database {warehouse.path}: {describe_os_error(exc)}") from exc
-    if not is_there:
+    if not exists:
         raise WarehouseError(
             f"no database yet at {warehouse.path}; begin with `lenet demo`, or with `lenet ingest`, then "
             "`lenet train`, then `lenet score`"
         )
-    with opened(warehouse, read_only=True) as connection:
-        found, newest = _schema_version(connection, warehouse.path), _migrations()[-1][0]
-        if found < newest:
-            raise WarehouseError(
-                f"{warehouse.path} has schema version {found}, and this release reads {newest}; "
-                "a command that writes, such as `lenet score`, brings it up to date"
-            )
-        yield connection
+
+
+def _newest_version() -> int:
+    return _migrations()[-1][0]
 
 
 @contextmanager

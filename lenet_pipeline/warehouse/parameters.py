@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import duckdb
 
 from lenet_pipeline.errors import UnknownNameError, WarehouseError
+from lenet_pipeline.system import first_line
 from lenet_pipeline.warehouse.statements import Parameter, Query
 
 _LIMIT = "limit"
@@ -48,7 +49,7 @@ def describe_audit_error(query: Query, values: Mapping[str, str], error: duckdb.
             if f"'{values[parameter.name]}'" in message:
                 return _malformed(query, parameter, values[parameter.name])
     given = ", ".join(f"{name}={value}" for name, value in values.items())
-    return f"{query.name} with {given or 'no parameters'} was refused: {message.splitlines()[0]}"
+    return f"{query.name} with {given or 'no parameters'} was refused: {first_line(error)}"
 
 
 def _is_in_range(parameter: Parameter, value: str) -> bool:

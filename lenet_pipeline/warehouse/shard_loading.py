@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from lenet_pipeline.errors import StagedFileError, StorageError, WarehouseError
 from lenet_pipeline.lake import AnyPlace, Place, open_place
 from lenet_pipeline.schema import DIGITS
+from lenet_pipeline.system import first_line
 from lenet_pipeline.warehouse.connection import Warehouse, transaction
 from lenet_pipeline.warehouse.migrations import migrated
 from lenet_pipeline.warehouse.records import ShardScoreRecord
@@ -91,7 +92,7 @@ def _without_images(digits: Place) -> Iterator[Path]:
             with digits.open() as file:
                 pq.write_table(pq.read_table(file, columns=columns), copy)
         except (OSError, pa.ArrowException) as exc:
-            reason = "it is missing" if isinstance(exc, FileNotFoundError) else str(exc).splitlines()[0]
+            reason = "it is missing" if isinstance(exc, FileNotFoundError) else first_line(exc)
             raise StorageError(f"cannot copy {digits} into {folder}: {reason}") from exc
         yield copy
 
@@ -134,7 +135,7 @@ def _load_file(
     try:
         ((inserted,),) = run_statement(connection, statement, {**values, "path": pattern})
     except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError) as exc:
-        reason = str(exc).splitlines()[0]
+        reason = first_line(exc)
         raise fault(f"cannot load {where}: {path} is not what it should be ({reason}); {remedy}") from exc
     if inserted != load.record.rows:
         raise fault(

@@ -20,7 +20,7 @@ import duckdb
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
 from lenet_pipeline.system import describe_os_error, written_whole
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.migrations import migrate, reading
+from lenet_pipeline.warehouse.migrations import migrate, reading, reading_as_is
 
 _SHORTLY_S = 1.0  # a load of eight shards holds the database for about that long
 
@@ -87,7 +87,7 @@ def _open(stack: ExitStack, warehouse: Warehouse, as_of: AsOf | None) -> duckdb.
     if as_of is None or (as_of.is_answered and as_of.changed_at is None):
         return stack.enter_context(reading(warehouse))
     if as_of.is_answered:
-        return stack.enter_context(reading(warehouse.snapshot))
+        return stack.enter_context(reading_as_is(warehouse.snapshot))
     as_of.is_answered = True
     shortly = replace(warehouse, wait_s=min(_SHORTLY_S, warehouse.wait_s))
     with suppress(DatabaseBusyError):
@@ -95,7 +95,7 @@ def _open(stack: ExitStack, warehouse: Warehouse, as_of: AsOf | None) -> duckdb.
     changed_ns = _changed_ns(warehouse.snapshot.path)
     if changed_ns:
         with suppress(WarehouseError):  # it is damaged, or of an older release
-            connection = stack.enter_context(reading(warehouse.snapshot))
+            connection = stack.enter_context(reading_as_is(warehouse.snapshot))
             as_of.changed_at = datetime.fromtimestamp(changed_ns / 1e9, UTC)
             return connection
     return stack.enter_context(reading(warehouse))

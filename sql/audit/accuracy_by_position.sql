@@ -1,17 +1,17 @@
--- question: Where in a field are digits misread?
--- grain: One row per form, field and position in the field's value, for fields whose truth is known.
+-- question: At which positions of a field are digits misread?
+-- grain: One row per form, field and position in the field's value, for fields with a known truth.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- column form: the form
--- column field: field of the form
--- column position: place of the digit in the value, from 1
--- column digits: digits there with a known truth
--- column correct: those read rightly, before any correction by a rule
--- column accuracy_pct: their share, per cent
--- column mean_confidence: mean of the values' confidence, 0 to 1
+-- column form: name of the form
+-- column field: name of the field
+-- column position: position of the digit in the value, from 1
+-- column digits: digits at this position with a known truth
+-- column correct: digits predicted correctly, before any rule corrected the value
+-- column accuracy_pct: percentage of digits predicted correctly
+-- column mean_confidence: mean confidence of the values that contain these digits, 0 to 1
 with
 
--- A value with a digit too many or too few has no position for each of them. A page that was read again,
--- with a corrected template, counts as it was read last.
+-- Leave out values of the wrong length, whose digits have no matching positions. Of a page that was read
+-- again with a corrected template, use the last reading.
 readings as (
     select
         field_readings.form,

@@ -1,12 +1,12 @@
--- question: Which sources does one run read worst?
--- grain: One row per source with digits of known truth, worst first.
+-- question: Which sources does a run read least accurately?
+-- grain: One row per source that has digits with a known truth, least accurate first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param limit: most rows to list (default: 100)
+-- param limit: maximum number of rows (default: 100)
 -- column source: file or data set
--- column digits: its digits of known truth
--- column digits_right: of those, digits read right
--- column accuracy_pct: share of them read right
--- column mean_confidence: mean calibrated probability of the labels, 0 to 1
+-- column digits: digits with a known truth
+-- column digits_right: digits predicted correctly
+-- column accuracy_pct: percentage of digits predicted correctly
+-- column mean_confidence: mean confidence of the predictions, 0 to 1
 with
 
 run_shards as (

@@ -1,13 +1,13 @@
--- question: How well does one run read each digit?
--- grain: One row per digit 0 to 9, over the run's digits of known truth.
+-- question: How accurately does a run read each digit class?
+-- grain: One row per digit class 0 to 9, over the run's digits with a known truth.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- column label: the digit
--- column support: digits that are this one
--- column predicted: digits read as this one
--- column digits_right: digits that are this one and were read as it
--- column precision_pct: share of those read as this one that are it, null when none was
--- column recall_pct: share of those that are this one that were read as it, null when none is
--- column f1_pct: harmonic mean of precision and recall, null when there is neither
+-- column label: digit class, 0 to 9
+-- column support: digits of this class
+-- column predicted: digits predicted as this class
+-- column digits_right: digits of this class that were predicted as this class
+-- column precision_pct: percentage of the digits predicted as this class that belong to it, null if none
+-- column recall_pct: percentage of the digits of this class that were predicted correctly, null if none
+-- column f1_pct: harmonic mean of precision and recall, percent, null if support and predicted are both 0
 with
 
 run_shards as (

@@ -1,12 +1,12 @@
--- question: How sure was one run, and how often was it right at each confidence?
--- grain: One row per twentieth of the confidence scale that a prediction of the run falls into.
+-- question: How confident was a run, and how accurate was it at each level of confidence?
+-- grain: One row per confidence interval of width 0.05 that contains predictions of the run.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- column confidence_from: lower end of the twentieth, 0 to 1
--- column confidence_to: upper end of the twentieth, 0 to 1
--- column digits: predictions in it
--- column digits_with_truth: those whose truth is known
--- column digits_right: those read rightly
--- column accuracy_pct: share read rightly of those whose truth is known, null when none is
+-- column confidence_from: lower end of the interval, 0 to 1
+-- column confidence_to: upper end of the interval, 0 to 1
+-- column digits: predictions in the interval
+-- column digits_with_truth: predictions with a known truth
+-- column digits_right: correct predictions
+-- column accuracy_pct: percentage of predictions with a known truth that are correct, null if there are none
 with
 
 run_shards as (
@@ -17,7 +17,7 @@ run_shards as (
 
 run_predictions as (
     select
-        -- The top end belongs to the last twentieth.
+        -- A confidence of exactly 1 belongs to the last interval.
         least(19, cast(floor(predictions.confidence * 20) as integer)) as twentieth,
         predictions.truth is not null as has_truth,
         coalesce(predictions.truth = predictions.label, false) as is_right

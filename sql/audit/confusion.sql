@@ -1,10 +1,10 @@
--- question: Which digits does one run take for which?
--- grain: One row per pair of truth and label that occurs in the run, digits of unknown truth left out.
+-- question: Which digits does a run confuse with each other?
+-- grain: One row per combination of truth and label in the run, without digits of unknown truth.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- column truth: digit it is
--- column label: digit that the model read
--- column count: digits
--- column truth_pct: the count's share of all digits of that truth
+-- column truth: true digit
+-- column label: predicted digit
+-- column count: digits with this truth and label
+-- column truth_pct: count as a percentage of all digits with this truth
 with
 
 run_shards as (

@@ -1,18 +1,18 @@
--- question: Which values did a rule correct?
--- grain: One row per field of the run whose value is not the most probable one, least probable first.
+-- question: Which field values did a rule correct?
+-- grain: One row per field of the run whose value a rule corrected, least probable value first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param limit: most rows to list (default: 100)
--- column source: the document
+-- param limit: maximum number of rows (default: 100)
+-- column source: path of the document
 -- column page: page of the document, from 1
--- column field: field of the form
--- column raw_value: value of the most probable digits
--- column value: the most probable value that keeps the rules
+-- column field: name of the field
+-- column raw_value: value formed by the most probable digits
+-- column value: most probable value that satisfies the rules
 -- column rule: rule that the raw value breaks
--- column raw_probability: of the raw value, 0 to 1
--- column probability: of the corrected value, 0 to 1
--- column posterior: of the corrected value among all that keep the rules, at least; 0 to 1
--- column form: form that the page is
--- column field_id: the field
+-- column raw_probability: probability of the raw value, 0 to 1
+-- column probability: probability of the corrected value, 0 to 1
+-- column posterior: probability of the corrected value among all that satisfy the rules, lower bound, 0 to 1
+-- column form: name of the form
+-- column field_id: id of the field
 with
 
 final as (

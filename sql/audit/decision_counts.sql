@@ -1,17 +1,17 @@
--- question: How much of a run goes through unseen, by which policy, and how much of that is wrong?
--- grain: One row per decision on the run's digits, and on the blank cells of pages that it read a digit of.
+-- question: How many digits of a run does a policy accept without review, and how many of those are wrong?
+-- grain: One row per decision, over the run's digits and the blank cells on pages that hold any of them.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param policy: number of a policy, or 'latest': the one in force for the run's version (default: latest)
+-- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
 -- column decision: accept, review, not_a_digit or blank
--- column digits: digits, or blank cells
--- column digits_pct: their share of the run's digits, null of blank cells
--- column sampled: of those for review, how many only by the draw
--- column digits_with_truth: digits of known truth
--- column errors: of those, how many were misread, null where no truth is known
--- column error_pct: their share, null where no truth is known
--- column policy_number: policy that decides, null where the version has none
--- column max_error: the policy's target, 0 to 1
--- column certainty: the policy's certainty, 0 to 1
+-- column digits: digits or blank cells with this decision
+-- column digits_pct: percentage of the run's digits, null for blank cells
+-- column sampled: digits in review only because the random sample contains them
+-- column digits_with_truth: digits with a known truth
+-- column errors: misread digits, null if no truth is known
+-- column error_pct: percentage of digits with a known truth that were misread, null if there are none
+-- column policy_number: policy that decides, null for blank cells and if the model version has no policy
+-- column max_error: the policy's limit for the error rate of accepted digits, 0 to 1
+-- column certainty: statistical certainty that the limit holds, 0 to 1
 with
 
 counts as (

@@ -1,22 +1,22 @@
--- question: What becomes of each digit of a run, by which policy?
--- grain: One row per prediction of the run and blank cell of the pages that it read, blank cells last.
+-- question: What does a policy decide for each digit of a run?
+-- grain: One row per prediction of the run, then one per blank cell on the pages that the run read.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param policy: number of a policy, or 'latest': the one in force for the run's version (default: latest)
+-- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
 -- param decision: accept, review, not_a_digit, blank or 'all' (default: all)
--- param limit: most rows to list (default: 100)
--- column digit_id: the digit, null where a cell is blank
+-- param limit: maximum number of rows (default: 100)
+-- column digit_id: id of the digit, null for a blank cell
 -- column decision: accept, review, not_a_digit or blank
--- column is_sampled: whether it is for review only by the draw: it would be accepted
--- column label: digit that the model read
+-- column is_sampled: true if the digit is in review only because the random sample contains it
+-- column label: predicted digit
 -- column confidence: calibrated probability of the label, 0 to 1
--- column not_a_digit: score of being none of the ten, 0 to 1, where the version gives one
--- column threshold: confidence from which a digit is accepted, null where none is
--- column policy_number: policy that decides; null where there is none, and of blank cells, which need none
--- column truth: digit it is, null when unknown
--- column source: file or data set the digit came from
+-- column not_a_digit: score that the image is not a digit, 0 to 1, null if the model has no such score
+-- column threshold: lowest confidence that the policy accepts, null if it accepts nothing
+-- column policy_number: policy that decides, null for blank cells and if the model version has no policy
+-- column truth: true digit, null if unknown
+-- column source: file or data set that contains the digit
 -- column page: page of the source, from 1
 -- column field: field of the form, null outside forms
--- column position: place on the page or in the field, from 0
+-- column position: position in the field, or on the page outside forms, from 0
 with
 
 least_sure as (
@@ -39,14 +39,6 @@ blank_cells as (
     limit cast($limit as bigint)
 ),
 
--- Only the shards that these are of are looked through.
-places as (
-    select
-        digits.shard_fingerprint, digits.digit_id, digits.source, digits.page, digits.field, digits.position
-    from digits
-    inner join (select distinct shard_fingerprint from least_sure) using (shard_fingerprint)
-),
-
 final as (
     select
         least_sure.digit_id,
@@ -58,12 +50,12 @@ final as (
         least_sure.threshold,
         least_sure.policy_number,
         least_sure.truth,
-        places.source,
-        places.page,
-        places.field,
-        places.position
+        digits.source,
+        digits.page,
+        digits.field,
+        digits.position
     from least_sure
-    left join places using (shard_fingerprint, digit_id)
+    left join digits using (shard_fingerprint, digit_id)
     union all
     select
         null as digit_id,

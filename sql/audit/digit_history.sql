@@ -1,22 +1,22 @@
--- question: What was ever read from this digit, by which model, when and for whom?
+-- question: Which predictions exist for a digit, by which model, when and by whom?
 -- grain: One row per prediction ever made for the digit, oldest first.
 -- param digit: digit_id, or its beginning
--- column scored_at: when its shard was scored (UTC)
--- column model_name: the registered model
--- column model_version: its version
--- column label: digit that the model read
+-- column scored_at: time when the shard was scored (UTC)
+-- column model_name: registered model
+-- column model_version: version of the model
+-- column label: predicted digit
 -- column confidence: calibrated probability of the label, 0 to 1
--- column truth: digit it is, null when unknown
--- column actor: who ran the scoring
--- column precision: arithmetic the model ran in
--- column device: what it ran on
--- column runs: ids of the scoring runs that the prediction belongs to, oldest first
--- column datasets: datasets those runs read
--- column source: file or data set the digit came from
+-- column truth: true digit, null if unknown
+-- column actor: user who started the scoring
+-- column precision: arithmetic of the model, float32 or fast
+-- column device: device that ran the model
+-- column runs: ids of the scoring runs that contain the prediction, oldest first
+-- column datasets: datasets of these runs
+-- column source: file or data set that contains the digit
 -- column page: page of the source, from 1
 -- column field: field of the form, null outside forms
--- column position: place on the page or in the field, from 0
--- column shard_score_id: the shard score the prediction belongs to
+-- column position: position in the field, or on the page outside forms, from 0
+-- column shard_score_id: id of the shard score that contains the prediction
 with
 
 digit_predictions as (
@@ -37,7 +37,7 @@ digit_predictions as (
     where predictions.digit_id = cast($digit as uuid)
 ),
 
--- Only the shards that have the digit are looked through.
+-- Scan only the shards that contain the digit.
 digit_places as (
     select
         digits.shard_fingerprint,

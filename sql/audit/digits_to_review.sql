@@ -1,19 +1,19 @@
--- question: Which digits of a run should a person look at?
--- grain: One row per prediction of the run that is for review and was not reviewed, the sample first.
+-- question: Which digits of a run should a person review?
+-- grain: One row per prediction of the run that needs a review and has none, sampled digits first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param policy: number of a policy, or 'latest': the one in force for the run's version (default: latest)
--- param limit: most rows to list (default: 100)
--- column digit_id: the digit
--- column shard_score_id: the shard score the prediction belongs to
--- column shard_fingerprint: the shard that has its image
--- column label: digit that the model read
+-- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
+-- param limit: maximum number of rows (default: 100)
+-- column digit_id: id of the digit
+-- column shard_score_id: id of the shard score that contains the prediction
+-- column shard_fingerprint: shard that contains the image
+-- column label: predicted digit
 -- column confidence: calibrated probability of the label, 0 to 1
--- column not_a_digit: score of being none of the ten, 0 to 1, where the version gives one
--- column is_sampled: whether it is for review only by the draw: it would be accepted
--- column source: file or data set the digit came from
+-- column not_a_digit: score that the image is not a digit, 0 to 1, null if the model has no such score
+-- column is_sampled: true if the digit is in review only because the random sample contains it
+-- column source: file or data set that contains the digit
 -- column page: page of the source, from 1
 -- column field: field of the form, null outside forms
--- column position: place on the page or in the field, from 0
+-- column position: position in the field, or on the page outside forms, from 0
 with
 
 least_sure as (
@@ -25,14 +25,6 @@ least_sure as (
     limit cast($limit as bigint)
 ),
 
--- Only the shards that these are of are looked through.
-places as (
-    select
-        digits.shard_fingerprint, digits.digit_id, digits.source, digits.page, digits.field, digits.position
-    from digits
-    inner join (select distinct shard_fingerprint from least_sure) using (shard_fingerprint)
-),
-
 final as (
     select
         least_sure.digit_id,
@@ -42,12 +34,12 @@ final as (
         least_sure.confidence,
         least_sure.not_a_digit,
         least_sure.is_sampled,
-        places.source,
-        places.page,
-        places.field,
-        places.position
+        digits.source,
+        digits.page,
+        digits.field,
+        digits.position
     from least_sure
-    left join places using (shard_fingerprint, digit_id)
+    left join digits using (shard_fingerprint, digit_id)
 )
 
 select

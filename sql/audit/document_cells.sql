@@ -1,24 +1,24 @@
--- question: What is in each cell of a document's fields?
--- grain: One row per cell, or digit of a box without dividers, of the document's pages that were read.
--- param document: path of the document or a part of it, or the beginning of its sha256
+-- question: What does each cell of a document contain?
+-- grain: One row per cell on the document's pages, or per digit in a field without dividers.
+-- param document: path of the document or part of it, or the beginning of its sha256
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param field: a field, or 'all' (default: all)
--- column source: the document
+-- param field: name of a field, or 'all' (default: all)
+-- column source: path of the document
 -- column page: page of the document, from 1
--- column field: field of the form
--- column position: place in the field, from 0
--- column state: digit, blank or mark
--- column label: most probable digit, null where nothing was read
+-- column field: name of the field
+-- column position: position in the field, from 0
+-- column state: digit, blank, or mark for the sign that fills an unused cell
+-- column label: predicted digit, null if the run has no prediction for the cell
 -- column confidence: calibrated probability of the label, 0 to 1
--- column not_a_digit: probability that it is none of the ten, 0 to 1, where the network gives one
--- column probabilities: of the ten digits, given that it is one
+-- column not_a_digit: score that the image is not a digit, 0 to 1, null if the model has no such score
+-- column probabilities: probabilities of the digits 0 to 9, given that the image is a digit
 -- column ink: amount of ink, square millimetres of full ink
--- column box: cell on the registered page, pixels at 200 an inch
--- column source_box: cell on the scan, pixels
--- column digit_id: the digit, null where the cell is blank
+-- column box: cell on the registered page, pixels at 200 dpi
+-- column source_box: cell on the original scan, pixels
+-- column digit_id: id of the digit, null for a blank cell
 with
 
--- As a list: of a fixed-size array that a left join leaves null in most rows, DuckDB 2.0 returns garbage.
+-- Cast to a list: DuckDB 2.0 returns garbage for a fixed-size array that a left join leaves mostly null.
 run_predictions as (
     select
         predictions.digit_id,

@@ -1,21 +1,21 @@
--- question: Which values were read from one document?
--- grain: One row per field of the document that the run has read, in the order of its pages and templates.
--- param document: path of the document or a part of it, or the beginning of its sha256
+-- question: Which values did a run read from a document?
+-- grain: One row per field of the document that the run read, in the order of pages and template fields.
+-- param document: path of the document or part of it, or the beginning of its sha256
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- column source: the document
+-- column source: path of the document
 -- column page: page of the document, from 1
--- column form: form that the page is
--- column field: field of the form
--- column value: value as it counts: corrected where a rule asked for it, null where there is none
--- column raw_value: value of the most probable digits, with ? where something is no digit
+-- column form: name of the form
+-- column field: name of the field
+-- column value: final value, corrected if the raw value breaks a rule, null if there is none
+-- column raw_value: value formed by the most probable digits, with ? for cells that do not hold a digit
 -- column status: read, corrected, blank, rule_failed or unreadable
--- column confidence: probability that the whole value is right, 0 to 1
--- column broken_rule: rule that the raw value breaks, if any
--- column is_doubtful: whether a person should look
--- column reason: why
--- column box: field on the registered page, pixels at 200 an inch
--- column source_box: field on the scan, pixels
--- column field_id: the field; its picture is in the table fields
+-- column confidence: probability that the whole value is correct, 0 to 1
+-- column broken_rule: rule that the raw value breaks, null if there is none
+-- column is_doubtful: true if a person should check the value
+-- column reason: reasons for the check, null if there are none
+-- column box: field on the registered page, pixels at 200 dpi
+-- column source_box: field on the original scan, pixels
+-- column field_id: id of the field; the table fields holds its picture
 with
 
 readings as (

@@ -1,18 +1,18 @@
--- question: What do the documents say, one row each?
--- grain: One row per document, or per copy where a document holds a form several times, by path.
+-- question: Which values does each document contain, with one column per field?
+-- grain: One row per document, or per copy if a document contains a form several times, by path.
 -- pivot: field value
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- column source: the document
--- column copy: which copy of its forms, from 1
--- column pages: pages of that copy that were read
--- column is_doubtful: whether a rule or a cell speaks against any of its values, however sure
--- column least_confidence: confidence of its least sure value, 0 to 1
+-- column source: path of the document
+-- column copy: number of the copy within the document, from 1
+-- column pages: pages of this copy that were read
+-- column is_doubtful: true if a rule or a cell casts doubt on any of the values, whatever their confidence
+-- column least_confidence: lowest confidence of the values, 0 to 1
 -- column source_sha256: sha256 of the document's bytes
--- column field: a column of its own for each field of the templates
--- column value: what that column holds
+-- column field: name of the field; each field of the templates has its own column
+-- column value: content of that column
 with
 
--- A page that was read again, with a corrected template, counts as it was read last.
+-- Of a page that was read again with a corrected template, use the last reading.
 readings as (
     select source_sha256, source, form, page, template, field, value, is_doubtful, confidence
     from field_readings
@@ -29,7 +29,7 @@ copies as (
     group by source_sha256, form, page
 ),
 
--- The same field name on two forms is one column.
+-- A field name that two forms share makes one column.
 places as (
     select template_fields.field, min(template_fields.field_number) as field_number
     from template_fields
@@ -50,7 +50,7 @@ copies_of_documents as (
     group by readings.source_sha256, copies.copy
 ),
 
--- A document whose forms disagree on a field shows both values, for a person to choose from.
+-- If the forms of a document disagree on a field, show both values, so that a person can choose.
 values_of_copies as (
     select
         readings.source_sha256,

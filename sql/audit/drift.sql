@@ -1,18 +1,18 @@
--- question: How far is what was read from what the model version was made with, run by run?
+-- question: How far does each run drift from the validation digits of its model version?
 -- grain: One row per finished run and measure, newest run first.
 -- param dataset: NAME/SPLIT, or 'all' (default: all)
--- param limit: most rows to list (default: 100)
--- column measured_at: when the run was compared (UTC)
--- column scoring_run_id: the run
--- column dataset: dataset it reads
--- column model_version: model version that read it
+-- param limit: maximum number of rows (default: 100)
+-- column measured_at: time of the comparison (UTC)
+-- column scoring_run_id: id of the scoring run
+-- column dataset: dataset of the run
+-- column model_version: model version of the run, NAME/VERSION
 -- column measure: class, confidence, ink or not_a_digit
--- column is_drifted: whether it is further off than chance and the threshold allow
--- column stability_index: population stability index; 0.1 is called a moderate change, 0.25 a large one
--- column alarm_from: index from which it is an alarm, with so many digits
--- column kolmogorov_smirnov: largest difference of the two cumulative shares, 0 to 1
--- column digits: digits of the run that were compared
--- column reference_digits: validation digits that they were compared with
+-- column is_drifted: true if stability_index exceeds alarm_from
+-- column stability_index: population stability index; 0.1 counts as a moderate change, 0.25 as a large one
+-- column alarm_from: index above which the run counts as drifted, given the number of digits
+-- column kolmogorov_smirnov: largest difference between the two cumulative distributions, 0 to 1
+-- column digits: compared digits of the run
+-- column reference_digits: validation digits in the reference
 with
 
 final as (

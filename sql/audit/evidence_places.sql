@@ -1,21 +1,21 @@
 -- question: Where on paper is this digit?
--- grain: One row per dataset and shard that has the digit.
+-- grain: One row per shard that contains the digit.
 -- param digit: digit_id, or its beginning
--- column digit_id: the digit
--- column source: file or data set the digit came from
+-- column digit_id: id of the digit
+-- column source: file or data set that contains the digit
 -- column source_sha256: sha256 of that file or data set
 -- column page: page of the source, from 1
 -- column field: field of the form, null outside forms
--- column position: place on the page or in the field, from 0
--- column label: what it was ingested as, null when unknown
--- column polarity: ink brighter or darker than the paper, as found
--- column form: form that the page is, null outside forms
--- column template: fingerprint of the form's template
--- column dpi: resolution of the scan
--- column box: cell on the registered page, pixels at 200 an inch
--- column source_box: cell on the scan, pixels
--- column field_id: the field, null outside forms
--- column shard_fingerprint: shard of the lake that has its image
+-- column position: position in the field, or on the page outside forms, from 0
+-- column label: label from ingest, null if unknown
+-- column polarity: bright_on_dark or dark_on_bright, as found in the source
+-- column form: name of the form, null outside forms
+-- column template: fingerprint of the form's template, null outside forms
+-- column dpi: resolution of the scan, dots per inch, null if unknown
+-- column box: cell on the registered page, pixels at 200 dpi, null outside forms
+-- column source_box: cell on the original scan, pixels, null outside forms
+-- column field_id: id of the field, null outside forms
+-- column shard_fingerprint: shard of the lake that contains the image
 with
 
 places as (

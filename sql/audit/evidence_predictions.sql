@@ -1,30 +1,30 @@
--- question: What was ever read from this digit, what became of it, and on what evidence?
+-- question: Which predictions exist for this digit, what does the policy decide, and on what evidence?
 -- grain: One row per prediction ever made for the digit, newest first.
 -- param digit: digit_id, or its beginning
--- column scored_at: when its shard was scored (UTC)
--- column model_version: model version that read it
--- column label: digit that the model read
+-- column scored_at: time when the shard was scored (UTC)
+-- column model_version: model version that made the prediction, NAME/VERSION
+-- column label: predicted digit
 -- column confidence: calibrated probability of the label, 0 to 1
--- column probabilities: of the ten digits, given that it is one
--- column not_a_digit: score of being none of the ten, 0 to 1, where the version gives one
--- column truth: digit it was ingested as, null when unknown
--- column decision: accept, review or not_a_digit, by the policy in force for the version
--- column policy_number: that policy, null where there is none
--- column threshold: confidence from which it accepts, null where it accepts nothing
--- column max_error: largest share of what it accepts that may be wrong, 0 to 1
--- column certainty: probability with which that holds, 0 to 1
--- column policy_evidence: labelled digits that the policy rests on
--- column policy_labelled: how many
--- column policy_accepted: of those, how many reach the threshold
--- column policy_errors: of those, how many are wrong, null where it accepts nothing
--- column policy_error_bound: upper limit of the share that is wrong, 0 to 1, null where it accepts nothing
--- column engine: what computed the prediction
--- column precision: arithmetic the model ran in
--- column actor: who ran the scoring
--- column runs: ids of the scoring runs that the prediction belongs to, oldest first
--- column datasets: datasets those runs read
--- column shard_score_id: the shard score the prediction belongs to
--- column predictions_sha256: digest of that shard score's predictions
+-- column probabilities: probabilities of the digits 0 to 9, given that the image is a digit
+-- column not_a_digit: score that the image is not a digit, 0 to 1, null if the model has no such score
+-- column truth: label from ingest, null if unknown
+-- column decision: accept, review or not_a_digit, by the policy in force for the model version
+-- column policy_number: that policy, null if the model version has none
+-- column threshold: lowest confidence that the policy accepts, null if it accepts nothing
+-- column max_error: the policy's limit for the error rate of accepted digits, 0 to 1
+-- column certainty: statistical certainty that the limit holds, 0 to 1
+-- column policy_evidence: labelled digits that the policy is based on
+-- column policy_labelled: number of these labelled digits
+-- column policy_accepted: labelled digits that reach the threshold
+-- column policy_errors: accepted labelled digits that are misread, null if the policy accepts nothing
+-- column policy_error_bound: upper bound of the error rate of accepted digits, 0 to 1, null if there are none
+-- column engine: hardware and program that computed the prediction, null if not recorded
+-- column precision: arithmetic of the model, float32 or fast
+-- column actor: user who started the scoring
+-- column runs: ids of the scoring runs that contain the prediction, oldest first
+-- column datasets: datasets of these runs
+-- column shard_score_id: id of the shard score that contains the prediction
+-- column predictions_sha256: sha256 over all predictions of that shard score, null if not recorded
 with
 
 digit_predictions as (

@@ -1,21 +1,21 @@
--- question: Where do the model versions that read this digit come from, and who put them in charge?
--- grain: One row per event of a version that read the digit, oldest first.
+-- question: How were the model versions that scored this digit trained, and who promoted them?
+-- grain: One row per version and promotion event, or per version without events, oldest event first.
 -- param digit: digit_id, or its beginning
--- column model_version: the version
--- column architecture: its network
+-- column model_version: the model version, NAME/VERSION
+-- column architecture: network architecture
 -- column training_run_id: MLflow run that trained it
--- column datasets: datasets it learned from
--- column training_fingerprint: fingerprint of their content
--- column trained_on: which digits of them
+-- column datasets: datasets that it was trained on
+-- column training_fingerprint: fingerprint of the training digits
+-- column trained_on: part of the datasets that it was trained on
 -- column weights_sha256: sha256 of its weights
--- column temperature: that its scores are divided by
+-- column temperature: calibration temperature that divides its scores
 -- column code_revision: revision of the code that trained it
--- column registered_at: when it was registered (UTC)
--- column registered_by: who registered it
--- column action: register, promote, refuse or rollback, null where nothing is recorded
--- column recorded_at: when that happened (UTC)
--- column actor: who did it
--- column reason: why
+-- column registered_at: time of registration (UTC)
+-- column registered_by: user who registered it
+-- column action: register, promote, refuse or rollback, null if no event is recorded
+-- column recorded_at: time of the event (UTC)
+-- column actor: user who caused the event
+-- column reason: reason for the event
 with
 
 readers as (

@@ -1,22 +1,22 @@
--- question: What becomes of each field of a run, by which policy?
--- grain: One row per field of the run, least sure first.
+-- question: What does a policy decide for each field of a run?
+-- grain: One row per field of the run, least confident first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param policy: number of a policy, or 'latest': the one in force for the run's version (default: latest)
+-- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
 -- param decision: accept, review, blank or 'all' (default: all)
--- param limit: most rows to list (default: 100)
--- column field_id: the field
+-- param limit: maximum number of rows (default: 100)
+-- column field_id: id of the field
 -- column decision: accept, review or blank
--- column is_sampled: whether it is for review only by the draw: it would be accepted
--- column value: value as it counts, null where there is none
+-- column is_sampled: true if the field is in review only because the random sample contains it
+-- column value: final value, null if there is none
 -- column confidence: probability that every digit of the value is right, 0 to 1
--- column calibrated_confidence: what it comes to, by the fields that the policy rests on, null where not such
--- column is_doubtful: whether a rule or a cell speaks against it: it is for review, however sure
--- column threshold: confidence from which a field is accepted, null where none is
--- column policy_number: policy that decides; null where the version has none, so that all are for review
--- column truth: what it says, null when unknown
--- column source: the document
+-- column calibrated_confidence: confidence after the policy's calibration, null for fields it never accepts
+-- column is_doubtful: true if a rule or a cell casts doubt on the value; then a review is always needed
+-- column threshold: lowest confidence that the policy accepts, null if it accepts nothing
+-- column policy_number: policy that decides; null if there is none, so that every field needs a review
+-- column truth: true value, null if unknown
+-- column source: path of the document
 -- column page: page of the document, from 1
--- column field: field of the form
+-- column field: name of the field
 with
 
 run as (

@@ -1,20 +1,20 @@
--- question: Which fields need a look, and why?
--- grain: One row per field of the run to look at, or whose confidence is low; least sure first.
+-- question: Which fields should a person check, and why?
+-- grain: One row per doubtful or low-confidence field of the run, least confident first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param below: confidence below which a field needs a look as well, 0 to 1 (default: 0.9)
--- param limit: most rows to list (default: 100)
--- column source: the document
+-- param below: confidence below which a field needs a check, 0 to 1 (default: 0.9)
+-- param limit: maximum number of rows (default: 100)
+-- column source: path of the document
 -- column page: page of the document, from 1
--- column field: field of the form
--- column value: value as it counts
--- column raw_value: value of the most probable digits
--- column confidence: probability that the whole value is right, 0 to 1
--- column why: what speaks against the value
--- column form: form that the page is
--- column field_id: the field; its picture is in the table fields
+-- column field: name of the field
+-- column value: final value, null if there is none
+-- column raw_value: value formed by the most probable digits
+-- column confidence: probability that the whole value is correct, 0 to 1
+-- column why: reasons for the check
+-- column form: name of the form
+-- column field_id: id of the field; the table fields holds its picture
 with
 
--- A page that was read again, with a corrected template, counts as it was read last.
+-- Of a page that was read again with a corrected template, use the last reading.
 readings as (
     select source, page, form, field, value, raw_value, confidence, is_doubtful, reason, field_id
     from field_readings

@@ -1,22 +1,22 @@
--- question: How rightly are the fields of forms read, where the truth is known?
--- grain: One row per form and field, and one for all of them together, which comes first.
+-- question: How accurately does a run read form fields with a known truth?
+-- grain: One row per form and field, after one row for all fields together.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param at_least: confidence from which a field that needs no look goes through, 0 to 1 (default: 0.9)
--- column form: the form, null for all
--- column field: field of the form, null for all
+-- param at_least: lowest confidence of a field that needs no check, 0 to 1 (default: 0.9)
+-- column form: name of the form, null in the row for all fields
+-- column field: name of the field, null in the row for all fields
 -- column fields: fields with a known truth
--- column fields_right: those whose value is the truth
--- column field_accuracy_pct: their share, per cent
--- column raw_right: those whose most probable digits, before any correction, are the truth
--- column digits: digits of the truths
--- column digits_right: those read, as many as need not be changed, added or left out
--- column digit_accuracy_pct: their share, per cent
--- column straight_through_pct: fields that need no look and are sure enough, per cent
--- column straight_through_wrong: those of them that are wrong
--- column wrong_corrections: fields that a rule corrected to something else than the truth
+-- column fields_right: fields whose value is correct
+-- column field_accuracy_pct: percentage of fields whose value is correct
+-- column raw_right: fields whose raw value, before any correction, is correct
+-- column digits: digits in the true values
+-- column digits_right: digits of the true values minus the edits that turn the raw values into them
+-- column digit_accuracy_pct: digits_right as a percentage of digits
+-- column straight_through_pct: percentage of fields that need no check: blank or confident, and not doubtful
+-- column straight_through_wrong: wrong values among the fields that need no check
+-- column wrong_corrections: fields that a rule corrected to a wrong value
 with
 
--- A page that was read again, with a corrected template, counts as it was read last.
+-- Of a page that was read again with a corrected template, use the last reading.
 readings as (
     select
         field_readings.form,

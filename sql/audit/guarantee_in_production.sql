@@ -1,12 +1,12 @@
--- question: Do policies keep what they promise, by the sample of accepted digits that people looked at?
--- grain: One row per policy with reviewed digits of its sample.
--- column policy_number: the policy
--- column model_version: model version whose readings it decides on
--- column is_in_force: whether it is the newest of its version, precision and subject
--- column max_error_pct: largest share of what is accepted that may be wrong
--- column sampled: digits of the sample that people reviewed and could read
--- column errors: of those, how many were misread
--- column error_pct: their share
+-- question: Do policies keep their error limit, judging by the reviewed sample of accepted digits?
+-- grain: One row per policy with reviewed digits in its sample.
+-- column policy_number: number of the policy
+-- column model_version: model version that the policy applies to, NAME/VERSION
+-- column is_in_force: true if the policy is the newest for its model version, precision and subject
+-- column max_error_pct: limit for the error rate of accepted digits, percent
+-- column sampled: sampled digits that people reviewed and could read
+-- column errors: sampled digits that were misread
+-- column error_pct: percentage of sampled digits that were misread
 with
 
 latest_reviews as (

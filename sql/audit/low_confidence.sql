@@ -1,16 +1,16 @@
--- question: Which digits is one run least sure of?
--- grain: One row per prediction of the run below the confidence asked for, least sure first.
+-- question: Which digits of a run have the lowest confidence?
+-- grain: One row per prediction of the run with a confidence below the limit, least confident first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param below: confidence, 0 to 1 (default: 0.9)
--- param limit: most rows to list (default: 100)
--- column digit_id: the digit
--- column source: file or data set the digit came from
+-- param below: confidence limit, 0 to 1 (default: 0.9)
+-- param limit: maximum number of rows (default: 100)
+-- column digit_id: id of the digit
+-- column source: file or data set that contains the digit
 -- column page: page of the source, from 1
 -- column field: field of the form, null outside forms
--- column position: place on the page or in the field, from 0
--- column label: digit that the model read
+-- column position: position in the field, or on the page outside forms, from 0
+-- column label: predicted digit
 -- column confidence: calibrated probability of the label, 0 to 1
--- column truth: digit it is, null when unknown
+-- column truth: true digit, null if unknown
 with
 
 run_shards as (
@@ -38,26 +38,18 @@ least_sure as (
     limit cast($limit as bigint)
 ),
 
--- Only the shards that these are of are looked through.
-places as (
-    select
-        digits.shard_fingerprint, digits.digit_id, digits.source, digits.page, digits.field, digits.position
-    from digits
-    inner join (select distinct shard_fingerprint from least_sure) using (shard_fingerprint)
-),
-
 final as (
     select
         least_sure.digit_id,
-        places.source,
-        places.page,
-        places.field,
-        places.position,
+        digits.source,
+        digits.page,
+        digits.field,
+        digits.position,
         least_sure.label,
         least_sure.confidence,
         least_sure.truth
     from least_sure
-    left join places using (shard_fingerprint, digit_id)
+    left join digits using (shard_fingerprint, digit_id)
 )
 
 select digit_id, source, page, field, position, label, confidence, truth

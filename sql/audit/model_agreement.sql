@@ -1,19 +1,19 @@
--- question: How often do two model versions read the same digit alike?
--- grain: One row, over the shards that both versions scored; of several scores the newest counts.
--- param first: a model version
--- param second: another model version
--- param model: registered model that both are versions of (default: digits)
--- column first_version: the first version
--- column second_version: the second version
--- column shards: shards that both scored
--- column digits: digits that both scored
--- column agreeing: digits that both read alike
--- column agreement_pct: share of the digits read alike, null when they share none
--- column digits_with_truth: digits of known truth
--- column both_right: of those, digits that both read right
--- column first_only_right: of those, digits that only the first version read right
--- column second_only_right: of those, digits that only the second version read right
--- column both_wrong: of those, digits that neither read right
+-- question: How often do two model versions agree on the same digit?
+-- grain: One row over the shards that both versions scored; if a version scored one twice, the newest counts.
+-- param first: number of a model version
+-- param second: number of another model version
+-- param model: registered model of both versions (default: digits)
+-- column first_version: number of the first version
+-- column second_version: number of the second version
+-- column shards: shards that both versions scored
+-- column digits: digits that both versions scored
+-- column agreeing: digits that both versions gave the same label
+-- column agreement_pct: percentage of digits with the same label, null if there are no digits
+-- column digits_with_truth: digits with a known truth
+-- column both_right: digits that both versions predicted correctly
+-- column first_only_right: digits that only the first version predicted correctly
+-- column second_only_right: digits that only the second version predicted correctly
+-- column both_wrong: digits that both versions misread
 with
 
 scores as (

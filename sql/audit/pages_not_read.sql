@@ -1,17 +1,17 @@
 -- question: Which pages were not read as a form, and why?
--- grain: One row per page that no template has read, with what was found last; newest first.
+-- grain: One row per page that was never read, with the result of the last attempt, newest first.
 -- param dataset: NAME/SPLIT, or 'all' (default: all)
--- param limit: most rows to list (default: 100)
--- column read_at: when (UTC)
--- column dataset: dataset that the page was meant for
--- column source: the document
+-- param limit: maximum number of rows (default: 100)
+-- column read_at: time of the last attempt (UTC)
+-- column dataset: dataset that the page was ingested into
+-- column source: path of the document
 -- column page: page of the document, from 1
 -- column status: rejected, unmatched, blank or duplicate
--- column reason: why
--- column form: form that it is most like, if any
--- column residual_px: how far it lies beside that form, pixels of the registered page
--- column duplicate_of: page that has the same picture
--- column page_id: the page
+-- column reason: reason why the page was not read
+-- column form: most similar form, null if there is none
+-- column residual_px: root mean square error of the fit to that form, pixels of the registered page
+-- column duplicate_of: id of the page with the same picture, null if there is none
+-- column page_id: id of the page
 with
 
 final as (

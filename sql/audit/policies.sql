@@ -1,26 +1,26 @@
--- question: Which policies are there, and on what evidence?
+-- question: Which policies exist, and on what evidence?
 -- grain: One row per policy, oldest first.
--- column policy_number: the policy
+-- column policy_number: number of the policy
 -- column subject: digit or field
--- column model_version: model version whose readings it decides on
--- column precision: arithmetic of the runs that it decides on
--- column is_in_force: whether it is the newest of its version, precision and subject
--- column max_error: largest share of what is accepted that may be wrong, 0 to 1
--- column certainty: probability with which that holds, 0 to 1
--- column threshold: confidence from which a reading is accepted, null where nothing is
--- column not_a_digit_from: not_a_digit from which there is no digit, 0 to 1
--- column review_rate: share of what is accepted that a person looks at all the same, 0 to 1
--- column evidence: labelled digits or fields that it rests on
--- column labelled: how many
--- column accepted: of those, how many reach the threshold
--- column coverage_pct: their share
--- column errors: of those, how many are wrong, null where nothing is accepted
--- column error_bound: upper limit of the share that is wrong, 0 to 1, null where nothing is accepted
--- column labelled_needed: about how many in all would have done, where these were too few
--- column calibration_error: expected calibration error of the confidences of fields, 0 to 1, null of digits
--- column calibrated_error: the same of the calibrated ones
--- column recorded_at: when it was set (UTC)
--- column actor: who set it
+-- column model_version: model version that the policy applies to, NAME/VERSION
+-- column precision: precision of the runs that the policy applies to, float32 or fast
+-- column is_in_force: true if the policy is the newest for its model version, precision and subject
+-- column max_error: limit for the error rate of what is accepted, 0 to 1
+-- column certainty: statistical certainty that the limit holds, 0 to 1
+-- column threshold: lowest confidence that the policy accepts, null if it accepts nothing
+-- column not_a_digit_from: not_a_digit score from which an image counts as not a digit, 0 to 1
+-- column review_rate: share of the accepted digits or fields that is sampled for review, 0 to 1
+-- column evidence: labelled digits or fields that the policy is based on
+-- column labelled: number of these labelled digits or fields
+-- column accepted: labelled ones that reach the threshold
+-- column coverage_pct: percentage of labelled ones that reach the threshold
+-- column errors: accepted labelled ones that are misread, null if the policy accepts nothing
+-- column error_bound: upper bound of the error rate, 0 to 1, null if the policy accepts nothing
+-- column labelled_needed: approximate number needed in all, null if there were enough or no number is enough
+-- column calibration_error: expected calibration error of field confidences, 0 to 1, null for digits
+-- column calibrated_error: the same error after calibration, 0 to 1, null for digits
+-- column recorded_at: time when the policy was set (UTC)
+-- column actor: user who set it
 with
 
 final as (

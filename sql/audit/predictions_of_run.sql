@@ -1,19 +1,19 @@
--- question: What did one run read?
+-- question: Which predictions did a run make?
 -- grain: One row per prediction of the run, in the order of its shards.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param limit: most rows to list (default: 100)
--- column digit_id: the digit
--- column source: file or data set the digit came from
+-- param limit: maximum number of rows (default: 100)
+-- column digit_id: id of the digit
+-- column source: file or data set that contains the digit
 -- column page: page of the source, from 1
 -- column field: field of the form, null outside forms
--- column position: place on the page or in the field, from 0
--- column label: digit that the model read
+-- column position: position in the field, or on the page outside forms, from 0
+-- column label: predicted digit
 -- column confidence: calibrated probability of the label, 0 to 1
--- column truth: digit it is, null when unknown
--- column is_right: whether label and truth agree, null when the truth is unknown
+-- column truth: true digit, null if unknown
+-- column is_right: true if label equals truth, null if the truth is unknown
 with
 
--- The first shards, which have as many predictions as are listed: the others are not looked through.
+-- The first shards, up to the limit: the other shards are not scanned.
 run_shards as (
     select
         scoring_run_shards.shard_score_id,

@@ -1,23 +1,23 @@
--- question: Who promoted which model version, when and why, and who was champion before and after?
--- grain: One row per promotion event, refusals included, in the order they were recorded.
+-- question: Who promoted which model version, when and why, and which version was champion before and after?
+-- grain: One row per promotion event, including refusals, in recording order.
 -- param model: registered model, or 'all' (default: all)
--- column promotion_number: place in the order of events
--- column recorded_at: when (UTC)
--- column model_name: the registered model
+-- column promotion_number: number of the event, in recording order
+-- column recorded_at: time of the event (UTC)
+-- column model_name: registered model
 -- column action: register, promote, refuse or rollback
 -- column model_version: version that the event is about
--- column alias: alias that was moved, or that the version was refused
--- column champion_before: version that was champion before the event, null when there was none
--- column champion_after: version that was champion after it
--- column actor: who did it
--- column reason: why
--- column gate_digits: digits of the gate split both were judged on, null when no gate was asked
--- column champion_right: of those, digits the champion read right
--- column challenger_right: of those, digits the challenger read right
--- column champion_only_right: digits only the champion read right
--- column challenger_only_right: digits only the challenger read right
--- column p_value: exact McNemar probability of so uneven a split by chance
--- column smallest_difference: smallest net difference these disagreements could have shown, digits
+-- column alias: alias that moved to the version, or that the version was refused
+-- column champion_before: champion before the event, null if there was none
+-- column champion_after: champion after the event, null if there is none
+-- column actor: user who caused the event
+-- column reason: reason for the event
+-- column gate_digits: digits of the gate split that both versions read, null if the gate was not used
+-- column champion_right: gate digits that the champion predicted correctly
+-- column challenger_right: gate digits that the challenger predicted correctly
+-- column champion_only_right: gate digits that only the champion predicted correctly
+-- column challenger_only_right: gate digits that only the challenger predicted correctly
+-- column p_value: p-value of the exact McNemar test
+-- column smallest_difference: smallest difference in correct gate digits that the test could detect
 with
 
 events as (

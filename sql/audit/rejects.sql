@@ -1,16 +1,16 @@
 -- question: Which inputs were rejected?
 -- grain: One row per rejected input, newest first.
 -- param dataset: NAME/SPLIT, or 'all' (default: all)
--- param limit: most rows to list (default: 100)
--- column rejected_at: when (UTC)
--- column dataset: dataset the input was meant for
+-- param limit: maximum number of rows (default: 100)
+-- column rejected_at: time of the rejection (UTC)
+-- column dataset: dataset of the input
 -- column source: the input
--- column page: page of the source, from 1, null when all of it was rejected
+-- column page: page of the source, from 1, null if the whole input was rejected
 -- column kind: kind of reject
--- column reason: what was wrong
--- column is_scored_since: whether what was rejected, a shard for one, has been restored and scored since
--- column actor: who ran the ingest
--- column reject_id: the reject
+-- column reason: reason for the rejection
+-- column is_scored_since: true if the rejected input, such as a shard, was restored and scored later
+-- column actor: user who started the job that rejected it
+-- column reject_id: id of the reject
 with
 
 final as (

@@ -1,14 +1,14 @@
--- question: What could not be read, and why?
+-- question: Why were inputs rejected, and how often?
 -- grain: One row per dataset, kind and reason, most frequent first.
 -- param dataset: NAME/SPLIT, or 'all' (default: all)
--- param limit: most rows to list (default: 100)
--- column dataset: dataset the input was meant for
+-- param limit: maximum number of rows (default: 100)
+-- column dataset: dataset of the inputs
 -- column kind: kind of reject
--- column reason: what was wrong
--- column rejects: inputs rejected
--- column example_source: one of them
--- column first_rejected_at: when the first was (UTC)
--- column last_rejected_at: when the last was (UTC)
+-- column reason: reason for the rejection
+-- column rejects: rejected inputs
+-- column example_source: one of the rejected inputs
+-- column first_rejected_at: time of the first rejection (UTC)
+-- column last_rejected_at: time of the last rejection (UTC)
 with
 
 dataset_rejects as (

@@ -1,18 +1,18 @@
--- question: What did people say of which readings?
+-- question: Which predictions did people review, and what did they decide?
 -- grain: One row per review, newest first.
 -- param digit: digit_id or its beginning, or 'all' (default: all)
--- param limit: most rows to list (default: 100)
--- column review_number: the review
--- column reviewed_at: when (UTC)
--- column actor: who
--- column digit_id: the digit
--- column verdict: a digit, blank, not_a_digit or unreadable
--- column label: digit that the model had read
+-- param limit: maximum number of rows (default: 100)
+-- column review_number: number of the review, in recording order
+-- column reviewed_at: time of the review (UTC)
+-- column actor: reviewer
+-- column digit_id: id of the digit
+-- column verdict: digit 0 to 9, blank, not_a_digit or unreadable
+-- column label: predicted digit
 -- column confidence: calibrated probability of the label, 0 to 1
--- column is_right: whether that is the verdict, null where people cannot read it either
--- column model_version: model version that had read it
--- column note: what the person noted
--- column batch_id: reviews that were imported together
+-- column is_right: true if label equals verdict, null if the verdict is unreadable
+-- column model_version: model version that made the prediction, NAME/VERSION
+-- column note: note of the reviewer, null if there is none
+-- column batch_id: id that reviews imported together share
 with
 
 final as (

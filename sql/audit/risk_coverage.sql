@@ -1,11 +1,11 @@
--- question: How much could be accepted unseen, and how much of that would be wrong?
--- grain: One row per confidence, over the run's digits of known truth, the strictest first.
+-- question: How many digits would each confidence threshold accept, and how many of those would be wrong?
+-- grain: One row per threshold, over the run's digits with a known truth, strictest first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- column threshold: confidence from which digits are accepted, 0 to 1
--- column accepted: digits of known truth that reach it, without those of not_a_digit 0.5 or more
--- column coverage_pct: their share of all digits of known truth
--- column errors: of those, how many were misread
--- column error_pct: their share
+-- column threshold: lowest confidence that is accepted, 0 to 1
+-- column accepted: digits with a known truth that reach the threshold and have a not_a_digit score below 0.5
+-- column coverage_pct: percentage of digits with a known truth that are accepted
+-- column errors: accepted digits that were misread
+-- column error_pct: percentage of accepted digits that were misread
 with
 
 run_shards as (
@@ -14,7 +14,7 @@ run_shards as (
     where scoring_run_id = cast($run as uuid)
 ),
 
--- A tenth of a power of ten of the doubt each, as policies have; what no threshold accepts is below all.
+-- Steps are those of policies: ten per power of ten of 1 - confidence. Step -1 is never accepted.
 counted as (
     select
         case

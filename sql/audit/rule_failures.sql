@@ -1,14 +1,14 @@
--- question: Which rules are broken, and by what?
--- grain: One row per rule and field that breaks it, or page for rules across fields, or repeated value.
+-- question: Which rules were broken, and by which values?
+-- grain: One row per field that breaks its rule, page that breaks a rule across fields, or repeated value.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param limit: most rows to list (default: 100)
--- column rule: the rule
--- column source: the document
+-- param limit: maximum number of rows (default: 100)
+-- column rule: broken rule; unique for a repeated value
+-- column source: path of the document
 -- column page: page of the document, from 1
--- column field: field that breaks it, null for a rule across fields
--- column value: value that breaks it: the raw one; null for a rule across fields
--- column is_corrected: whether another value was put in its place
--- column form: form that the page is
+-- column field: name of the field, null for a rule across fields
+-- column value: raw value that breaks the rule, or the repeated value; null for a rule across fields
+-- column is_corrected: true if another value replaced it
+-- column form: name of the form
 with
 
 readings as (
@@ -51,7 +51,7 @@ rules_across_fields as (
     where scoring_runs.scoring_run_id = cast($run as uuid)
 ),
 
--- Of several pages: one that was read again, with a corrected template, repeats nothing.
+-- Count distinct pages, because a page that was read again with a corrected template repeats its values.
 repeated_values as (
     select
         'unique' as rule,

@@ -1,22 +1,22 @@
--- question: What was scored, when, with which model version, and how fast?
+-- question: What was scored, when, by which model version, and how fast?
 -- grain: One row per scoring run, newest first.
--- param limit: most rows to list (default: 100)
--- column scoring_run_id: the run
--- column dataset: dataset it reads
+-- param limit: maximum number of rows (default: 100)
+-- column scoring_run_id: id of the scoring run
+-- column dataset: dataset of the run
 -- column manifest_version: version of the dataset's manifest
--- column model_name: the registered model
--- column model_version: its version
--- column precision: arithmetic the model runs in
--- column status: done; running where a shard came in within 10 minutes and it did not give up; else partial
+-- column model_name: registered model
+-- column model_version: version of the model
+-- column precision: arithmetic of the model, float32 or fast
+-- column status: done, running (not stopped, and active in the last 10 minutes) or partial
 -- column shards: shards of the run
--- column shards_scored: of those, shards in the ledger
+-- column shards_scored: shards of the run that have been scored
 -- column rows: digits of the run
--- column rows_scored: of those, digits in the ledger
--- column seconds: time its shards took to score, where an interruption did not lose it
--- column images_per_second: digits scored per second of that time, null before the first
--- column started_at: when the run first started (UTC)
--- column finished_at: when it was done (UTC), null while it is not
--- column actor: who ran it
+-- column rows_scored: digits of the run that have been scored
+-- column seconds: scoring time of the run's shards, seconds, without shards of unknown time
+-- column images_per_second: digits per second over the shards of known time, null if there are none
+-- column started_at: time of the first start (UTC)
+-- column finished_at: time when the run finished (UTC), null if it has not
+-- column actor: user who started the run
 with
 
 planned_shards as (

@@ -1,17 +1,17 @@
--- question: How many fields need nobody to look at them?
--- grain: One row per form, template and day that pages were read on, newest first.
+-- question: How many fields need no check by a person?
+-- grain: One row per form, template and day of reading, newest first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param at_least: confidence from which a field that needs no look goes through, 0 to 1 (default: 0.9)
--- column read_on: day that the pages were read, in UTC
--- column form: the form
--- column template: fingerprint of its template
--- column pages: pages of it
--- column fields: fields on them that are not blank, or blank and should not be
--- column straight_through: fields that need no look and are sure enough
--- column straight_through_pct: their share, per cent
+-- param at_least: lowest confidence of a field that needs no check, 0 to 1 (default: 0.9)
+-- column read_on: day on which the pages were read, in UTC
+-- column form: name of the form
+-- column template: fingerprint of the form's template
+-- column pages: pages with this template
+-- column fields: fields on these pages that are filled in, or blank although they need a value
+-- column straight_through: fields that need no check: confident and not doubtful
+-- column straight_through_pct: percentage of fields that need no check
 -- column corrected: fields whose value a rule corrected
--- column unreadable: fields with something that is no digit
--- column rule_failed: fields that no value was found for that keeps the rules
+-- column unreadable: fields with an image that is not a digit
+-- column rule_failed: fields for which no value was found that satisfies the rules
 with
 
 readings as (

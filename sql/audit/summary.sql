@@ -1,20 +1,20 @@
--- question: How did one run go, in one row?
--- grain: One row: the run.
+-- question: What are the key figures of a run?
+-- grain: One row for the run.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
--- param below: confidence under which a digit counts as unsure, 0 to 1 (default: 0.9)
--- column scoring_run_id: the run
--- column dataset: dataset it reads
--- column model_name: the registered model
--- column model_version: its version
--- column digits: digits scored
--- column digits_with_truth: of those, digits of known truth
--- column accuracy_pct: share of those read right, null when no truth is known
--- column mean_confidence: mean calibrated probability of the labels, 0 to 1
--- column low_confidence: digits read with less than the confidence asked for
--- column rejects: inputs of the dataset that could not be read
--- column started_at: when the run first started (UTC)
--- column finished_at: when it was done (UTC), null while it is not
--- column actor: who ran it
+-- param below: confidence below which a digit counts as low_confidence, 0 to 1 (default: 0.9)
+-- column scoring_run_id: id of the scoring run
+-- column dataset: dataset of the run
+-- column model_name: registered model
+-- column model_version: version of the model
+-- column digits: scored digits
+-- column digits_with_truth: scored digits with a known truth
+-- column accuracy_pct: percentage of digits with a known truth predicted correctly, null if there are none
+-- column mean_confidence: mean confidence of the predictions, 0 to 1
+-- column low_confidence: digits with a confidence below the limit
+-- column rejects: rejected inputs of the dataset
+-- column started_at: time of the first start (UTC)
+-- column finished_at: time when the run finished (UTC), null if it has not
+-- column actor: user who started the run
 with
 
 run as (

@@ -1,20 +1,20 @@
--- question: Which model version scored this digit, and where did that version come from?
--- grain: One row per model version that scored the digit, newest first.
+-- question: Which model versions scored this digit, and how were they trained?
+-- grain: One row per model version that scored the digit, newest version first.
 -- param digit: digit_id, or its beginning
--- column model_name: the registered model
--- column model_version: its version
--- column architecture: network of the version, null when the version is not recorded
--- column recipe: how it was trained
+-- column model_name: registered model
+-- column model_version: version of the model
+-- column architecture: network architecture, null if the version is not recorded
+-- column recipe: training recipe
 -- column training_run_id: MLflow run that trained it
--- column training_fingerprint: sha256 of the digits it was trained on
+-- column training_fingerprint: fingerprint of the training digits
 -- column weights_sha256: sha256 of its weights
 -- column code_revision: revision of the code that trained it
--- column predictions: how many times it scored the digit
--- column first_scored_at: when it first did (UTC)
--- column last_scored_at: when it last did (UTC)
--- column source: file or data set the digit came from
+-- column predictions: number of predictions for the digit
+-- column first_scored_at: time of the first prediction (UTC)
+-- column last_scored_at: time of the last prediction (UTC)
+-- column source: file or data set that contains the digit
 -- column page: page of the source, from 1
--- column position: place on the page or in the field, from 0
+-- column position: position in the field, or on the page outside forms, from 0
 with
 
 digit_predictions as (
@@ -28,7 +28,7 @@ digit_predictions as (
     where predictions.digit_id = cast($digit as uuid)
 ),
 
--- Only the shards that have the digit are looked through.
+-- Scan only the shards that contain the digit.
 digit_places as (
     select
         digits.shard_fingerprint,

@@ -1,10 +1,10 @@
--- question: Are the registry's aliases where the promotions table put them?
--- grain: One row per model and alias that points elsewhere, is gone, or was never recorded.
--- column model_name: the registered model
+-- question: Do the aliases in the registry match the recorded promotions?
+-- grain: One row per model and alias that is missing, points to another version, or was never recorded.
+-- column model_name: registered model
 -- column alias: challenger or champion
--- column recorded_version: version the promotions table put it on, null when it never did
--- column registry_version: version it points to in the registry, null when it points nowhere
--- column problem: what is wrong
+-- column recorded_version: version by the promotions table, null if the alias was never recorded
+-- column registry_version: version in the registry, null if the alias is missing there
+-- column problem: description of the problem
 with
 
 moves as (
@@ -19,7 +19,7 @@ recorded_aliases as (
     group by model_name, alias
 ),
 
--- Other aliases are their owners' business: nothing here moves them.
+-- The pipeline does not move other aliases, so ignore them.
 aliases_now as (
     select model_name, alias, model_version as registry_version
     from registry_aliases
@@ -33,7 +33,7 @@ final as (
         recorded_aliases.recorded_version,
         aliases_now.registry_version,
         case
-            when aliases_now.registry_version is null then 'the registry has lost the alias'
+            when aliases_now.registry_version is null then 'the alias is missing in the registry'
             when recorded_aliases.recorded_version is null then 'the alias was set without a record'
             else 'the alias was moved without a record'
         end as problem

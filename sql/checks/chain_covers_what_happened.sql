@@ -1,10 +1,10 @@
--- question: Are versions, promotions, policies, finished runs and reviews what the chain says they were?
--- grain: One row per event that was altered, taken out or put in.
+-- question: Do versions, promotions, policies, finished runs and reviews still match their chain links?
+-- grain: One row per event that was altered, removed or added.
 -- column kind: beginning, version, promotion, policy, run or reviews
 -- column subject: number or id of the event
--- column link_number: its link, null where it has none
--- column linked_at: when it was linked (UTC)
--- column problem: what is wrong
+-- column link_number: number of the event's link, null if it has none
+-- column linked_at: time when the link was added (UTC)
+-- column problem: description of the problem
 with
 
 compared as (
@@ -26,7 +26,7 @@ beginning as (
     where kind = 'beginning'
 ),
 
--- What has no link of its own must be what was there when the chain began.
+-- The events without a link must equal the events that existed when the chain began.
 before as (
     select
         sha256(
@@ -46,8 +46,8 @@ problems as (
         link_number,
         linked_at,
         case
-            when found_sha256 is null then 'it was taken out'
-            else 'it was altered'
+            when found_sha256 is null then 'the event was removed'
+            else 'the event was altered'
         end as problem
     from compared
     where link_number is not null and found_sha256 is distinct from linked_sha256
@@ -57,7 +57,7 @@ problems as (
         '' as subject,
         beginning.link_number,
         beginning.linked_at,
-        'what happened before the chain began was altered, or events were put in' as problem
+        'events from before the chain were removed, or its first link was altered' as problem
     from before
     left join beginning on true
     where before.events = 0 and beginning.linked_sha256 is distinct from before.found_sha256
@@ -67,7 +67,7 @@ problems as (
         compared.subject,
         compared.link_number,
         compared.linked_at,
-        'it was put in, or altered before the chain began' as problem
+        'the event has no link: it was added, or altered if older than the chain' as problem
     from compared
     cross join before
     left join beginning on true

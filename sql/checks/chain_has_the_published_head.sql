@@ -1,9 +1,9 @@
--- question: Has the chain the link that the model registry was told of as its last?
--- grain: One row where it has not: the chain was cut off or made anew.
--- column link_number: the link
--- column published_sha256: what the registry was told
--- column found_sha256: what the chain has, null where it has no such link
--- column problem: what is wrong
+-- question: Does the chain contain the head that was last published to the model registry?
+-- grain: One row if it does not, because the chain was truncated or rewritten.
+-- column link_number: number of the published link
+-- column published_sha256: sha256 of the link in the registry
+-- column found_sha256: sha256 of that link in the chain, null if the chain has no such link
+-- column problem: description of the problem
 with
 
 final as (
@@ -12,15 +12,15 @@ final as (
         published_head.link_sha256 as published_sha256,
         chain.link_sha256 as found_sha256,
         case
-            when published_head.link_number = 0 then 'the registry knows no head of the chain'
-            when chain.link_sha256 is null then 'the chain was cut off'
-            else 'the chain was made anew'
+            when published_head.link_number = 0 then 'no head of the chain was published to the registry'
+            when chain.link_sha256 is null then 'the chain was truncated'
+            else 'the chain was rewritten'
         end as problem
     from published_head
     left join chain using (link_number)
     where
         chain.link_sha256 is distinct from published_head.link_sha256
-        -- Nothing happened yet that the registry should know of.
+        -- A chain with only its first link has no published head.
         and (published_head.link_number > 0 or (select count(*) from chain) > 1)
 )
 

@@ -1,10 +1,10 @@
--- question: Does every link of the audit trail's chain follow from the one before?
+-- question: Does every link of the audit chain follow from the link before it?
 -- grain: One row per link that does not.
--- column link_number: the link
+-- column link_number: number of the link
 -- column kind: beginning, version, promotion, policy, run or reviews
--- column subject: number or id of what it covers
--- column linked_at: when it says that it was made (UTC)
--- column problem: what is wrong
+-- column subject: number or id of the event that the link covers
+-- column linked_at: time that the link records (UTC)
+-- column problem: description of the problem
 with
 
 links as (
@@ -30,8 +30,8 @@ final as (
         subject,
         linked_at,
         case
-            when link_number <> expected_number then 'a link before it is gone'
-            when previous_sha256 <> expected_previous_sha256 then 'the link before it is another one'
+            when link_number <> expected_number then 'an earlier link is missing'
+            when previous_sha256 <> expected_previous_sha256 then 'the previous link is a different one'
             else 'the link was altered'
         end as problem
     from links

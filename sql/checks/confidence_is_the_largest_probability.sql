@@ -1,12 +1,12 @@
--- question: Is the confidence of every prediction its largest probability, and the label that one's place?
--- grain: One row per prediction of which that is not so; at most 1,000.
--- column shard_score_id: the shard score
--- column digit_id: the digit
--- column label: digit that the model read
+-- question: Is the confidence of every prediction its largest probability, and its label that digit?
+-- grain: One row per prediction where this is false, at most 1,000.
+-- column shard_score_id: id of the shard score that contains the prediction
+-- column digit_id: id of the digit
+-- column label: predicted digit
 -- column confidence: stored confidence
--- column label_probability: probability at the label's place
--- column largest_probability: largest of the ten
--- column problem: what is wrong
+-- column label_probability: probability of the label
+-- column largest_probability: largest of the ten probabilities
+-- column problem: description of the problem
 with
 
 readings as (
@@ -20,7 +20,7 @@ readings as (
     from predictions
 ),
 
--- The label's own probability is compared, not the place of the largest: two may be equally large.
+-- Compare the label's probability, not the index of the largest one, because two may be equal.
 final as (
     select
         shard_score_id,
@@ -32,7 +32,7 @@ final as (
         case
             when confidence is distinct from largest_probability
                 then 'the confidence is not the largest probability'
-            else 'the label is not the place of the largest probability'
+            else 'the label is not the most probable digit'
         end as problem
     from readings
     where (confidence = largest_probability and label_probability = largest_probability) is not true

@@ -1,9 +1,9 @@
--- question: Are the database's views and macros, which audits and checks rest on, those of this release?
--- grain: One row per view or macro that is another, gone, or put in.
+-- question: Are the views and macros of the database, which audits and checks use, those of this release?
+-- grain: One row per view or macro that was altered, is missing, or was added.
 -- column kind: view or macro
--- column name: its name
--- column parameters: a macro's parameters
--- column problem: what is wrong
+-- column name: name of the view or macro
+-- column parameters: parameters of the macro, empty for a view
+-- column problem: description of the problem
 with
 
 found as (
@@ -26,9 +26,9 @@ final as (
         name,
         parameters,
         case
-            when found.text is null then 'it is gone'
-            when shipped_definitions.text is null then 'it was put in'
-            else 'it was altered'
+            when found.text is null then 'the definition is missing'
+            when shipped_definitions.text is null then 'the definition was added'
+            else 'the definition was altered'
         end as problem
     from shipped_definitions
     full join found using (kind, name, parameters)

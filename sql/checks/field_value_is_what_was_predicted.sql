@@ -1,11 +1,11 @@
--- question: Is every raw value the digits that its reader read in the field's cells, made once?
--- grain: One row per field and reader with several values, or another value than was predicted.
--- column field_id: the field
--- column model_name: model that read it
--- column model_version: its version
--- column raw_value: value of the most probable digits, as it is stored
--- column predicted: the predicted digits in the order of the cells
--- column problem: what is wrong
+-- question: Does each field have one raw value per model and precision, equal to the predicted digits?
+-- grain: One row per field, model version, preprocessing and precision with a problem.
+-- column field_id: id of the field
+-- column model_name: registered model that read the field
+-- column model_version: version of the model
+-- column raw_value: stored value formed by the most probable digits
+-- column predicted: predicted digits in cell order, with ? for a missing prediction
+-- column problem: description of the problem
 with
 
 readers_values as (
@@ -22,7 +22,7 @@ readers_values as (
     group by field_id, model_name, model_version, preprocessing_fingerprint, precision
 ),
 
--- The same scan in two datasets is read in two shards, alike.
+-- Two datasets may contain the same scan, which two shards then hold with the same predictions.
 readers_digits as (
     select distinct
         predictions.digit_id,
@@ -70,17 +70,17 @@ compared as (
         readers_values.raw_value,
         written.predicted,
         case
-            when readers_values.values_made > 1 then 'the reader has several values of the field'
-            when contains(written.predicted, '?') then 'a digit of the value was not read'
+            when readers_values.values_made > 1 then 'the field has several values'
+            when contains(written.predicted, '?') then 'a digit of the field has no prediction'
             when
                 readers_values.has_digits_only
                 and readers_values.raw_value is distinct from written.predicted
-                then 'the raw value is not what was predicted'
+                then 'the raw value differs from the predicted digits'
             when
                 not readers_values.has_digits_only
                 and readers_values.raw_value is null
                 and written.predicted is not null
-                then 'digits were read, and the field is called blank'
+                then 'the field has predicted digits but no raw value'
         end as problem
     from readers_values
     left join written using (field_id, model_name, model_version, preprocessing_fingerprint, precision)

@@ -1,10 +1,10 @@
--- question: Has every page that was read each field of its template once, and no other page any?
--- grain: One row per page and what is wrong with its fields, its cells or its document.
--- column page_id: the page
--- column dataset: its dataset
--- column source: its document
+-- question: Does every page that was read have each field of its template once, and every other page none?
+-- grain: One row per page and problem with its fields, cells or document.
+-- column page_id: id of the page
+-- column dataset: dataset of the page
+-- column source: path of the document
 -- column page: page of the document, from 1
--- column problem: what is wrong
+-- column problem: description of the problem
 with
 
 page_rows as (
@@ -17,7 +17,7 @@ known_documents as (
     from documents
 ),
 
--- A template's row a field, and a page's: both are counted by name, so that one twice is no other one.
+-- Compare sorted lists of names, so that a repeated field cannot stand in for a missing one.
 expected_fields as (
     select template, list(field order by field) as fields
     from template_fields
@@ -37,11 +37,11 @@ found_cells as (
 ),
 
 strays as (
-    select page_id, 'the fields belong to no page' as problem
+    select page_id, 'fields belong to a page that does not exist' as problem
     from fields
     where page_id not in (select page_id from pages)
     union
-    select page_id, 'cells belong to no field of their page' as problem
+    select page_id, 'cells belong to a field that their page does not have' as problem
     from cells
     where (page_id, field_id) not in (select (page_id, field_id) from fields)
 ),
@@ -54,10 +54,10 @@ compared as (
             when page_rows.page not between 1 and known_documents.pages
                 then 'the document has no such page'
             when page_rows.status <> 'read' and found_fields.fields is not null
-                then 'the page was not read, and has fields'
+                then 'the page was not read but has fields'
             when page_rows.status = 'read' and found_fields.fields is distinct from expected_fields.fields
-                then 'the fields are not those of the template, each once'
-            when found_cells.cells > found_cells.places then 'a place in a field has several cells'
+                then 'the fields differ from those of the template'
+            when found_cells.cells > found_cells.places then 'several cells have the same position in a field'
         end as problem
     from page_rows
     left join known_documents using (dataset, source_sha256)

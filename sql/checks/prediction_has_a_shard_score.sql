@@ -1,8 +1,8 @@
 -- question: Does every prediction belong to a shard score in the ledger?
--- grain: One row per shard score that the ledger lacks.
--- column shard_score_id: the shard score that predictions name
--- column predictions: how many do
--- column problem: what is wrong
+-- grain: One row per shard score that is missing from the ledger.
+-- column shard_score_id: shard score that the predictions refer to
+-- column predictions: number of these predictions
+-- column problem: description of the problem
 with
 
 named_scores as (

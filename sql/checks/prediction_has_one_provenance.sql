@@ -1,11 +1,11 @@
--- question: Is it known of every prediction, once, where on paper its digit is?
--- grain: One row per shard score and digit that lacks one of the two, or has several; at most 1,000.
--- column shard_score_id: the shard score
--- column shard_fingerprint: its shard
--- column digit_id: the digit
--- column provenances: rows that say where the digit is
--- column predictions: predictions of the digit
--- column problem: what is wrong
+-- question: Does every prediction have exactly one row in digits, which records its place on paper?
+-- grain: One row per shard score and digit without exactly one prediction and one place, at most 1,000.
+-- column shard_score_id: id of the shard score
+-- column shard_fingerprint: fingerprint of its shard
+-- column digit_id: id of the digit
+-- column provenances: rows in the table digits for this shard and digit
+-- column predictions: predictions for the digit
+-- column problem: description of the problem
 with
 
 ledger as (
@@ -13,9 +13,9 @@ ledger as (
     from shard_scores
 ),
 
--- A count and a sum of hashes tell, a shard at a time, whether both sides hold the same digits equally
--- often, in whatever order; only the shards that differ are compared digit by digit. That a digit is
--- there several times on both sides alike is for shard_has_one_prediction_a_digit to find.
+-- Per shard, a count and a sum of hashes show whether both sides hold the same digits equally often, in any
+-- order. Compare only the shards that differ digit by digit. If both sides repeat a digit equally often,
+-- shard_has_one_prediction_a_digit finds it.
 predicted_shards as (
     select shard_score_id, count(*) as predictions, sum(hash(digit_id)) as digits_hash
     from predictions
@@ -76,8 +76,8 @@ final as (
         provenances,
         predictions,
         case
-            when provenances = 0 then 'nothing says where the digit is'
-            when provenances > 1 then 'several rows say where the digit is'
+            when provenances = 0 then 'the digit has no row in digits'
+            when provenances > 1 then 'the digit has several rows in digits'
             when predictions = 0 then 'the digit has no prediction'
             else 'the digit has several predictions'
         end as problem

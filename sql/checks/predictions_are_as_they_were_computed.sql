@@ -1,12 +1,12 @@
--- question: Is every prediction of a shard score as it was computed, none altered, gone or put in?
--- grain: One row per shard score with other predictions than were computed, and run it belongs to.
--- param shard: id of the shard score; every one is asked for
--- column scoring_run_id: a run that the shard score belongs to, null where none does
--- column dataset: dataset it reads
--- column shard_score_id: the shard score
--- column rows_computed: predictions that were computed
--- column rows_found: predictions there are now
--- column problem: what is wrong
+-- question: Are the predictions of every shard score unchanged since they were computed?
+-- grain: One row per changed shard score and run that contains it.
+-- param shard: id of a shard score; the check runs once for each
+-- column scoring_run_id: run that contains the shard score, null if there is none
+-- column dataset: dataset of the shard score
+-- column shard_score_id: id of the shard score
+-- column rows_computed: number of predictions when they were computed
+-- column rows_found: number of predictions now
+-- column problem: description of the problem
 with
 
 ledger as (
@@ -40,9 +40,9 @@ final as (
         ledger.rows as rows_computed,
         found.rows_found,
         case
-            when ledger.predictions_sha256 is null then 'predictions were never digested'
-            when found.rows_found < ledger.rows then 'predictions were taken out'
-            when found.rows_found > ledger.rows then 'predictions were put in'
+            when ledger.predictions_sha256 is null then 'no digest of the predictions is recorded'
+            when found.rows_found < ledger.rows then 'predictions were removed'
+            when found.rows_found > ledger.rows then 'predictions were added'
             else 'a prediction was altered'
         end as problem
     from ledger

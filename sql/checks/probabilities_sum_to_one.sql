@@ -1,9 +1,9 @@
 -- question: Do the ten probabilities of every prediction sum to one within 1e-5?
--- grain: One row per prediction whose do not; at most 1,000.
--- column shard_score_id: the shard score
--- column digit_id: the digit
--- column total: what its probabilities sum to
--- column problem: what is wrong
+-- grain: One row per prediction where they do not, at most 1,000.
+-- column shard_score_id: id of the shard score that contains the prediction
+-- column digit_id: id of the digit
+-- column total: sum of the probabilities
+-- column problem: description of the problem
 with
 
 sums as (
@@ -11,7 +11,7 @@ sums as (
     from predictions
 ),
 
--- `is not true` rather than `>`: a sum that is NaN or NULL is a violation too.
+-- Use `is not true` instead of `>`, because a sum of NaN or NULL is a violation too.
 final as (
     select shard_score_id, digit_id, total, 'the probabilities do not sum to one' as problem
     from sums

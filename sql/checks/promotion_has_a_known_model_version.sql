@@ -1,11 +1,11 @@
 -- question: Is every model version that a promotion event names recorded?
--- grain: One row per promotion event that names a version which is not.
--- column promotion_number: the event
--- column recorded_at: when it was recorded (UTC)
+-- grain: One row per promotion event and version that is not recorded.
+-- column promotion_number: number of the event
+-- column recorded_at: time of the event (UTC)
 -- column action: register, promote, refuse or rollback
--- column model_name: the registered model
+-- column model_name: registered model
 -- column model_version: version that is not recorded
--- column problem: what is wrong
+-- column problem: description of the problem
 with
 
 named_versions as (
@@ -15,7 +15,7 @@ named_versions as (
         action,
         model_name,
         model_version,
-        'the event is about a model version that is not recorded' as problem
+        'the model version of the event is not recorded' as problem
     from promotions
     union all
     select

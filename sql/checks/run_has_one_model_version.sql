@@ -1,10 +1,10 @@
--- question: Was every shard of a run scored by the run's own model version, preprocessing and precision?
--- grain: One row per run and shard score that was not.
--- column scoring_run_id: the run
--- column shard_score_id: the shard score
+-- question: Was every shard of a run scored with the run's model version, preprocessing and precision?
+-- grain: One row per run and shard score that differs.
+-- column scoring_run_id: id of the scoring run
+-- column shard_score_id: id of the shard score
 -- column run_model: model version, preprocessing and precision of the run
 -- column shard_model: model version, preprocessing and precision of the shard score
--- column problem: what is wrong
+-- column problem: description of the problem
 with
 
 runs as (
@@ -31,7 +31,7 @@ final as (
         ledger.shard_score_id,
         runs.run_model,
         ledger.shard_model,
-        'the shard was scored by something else than its run says' as problem
+        'the shard score and the run differ in model version, preprocessing or precision' as problem
     from scoring_run_shards
     inner join runs using (scoring_run_id)
     inner join ledger using (shard_score_id)

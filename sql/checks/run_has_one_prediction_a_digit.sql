@@ -1,14 +1,14 @@
--- question: Does every scoring run read each digit once, though its shards are many?
--- grain: One row per run and digit that is in several shards of the run; at most 1,000.
--- column scoring_run_id: the run
--- column digit_id: the digit
--- column shards: shards of the run that hold it
--- column problem: what is wrong
+-- question: Does every scoring run contain each digit only once, across all its shards?
+-- grain: One row per run and digit that is in several of its shards, at most 1,000.
+-- column scoring_run_id: id of the scoring run
+-- column digit_id: id of the digit
+-- column shards: shards of the run that contain the digit
+-- column problem: description of the problem
 with
 
--- Runs share shards, so this asks the digits, which are stored once a shard, and not every run's
--- predictions. Within a shard, shard_has_one_prediction_a_digit asks; that predictions and digits are
--- the same ones, prediction_has_one_provenance.
+-- Runs share shards, so count in digits, which holds each shard once, and not in the predictions of every
+-- run. shard_has_one_prediction_a_digit covers repeats within a shard, and prediction_has_one_provenance
+-- compares predictions with digits.
 repeated_digits as (
     select digit_id
     from digits
@@ -27,7 +27,7 @@ final as (
         scoring_run_shards.scoring_run_id,
         places.digit_id,
         count(*) as shards,
-        'the run reads the digit in several shards' as problem
+        'several shards of the run contain the digit' as problem
     from scoring_run_shards
     inner join places using (shard_fingerprint)
     group by scoring_run_shards.scoring_run_id, places.digit_id

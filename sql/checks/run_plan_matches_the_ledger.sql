@@ -1,11 +1,11 @@
--- question: Is every shard of a finished run scored, and every scored shard the one that was planned?
--- grain: One row per shard score and run that is missing, differs from its plan, or is planned twice.
--- column scoring_run_id: the run
--- column dataset: dataset it reads
--- column shard_score_id: the shard score, null when the run plans none at all
--- column planned_rows: digits the run planned
--- column scored_rows: digits the ledger says were scored, null when the ledger lacks it
--- column problem: what is wrong
+-- question: Is every shard of a finished run scored, and does every scored shard match its plan?
+-- grain: One row per run and shard score that is missing, differs from the plan, or is planned twice.
+-- column scoring_run_id: id of the scoring run
+-- column dataset: dataset of the run, null if the run does not exist
+-- column shard_score_id: id of the shard score, null if the run plans no shard
+-- column planned_rows: digits in the plan
+-- column scored_rows: digits in the ledger, null if the shard is not scored
+-- column problem: description of the problem
 with
 
 runs as (
@@ -42,16 +42,16 @@ compared as (
         ledger.scored_rows,
         case
             when runs.scoring_run_id is null then 'the shard is planned by a run that does not exist'
-            -- Forms that are all blank make a dataset without shards, whose fingerprint is that of nothing.
+            -- If all forms are blank, the dataset has no shards and its fingerprint is the sha256 of nothing.
             when planned_shards.shard_score_id is null
                 then case when runs.manifest_fingerprint <> sha256('') then 'the run plans no shard' end
             when planned_shards.times_planned > 1 then 'the run plans the shard several times'
             when runs.is_finished and ledger.shard_score_id is null
-                then 'the run is finished, and the shard not scored'
+                then 'the run is finished but the shard is not scored'
             when ledger.scored_rows <> planned_shards.planned_rows
-                then 'the shard was scored with another number of rows than planned'
+                then 'the ledger has a different number of rows than the plan'
             when ledger.shard_fingerprint <> planned_shards.shard_fingerprint
-                then 'another shard was scored than planned'
+                then 'the scored shard is not the planned one'
         end as problem
     from runs
     full join planned_shards on runs.scoring_run_id = planned_shards.scoring_run_id

@@ -1,10 +1,10 @@
--- question: Is the model version of every shard score and run recorded?
--- grain: One row per model version that was used and is not recorded.
--- column model_name: the registered model
--- column model_version: its version
--- column shard_scores: shard scores that name it
--- column scoring_runs: runs that name it
--- column problem: what is wrong
+-- question: Is the model version of every shard score and scoring run recorded?
+-- grain: One row per model version that was used but is not recorded.
+-- column model_name: registered model
+-- column model_version: version of the model
+-- column shard_scores: number of shard scores with this version
+-- column scoring_runs: number of scoring runs with this version
+-- column problem: description of the problem
 with
 
 uses as (
@@ -31,7 +31,7 @@ final as (
         used_versions.model_version,
         used_versions.shard_scores,
         used_versions.scoring_runs,
-        'a model version that is not recorded was used to score' as problem
+        'the model version was used for scoring but is not recorded' as problem
     from used_versions
     anti join model_versions using (model_name, model_version)
 )

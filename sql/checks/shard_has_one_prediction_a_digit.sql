@@ -1,10 +1,10 @@
 -- question: Does every scored shard have exactly one prediction for each of its digits?
--- grain: One row per shard score that has more or fewer predictions, or several of one digit.
--- column shard_score_id: the shard score
--- column rows: digits the ledger says were scored
--- column predictions: predictions there are
--- column digits: different digits among them
--- column problem: what is wrong
+-- grain: One row per shard score with missing or extra predictions, or several for the same digit.
+-- column shard_score_id: id of the shard score
+-- column rows: number of digits in the ledger
+-- column predictions: number of predictions
+-- column digits: number of distinct digits in the predictions
+-- column problem: description of the problem
 with
 
 ledger as (
@@ -37,7 +37,7 @@ final as (
         case
             when digits < predictions then 'a digit has several predictions'
             when predictions < rows then 'predictions are missing'
-            else 'there are more predictions than the ledger says'
+            else 'there are more predictions than the ledger records'
         end as problem
     from compared
     where predictions <> rows or digits <> rows

@@ -1,10 +1,10 @@
--- question: Is the truth of every prediction the label its digit was ingested with?
--- grain: One row per prediction of which it is not; at most 1,000.
--- column shard_score_id: the shard score
--- column digit_id: the digit
--- column truth: digit the prediction was judged by, null when unknown
--- column ingested_label: digit it was ingested as, null when unknown
--- column problem: what is wrong
+-- question: Is the truth of every prediction the label that its digit had at ingest?
+-- grain: One row per prediction where they differ, at most 1,000.
+-- column shard_score_id: id of the shard score that contains the prediction
+-- column digit_id: id of the digit
+-- column truth: truth that the prediction stores, null if unknown
+-- column ingested_label: label of the digit at ingest, null if unknown
+-- column problem: description of the problem
 with
 
 ledger as (
@@ -12,7 +12,7 @@ ledger as (
     from shard_scores
 ),
 
--- As in prediction_has_one_provenance, a sum of hashes says which shards to compare digit by digit.
+-- As in prediction_has_one_provenance, a sum of hashes finds the shards to compare digit by digit.
 predicted_shards as (
     select shard_score_id, sum(hash(digit_id, truth)) as truths_hash
     from predictions
@@ -49,7 +49,7 @@ final as (
         suspect_predictions.digit_id,
         suspect_predictions.truth,
         digits.label as ingested_label,
-        'the truth is not the label that was ingested' as problem
+        'the truth differs from the label at ingest' as problem
     from suspect_predictions
     inner join digits using (shard_fingerprint, digit_id)
     where suspect_predictions.truth is distinct from digits.label

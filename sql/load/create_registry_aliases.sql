@@ -1,4 +1,4 @@
--- Holds, for one connection, the aliases as the model registry has them now.
+-- Create a temporary table for the current aliases of the model registry.
 create temporary table registry_aliases (
     model_name varchar not null,
     alias varchar not null,

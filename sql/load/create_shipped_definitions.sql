@@ -1,4 +1,4 @@
--- Holds, for one connection, the views and macros of this release.
+-- Create a temporary table for the views and macros of this release.
 create temporary table shipped_definitions (
     kind varchar not null,
     name varchar not null,

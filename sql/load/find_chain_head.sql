@@ -1,4 +1,4 @@
--- Finds the last link of the chain.
+-- Return the last link of the chain.
 select link_number, link_sha256
 from chain
 order by link_number desc

@@ -1,4 +1,5 @@
--- Finds the digits whose ids lie between two: all that share a beginning; three tell that it is no name.
+-- Return up to three digit ids within a range: all ids in the range share a prefix. More than one id means
+-- that the prefix is ambiguous.
 select distinct cast(digit_id as varchar) as digit_id
 from predictions
 where digit_id between cast($first as uuid) and cast($last as uuid)

@@ -1,4 +1,4 @@
--- Finds the picture of a field.
+-- Return the picture of a field.
 select picture
 from fields
 where field_id = cast($field_id as uuid)

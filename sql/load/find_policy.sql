@@ -1,4 +1,4 @@
--- Finds a policy by its number: of what it is, for which reader, and which reader read the run.
+-- Return the subject of a policy, the model that it applies to, and the model of the run.
 select
     policies.subject,
     concat(policies.model_name, '/', policies.model_version, ' in ', policies.precision) as reader,

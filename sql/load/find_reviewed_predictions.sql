@@ -1,5 +1,5 @@
--- Finds the predictions that reviews answer, from the registered table new_reviews, with the label that
--- the digit was ingested with, and what was said before: of the digit, and by $actor of this prediction.
+-- Return the reviewed predictions of the registered table new_reviews, with the ingested label, the digit's
+-- newest verdict, and the newest verdict of $actor on the same prediction.
 select
     cast(new_reviews.digit_id as varchar) as digit_id,
     cast(new_reviews.shard_score_id as varchar) as shard_score_id,

@@ -1,4 +1,4 @@
--- Says what a run read, and with which model version and arithmetic.
+-- Return the dataset, model version and precision of a run.
 select
     cast(scoring_run_id as varchar) as scoring_run_id,
     dataset,

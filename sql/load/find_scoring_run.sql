@@ -1,4 +1,4 @@
--- Says what a scoring run reads and with what.
+-- Return the inputs of a scoring run.
 select
     dataset,
     manifest_fingerprint,

@@ -1,4 +1,4 @@
--- Says whether the ledger has a shard score, and whether it has its shard from any model version.
+-- Return whether the ledger contains a shard score, and whether any model version has scored its shard.
 select
     count(*) filter (where shard_score_id = $shard_score_id) > 0 as is_scored,
     count(*) > 0 as has_digits

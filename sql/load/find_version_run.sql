@@ -1,4 +1,4 @@
--- Finds the newest finished run over a dataset by one model version and precision, and what it read.
+-- Return the newest finished run of a dataset with a given model version and precision.
 select cast(scoring_run_id as varchar) as scoring_run_id, manifest_fingerprint
 from scoring_runs
 where

@@ -1,4 +1,4 @@
--- Loads the cells of pages that are not there yet, from the registered table new_cells; before the pages.
+-- Insert the cells of new pages from the registered table new_cells. Run this before insert_pages.
 insert into cells (field_id, page_id, position, state, digit_id, ink, box, source_box)
 select field_id, page_id, position, state, digit_id, ink, box, source_box
 from new_cells

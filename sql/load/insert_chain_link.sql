@@ -1,4 +1,4 @@
--- Links an event to the chain: what it says now, after the last link there is.
+-- Append a link for an event, with its current content, to the end of the chain.
 insert into chain (link_number, kind, subject, content_sha256, previous_sha256, link_sha256, linked_at)
 with
 

@@ -1,4 +1,4 @@
--- Loads where on paper each digit of one shard is; the images stay in the lake.
+-- Insert the place on paper of each digit in a shard. The images stay in the lake.
 insert into digits (
     shard_fingerprint, digit_id, source, source_sha256, page, field, position, polarity, label
 )

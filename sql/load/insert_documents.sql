@@ -1,4 +1,4 @@
--- Loads documents that are not there yet, from the registered table new_documents.
+-- Insert new documents from the registered table new_documents.
 insert into documents (
     dataset, source_sha256, source, pages, size_bytes, recorded_at, actor, flow_run_id
 )

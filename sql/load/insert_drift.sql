@@ -1,7 +1,8 @@
--- Measures how far a run is from its version's reference; a run that was measured stays as it was.
--- The population stability index is the sum over bins of (p - q) ln(p / q), with half a digit added to every
--- bin so that an empty one has a logarithm. By chance alone it is about chi-squared with one degree less than
--- bins, times 1/n + 1/m: an alarm needs more than chance gives once in a thousand times, and $least besides.
+-- Compare a run with the reference of its model version. A run that was compared before is not changed.
+-- The population stability index is the sum over bins of (p - q) ln(p / q). Each bin gets half a digit more,
+-- so that the logarithm of an empty bin exists. Under chance alone, the index is approximately chi-squared
+-- with (bins - 1) degrees of freedom, times 1/n + 1/m. An alarm needs an index above $least and above the
+-- value that chance exceeds once in a thousand times.
 insert into drift (
     scoring_run_id, measure, digits, reference_digits, stability_index, kolmogorov_smirnov, alarm_from,
     is_drifted, measured_at
@@ -21,7 +22,7 @@ run_shards as (
     inner join shard_scores using (shard_score_id)
 ),
 
--- One pass over the predictions: what follows adds up some hundred rows.
+-- Read the predictions once; the later steps add up a few hundred rows.
 counted as (
     select
         predictions.label,

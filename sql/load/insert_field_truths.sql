@@ -1,4 +1,4 @@
--- Records what fields truly say, from the registered table new_field_truths; the newest truth counts.
+-- Insert the true values of fields from the registered table new_field_truths, replacing older ones.
 insert into field_truths (field_id, page_id, truth, recorded_at, actor)
 select field_id, page_id, truth, recorded_at, actor
 from new_field_truths

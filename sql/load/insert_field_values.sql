@@ -1,5 +1,5 @@
--- Loads what a run's reader made of fields, from the registered table new_field_values, but for pages
--- that it has made values of before.
+-- Insert the field values that a run's model read, from the registered table new_field_values. Skip pages
+-- whose values it has read before.
 insert into field_values (
     field_id, page_id, model_name, model_version, preprocessing_fingerprint, precision, scoring_run_id,
     status, raw_value, value, confidence, raw_probability, probability, posterior, broken_rule, is_doubtful,

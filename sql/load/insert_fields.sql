@@ -1,4 +1,4 @@
--- Loads the fields of pages that are not there yet, from the registered table new_fields; before the pages.
+-- Insert the fields of new pages from the registered table new_fields. Run this before insert_pages.
 insert into fields (field_id, page_id, template, field, field_number, box, source_box, picture)
 select field_id, page_id, template, field, field_number, box, source_box, picture
 from new_fields

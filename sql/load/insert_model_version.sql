@@ -1,4 +1,4 @@
--- Records a model version; one that is there already stays as it is.
+-- Insert a model version. An existing one is not changed.
 insert into model_versions (
     model_name, model_version, architecture, recipe, training_run_id, weights_sha256,
     preprocessing_fingerprint, training_fingerprint, temperature, code_revision, test_accuracy,

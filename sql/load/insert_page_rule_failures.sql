@@ -1,5 +1,5 @@
--- Loads the rules across fields that pages break, from the registered table new_rule_failures; before the
--- pages' values, which say that a page is done.
+-- Insert the broken rules across fields from the registered table new_rule_failures. Run this before
+-- insert_field_values, because values mark a page as complete.
 insert into page_rule_failures (
     page_id, model_name, model_version, preprocessing_fingerprint, precision, rule
 )

@@ -1,4 +1,4 @@
--- Loads pages that are not there yet, from the registered table new_pages; returns how many there were.
+-- Insert new pages from the registered table new_pages.
 insert into pages (
     page_id, dataset, source, source_sha256, page, page_fingerprint, width_px, height_px, dpi, status,
     reason, form, template, templates, rotation, residual_px, to_scan, duplicate_of, read_at, actor,

@@ -1,4 +1,4 @@
--- Records a policy, and returns its number.
+-- Insert a policy and return its number.
 insert into policies (
     subject, model_name, model_version, precision, max_error, certainty, threshold, not_a_digit_from,
     review_rate, review_seed, evidence, evidence_fingerprint, labelled, accepted, errors, error_bound,

@@ -1,4 +1,4 @@
--- Loads the staged predictions of one shard.
+-- Insert the staged predictions of one shard.
 insert into predictions (digit_id, shard_score_id, label, confidence, probabilities, not_a_digit, truth)
 select
     digit_id,

@@ -1,4 +1,4 @@
--- Records a promotion event; the same event again changes nothing.
+-- Insert a promotion event, unless it is recorded already.
 insert into promotions (
     model_name, action, alias, model_version, former_version, reason, recorded_at, actor, flow_run_id,
     gate_digits, champion_right, challenger_right, champion_only_right, challenger_only_right, p_value,

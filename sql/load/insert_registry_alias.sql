@@ -1,3 +1,3 @@
--- Adds one alias as the model registry has it now.
+-- Insert one current alias of the model registry.
 insert into registry_aliases (model_name, alias, model_version)
 values ($model_name, $alias, $model_version)

@@ -1,4 +1,4 @@
--- Loads rejects that are not there yet, from the registered table new_rejects.
+-- Insert new rejects from the registered table new_rejects.
 insert into rejects (
     reject_id, dataset, source, source_sha256, page, kind, reason, rejected_at, actor, flow_run_id
 )

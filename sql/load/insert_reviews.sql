@@ -1,5 +1,5 @@
--- Records reviews from the registered table new_reviews as one batch; what $actor said last of a prediction
--- is no news when it is said again.
+-- Insert the reviews of the registered table new_reviews as one batch. Skip a verdict that repeats the last
+-- one of $actor on the same prediction.
 with
 
 said as (

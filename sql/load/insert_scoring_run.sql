@@ -1,4 +1,4 @@
--- Records a scoring run; one that is there already keeps its first start.
+-- Insert a scoring run. An existing run keeps its first start.
 insert into scoring_runs (
     scoring_run_id, dataset, manifest_version, manifest_fingerprint, model_name, model_version,
     preprocessing_fingerprint, precision, started_at, actor, flow_run_id

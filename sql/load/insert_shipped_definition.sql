@@ -1,3 +1,3 @@
--- Adds one view or macro of this release.
+-- Insert one view or macro of this release.
 insert into shipped_definitions (kind, name, parameters, text)
 values ($kind, $name, $parameters, $text)

@@ -1,4 +1,4 @@
--- Lists the views and macros of the database with what they do: no table, and nothing of DuckDB's own.
+-- List the database's own views and macros with their definitions, without tables and DuckDB's internals.
 select
     'macro' as kind,
     function_name as name,

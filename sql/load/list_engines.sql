@@ -1,5 +1,4 @@
--- Lists the shard scores that a run consists of, in order, with what computed each; null where the ledger has
--- it no more.
+-- List the shard scores of a run, in order, with the engine of each, null if the ledger lacks the score.
 select
     cast(scoring_run_shards.shard_score_id as varchar) as shard_score_id,
     scoring_run_shards.shard_fingerprint,

@@ -1,5 +1,5 @@
--- Lists the fields of a run that a value was read of and whose truth is known, with what a policy asks;
--- of a page that was read again, those of the last time.
+-- List the fields of a run with a value and a known truth, as evidence for a policy. Of a page that was read
+-- again, use the last reading.
 select
     field_readings.field_id,
     field_readings.confidence,

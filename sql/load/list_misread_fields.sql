@@ -1,5 +1,5 @@
--- Lists the fields of a run whose value is not the truth, with their pictures; of a page that was read
--- again, with a corrected template, those of the last time.
+-- List the misread fields of a run with their pictures. Of a page that was read again with a corrected
+-- template, use the last reading.
 with
 
 readings as (

@@ -1,4 +1,4 @@
--- Lists the pages of a dataset that were read or tried, to go on where an ingest stopped.
+-- List all pages of a dataset, read or not, so that an interrupted ingest can resume.
 select page_id, source_sha256, page, page_fingerprint, status, template, templates
 from pages
 where dataset = $dataset

@@ -1,4 +1,4 @@
--- Lists every promotion event in the order of recording.
+-- List all promotion events in recording order.
 select
     model_name,
     action,

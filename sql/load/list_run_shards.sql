@@ -1,4 +1,4 @@
--- Lists the shard scores a run consists of, in order, and whether the ledger has them.
+-- List the shard scores of a run, in order, and whether the ledger contains each.
 select
     scoring_run_shards.shard_score_id,
     shard_scores.shard_score_id is not null as is_scored

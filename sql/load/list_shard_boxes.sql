@@ -1,5 +1,5 @@
--- Lists where the cells are that the digits of one shard of a dataset were cut from, by digit: in pixels of
--- the registered page and of the scan.
+-- List the cells that the digits of one shard come from, by digit: in pixels of the registered page and of
+-- the original scan.
 select
     unhex(replace(cast(cells.digit_id as varchar), '-', '')) as digit_id,
     cells.box,

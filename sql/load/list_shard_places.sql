@@ -1,4 +1,4 @@
--- Lists what the database says of the digits of one shard beside their images, by digit.
+-- List the database columns of one shard's digits, by digit. The images are in the lake.
 select
     unhex(replace(cast(digit_id as varchar), '-', '')) as digit_id,
     source,

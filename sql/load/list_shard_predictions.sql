@@ -1,4 +1,4 @@
--- Lists the predictions of one shard score, by digit.
+-- List the predictions of one shard score, by digit.
 select
     unhex(replace(cast(digit_id as varchar), '-', '')) as digit_id,
     label,

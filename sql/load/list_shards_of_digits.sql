@@ -1,4 +1,4 @@
--- Lists which shard of a run has each of some digits; their ids stand with commas between.
+-- List the shard of each given digit in a run. $digits is a list of ids with commas between them.
 select
     cast(predictions.digit_id as varchar) as digit_id,
     scoring_run_shards.shard_fingerprint

@@ -1,4 +1,4 @@
--- Names the tables of the database, ours or not.
+-- List all tables of the database, including tables that the pipeline did not create.
 select table_name
 from duckdb_tables()
 where not internal and not temporary

@@ -1,4 +1,4 @@
--- Lists the templates that pages of a run's dataset were read with.
+-- List the templates of the pages in a run's dataset.
 select distinct templates.template, templates.form, templates.text
 from templates
 inner join pages using (template)

@@ -1,5 +1,5 @@
--- Lists the cells of pages whose digits a run has all read and whose values its reader has not yet made,
--- with what was read, page by page; at most $limit pages.
+-- List the cells of up to $limit pages whose digits the run has all read and whose field values its model
+-- has not assembled yet, page by page.
 with
 
 run as (
@@ -8,7 +8,7 @@ run as (
     where scoring_run_id = $scoring_run_id
 ),
 
--- As a list: of a fixed-size array that a left join leaves null in most rows, DuckDB 2.0 returns garbage.
+-- Cast to a list: DuckDB 2.0 returns garbage for a fixed-size array that a left join leaves mostly null.
 run_predictions as (
     select
         predictions.digit_id,
@@ -47,7 +47,7 @@ read_cells as (
     left join run_predictions using (digit_id)
 ),
 
--- An ingest that goes on beside this run brings pages whose digits it does not read: the next run's.
+-- An ingest during this run adds pages whose digits only the next run reads.
 whole_pages as (
     select missing_pages.page_id
     from missing_pages

@@ -1,5 +1,5 @@
--- Every table of the audit database. Times are UTC. There are no foreign keys: they would tie the
--- order of writes to the order of deletes and cost an index each; sql/checks asks instead.
+-- The tables of the audit database. Times are UTC. There are no foreign keys, because they would force an
+-- order of writes and deletes and cost an index each. The queries in sql/checks verify references instead.
 
 create table schema_migrations (
     version integer primary key,
@@ -7,7 +7,7 @@ create table schema_migrations (
     applied_at timestamptz not null
 );
 
--- One row per registered model version: all that says where its weights came from.
+-- One row per registered model version, with the origin of its weights.
 create table model_versions (
     model_name varchar not null,
     model_version integer not null,
@@ -28,7 +28,7 @@ create table model_versions (
 
 create sequence promotion_numbers;
 
--- One row per event that moved an alias, or was refused to; the number is the order of events.
+-- One row per event that moved an alias or refused to move it. The number gives the order of events.
 create table promotions (
     promotion_number bigint primary key default nextval('promotion_numbers'),
     model_name varchar not null,
@@ -50,7 +50,7 @@ create table promotions (
     unique (model_name, action, alias, model_version, recorded_at)
 );
 
--- One row per scoring run: a dataset's manifest read by one model version.
+-- One row per scoring run: one manifest of a dataset, read by one model version.
 create table scoring_runs (
     scoring_run_id uuid primary key,
     dataset varchar not null,
@@ -66,7 +66,7 @@ create table scoring_runs (
     flow_run_id varchar
 );
 
--- One row per shard of a run's manifest, in order: what the run consists of, scored or not yet.
+-- One row per shard of a run's manifest, in order, whether it is scored or not.
 create table scoring_run_shards (
     scoring_run_id uuid not null,
     shard_position integer not null,
@@ -76,8 +76,8 @@ create table scoring_run_shards (
     primary key (scoring_run_id, shard_position)
 );
 
--- The ledger. One row per shard that one model version has read; it and its predictions are
--- committed together, so what is here is whole and what is not here was never scored.
+-- The ledger. One row per shard that one model version has scored, committed together with its predictions:
+-- a shard in the ledger is complete, and a shard that is missing was never scored.
 create table shard_scores (
     shard_score_id uuid primary key,
     shard_fingerprint varchar not null,
@@ -94,9 +94,9 @@ create table shard_scores (
     flow_run_id varchar
 );
 
--- One row per digit and shard score. No primary key: it would cost fifteen times the insert, and
--- the ledger's key already keeps a shard from being loaded twice. NULL passes a check constraint,
--- hence `not null` as well; NaN sorts above every number, and so fails `between 0 and 1`.
+-- One row per digit and shard score. A primary key would make the insert fifteen times as slow, and the key
+-- of the ledger already keeps a shard from being loaded twice. NULL passes a check constraint, so columns
+-- are `not null` as well. NaN sorts above every number, so it fails `between 0 and 1`.
 create table predictions (
     digit_id uuid not null,
     shard_score_id uuid not null,
@@ -107,8 +107,8 @@ create table predictions (
     truth utinyint check (truth <= 9)
 );
 
--- One row per digit and shard: where on paper the digit is. Loaded once a shard, however many model
--- versions read it.
+-- One row per digit and shard, with its place on paper. Each shard is loaded once, whatever the number of
+-- model versions that score it.
 create table digits (
     shard_fingerprint varchar not null,
     digit_id uuid not null,

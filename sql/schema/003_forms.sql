@@ -1,6 +1,6 @@
--- Scanned forms: documents, their pages, the fields on them, the cells of a field, and what was read.
+-- Scanned forms: documents, pages, fields, cells and the values read from them.
 
--- One row per file of scans and dataset.
+-- One row per dataset and file of scanned pages.
 create table documents (
     dataset varchar not null,
     source_sha256 varchar not null,
@@ -13,7 +13,7 @@ create table documents (
     primary key (dataset, source_sha256)
 );
 
--- One row per template that pages were read with: its YAML, by the fingerprint of its content.
+-- One row per template that pages were read with: its YAML, by fingerprint.
 create table templates (
     template varchar primary key,
     form varchar not null,
@@ -22,7 +22,7 @@ create table templates (
     actor varchar not null
 );
 
--- One row per field of a template, in its order: a field that no page has read is a column all the same.
+-- One row per field of a template. Audits use it to make a column even for a field that no page contains.
 create table template_fields (
     template varchar not null,
     field varchar not null,
@@ -31,7 +31,7 @@ create table template_fields (
     primary key (template, field)
 );
 
--- One row per page and template set: read, or why not. `templates` names the set that it was offered.
+-- One row per page and template, or set of templates, with the result. `templates` names the set.
 create table pages (
     page_id uuid primary key,
     dataset varchar not null,
@@ -57,7 +57,7 @@ create table pages (
     check ((status = 'read') = (template is not null))
 );
 
--- One row per field of a page that was read. Places are pixels: of the registered page, and of the scan.
+-- One row per field of a page that was read. Boxes are pixels of the registered page and of the scan.
 create table fields (
     field_id uuid not null,
     page_id uuid not null,
@@ -69,7 +69,7 @@ create table fields (
     picture blob not null
 );
 
--- One row per cell of a field, or per digit found in a box; digit_id is null where the cell is blank.
+-- One row per cell of a field, or per digit found in a field without dividers.
 create table cells (
     field_id uuid not null,
     page_id uuid not null,
@@ -82,8 +82,8 @@ create table cells (
     check ((state = 'blank') = (digit_id is null))
 );
 
--- One row per field and reader, a reader being a model version with its preprocessing and precision.
--- No primary key, as with predictions: a page's values are loaded in one transaction that looks first.
+-- One row per field and reader. A reader is a model version with its preprocessing and precision.
+-- There is no primary key, as in predictions: one transaction checks for a page's values, then loads them.
 create table field_values (
     field_id uuid not null,
     page_id uuid not null,
@@ -105,7 +105,7 @@ create table field_values (
     reason varchar
 );
 
--- One row per page, reader and rule across fields that the page's values break.
+-- One row per page, reader and rule across fields that the values of the page break.
 create table page_rule_failures (
     page_id uuid not null,
     model_name varchar not null,
@@ -115,7 +115,7 @@ create table page_rule_failures (
     rule varchar not null
 );
 
--- One row per field and person's truth, from a file of known values.
+-- One row per field with a known value, from a file of true values.
 create table field_truths (
     field_id uuid primary key,
     page_id uuid not null,
@@ -124,7 +124,7 @@ create table field_truths (
     actor varchar not null
 );
 
--- One row per scoring run and field that its reader has read: what audits of forms begin with.
+-- One row per scoring run and field that its reader has read. Audits of forms start here.
 create view field_readings as
 select
     scoring_runs.scoring_run_id,

@@ -1,5 +1,5 @@
--- What computed a shard score, and how: the processor or GPU, its arithmetic, images and threads at a time.
+-- The processor or GPU that computed a shard score, its arithmetic, batch size and threads.
 alter table shard_scores add column engine varchar;
 
--- When a run gave up before its end; null while it is at work and when it is done.
+-- Time when a run stopped before its end. Null if the run is active or finished.
 alter table scoring_runs add column stopped_at timestamptz;

@@ -1,8 +1,8 @@
 create sequence policy_numbers;
 
--- One row per policy: which readings of one model version are accepted unseen, and the evidence for it.
--- The newest one of a version, precision and subject is in force. Where threshold is null nothing is
--- accepted. The calibration is of the confidence of fields, fitted on the same evidence.
+-- One row per policy: which predictions of a model version are accepted without review, and the evidence.
+-- The newest policy per version, precision and subject is in force. If threshold is null, nothing is
+-- accepted. The calibration is for field confidences and is fitted on the same evidence.
 create table policies (
     policy_number bigint primary key default nextval('policy_numbers'),
     subject varchar not null check (subject in ('digit', 'field')),
@@ -32,12 +32,12 @@ create table policies (
     check (errors <= accepted and accepted <= labelled)
 );
 
--- Whether a random sample that anybody can draw again has an item: by the sha256 of seed and identifier.
+-- Whether a random sample contains an item, by the sha256 of seed and item, so that anyone can reproduce it.
 create macro is_sampled(item, rate, seed) as
     cast('0x' || left(sha256(concat_ws(':', seed, item)), 8) as ubigint) < rate * 4294967296;
 
--- What becomes of a digit that was read: not_a_digit, review or accept. A sample of those that would be
--- accepted goes to review all the same, so that the share of errors is measured and not only promised.
+-- Decision on a digit: not_a_digit, review or accept. A sample of the digits that would be accepted goes to
+-- review too, which measures their error rate.
 create macro decide_digit(
     digit_id, confidence, not_a_digit, threshold, not_a_digit_from, review_rate, review_seed
 ) as
@@ -48,15 +48,15 @@ create macro decide_digit(
         else 'review'
     end;
 
--- A confidence with its log-odds stretched and moved: the same as `lenet_pipeline.calibration` has.
+-- Confidence after a linear change of its log-odds. The calibration in Python must match this.
 create macro log_odds(probability) as
     ln(probability / (1 - probability));
 
 create macro recalibrate(confidence, slope, shift) as
     1 / (1 + exp(-(slope * log_odds(greatest(least(confidence, 1 - 1e-9), 1e-9)) + shift)));
 
--- One row per prediction of a run, decided by a policy: its number as text, or 'latest' for the one in force
--- for the run's version. Without a policy there are decisions all the same: everything is for review.
+-- One row per prediction of a run, with the decision of a policy: its number as text, or 'latest' for the
+-- policy in force for the run's model version. Without a policy, every digit is for review.
 create macro run_decisions(run, chosen_policy) as table
 with
 
@@ -106,7 +106,7 @@ inner join scoring_run_shards using (shard_score_id)
 left join policy on true
 where scoring_run_shards.scoring_run_id = run;
 
--- One row per page of a form that a run read a digit of.
+-- One row per form page with a digit that the run contains.
 create macro run_pages(run) as table
 select distinct pages.page_id, pages.source, pages.page
 from scoring_run_shards

@@ -1,7 +1,7 @@
 create sequence review_numbers;
 
--- One row per verdict of a person on one prediction; append-only: the newest on a digit counts. What was
--- imported together is a batch.
+-- One row per verdict of a person on one prediction. Rows are only appended, and the newest verdict on a
+-- digit counts. Reviews that are imported together are a batch.
 create table reviews (
     review_number bigint primary key default nextval('review_numbers'),
     batch_id uuid not null,

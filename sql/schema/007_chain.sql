@@ -1,8 +1,8 @@
--- The sha256 of a shard score's predictions as they were computed: of their texts, in the order of digits.
+-- Sha256 of the predictions of a shard score when they were computed: of their texts, in digit order.
 alter table shard_scores add column predictions_sha256 varchar;
 
--- One row per event that the audit trail must keep as it was: each names the one before by its sha256, so
--- that none can be altered, taken out or put in without all that follow, and the last one is known elsewhere.
+-- The audit chain. One row per recorded event. Each link contains the sha256 of the link before it, so no
+-- event can be altered, removed or added without changing all later links. The last link is published.
 create table chain (
     link_number bigint primary key,
     kind varchar not null check (
@@ -20,13 +20,13 @@ create macro link_sha256_of(link_number, kind, subject, content_sha256, previous
         concat_ws(':', link_number, kind, subject, content_sha256, previous_sha256, epoch_us(linked_at))
     );
 
--- A value as text that can be told from what comes after it: its length in bytes, a colon and itself; a minus
--- where it is null. DuckDB's own text of a row is not made to be parsed, and has changed between versions.
+-- Value as text that ends unambiguously: its length in bytes, a colon and the value, or a minus for null.
+-- DuckDB's own text of a row is not meant for parsing and has changed between versions.
 create macro link_text(item) as
     if(item is null, '-', concat(strlen(cast(item as varchar)), ':', item));
 
--- A prediction as text: its bytes in lower-case hexadecimal, 132 characters. Floats are IEEE 754 binary32,
--- the highest byte first, and what is null is all ones.
+-- Prediction as text: its bytes in lower-case hexadecimal, 132 characters. Floats are big-endian IEEE 754
+-- binary32. Null is all ones.
 create macro prediction_text(digit_id, label, confidence, probabilities, not_a_digit, truth) as
     concat(
         replace(cast(digit_id as varchar), '-', ''),
@@ -51,8 +51,8 @@ create macro prediction_text(digit_id, label, confidence, probabilities, not_a_d
         coalesce('0' || truth, 'ff')
     );
 
--- What a model version, a promotion, a policy, a finished run or a batch of reviews says now, as a sha256:
--- what its link said when it was made.
+-- Sha256 of the current content of each model version, promotion, policy, finished run and batch of reviews.
+-- It must equal the sha256 in the event's link.
 create view chain_contents as
 with
 
@@ -215,7 +215,7 @@ from scoring_runs
 left join run_shards using (scoring_run_id)
 where scoring_runs.finished_at is not null;
 
--- The first link stands for all that happened before there was a chain: next to always nothing.
+-- The first link covers all events from before the chain, usually none.
 insert into chain (
     link_number, kind, subject, content_sha256, previous_sha256, link_sha256, linked_at
 )

@@ -1,8 +1,8 @@
--- How many images of the shard, or of an even sample, have how much ink: the bins of `lenet_pipeline.drift`.
+-- Number of images in each bin of ink, over the shard or an even sample of it. Python defines the bins.
 alter table shard_scores add column ink_counts bigint[];
 
--- One row per model version, measure and bin: how often it came among the version's validation digits.
--- `critical` is what a statistic of chance alone exceeds once in a thousand times.
+-- One row per model version, measure and bin: the distribution of the version's validation digits.
+-- `critical` is the value of the statistic that chance alone exceeds once in a thousand times.
 create table drift_references (
     model_name varchar not null,
     model_version integer not null,
@@ -14,7 +14,7 @@ create table drift_references (
     primary key (model_name, model_version, measure, bin)
 );
 
--- One row per finished run and measure: how far what was read is from the version's reference.
+-- One row per finished run and measure: the distance of the run from the version's reference.
 create table drift (
     scoring_run_id uuid not null,
     measure varchar not null,
@@ -28,7 +28,7 @@ create table drift (
     primary key (scoring_run_id, measure)
 );
 
--- The bin of a confidence: the same as `lenet_pipeline.drift` has.
+-- Number of the bin that contains a confidence. The bins in Python must match these.
 create macro confidence_bin(confidence) as
     case
         when confidence >= 0.999::float then 9

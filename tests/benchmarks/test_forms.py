@@ -174,7 +174,7 @@ def test_timed_scans_are_read_from_png_and_pdf(reader, tmp_path):
     assert turn.is_read
     assert turn.processor_seconds > 0
     stages = speed.time_stages("PDF", 8, template, documents["PDF"])
-    assert min(stages.read_ms, stages.register_ms, stages.cut_ms) > 0
+    assert min(stages.read_ms, stages.align_ms, stages.cut_ms) > 0
 
 
 def test_pages_for_the_memory_benchmark_all_differ(tmp_path):

@@ -22,7 +22,6 @@ from lenet_pipeline.ingest.batch import Reject, SourceBatch
 from lenet_pipeline.ingest.folder import ListedImage, list_images, read_images
 from lenet_pipeline.ingest.images import UnreadableImageError, decode_image
 from lenet_pipeline.schema import BRIGHT_ON_DARK, DARK_ON_BRIGHT, DIGITS, derive_digit_id
-from lenet_pipeline.warehouse import Warehouse
 
 WIDTH, HEIGHT = 30, 40
 INK = {"x": 9, "y": 6, "width": 13, "height": 26}
@@ -500,7 +499,7 @@ def test_a_csv_lists_paths_relative_to_itself_with_labels(tmp_path, column, enco
     listed = list_images(write_csv(tmp_path / "list.csv", text, encoding))
     assert [(item.path, item.label) for item in listed] == [
         (tmp_path / "b.png", None),
-        (Warehouse(tmp_path / "img" / "ä.png", 4)),
+        (tmp_path / "img" / "ä.png", 4),
     ]
     assert len(read(tmp_path / "list.csv").digits) == 2
 

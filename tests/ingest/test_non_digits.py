@@ -41,7 +41,7 @@ def test_blanks_have_next_to_no_ink_and_dashes_are_wide_and_low(digits):
 
 def test_a_kind_that_there_is_not_is_named_with_those_there_are(digits):
     with pytest.raises(
-        UnknownNameError, match="no kind of intruder 'ghost'; there is: blank, clear-letter, cross"
+        UnknownNameError, match="no kind of intruder 'ghost'; available: blank, clear-letter, cross"
     ):
         draw_intruders("ghost", 1, digits)
 

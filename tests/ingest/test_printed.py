@@ -273,8 +273,8 @@ def test_what_goes_wrong_in_a_process_is_raised_where_the_tables_are_read(shippe
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_processes_end_with_a_command_that_is_killed():
     script = """
-from lenet_pipeline.sources.fonts import read_shipped_fonts
-from lenet_pipeline.sources.printed import print_digits
+from lenet_pipeline.ingest.printed.fonts import read_shipped_fonts
+from lenet_pipeline.ingest.printed.printing import print_digits
 for _ in print_digits(read_shipped_fonts(), degradation="none", per_font=300, seed=0, processes=2):
     print("printed", flush=True)
 """
@@ -340,7 +340,7 @@ def test_a_scan_has_the_size_of_its_level_and_paper_around_the_ink(shipped):
 
 
 def test_an_unknown_level_or_seed_is_refused_before_anything_is_printed(shipped):
-    with pytest.raises(UnknownNameError, match="no degradation 'dire'; there is: heavy, light, medium, none"):
+    with pytest.raises(UnknownNameError, match="'dire'; available: heavy, light, medium, none"):
         print_digits(shipped, degradation="dire", per_font=1, seed=0)
     for per_font, seed in ((0, 0), (10**10, 0), (1, -1), (1, 10**9)):
         with pytest.raises(IngestError, match="expected 1 to 1,000,000,000 digits and a seed from 0 to 100,"):

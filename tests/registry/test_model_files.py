@@ -1,4 +1,4 @@
-"""A model is two files, and reading them runs nothing."""
+"""A model is stored as two files, and reading them runs no code."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from lenet_pipeline.errors import ScoringError
 from lenet_pipeline.network.architectures import ARCHITECTURES, DigitNetwork
 from lenet_pipeline.network.layers import ScaledTanh
+from lenet_pipeline.schema import Images
 from lenet_pipeline.scoring.compiled.forward import CompiledForward
 from lenet_pipeline.scoring.compiled.plan import UnplannedError, paired, plan_network
 from lenet_pipeline.scoring.compiled.program import Processor, find_processor
@@ -23,8 +23,6 @@ from lenet_pipeline.scoring.torch_forward import TorchForward, TorchNetwork
 from tests.digit_builders import separable_images, untrained_model
 
 pytestmark = pytest.mark.skipif(find_processor() is None, reason="nothing can be compiled for this processor")
-
-Images = NDArray[np.uint8]
 
 
 def model_of(architecture: str, temperature: float = 1.7) -> TrainedModel:
@@ -208,7 +206,7 @@ def test_the_engine_says_how_it_computes() -> None:
 
 def test_a_network_that_is_built_otherwise_is_not_compiled_but_scored() -> None:
     network = DigitNetwork({"flat": nn.Flatten(), "squash": ScaledTanh(), "output": nn.Linear(1024, 10)})
-    with pytest.raises(UnplannedError, match="does not begin with a convolution"):
+    with pytest.raises(UnplannedError, match="expected a convolution as the first layer"):
         plan_network(network, Preprocessing(), 1.0)
     forward = TorchForward(TorchNetwork(network, Preprocessing().apply, 1.0))
     assert forward.score(np.zeros((3, 28, 28), np.uint8), lambda _: None)[0].shape == (3, 10)

@@ -303,6 +303,6 @@ def test_a_cluster_that_is_lost_is_told_in_one_line(model, long_work):
         process = start_run(address, model, long_work)
     started = time.perf_counter()
     output, errors = process.communicate(timeout=60)
-    assert b"was lost, or cancelled the scoring; run the same command again" in output.splitlines()[-1]
+    assert b"or it cancelled the tasks; rerun the command to resume" in output.splitlines()[-1]
     assert errors.decode() == ""
     assert time.perf_counter() - started < 45

@@ -68,7 +68,7 @@ def test_a_writer_killed_halfway_leaves_the_old_file(tmp_path):
     program = textwrap.dedent(f"""
         import os, signal
         from pathlib import Path
-        from lenet_pipeline.files import written_whole
+        from lenet_pipeline.system import written_whole
         with written_whole(Path({str(path)!r})) as temporary:
             temporary.write_text("half of the n")
             os.kill(os.getpid(), signal.SIGKILL)

@@ -337,12 +337,12 @@ def test_confidence_at_the_threshold_is_not_below_it(builder: Any) -> None:
 
 
 def test_unknown_audit_names_those_there_are(scored: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"there is no audit 'confusoin'; there is: .*confusion"):
+    with pytest.raises(UnknownNameError, match=r"there is no audit 'confusoin'; available: .*confusion"):
         scored.audit("confusoin")
 
 
 def test_unknown_parameter_names_those_there_are(scored: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"parameter of confusion 'runn'; there is: run"):
+    with pytest.raises(UnknownNameError, match=r"parameter of confusion 'runn'; available: run"):
         scored.audit("confusion", runn="latest")
 
 
@@ -364,24 +364,32 @@ def test_missing_parameter_says_what_it_takes(scored: Any) -> None:
         (
             "low_confidence",
             {"limit": "many"},
-            r"parameter limit of low_confidence is 'many', and takes: most",
+            r"parameter limit of low_confidence is 'many', and takes: max",
         ),
         (
             "low_confidence",
             {"limit": "-1"},
-            r"parameter limit of low_confidence is '-1', and takes: most rows to list, 1 or more",
+            r"parameter limit of low_confidence is '-1', and takes: maximum number of rows, 1 or more",
         ),
-        ("runs", {"limit": "0"}, r"parameter limit of runs is '0', and takes: most rows to list, 1 or more"),
-        ("runs", {"limit": "9" * 20}, r"parameter limit of runs is '9+', and takes: most rows to list"),
+        (
+            "runs",
+            {"limit": "0"},
+            r"parameter limit of runs is '0', and takes: maximum number of rows, 1 or more",
+        ),
+        ("runs", {"limit": "9" * 20}, r"parameter limit of runs is '9+', and takes: maximum number of rows"),
         ("summary", {"below": "7"}, r"parameter below of summary is '7', and takes: .*, 0 to 1"),
         ("low_confidence", {"below": "nan"}, r"parameter below of .* is 'nan', and takes: .*, 0 to 1"),
         ("decisions", {"decision": "accepted"}, r"is 'accepted', and takes: accept, review, not_a_digit, bl"),
         ("digit_history", {"digit": "it's 12"}, r"parameter digit of digit_history is .*takes: digit_id"),
-        ("model_agreement", {"first": "1", "second": "two"}, r"parameter second of .*takes: another model"),
+        (
+            "model_agreement",
+            {"first": "1", "second": "two"},
+            r"parameter second of .*takes: number of another model",
+        ),
         (
             "model_agreement",
             {"first": "1", "second": "9" * 20},
-            r"parameter second of .*takes: another model",
+            r"parameter second of .*takes: number of another model",
         ),
     ],
 )

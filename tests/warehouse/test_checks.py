@@ -42,7 +42,7 @@ VIOLATIONS = [
     (
         "confidence_is_the_largest_probability",
         "update predictions set label = 8 where label = 7",
-        ["the label is not the place of the largest probability"],
+        ["the label is not the most probable digit"],
     ),
     (
         "confidence_is_the_largest_probability",
@@ -68,27 +68,27 @@ VIOLATIONS = [
     (
         "shard_has_one_prediction_a_digit",
         "update shard_scores set rows = 2 where shard_fingerprint like 'ark%'",
-        ["there are more predictions than the ledger says"],
+        ["there are more predictions than the ledger records"],
     ),
     (
         "run_has_one_prediction_a_digit",
         "update digits set digit_id = (select digit_id from digits where label is null) where label = 0",
-        ["the run reads the digit in several shards"],
+        ["several shards of the run contain the digit"],
     ),
     (
         "run_plan_matches_the_ledger",
         "delete from shard_scores where shard_fingerprint like 'ark%'",
-        ["the run is finished, and the shard not scored"],
+        ["the run is finished but the shard is not scored"],
     ),
     (
         "run_plan_matches_the_ledger",
         "update scoring_run_shards set rows = 4 where shard_position = 0",
-        ["the shard was scored with another number of rows than planned"],
+        ["the ledger has a different number of rows than the plan"],
     ),
     (
         "run_plan_matches_the_ledger",
         "update shard_scores set shard_fingerprint = 'other' where shard_fingerprint like 'ark%'",
-        ["another shard was scored than planned"],
+        ["the scored shard is not the planned one"],
     ),
     (
         "run_plan_matches_the_ledger",
@@ -105,17 +105,17 @@ VIOLATIONS = [
     (
         "run_has_one_model_version",
         "update shard_scores set model_version = 2 where shard_fingerprint like 'ark%'",
-        ["the shard was scored by something else than its run says"],
+        ["the shard score and the run differ in model version, preprocessing or precision"],
     ),
     (
         "run_has_one_model_version",
         "update scoring_runs set precision = 'float16'",
-        ["the shard was scored by something else than its run says"] * 2,
+        ["the shard score and the run differ in model version, preprocessing or precision"] * 2,
     ),
     (
         "run_has_one_model_version",
         "update scoring_runs set preprocessing_fingerprint = 'other'",
-        ["the shard was scored by something else than its run says"] * 2,
+        ["the shard score and the run differ in model version, preprocessing or precision"] * 2,
     ),
     (
         "prediction_has_a_shard_score",
@@ -125,22 +125,22 @@ VIOLATIONS = [
     (
         "scoring_has_a_known_model_version",
         "delete from model_versions where model_version = 1",
-        ["a model version that is not recorded was used to score"],
+        ["the model version was used for scoring but is not recorded"],
     ),
     (
         "promotion_has_a_known_model_version",
         "delete from model_versions where model_version = 1",
-        ["the event is about a model version that is not recorded", "the former version is not recorded"],
+        ["the model version of the event is not recorded", "the former version is not recorded"],
     ),
     (
         "prediction_has_one_provenance",
         "delete from digits where label is null",
-        ["nothing says where the digit is"],
+        ["the digit has no row in digits"],
     ),
     (
         "prediction_has_one_provenance",
         "insert into digits select * from digits where label = 7",
-        ["several rows say where the digit is"],
+        ["the digit has several rows in digits"],
     ),
     (
         "prediction_has_one_provenance",
@@ -155,17 +155,17 @@ VIOLATIONS = [
     (
         "prediction_has_one_provenance",
         "update digits set digit_id = uuid() where label is null",
-        ["nothing says where the digit is", "the digit has no prediction"],
+        ["the digit has no row in digits", "the digit has no prediction"],
     ),
     (
         "truth_is_the_ingested_label",
         "update predictions set truth = 1 where label = 7",
-        ["the truth is not the label that was ingested"],
+        ["the truth differs from the label at ingest"],
     ),
     (
         "truth_is_the_ingested_label",
         "update digits set label = null where label = 0",
-        ["the truth is not the label that was ingested"],
+        ["the truth differs from the label at ingest"],
     ),
     (
         "predictions_are_as_they_were_computed",
@@ -180,27 +180,27 @@ VIOLATIONS = [
     (
         "predictions_are_as_they_were_computed",
         "delete from predictions where label = 7",
-        ["predictions were taken out"],
+        ["predictions were removed"],
     ),
     (
         "predictions_are_as_they_were_computed",
         "insert into predictions select * replace (uuid() as digit_id) from predictions where label = 7",
-        ["predictions were put in"],
+        ["predictions were added"],
     ),
     (
         "definitions_are_as_shipped",
         "create or replace view chain_contents as select kind, subject, content_sha256 from chain",
-        ["it was altered"],
+        ["the definition was altered"],
     ),
     (
         "definitions_are_as_shipped",
         "create macro sha256(text) as 'same'",
-        ["it was put in"],
+        ["the definition was added"],
     ),
     (
         "definitions_are_as_shipped",
         "drop macro is_sampled",
-        ["it is gone"],
+        ["the definition is missing"],
     ),
     (
         "chain_is_unbroken",
@@ -210,44 +210,44 @@ VIOLATIONS = [
     (
         "chain_is_unbroken",
         "delete from chain where link_number = 6",
-        ["a link before it is gone"],
+        ["an earlier link is missing"],
     ),
     (
         "chain_is_unbroken",
         "update chain set content_sha256 = sha256(''), link_sha256 = link_sha256_of("
         "link_number, kind, subject, sha256(''), previous_sha256, linked_at) where link_number = 3",
-        ["the link before it is another one"],
+        ["the previous link is a different one"],
     ),
     (
         "chain_covers_what_happened",
         "update promotions set recorded_at = recorded_at - interval 1 hour where promotion_number = 1",
-        ["it was altered"],
+        ["the event was altered"],
     ),
     (
         "chain_covers_what_happened",
         "delete from promotions where promotion_number = 3",
-        ["it was taken out"],
+        ["the event was removed"],
     ),
     (
         "chain_covers_what_happened",
         "insert into promotions select * replace (99 as promotion_number, now() as recorded_at) "
         "from promotions where promotion_number = 1",
-        ["it was put in, or altered before the chain began"],
+        ["the event has no link: it was added, or altered if older than the chain"],
     ),
     (
         "chain_covers_what_happened",
         "update shard_scores set predictions_sha256 = sha256('')",
-        ["it was altered"],
+        ["the event was altered"],
     ),
     (
         "chain_covers_what_happened",
         "update model_versions set code_revision = 'another' where model_version = 1",
-        ["it was altered"],
+        ["the event was altered"],
     ),
     (
         "chain_covers_what_happened",
         "update scoring_runs set actor = 'somebody else'",
-        ["it was altered"],
+        ["the event was altered"],
     ),
 ]
 
@@ -306,7 +306,7 @@ def test_check_finds_what_was_changed_by_hand(
             [warehouse.RegistryAlias("digits", "champion", 2), CHALLENGER_2],
             [("champion", 1, 2, "the alias was moved without a record")],
         ),
-        ([CHALLENGER_2], [("champion", 1, None, "the registry has lost the alias")]),
+        ([CHALLENGER_2], [("champion", 1, None, "the alias is missing in the registry")]),
         (
             [CHAMPION_1, CHALLENGER_2, warehouse.RegistryAlias("letters", "champion", 3)],
             [("champion", None, 3, "the alias was set without a record")],
@@ -324,8 +324,8 @@ def test_aliases_are_compared_in_both_directions(
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ("delete from promotions where promotion_number = 3", "the chain was cut off"),
-        ("update promotions set actor = 'x' where promotion_number = 3", "the chain was made anew"),
+        ("delete from promotions where promotion_number = 3", "the chain was truncated"),
+        ("update promotions set actor = 'x' where promotion_number = 3", "the chain was rewritten"),
     ],
 )
 def test_a_chain_that_was_written_anew_is_not_the_one_that_was_published(
@@ -357,7 +357,7 @@ def test_equal_largest_probabilities_are_no_violation(scored: Any) -> None:
 
 
 def test_unknown_check_names_those_there_are(scored: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"there is no check 'sums'; there is: .*probabilities_sum"):
+    with pytest.raises(UnknownNameError, match=r"there is no check 'sums'; available: .*probabilities_sum"):
         scored.violations("sums")
 
 

@@ -44,7 +44,7 @@ FOR_EVER = "select sum(a.range * b.range) from range(10_000_000) a, range(10_000
 signal.signal(signal.SIGINT, signal.default_int_handler)
 print("held", flush=True)
 try:
-    warehouse.run_select(Path(sys.argv[1]), 5, FOR_EVER)
+    warehouse.run_select(warehouse.Warehouse(Path(sys.argv[1]), 5), FOR_EVER)
 except KeyboardInterrupt:
     print("KeyboardInterrupt")
 """

@@ -341,59 +341,62 @@ VIOLATIONS = [
     (
         "page_read_has_its_fields",
         "delete from fields where field = 'total' and page_id in (select page_id from pages where page = 1)",
-        ["cells belong to no field of their page", "the fields are not those of the template, each once"],
+        [
+            "cells belong to a field that their page does not have",
+            "the fields differ from those of the template",
+        ],
     ),
     (
         "page_read_has_its_fields",
         "insert into fields select * from fields where field = 'total'",
-        ["the fields are not those of the template, each once"] * 2,
+        ["the fields differ from those of the template"] * 2,
     ),
     (
         "page_read_has_its_fields",
         "update pages set status = 'blank', template = null where page = 2",
-        ["the page was not read, and has fields"],
+        ["the page was not read but has fields"],
     ),
     (
         "page_read_has_its_fields",
         "delete from pages where page = 2",
-        ["the fields belong to no page"],
+        ["fields belong to a page that does not exist"],
     ),
     (
         "page_read_has_its_fields",
         "update cells set position = 0 where position = 1 and state = 'blank'",
-        ["a place in a field has several cells"],
+        ["several cells have the same position in a field"],
     ),
     ("page_read_has_its_fields", "delete from documents", ["the document is not recorded"] * 2),
     ("page_read_has_its_fields", "update documents set pages = 1", ["the document has no such page"]),
     (
         "correction_is_never_silent",
         "update field_values set value = '999' where raw_value = '123'",
-        ["another value counts than was read, and is not called corrected"],
+        ["the value differs from the raw value but is not marked as corrected"],
     ),
     (
         "correction_is_never_silent",
         "update field_values set value = '0' where status = 'blank'",
-        ["a value counts though none was read"],
+        ["a blank or unreadable field has a value"],
     ),
     (
         "correction_is_never_silent",
         "update field_values set value = raw_value where status = 'corrected'",
-        ["the corrected value is the one that was read"],
+        ["the corrected value equals the raw value"],
     ),
     (
         "correction_is_never_silent",
         "update field_values set broken_rule = null",
-        ["no rule is named"] * 2,
+        ["the broken rule is missing"] * 2,
     ),
     (
         "correction_is_never_silent",
         "update field_values set broken_rule = 'luhn' where raw_value = '123'",
-        ["a rule is broken, and the value counts as read"],
+        ["the value breaks a rule but is marked as read"],
     ),
     (
         "correction_is_never_silent",
         "update field_values set is_doubtful = false where status = 'corrected'",
-        ["nothing sends a person to look at it"],
+        ["the field is not marked as doubtful with a reason"],
     ),
     (
         "correction_is_never_silent",
@@ -403,22 +406,22 @@ VIOLATIONS = [
     (
         "field_value_is_what_was_predicted",
         "update field_values set raw_value = '321', value = '321' where raw_value = '123'",
-        ["the raw value is not what was predicted"],
+        ["the raw value differs from the predicted digits"],
     ),
     (
         "field_value_is_what_was_predicted",
         "insert into field_values select * from field_values where raw_value = '123'",
-        ["the reader has several values of the field"],
+        ["the field has several values"],
     ),
     (
         "field_value_is_what_was_predicted",
         "delete from predictions where label = 3",
-        ["a digit of the value was not read"],
+        ["a digit of the field has no prediction"],
     ),
     (
         "field_value_is_what_was_predicted",
         "update field_values set raw_value = null, value = null, status = 'blank' where raw_value = '123'",
-        ["digits were read, and the field is called blank"],
+        ["the field has predicted digits but no raw value"],
     ),
 ]
 

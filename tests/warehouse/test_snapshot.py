@@ -24,7 +24,7 @@ def changed_at(path: Path) -> datetime:
 
 
 def test_who_asks_beside_a_writer_is_answered_shortly_from_the_snapshot(scored: Any) -> None:
-    snapshot = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
+    snapshot = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).path
     as_of = AsOf()
     with other_process(HOLD, str(scored.database), "writer", "60"):
         begun = time.monotonic()
@@ -89,14 +89,14 @@ def test_without_a_snapshot_that_can_be_read_the_writer_is_waited_for(
 
 
 def test_a_snapshot_is_copied_again_only_when_something_changed(scored: Any) -> None:
-    first = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).stat().st_ino
-    assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).stat().st_ino == first
+    first = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).path.stat().st_ino
+    assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).path.stat().st_ino == first
     with scored.by_hand() as connection:
         connection.execute("delete from predictions").fetchall()
-    assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S), keep_s=600).stat().st_ino == first
+    assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S), keep_s=600).path.stat().st_ino == first
     snapshot = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
-    assert snapshot.stat().st_ino != first
-    assert warehouse.run_select(Warehouse(snapshot, WAIT_S), _COUNT).to_pylist() == [{"predictions": 0}]
+    assert snapshot.path.stat().st_ino != first
+    assert warehouse.run_select(snapshot, _COUNT).to_pylist() == [{"predictions": 0}]
 
 
 def test_a_snapshot_has_what_a_writer_that_was_killed_had_committed(scored: Any) -> None:
@@ -105,7 +105,7 @@ def test_a_snapshot_has_what_a_writer_that_was_killed_had_committed(scored: Any)
         pass
     assert scored.database.with_name("audit.duckdb.wal").exists()
     snapshot = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
-    with duckdb.connect(str(snapshot), read_only=True) as connection:
+    with duckdb.connect(str(snapshot.path), read_only=True) as connection:
         asked = "select count(*) from schema_migrations where name = 'by hand'"
         assert connection.execute(asked).fetchall() == [(1,)]
 

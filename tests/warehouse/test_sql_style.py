@@ -12,6 +12,7 @@ import pytest
 from lenet_pipeline import warehouse
 from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse import statements
+from tests.english import find_stilted
 
 SQL = warehouse.sql_directory()
 QUERIES = [*warehouse.list_audits(), *warehouse.list_checks()]
@@ -27,6 +28,19 @@ def code(path: Path) -> str:
     """Return a statement without comments and without what it quotes."""
     lines = [line for line in path.read_text().splitlines() if not line.lstrip().startswith("--")]
     return re.sub(r"'[^']*'", "''", "\n".join(lines))
+
+
+HEADER_LINE = re.compile(r"^-- (?:question|grain|param \w+|column \w+): (.*)\n", re.MULTILINE)
+COMMENT = re.compile(r"(?:^ *--.*\n)+", re.MULTILINE)
+
+
+def prose(path: Path) -> list[str]:
+    """Return what a file says to people: header texts, whole comments, and quoted texts of several words."""
+    text = path.read_text()
+    rest = HEADER_LINE.sub("", text)
+    comments = [re.sub(r"^ *-- ?", "", block, flags=re.MULTILINE) for block in COMMENT.findall(rest)]
+    quoted = [found for found in re.findall(r"'((?:[^']|'')*)'", COMMENT.sub("", rest)) if " " in found]
+    return [*HEADER_LINE.findall(text), *comments, *quoted]
 
 
 def test_audits_that_the_project_promises_are_there() -> None:
@@ -99,6 +113,28 @@ def test_sql_is_lower_case_within_the_line_and_without_tabs(path: Path) -> None:
 def test_file_holds_one_statement(path: Path) -> None:
     assert len(duckdb.extract_statements(path.read_text())) == 1
     assert not path.read_text().rstrip().endswith(";")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_sql_is_plain_english(path: Path) -> None:
+    assert [(found, text) for text in prose(path) for found in find_stilted(text)] == []
+
+
+def test_stilted_english_is_found() -> None:
+    assert find_stilted("Whether it\nis told anew, or not.") == ["is told", "anew"]
+    assert find_stilted("Read it. What was read stays. Who reads it? Whoever can.") == [
+        "Whoever",
+        "What was read stays.",
+    ]
+    assert find_stilted("What was scored, when, and how fast?") == []
+
+
+def test_prose_of_a_file_is_its_header_its_comments_and_its_texts(tmp_path: Path) -> None:
+    path = tmp_path / "some.sql"
+    path.write_text(
+        "-- question: Why?\n-- column a: b\nselect 'a text' as a, 'word'\n-- One,\n-- two.\nfrom b\n"
+    )
+    assert prose(path) == ["Why?", "b", "One,\ntwo.\n", "a text"]
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

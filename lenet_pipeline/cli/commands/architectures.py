@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lenet_pipeline.cli.command import command, refuse_options_before_the_verb
+from lenet_pipeline.cli.command import command
 from lenet_pipeline.cli.output import Format, FormatOption, print_records
 
 if TYPE_CHECKING:
@@ -18,13 +18,10 @@ architectures_app = typer.Typer(help="The networks that can be trained.")
 @command
 def list_architectures(
     settings: Settings,  # noqa: ARG001
-    context: typer.Context,
+    context: typer.Context,  # noqa: ARG001 - read by the decorator
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """List the architectures and their trainable parameters."""
-    if context.invoked_subcommand:
-        refuse_options_before_the_verb(context)
-        return
     from lenet_pipeline.network import ARCHITECTURES, count_parameters
 
     records = [

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lenet_pipeline.audit import plain_text
-from lenet_pipeline.cli.command import command, refuse_options_before_the_verb
+from lenet_pipeline.cli.command import command
 from lenet_pipeline.cli.output import (
     Format,
     FormatOption,
@@ -19,55 +19,72 @@ from lenet_pipeline.cli.output import (
     console,
     print_records,
     print_rows,
-    tell_of_snapshot,
+    report_snapshot,
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from lenet_pipeline.audit import ModelReport
     from lenet_pipeline.settings import Settings
     from lenet_pipeline.warehouse import PromotionRecord
 
 models_app = typer.Typer(help="Model versions, aliases and promotions.")
 
-_OF_PROMOTIONS = ["recorded_at", "action", "model_version", "champion_after", "actor", "reason"]
+_OF_VERSIONS = ["version", "aliases", "architecture", "test_accuracy", "registered_at"]
 
 
 @command
 def list_models(
     settings: Settings,
-    context: typer.Context,
+    context: typer.Context,  # noqa: ARG001 - read by the decorator
     output_format: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
-    """List the versions, their aliases and test accuracy, then the promotions in order."""
-    if context.invoked_subcommand:
-        refuse_options_before_the_verb(context)
-        return
-    from lenet_pipeline.registry import list_versions
+    """List the versions with their aliases and test accuracy, then the promotions in order."""
+    _print_versions(settings, output_format, output)
+
+
+@models_app.command("list", epilog="Example: lenet models list --format json")
+@command
+def list_command(
+    settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
+) -> None:
+    """List the versions with their aliases and test accuracy, then the promotions in order."""
+    _print_versions(settings, output_format, output)
+
+
+def _print_versions(settings: Settings, output_format: Format, output: Path | None) -> None:
+    """Print what the warehouse records; MLflow, which takes seconds to load, is not asked."""
     from lenet_pipeline.warehouse import AsOf, run_audit
 
-    versions = list_versions(settings.registry)
-    if not versions and output_format is Format.TABLE:
+    as_of = AsOf()
+    versions = run_audit(settings.warehouse, "model_versions", {}, as_of)
+    if output_format is not Format.TABLE or output is not None:
+        print_rows(versions, output_format, output)
+        return
+    if not len(versions):
         console.print("no model version yet; make one with `lenet train DATASET`")
         return
-    records = [
-        {
-            "version": version.reference,
-            "aliases": ", ".join(version.aliases),
-            "architecture": version.architecture,
-            "recipe": version.recipe,
-            "test_accuracy": version.metrics.get("test_accuracy"),
-            "registered_at": version.registered_at,
-        }
-        for version in versions
-    ]
-    print_records(records, output_format, output)
-    if output_format is Format.TABLE and output is None:
-        console.print()
-        as_of = AsOf()
-        promotions = run_audit(settings.warehouse, "promotions", {}, as_of)
-        tell_of_snapshot(as_of)
-        print_rows(promotions.select(_OF_PROMOTIONS), output_format)
+    print_rows(versions.select(_OF_VERSIONS), output_format)
+    console.print()
+    promotions = run_audit(settings.warehouse, "promotions", {}, as_of)
+    report_snapshot(as_of)
+    _print_promotions(promotions)
+
+
+def _print_promotions(promotions: pa.Table) -> None:
+    """Print a line for each event, in order."""
+    console.print("[bold]Promotions[/]")
+    for row in promotions.to_pylist():
+        version = f"{row['model_name']}/{row['model_version']}"
+        when, reason = plain_text(row["recorded_at"]), f"{row['actor']}: {row['reason']}"
+        console.print(
+            f"{when}  {row['action']:8}  {version:10}  {reason}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @models_app.command("show", epilog="Example: lenet models show digits@champion")
@@ -97,7 +114,7 @@ def show_command(
 @command
 def promote_command(
     settings: Settings,
-    version: Annotated[int, typer.Argument(min=1, help="The version to make champion")],
+    version: Annotated[str, typer.Argument(help="The version to make champion: digits/3 or 3")],
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit trail")],
 ) -> None:
     """Make a version champion by hand."""
@@ -141,8 +158,8 @@ def print_version(report: ModelReport, figures: Sequence[Path]) -> None:
     print_records(report.tests, Format.TABLE)
     console.print("\n[bold]Training[/]")
     _print_facts(report.parameters)
-    console.print("\n[bold]Promotions[/]")
-    print_rows(report.promotions.select(_OF_PROMOTIONS).drop_columns("model_version"), Format.TABLE)
+    console.print()
+    _print_promotions(report.promotions)
     console.print()
     if figures:
         text = f"{len(figures)} figures written to {figures[0].parent}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lenet_pipeline.audit import plain_text
-from lenet_pipeline.cli.command import command, refuse_options_before_the_verb
+from lenet_pipeline.cli.command import command
 from lenet_pipeline.cli.output import (
     Format,
     FormatOption,
@@ -15,36 +16,83 @@ from lenet_pipeline.cli.output import (
     console,
     print_records,
     print_rows,
-    tell_of_snapshot,
+    report_snapshot,
 )
+from lenet_pipeline.errors import PolicyError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lenet_pipeline.audit import SetPolicy
     from lenet_pipeline.settings import Settings
+    from lenet_pipeline.warehouse import PolicyRecord
 
-policy_app = typer.Typer(help="Which readings are accepted unseen: thresholds with a guarantee.")
+policy_app = typer.Typer(help="Thresholds from which readings are accepted without review, with a guarantee.")
+
+
+_SHOWN = [
+    "policy_number",
+    "model_version",
+    "subject",
+    "is_in_force",
+    "max_error",
+    "threshold",
+    "coverage_pct",
+    "evidence",
+]
 
 
 @command
 def list_policies(
     settings: Settings,
-    context: typer.Context,
+    context: typer.Context,  # noqa: ARG001 - read by the decorator
     output_format: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
-    """List the policies, their thresholds and the evidence they rest on."""
-    if context.invoked_subcommand:
-        refuse_options_before_the_verb(context)
-        return
-    from lenet_pipeline.warehouse import AsOf, run_audit
+    """List the policies, their thresholds and their evidence."""
+    _print_policies(settings, output_format, output)
+
+
+@policy_app.command("list", epilog="Example: lenet policy list --format json")
+@command
+def list_command(
+    settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
+) -> None:
+    """List the policies, their thresholds and their evidence."""
+    _print_policies(settings, output_format, output)
+
+
+@policy_app.command("show", epilog="Example: lenet policy show 2")
+@command
+def show_command(
+    settings: Settings,
+    number: Annotated[
+        int | None, typer.Argument(min=1, help="Number of the policy (default: newest)")
+    ] = None,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Show everything that is recorded about one policy."""
+    from lenet_pipeline.audit import find_policy
+    from lenet_pipeline.warehouse import AsOf
 
     as_of = AsOf()
-    policies = run_audit(settings.warehouse, "policies", {}, as_of)
-    tell_of_snapshot(as_of)
+    policy = find_policy(settings, number, as_of)
+    report_snapshot(as_of)
+    print_records([policy], output_format)
+
+
+def _print_policies(settings: Settings, output_format: Format, output: Path | None) -> None:
+    from lenet_pipeline.audit import list_policies as list_recorded
+    from lenet_pipeline.warehouse import AsOf
+
+    as_of = AsOf()
+    policies = list_recorded(settings, as_of)
+    report_snapshot(as_of)
     if not len(policies) and output_format is Format.TABLE:
-        console.print("no policy yet: every digit is for review; make one with `lenet policy set`")
+        console.print("no policy yet: every digit needs review; set one with `lenet policy set`")
         return
-    print_rows(policies, output_format, output)
+    is_table = output_format is Format.TABLE and output is None
+    print_rows(policies.select(_SHOWN) if is_table else policies, output_format, output)
 
 
 @policy_app.command("set", epilog="Example: lenet policy set --max-error 0.005 --on mnist/test")
@@ -82,27 +130,69 @@ def set_command(
     precision: Annotated[
         str, typer.Option(help="Of the runs that it decides on: float32 or fast")
     ] = "float32",
+    is_dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the policy, and do not put it in force")
+    ] = False,
+    is_confirmed: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before a policy that accepts nothing replaces one")
+    ] = False,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Find the lowest confidence from which few enough accepted readings are wrong, and put it in force."""
-    from lenet_pipeline.audit import DIGIT, FIELD, PolicyTerms, set_policy
+    """Find the lowest confidence at which few enough accepted readings are wrong, and put it in force."""
+    from lenet_pipeline.audit import DIGIT, FIELD, PolicyTerms, propose_policy, set_policy
 
     terms = PolicyTerms(precision, max_error, certainty, not_a_digit_from, review_rate, review_seed)
-    policy = set_policy(settings, model, terms, dataset, FIELD if is_for_fields else DIGIT)
+    proposed = propose_policy(settings, model, terms, dataset, FIELD if is_for_fields else DIGIT)
+    if is_dry_run:
+        _print(None, proposed.record, output_format)
+        console.print("dry run: this policy is not in force", style="yellow")
+        return
+    if proposed.accepts_nothing and not is_confirmed:
+        _confirm_replacing(settings, proposed.record, output_format)
+    policy = set_policy(settings, proposed)
+    _print(policy, policy.record, output_format)
+
+
+def _confirm_replacing(settings: Settings, record: PolicyRecord, output_format: Format) -> None:
+    """Ask before a policy that accepts nothing replaces one that accepts something.
+
+    Raises:
+        PolicyError: nobody is there to be asked.
+    """
+    from lenet_pipeline.audit import find_policy_in_force
+
+    reference = f"{record.model_name}/{record.model_version}"
+    former = find_policy_in_force(settings, reference, record.precision, record.subject)
+    if former is None or former["threshold"] is None:
+        return
+    found = (
+        f"the new policy accepts nothing, and policy {former['policy_number']} accepts "
+        f"{former['coverage_pct']:g} % of its evidence"
+    )
+    if not sys.stdin.isatty():
+        raise PolicyError(
+            f"{found}; nothing was changed. Add --yes to replace it, or --dry-run to look at it"
+        )
+    _print(None, record, output_format)
+    typer.confirm(f"{found}. Replace it?", abort=True)
+
+
+def _print(policy: SetPolicy | None, record: PolicyRecord, output_format: Format) -> None:
     if output_format is Format.TABLE:
-        print_policy(policy)
+        print_policy(policy, record)
     else:
-        record = {"policy_number": policy.number, **vars(policy.record), "plot": str(policy.plot)}
-        print_records([record], output_format)
+        number, plot = (policy.number, str(policy.plot)) if policy else (None, None)
+        print_records([{"policy_number": number, **vars(record), "plot": plot}], output_format)
 
 
-def print_policy(policy: SetPolicy) -> None:
-    """Print a policy that was set, and its evidence."""
-    record = policy.record
+def print_policy(policy: SetPolicy | None, record: PolicyRecord) -> None:
+    """Print a policy and its evidence; ``policy`` is None for one that is not in force."""
     things = f"{record.subject}s"
     target = f"at most {record.max_error:.4g} wrong, with a certainty of {record.certainty:g}"
+    f"at most {record.max_error:.4g} wrong, with a certainty of {record.certainty:g}"
     console.print(
-        f"policy {policy.number} for {record.model_name}/{record.model_version}, {things}: {target}",
+        f"{f'policy {policy.number}' if policy else 'a policy'} for "
+        f"{record.model_name}/{record.model_version}, {things}: {target}",
         highlight=False,
     )
     console.print(
@@ -110,38 +200,42 @@ def print_policy(policy: SetPolicy) -> None:
     )
     if record.threshold is None:
         console.print(
-            "  [bold]nothing is accepted:[/] no threshold can be shown to keep that", highlight=False
+            "  [bold]accepts nothing:[/] no threshold can be shown to keep the target", highlight=False
         )
-        console.print(_shortage(policy), highlight=False)
+        console.print(_shortage(record), highlight=False)
     else:
         share = record.accepted / record.labelled
         console.print(
-            f"  accepted from a confidence of {plain_text(record.threshold)}: "
-            f"{record.accepted:,} ({share:.2%})",
+            f"  accepts from confidence {plain_text(record.threshold)}: "
+            f"{record.accepted:,} of them ({share:.2%})",
             highlight=False,
         )
         console.print(
-            f"  {record.errors:,} of them wrong; of all such {things} at most {record.error_bound:.4%}",
+            f"  {record.errors:,} of those are wrong; among all such {things}, at most "
+            f"{record.error_bound:.4%}",
             highlight=False,
         )
-        console.print(f"  of those {record.review_rate:.2%} are for review all the same", highlight=False)
+        console.print(
+            f"  a sample of {record.review_rate:.2%} of the accepted {things} still goes to review",
+            highlight=False,
+        )
     if record.calibration_error is not None:
         console.print(
             f"  calibrated: expected calibration error {record.calibration_error:.4f}, "
             f"{record.calibrated_error:.4f} after it",
             highlight=False,
         )
-    console.print(f"  {policy.plot}", soft_wrap=True, highlight=False, markup=False)
+    if policy:
+        console.print(f"  plot: {policy.plot}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _shortage(policy: SetPolicy) -> str:
-    record = policy.record
+def _shortage(record: PolicyRecord) -> str:
     if record.labelled_needed is None:
         return (
-            f"  of the {record.accepted:,} surest {record.errors:,} are wrong: more labelled ones like these "
+            f"  {record.errors:,} of the {record.accepted:,} surest are wrong: more labels of this kind "
             "would not help"
             if record.accepted
-            else f"  no labelled {record.subject} is sure enough to begin with"
+            else f"  no labelled {record.subject} is sure enough"
         )
     more = max(1, record.labelled_needed - record.labelled)
     return f"  about {more:,} more labelled {record.subject}s of this kind would"

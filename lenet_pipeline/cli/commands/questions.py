@@ -19,7 +19,7 @@ from lenet_pipeline.cli.output import (
     print_document,
     print_records,
     print_rows,
-    tell_of_snapshot,
+    report_snapshot,
     write_text,
 )
 from lenet_pipeline.cli.progress import TerminalObserver
@@ -57,7 +57,7 @@ def audit_command(
         return
     as_of = AsOf()
     rows = run_audit(settings.warehouse, name, given, as_of)
-    tell_of_snapshot(as_of)
+    report_snapshot(as_of)
     print_rows(rows, output_format, output, title=queries[name].question)
     _tell_of_limit(queries[name], len(rows), given)
 
@@ -150,7 +150,7 @@ def sql_command(
 
     as_of = AsOf()
     rows = run_select(settings.warehouse, statement, as_of)
-    tell_of_snapshot(as_of)
+    report_snapshot(as_of)
     print_rows(rows, output_format, output)
 
 
@@ -177,7 +177,7 @@ def _print_evidence(
         )
     as_of = AsOf()
     evidence = gather_evidence(settings, digit, as_of)
-    tell_of_snapshot(as_of)
+    report_snapshot(as_of)
     if is_page and output:
         write_text(evidence_page(evidence), output)
         console.print(f"evidence written to {output}", soft_wrap=True, highlight=False, markup=False)

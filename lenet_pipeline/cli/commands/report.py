@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lenet_pipeline.cli.command import command
-from lenet_pipeline.cli.output import console, tell_of_snapshot
+from lenet_pipeline.cli.output import console, report_snapshot
 
 if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
@@ -29,5 +29,5 @@ def report_command(
 
     as_of = AsOf()
     path = write_report(settings, run, output, as_of=as_of)
-    tell_of_snapshot(as_of)
+    report_snapshot(as_of)
     console.print(f"report written to {path}", soft_wrap=True, highlight=False, markup=False)

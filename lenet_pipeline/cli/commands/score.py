@@ -36,15 +36,15 @@ def score_command(
 ) -> None:
     """Score every digit of a dataset once; a run that was cut off goes on where it stopped."""
     from lenet_pipeline import jobs
-    from lenet_pipeline.audit import has_policy
+    from lenet_pipeline.audit import find_policy_in_force
 
     job = jobs.ScoringJob(dataset, model, device, precision, batch_size, threads, runner)
     report = run_job(jobs.score, settings, job)
     if output_format is Format.TABLE:
         print_report(report)
-        if not has_policy(settings, report.model, report.precision):
+        if find_policy_in_force(settings, report.model, report.precision) is None:
             console.print(
-                f"  no policy for {report.model}: all is for review; make one with `lenet policy set`",
+                f"  no policy for {report.model}: everything goes to review; set one with `lenet policy set`",
                 highlight=False,
             )
     else:

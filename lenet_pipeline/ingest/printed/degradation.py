@@ -19,8 +19,8 @@ from PIL import Image
 from scipy import ndimage
 
 from lenet_pipeline.ingest.printed.fonts import GLYPH_HEIGHT, Glyph
+from lenet_pipeline.schema import Floats
 
-Floats = NDArray[np.float32]
 Range = tuple[float, float]
 
 _FINER = 2  # ink is laid on a grid so many times finer than the scanner's

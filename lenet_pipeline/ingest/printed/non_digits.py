@@ -17,9 +17,8 @@ from scipy import ndimage
 from lenet_pipeline.errors import UnknownNameError
 from lenet_pipeline.ingest.normalisation import place_ink
 from lenet_pipeline.ingest.printed.fonts import draw_letters
-from lenet_pipeline.schema import IMAGE_SIDE
+from lenet_pipeline.schema import IMAGE_SIDE, Images
 
-Images = NDArray[np.uint8]
 Drawer = Callable[[np.random.Generator, Images], Images]
 
 _SIDE = 112  # pixels of the canvas: four to a pixel of the image

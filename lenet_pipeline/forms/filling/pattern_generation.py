@@ -1,6 +1,6 @@
-"""Made-up matches: digits that a regular expression accepts, found by walking it.
+"""Generate digits that match a regular expression.
 
-It knows what a rule about digits is written with: digits, ``\\d``, classes such as ``[1-9]``, groups,
+The supported syntax is what rules for digits need: digits, ``.``, ``\\d``, classes such as ``[1-9]``, groups,
 alternatives, ``^`` and ``$``, and the quantifiers ``? * + {2} {2,} {2,5}``.
 """
 
@@ -10,23 +10,23 @@ import re
 
 import numpy as np
 
-_MOST_REPEATS = 8  # beyond the fewest, where a quantifier leaves it open
-_MOST_STEPS = 5_000  # quantifiers within quantifiers multiply; no field is as long as what they then match
+_MOST_REPEATS = 8  # beyond the minimum of an open-ended quantifier
+_MOST_STEPS = 5_000  # nested quantifiers multiply; a match with more steps is longer than any field
 _QUANTIFIER = re.compile(r"(?:([?*+])|\{(\d+)(,?)(\d*)\})\??")
 _GROUP_START = re.compile(r"\((?:\?(?:P?<\w+>|:))?")
 _DIGITS = "0123456789"
 
 
 class _UnknownSyntaxError(Exception):
-    """The expression has something that this module does not know, or would match far too much."""
+    """The expression contains unsupported syntax, or its match would be too long."""
 
 
-def make_up_match(expression: str, rng: np.random.Generator) -> str | None:
-    """Return digits that match an expression as a whole; None where it has syntax not known here.
+def generate_match(expression: str, rng: np.random.Generator) -> str | None:
+    """Return digits that match a whole expression, or None if its syntax is not supported.
 
     Args:
-        expression: in RE2's syntax.
-        rng: where every chance comes from.
+        expression: a regular expression in RE2 syntax.
+        rng: the source of all random choices.
     """
     walker = _Walker(expression, rng)
     try:
@@ -37,7 +37,7 @@ def make_up_match(expression: str, rng: np.random.Generator) -> str | None:
 
 
 class _Walker:
-    """A place in an expression that moves to its end while digits for what it passes are drawn."""
+    """A position in an expression. It advances to the end while drawing matching digits."""
 
     def __init__(self, expression: str, rng: np.random.Generator) -> None:
         self._expression = expression
@@ -46,7 +46,7 @@ class _Walker:
         self._steps = 0
 
     def alternatives(self) -> str:
-        """Walk ``a|b|c``; return digits for one of them."""
+        """Parse ``a|b|c``. Return digits for one of the alternatives."""
         options = [self._sequence()]
         while self._next() == "|":
             self.place += 1
@@ -62,7 +62,7 @@ class _Walker:
             end = self.place
             drawn = [once]
             for _ in range(most - 1):
-                self.place = start  # again, for other digits
+                self.place = start  # parse it again to draw other digits
                 drawn.append(self._atom())
             self.place = end
             parts += drawn[: int(self._rng.integers(fewest, most + 1))]
@@ -93,7 +93,7 @@ class _Walker:
         return value
 
     def _choices(self) -> str:
-        """Walk what stands for one digit; return the digits it may be."""
+        """Parse an expression for one digit. Return the possible digits."""
         if self._next() == "[":
             return self._class()
         if self._expression.startswith(r"\d", self.place):
@@ -118,7 +118,7 @@ class _Walker:
         return choices
 
     def _quantifier(self) -> tuple[int, int]:
-        """Walk a quantifier, if there is one; return the fewest and most times it allows."""
+        """Parse an optional quantifier. Return the smallest and largest number of repetitions."""
         found = _QUANTIFIER.match(self._expression, self.place)
         if found is None:
             return 1, 1

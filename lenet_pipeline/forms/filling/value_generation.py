@@ -1,4 +1,4 @@
-"""Made-up values: what a form could be filled with, such that its own rules pass."""
+"""Generate values for the fields of a form that pass its rules."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.filling.made_up_patterns import make_up_match
+from lenet_pipeline.forms.filling.pattern_generation import generate_match
+from lenet_pipeline.forms.rules.across_rules import EqualRule, SumRule
 from lenet_pipeline.forms.rules.checksums import resolve_method
 from lenet_pipeline.forms.rules.field_rules import (
     Checksum,
-    EqualRule,
     Length,
     OneOf,
     Pattern,
     Range,
     Rule,
-    SumRule,
+    allows_length,
 )
 from lenet_pipeline.forms.templates.model import Cells, Field, Template
 
@@ -25,40 +25,41 @@ _TRIES_FOR_A_VALUE = 200
 _TRIES_FOR_A_PAGE = 100
 
 
-def make_up_values(template: Template, rng: np.random.Generator, *, blank_rate: float) -> dict[str, str]:
-    """Return a value for every field of a page, ``""`` for those left blank.
+def generate_values(template: Template, rng: np.random.Generator, *, blank_rate: float) -> dict[str, str]:
+    """Generate a value for every field of a page, ``""`` for a blank field.
 
-    Every value passes the rules of its field, and all of them those across fields, but for uniqueness in a
-    batch, which only chance keeps. Fields that a rule ties together are blank together.
+    The values pass the rules of their fields and the rules across fields. Uniqueness in a batch is left to
+    chance. Fields that a rule links are blank together.
 
     Args:
-        template: whose fields.
-        rng: where every chance comes from.
-        blank_rate: how often a field that may be blank is.
+        template: the template of the form.
+        rng: the source of all random choices.
+        blank_rate: the share of optional fields to leave blank.
 
     Raises:
-        IngestError: after many tries no values pass the rules: they contradict each other or the cells.
+        IngestError: many attempts found no values that pass. The rules contradict each other or the cells.
     """
     blank = _choose_blank(template, rng, blank_rate)
     fields = {field.name: field for field in template.fields if field.name not in blank}
     refusal = ""
     for _ in range(_TRIES_FOR_A_PAGE):
-        values = {name: make_up_value(field, rng) for name, field in fields.items()}
-        _tie_values(template, fields, values, rng)
+        values = {name: generate_value(field, rng) for name, field in fields.items()}
+        _link_values(template, fields, values, rng)
         refusal = _find_refusal(template, fields, values)
         if not refusal:
             return {field.name: values.get(field.name, "") for field in template.fields}
     raise IngestError(
-        f"cannot make up values for form {template.form!r} that pass its rules: {refusal} refused each of "
-        f"{_TRIES_FOR_A_PAGE} tries; see whether its rules contradict each other or their fields' cells"
+        f"cannot generate values for form {template.form!r} that pass its rules: {_TRIES_FOR_A_PAGE} "
+        f"attempts failed, the last one because of {refusal}; check whether its rules contradict each other "
+        "or the sizes of its fields"
     )
 
 
-def make_up_value(field: Field, rng: np.random.Generator) -> str:
-    """Return a value that a field has room for and whose rules it passes.
+def generate_value(field: Field, rng: np.random.Generator) -> str:
+    """Generate a value that fits into a field and passes its rules.
 
     Raises:
-        IngestError: after many tries none passes.
+        IngestError: many attempts found no such value.
     """
     lengths = _lengths(field)
     for _ in range(_TRIES_FOR_A_VALUE if lengths else 0):
@@ -66,30 +67,30 @@ def make_up_value(field: Field, rng: np.random.Generator) -> str:
         if len(value) in lengths and all(rule.accepts(value) for rule in field.rules):
             return value
     rules = ", ".join(rule.name for rule in field.rules)
-    fewest, most = _room(field)
+    fewest, most = _capacity(field)
     raise IngestError(
-        f"cannot make up a value for field {field.name!r}: no value of {fewest} to {most} digits was found "
-        f"that passes {rules}; correct its rules or its place in the template"
+        f"cannot generate a value for field {field.name!r}: found no value of {fewest} to {most} digits that "
+        f"passes its rules ({rules}); correct the rules or the size of the field in the template"
     )
 
 
-def _room(field: Field) -> tuple[int, int]:
-    """Return how many digits a field has room for, at least and at most."""
+def _capacity(field: Field) -> tuple[int, int]:
+    """Return the smallest and largest number of digits that a field takes."""
     if isinstance(field.place, Cells):
         return 1, field.place.columns * field.place.rows
     return max(1, field.place.fewest), field.place.most
 
 
 def _lengths(field: Field) -> list[int]:
-    """Return the lengths that a value could have.
+    """Return the possible lengths of a value.
 
-    People fill all cells of a field unless something says that they need not.
+    People fill all cells of a field, unless its rules or its mark for unused cells suggest otherwise.
     """
-    fewest, most = _room(field)
+    fewest, most = _capacity(field)
     possible = [
         length
         for length in range(fewest, most + 1)
-        if all(_permits_length(rule, length) for rule in field.rules)
+        if all(allows_length(rule, length) for rule in field.rules)
     ]
     says_length = any(isinstance(rule, Length | OneOf | Pattern) for rule in field.rules)
     if isinstance(field.place, Cells) and not says_length and field.unused_mark is None:
@@ -97,34 +98,20 @@ def _lengths(field: Field) -> list[int]:
     return possible
 
 
-def _permits_length(rule: Rule, length: int) -> bool:
-    """Tell whether a value of so many digits could pass a rule, as far as its kind says."""
-    match rule:
-        case Length():
-            return rule.fewest <= length <= rule.most
-        case OneOf():
-            return any(len(value) == length for value in rule.values)
-        case Range():
-            return len(str(rule.lowest or 0)) <= length
-        case Checksum():
-            return not rule.weights or length == len(rule.weights)
-    return True
-
-
 def _attempt(rules: Sequence[Rule], length: int, rng: np.random.Generator) -> str:
-    """Return a value that was made for the kinds of rules there are; it need not pass."""
+    """Return a value that is likely to pass the rules."""
     value = _draw_digits(length, rng)
     for rule in rules:
         match rule:
             case OneOf():
                 value = rule.values[int(rng.integers(len(rule.values)))]
             case Pattern():
-                value = make_up_match(rule.expression, rng) or value
+                value = generate_match(rule.expression, rng) or value
             case Range():
                 value = _draw_number(rule, length, rng)
     for rule in rules:
         if isinstance(rule, Checksum):
-            value = _end_in_check(rule, value)
+            value = _replace_check_digits(rule, value)
     return value
 
 
@@ -133,7 +120,7 @@ def _draw_digits(length: int, rng: np.random.Generator) -> str:
 
 
 def _draw_number(rule: Range, length: int, rng: np.random.Generator) -> str:
-    """Return a number in a range with so many digits, leading zeros only where it has to be."""
+    """Return a number in a range with this many digits, preferably without leading zeros."""
     lowest, most = rule.lowest or 0, 10**length - 1
     highest = most if rule.highest is None else min(rule.highest, most)
     without_zeros = max(lowest, 10 ** (length - 1))
@@ -147,16 +134,16 @@ def _draw_number(rule: Range, length: int, rng: np.random.Generator) -> str:
 
 
 def _draw_between(lowest: int, highest: int, rng: np.random.Generator) -> int:
-    """Return a whole number of any size, both ends included."""
+    """Return a random integer of any size, with both ends included."""
     if highest <= lowest:
         return lowest
-    # numpy draws 64 bits at most; a field may have more digits than those hold.
+    # numpy draws at most 64 bits, but a field may have more digits.
     wide = int.from_bytes(rng.bytes(8 + (highest.bit_length() + 7) // 8), "big")
     return lowest + wide % (highest - lowest + 1)
 
 
-def _end_in_check(rule: Checksum, value: str) -> str:
-    """Return a value with its last digits replaced by the check digits of those before."""
+def _replace_check_digits(rule: Checksum, value: str) -> str:
+    """Replace the last digits of a value by the check digits for the digits before them."""
     method = resolve_method(rule.name, rule.weights)
     body = value[: -method.check_digits]
     if not body or (rule.weights and len(value) != len(rule.weights)):
@@ -168,8 +155,8 @@ def _choose_blank(template: Template, rng: np.random.Generator, blank_rate: floa
     """Return the names of the fields that this page leaves blank."""
     groups = {field.name: {field.name} for field in template.fields}
     for rule in template.rules:
-        tied = _tied_names(rule)
-        joined = set().union(*(groups.get(name, set()) for name in tied))
+        linked = _linked_fields(rule)
+        joined = set().union(*(groups.get(name, set()) for name in linked))
         groups |= dict.fromkeys(joined, joined)
     may_be_blank = {field.name for field in template.fields if field.may_be_blank}
     blank: set[str] = set()
@@ -181,8 +168,8 @@ def _choose_blank(template: Template, rng: np.random.Generator, blank_rate: floa
     return blank
 
 
-def _tied_names(rule: object) -> tuple[str, ...]:
-    """Return the fields that a rule across fields wants all written or all blank."""
+def _linked_fields(rule: object) -> tuple[str, ...]:
+    """Return the fields that a rule requires to be all filled or all blank."""
     match rule:
         case SumRule():
             return (*rule.of, rule.equals)
@@ -191,26 +178,26 @@ def _tied_names(rule: object) -> tuple[str, ...]:
     return ()
 
 
-def _tie_values(
+def _link_values(
     template: Template, fields: Mapping[str, Field], values: dict[str, str], rng: np.random.Generator
 ) -> None:
-    """Change values, in place, towards what the rules across fields want."""
+    """Change values, in place, to satisfy the rules across fields."""
     for rule in template.rules:
-        if not set(_tied_names(rule)) <= values.keys():
+        if not set(_linked_fields(rule)) <= values.keys():
             continue
         match rule:
             case SumRule():
-                _tie_sum(rule, fields, values, rng)
+                _link_sum(rule, fields, values, rng)
             case EqualRule():
                 values |= dict.fromkeys(rule.fields, values[rule.fields[0]])
 
 
-def _tie_sum(
+def _link_sum(
     rule: SumRule, fields: Mapping[str, Field], values: dict[str, str], rng: np.random.Generator
 ) -> None:
-    """Write the sum of some fields into its field; smaller summands where it would not fit."""
+    """Set a field to the sum of others. Reduce the summands if the sum does not fit."""
     total = fields[rule.equals]
-    largest = 10 ** _room(total)[1] - 1
+    largest = 10 ** _capacity(total)[1] - 1
     for each in total.rules:
         if isinstance(each, Range) and each.highest is not None:
             largest = min(largest, each.highest)
@@ -222,9 +209,9 @@ def _tie_sum(
 
 
 def _write_number(number: int, field: Field) -> str:
-    """Return a number as its field wants it: with as few leading zeros as the rules let pass."""
+    """Return a number as a value of its field, with as few leading zeros as the rules allow."""
     natural = str(number)
-    fewest, most = _room(field)
+    fewest, most = _capacity(field)
     for length in range(max(fewest, len(natural)), most + 1):
         value = natural.zfill(length)
         if all(rule.accepts(value) for rule in field.rules):
@@ -233,11 +220,11 @@ def _write_number(number: int, field: Field) -> str:
 
 
 def _find_refusal(template: Template, fields: Mapping[str, Field], values: Mapping[str, str]) -> str:
-    """Return the name of the rule that refuses the values, or nothing."""
+    """Return the first rule that the values break, or an empty text."""
     for name, field in fields.items():
-        fewest, most = _room(field)
+        fewest, most = _capacity(field)
         if not fewest <= len(values[name]) <= most:
-            return f"the place of {name}, for {fewest} to {most} digits,"
+            return f"the size of {name} ({fewest} to {most} digits)"
         for rule in field.rules:
             if not rule.accepts(values[name]):
                 return f"{name}: {rule.name}"
