@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks.scoring_digits import prepare_digits
+from benchmarks.scoring.digits import prepare_digits
 from lenet_pipeline.jobs import ScoringJob, score
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse.queries import run_select
