@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.machine import describe_machine
 from lenet_pipeline.audit.guarantee import find_threshold
-from lenet_pipeline.audit.versions import find_version, open_registry
+from lenet_pipeline.audit.model_versions import find_version, open_registry
 from lenet_pipeline.ingest.printed.non_digits import INTRUDERS, draw_intruders
 from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.registry.versions import read_version

@@ -103,7 +103,7 @@ def share_pct(part: float, whole: float) -> float:
 
 def read_model(home: Path, reference: str, digits: LabelledImages) -> Reader:
     """Load a model of a home, on the CPU and one thread."""
-    from lenet_pipeline.audit.versions import find_version, open_registry
+    from lenet_pipeline.audit.model_versions import find_version, open_registry
     from lenet_pipeline.registry.versions import read_version
     from lenet_pipeline.settings import read_settings
 

@@ -39,7 +39,7 @@ def main() -> None:
 def measure(home: Path, root: Path | None) -> dict[str, str]:
     """Run the jobs in an empty home; return each figure with its unit."""
     from flows.prefect_server import start_prefect_server
-    from lenet_pipeline.audit.versions import open_registry
+    from lenet_pipeline.audit.model_versions import open_registry
     from lenet_pipeline.jobs.ingestion import ingest
     from lenet_pipeline.jobs.retraining import retrain
     from lenet_pipeline.jobs.scoring_runs import score

@@ -37,7 +37,7 @@ def prepare_home(home: Path, root: Path | None, architecture: str) -> str:
         architecture: the network to train, briefly.
     """
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from lenet_pipeline.audit.versions import open_registry
+    from lenet_pipeline.audit.model_versions import open_registry
     from lenet_pipeline.registry.versions import list_versions
     from lenet_pipeline.settings import read_settings
 

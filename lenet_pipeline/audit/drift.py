@@ -15,7 +15,7 @@ EVENT = "lenet.drift"
 _BY_CHANCE = 0.001  # how often chance alone may exceed what is critical, a measure and run
 
 
-def watch_drift(
+def check_drift(
     scoring_run_id: UUID, dataset: str, resolved: ResolvedModel, settings: Settings, observer: Observer
 ) -> list[Drift]:
     """Compare a finished run with its version's reference; emit an event where it has drifted.

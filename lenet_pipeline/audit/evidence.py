@@ -19,7 +19,7 @@ from PIL import Image
 
 from lenet_pipeline.audit.chain import find_published_head
 from lenet_pipeline.audit.pages import data_url, enlarge, page_template, png
-from lenet_pipeline.audit.scored_shards import choose_digits, find_shard
+from lenet_pipeline.audit.shard_lookup import select_digits, find_shard
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.lake import images_array
 from lenet_pipeline.settings import Settings
@@ -152,7 +152,7 @@ def _pictures(
     with suppress(PipelineError):
         dataset = (prediction["datasets"] or "").split(", ")[0]
         shard = find_shard(settings, dataset, place["shard_fingerprint"])
-        for image in images_array(choose_digits(shard, {place["digit_id"]}))[:1]:
+        for image in images_array(select_digits(shard, {place["digit_id"]}))[:1]:
             found.append(("normalised", enlarge(image, _ENLARGED)))
     return found
 

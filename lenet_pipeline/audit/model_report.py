@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lenet_pipeline.audit.versions import find_version
+from lenet_pipeline.audit.model_versions import find_version
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.registry import ModelVersion, read_finished_run, read_version
 from lenet_pipeline.settings import Settings

@@ -11,8 +11,8 @@ import numpy as np
 
 from lenet_pipeline.audit.chain import publish_chain_head
 from lenet_pipeline.audit.guarantee import Confidences, Guarantee, Truths, find_threshold, risk_coverage
-from lenet_pipeline.audit.policies_in_force import FIELD
-from lenet_pipeline.audit.versions import find_version, record_version
+from lenet_pipeline.audit.policy_queries import FIELD
+from lenet_pipeline.audit.model_versions import find_version, record_version
 from lenet_pipeline.errors import PolicyError
 from lenet_pipeline.lake import (
     GATE,

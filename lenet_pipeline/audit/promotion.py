@@ -144,7 +144,7 @@ def roll_back(ledger: Ledger, registry: Registry, reason: str) -> PromotionRecor
         RegistryError: there was none.
     """
     promotions = list_promotions(ledger.warehouse)
-    reigns = champion_reigns(promotions, registry.model_name)
+    reigns = champion_history(promotions, registry.model_name)
     present = find_champion(registry)
     last = next((event for event in reversed(promotions) if event.action in ("promote", "rollback")), None)
     if last and last.action == "rollback" and (present is None or present.version != last.model_version):
@@ -158,7 +158,7 @@ def roll_back(ledger: Ledger, registry: Registry, reason: str) -> PromotionRecor
     return record
 
 
-def champion_reigns(promotions: Sequence[PromotionRecord], model_name: str) -> list[int]:
+def champion_history(promotions: Sequence[PromotionRecord], model_name: str) -> list[int]:
     """Return the versions that rolling back would go through, the present champion last."""
     reigns: list[int] = []
     for event in promotions:
@@ -212,7 +212,7 @@ def _promote(
 
 
 def _recorded_champion(ledger: Ledger, registry: Registry) -> int | None:
-    reigns = champion_reigns(list_promotions(ledger.warehouse), registry.model_name)
+    reigns = champion_history(list_promotions(ledger.warehouse), registry.model_name)
     return reigns[-1] if reigns else None
 
 

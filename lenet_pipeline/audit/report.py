@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lenet_pipeline.audit.pages import data_url, enlarge, page_template
-from lenet_pipeline.audit.scored_shards import choose_digits, find_run_shards
+from lenet_pipeline.audit.shard_lookup import select_digits, find_run_shards
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.lake import images_array, read_shard
 from lenet_pipeline.settings import Settings
@@ -122,7 +122,7 @@ def _least_sure(
         places = find_shards_of_digits(settings.warehouse, stored.scoring_run_id, wanted, as_of)
         wanted_shards = dict.fromkeys(places[name] for name in wanted if name in places)
         for fingerprint in list(wanted_shards)[:most_shards]:
-            found = choose_digits(read_shard(settings.lake, stored.dataset, shards[fingerprint]), set(wanted))
+            found = select_digits(read_shard(settings.lake, stored.dataset, shards[fingerprint]), set(wanted))
             for name, image in zip(found["digit_id"].to_pylist(), images_array(found), strict=True):
                 pictures[str(name)] = data_url(enlarge(image, 4))
     return [row | {"picture": pictures.get(row["digit_id"])} for row in rows.to_pylist()]

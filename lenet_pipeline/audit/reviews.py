@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.audit.chain import publish_chain_head
 from lenet_pipeline.audit.pages import enlarge
-from lenet_pipeline.audit.review_tables import Verdict, read_review_table, write_review_table
-from lenet_pipeline.audit.scored_shards import choose_digits, find_run_shards, find_shard
+from lenet_pipeline.audit.review_csv import Verdict, read_review_table, write_review_table
+from lenet_pipeline.audit.shard_lookup import select_digits, find_run_shards, find_shard
 from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.lake import Amendment, Shard, amend_digits, find_manifest, images_array, read_shard
 from lenet_pipeline.schema import DIGITS
@@ -127,7 +127,7 @@ def _read_images(
     images: dict[str, NDArray[np.uint8]] = {}
     for fingerprint, wanted in _by(rows, "shard_fingerprint").items():
         ids = {row["digit_id"] for row in wanted}
-        found = choose_digits(read_shard(settings.lake, dataset, shards[fingerprint]), ids)
+        found = select_digits(read_shard(settings.lake, dataset, shards[fingerprint]), ids)
         texts = [str(each) for each in found["digit_id"].to_pylist()]
         images.update(zip(texts, images_array(found), strict=True))
     return images
@@ -179,7 +179,7 @@ def _amend_reviewed(settings: Settings, reviews: pa.Table) -> Amendment:
         return Amendment(added=0, relabelled=0, removed=0)
     tables = [DIGITS.empty_table()]
     for (dataset, fingerprint), wanted in _by_shard(rows).items():
-        digits = choose_digits(find_shard(settings, dataset, fingerprint), wanted)
+        digits = select_digits(find_shard(settings, dataset, fingerprint), wanted)
         verdicts = [labels[str(each)] for each in digits["digit_id"].to_pylist()]
         column = DIGITS.get_field_index("label")
         tables.append(digits.set_column(column, DIGITS.field("label"), pa.array(verdicts, pa.uint8())))

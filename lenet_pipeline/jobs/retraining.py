@@ -14,7 +14,7 @@ from lenet_pipeline.audit import (
     record_version,
 )
 from lenet_pipeline.errors import TrainingError
-from lenet_pipeline.jobs.challenger import Trained, TrainingPlan, train_challenger
+from lenet_pipeline.jobs.challenger_training import Trained, TrainingPlan, train_challenger
 from lenet_pipeline.jobs.test_sets import TestResult
 from lenet_pipeline.lake import Manifest, find_manifest, list_datasets, read_manifest
 from lenet_pipeline.network import find_architecture

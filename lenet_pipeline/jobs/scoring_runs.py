@@ -15,7 +15,7 @@ from lenet_pipeline.audit import (
     publish_chain_head,
     record_version,
     report_path,
-    watch_drift,
+    check_drift,
     write_report,
 )
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
@@ -121,7 +121,7 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
     end(settings.warehouse, run_id, datetime.now(UTC))
     drift: list[Drift] = []
     if not done.rejected:
-        drift = observer.step("drift", watch_drift, run_id, job.dataset, resolved, settings, observer)
+        drift = observer.step("drift", check_drift, run_id, job.dataset, resolved, settings, observer)
     page = None
     if not done.rejected:
         page = observer.step("report", _leave_report, run_id, settings, done.digits > 0, observer)

@@ -36,7 +36,7 @@ class TestResult:
         return self.correct / self.digits
 
 
-def evaluate_on_tests(
+def evaluate_on_test_sets(
     datasets: Sequence[str], device: str, result: TrainingResult, settings: Settings, run: TrainingRun
 ) -> tuple[TestResult, ...]:
     """Evaluate on each test set apart, once, and log figures and metrics of each."""

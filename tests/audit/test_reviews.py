@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from lenet_pipeline.audit.reviews import REVIEWED
-from lenet_pipeline.audit.scored_shards import find_shard
+from lenet_pipeline.audit.shard_lookup import find_shard
 from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.training.training_sets import read_labelled

@@ -180,7 +180,7 @@ def test_a_check_that_fails_exits_with_3_and_names_itself(lenet: Run, settings: 
 
 
 def test_an_alias_moved_behind_our_back_fails_the_check(lenet: Run, settings: Settings) -> None:
-    from lenet_pipeline.audit.versions import open_registry
+    from lenet_pipeline.audit.model_versions import open_registry
 
     open_registry(settings).client().set_registered_model_alias("digits", "champion", "1")
     assert lenet("check").returncode == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lenet_pipeline.audit.versions import open_registry
+from lenet_pipeline.audit.model_versions import open_registry
 from lenet_pipeline.registry.versions import list_versions
 from lenet_pipeline.settings import Settings
 from tests.homes import Run

@@ -13,7 +13,7 @@ from PIL import Image
 
 from lenet_pipeline.forms.filling.scanning import SEVERITIES
 from lenet_pipeline.forms.templates.template_file import read_template
-from lenet_pipeline.jobs.checking import check_home
+from lenet_pipeline.jobs.checks import check_home
 from lenet_pipeline.jobs.form_filling import fill_forms
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse.queries import run_audit, run_select

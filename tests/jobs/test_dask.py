@@ -13,7 +13,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from lenet_pipeline.errors import ScoringError
-from lenet_pipeline.jobs.checking import check_home
+from lenet_pipeline.jobs.checks import check_home
 from lenet_pipeline.jobs.ingestion import ingest
 from lenet_pipeline.jobs.scoring_runs import score
 from lenet_pipeline.lake.datasets import read_manifest

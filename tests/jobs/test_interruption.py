@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lenet_pipeline.audit.versions import promote_by_hand
+from lenet_pipeline.audit.model_versions import promote_by_hand
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
-from lenet_pipeline.jobs.checking import check_home
+from lenet_pipeline.jobs.checks import check_home
 from lenet_pipeline.jobs.ingestion import ingest
 from lenet_pipeline.jobs.retraining import retrain
 from lenet_pipeline.jobs.scoring_runs import score

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lenet_pipeline.errors import ScoringError
-from lenet_pipeline.jobs.checking import check_home
+from lenet_pipeline.jobs.checks import check_home
 from lenet_pipeline.jobs.ingestion import ingest
 from lenet_pipeline.jobs.retraining import retrain
 from lenet_pipeline.jobs.scoring_runs import score, score_all

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from lenet_pipeline.audit.versions import open_registry
+from lenet_pipeline.audit.model_versions import open_registry
 from lenet_pipeline.jobs.ingestion import ingest, ingest_printed
 from lenet_pipeline.jobs.retraining import retrain
 from lenet_pipeline.jobs.scoring_runs import score

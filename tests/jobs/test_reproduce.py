@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prefect.exceptions import ParameterTypeError
 
-from lenet_pipeline.audit.versions import open_registry
+from lenet_pipeline.audit.model_versions import open_registry
 from lenet_pipeline.errors import TrainingError, UnknownNameError
 from lenet_pipeline.jobs.ingestion import ingest
 from lenet_pipeline.jobs.reproduction import reproduce

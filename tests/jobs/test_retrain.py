@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lenet_pipeline.audit.promotion import champion_reigns, promote_version, roll_back
-from lenet_pipeline.audit.versions import open_ledger, open_registry
+from lenet_pipeline.audit.promotion import champion_history, promote_version, roll_back
+from lenet_pipeline.audit.model_versions import open_ledger, open_registry
 from lenet_pipeline.errors import RegistryError, TrainingError, UnknownNameError
 from lenet_pipeline.jobs.ingestion import ingest
 from lenet_pipeline.jobs.retraining import retrain
@@ -225,9 +225,9 @@ def test_rolling_back_goes_past_a_promotion_that_was_recorded_twice() -> None:
     def event(action: str, version: int) -> PromotionRecord:
         return PromotionRecord("digits", action, "champion", version, None, "", NOW, "tester", None, None)
 
-    assert champion_reigns([event("promote", 1), event("promote", 2), event("promote", 2)], "digits") == [
+    assert champion_history([event("promote", 1), event("promote", 2), event("promote", 2)], "digits") == [
         1,
         2,
     ]
     events = [event("promote", 1), event("promote", 2), event("rollback", 1), event("promote", 3)]
-    assert champion_reigns(events, "digits") == [1, 3]
+    assert champion_history(events, "digits") == [1, 3]

@@ -13,7 +13,7 @@ from prefect import get_client
 
 from lenet_pipeline.audit.report import write_report
 from lenet_pipeline.errors import LakeError, PipelineError, RegistryError, ScoringError, UnknownNameError
-from lenet_pipeline.jobs.checking import check_home
+from lenet_pipeline.jobs.checks import check_home
 from lenet_pipeline.jobs.scoring_runs import score, score_all
 from lenet_pipeline.lake.datasets import read_manifest, shard_path
 from lenet_pipeline.settings import Settings

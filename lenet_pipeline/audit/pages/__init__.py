@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 from PIL import Image
 
-from lenet_pipeline.audit.wording import plain_text
+from lenet_pipeline.audit.formatting import plain_text
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.ingest import draw_rubbish
-from lenet_pipeline.jobs.test_sets import TestResult, evaluate_on_tests
+from lenet_pipeline.jobs.test_sets import TestResult, evaluate_on_test_sets
 from lenet_pipeline.lake import fingerprint_parts, read_manifest
 from lenet_pipeline.registry import ALL_DIGITS, TRAIN_SPLIT, ModelVersion, TrainingRun, training_run
 from lenet_pipeline.scoring import load_network
@@ -84,7 +84,7 @@ def train_challenger(plan: TrainingPlan, settings: Settings, observer: Observer)
         network, example = load_network(result.model), (validation or splits["gate"]).images[0]
         run.log_figure(draw_filters(network), "c1-filters")
         run.log_figure(draw_feature_maps(network, result.model.preprocessing, example), "feature-maps")
-        tests = evaluate_on_tests(plan.tests, plan.device, result, settings, run)
+        tests = evaluate_on_test_sets(plan.tests, plan.device, result, settings, run)
         version = run.register(
             result.model,
             tags={

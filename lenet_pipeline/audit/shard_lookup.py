@@ -63,7 +63,7 @@ def _manifests(settings: Settings, dataset: str) -> Iterator[Manifest]:
             yield read_manifest(settings.lake, other)
 
 
-def choose_digits(digits: pa.Table, ids: set[str]) -> pa.Table:
+def select_digits(digits: pa.Table, ids: set[str]) -> pa.Table:
     """Return the digits of a shard that are among ids, as text."""
     wanted = pa.array([UUID(each).bytes for each in ids], pa.binary(16))
     is_wanted = pc.is_in(digits["digit_id"].combine_chunks().storage, value_set=wanted)
