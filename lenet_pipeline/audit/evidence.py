@@ -19,7 +19,7 @@ from PIL import Image
 
 from lenet_pipeline.audit.chain import find_published_head
 from lenet_pipeline.audit.pages import data_url, enlarge, page_template, png
-from lenet_pipeline.audit.shard_lookup import select_digits, find_shard
+from lenet_pipeline.audit.shard_lookup import read_shard_by_fingerprint, select_digits
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.lake import images_array
 from lenet_pipeline.settings import Settings
@@ -161,7 +161,7 @@ def _pictures(
             found += [("field", picture)] if picture else []
     with suppress(PipelineError):
         dataset = (prediction["datasets"] or "").split(", ")[0]
-        shard = find_shard(settings, dataset, place["shard_fingerprint"])
+        shard = read_shard_by_fingerprint(settings, dataset, place["shard_fingerprint"])
         for image in images_array(select_digits(shard, {place["digit_id"]}))[:1]:
             found.append(("normalised", enlarge(image, _SCALE)))
     return found

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lenet_pipeline.audit.pages import data_url, enlarge, page_template
-from lenet_pipeline.audit.shard_lookup import select_digits, find_run_shards
+from lenet_pipeline.audit.shard_lookup import find_run_shards, select_digits
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.lake import images_array, read_shard
 from lenet_pipeline.settings import Settings

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lenet_pipeline.audit.chain import publish_chain_head
 from lenet_pipeline.audit.pages import enlarge
 from lenet_pipeline.audit.review_csv import Verdict, read_review_table, write_review_table
-from lenet_pipeline.audit.shard_lookup import select_digits, find_run_shards, find_shard
+from lenet_pipeline.audit.shard_lookup import find_run_shards, read_shard_by_fingerprint, select_digits
 from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.lake import Amendment, Shard, amend_digits, find_manifest, images_array, read_shard
 from lenet_pipeline.schema import DIGITS
@@ -179,7 +179,7 @@ def _amend_reviewed(settings: Settings, reviews: pa.Table) -> Amendment:
         return Amendment(added=0, relabelled=0, removed=0)
     tables = [DIGITS.empty_table()]
     for (dataset, fingerprint), wanted in _by_shard(rows).items():
-        digits = select_digits(find_shard(settings, dataset, fingerprint), wanted)
+        digits = select_digits(read_shard_by_fingerprint(settings, dataset, fingerprint), wanted)
         verdicts = [labels[str(each)] for each in digits["digit_id"].to_pylist()]
         column = DIGITS.get_field_index("label")
         tables.append(digits.set_column(column, DIGITS.field("label"), pa.array(verdicts, pa.uint8())))

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lenet_pipeline.audit.formatting import counted
 from lenet_pipeline.audit.provenance import find_misplaced
 from lenet_pipeline.audit.shard_lookup import find_run_shards
-from lenet_pipeline.audit.formatting import counted
 from lenet_pipeline.errors import VerificationFailed
 from lenet_pipeline.lake import Shard, digit_ids_array, images_array, one_array, read_shard
 from lenet_pipeline.registry import read_version, resolve_version

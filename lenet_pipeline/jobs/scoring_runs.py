@@ -12,10 +12,10 @@ from pathlib import Path
 from uuid import UUID
 
 from lenet_pipeline.audit import (
+    check_drift,
     publish_chain_head,
     record_version,
     report_path,
-    check_drift,
     write_report,
 )
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError

@@ -95,7 +95,10 @@ def test_a_review_is_part_of_the_evidence(lenet: Run, scored: Settings, digit: s
     ("parameters", "problem"),
     [
         ([], "evidence needs the parameter digit"),
-        (["-p", "digit=00000000-0000-0000-0000-000000000000"], "has no prediction; `lenet audit decisions` lists"),
+        (
+            ["-p", "digit=00000000-0000-0000-0000-000000000000"],
+            "has no prediction; `lenet audit decisions` lists",
+        ),
         (["-p", "digit=zzz"], "takes: digit_id, or its beginning"),
     ],
 )

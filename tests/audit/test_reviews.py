@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from lenet_pipeline.audit.reviews import REVIEWED
-from lenet_pipeline.audit.shard_lookup import find_shard
+from lenet_pipeline.audit.shard_lookup import read_shard_by_fingerprint
 from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.training.training_sets import read_labelled
@@ -159,7 +159,10 @@ def test_the_newest_verdict_counts_among_the_reviewed_digits(
         ("0 digits added to reviewed/all, 1 taken out", [9]),
     ]
     (first,) = read_manifest(scored.lake, REVIEWED, 1).shards
-    assert sorted(find_shard(scored, REVIEWED, first.fingerprint)["label"].to_pylist()) == [3, 9]
+    assert sorted(read_shard_by_fingerprint(scored, REVIEWED, first.fingerprint)["label"].to_pylist()) == [
+        3,
+        9,
+    ]
 
 
 def test_somebody_who_says_otherwise_is_told_and_both_stay(

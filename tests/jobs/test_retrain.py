@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lenet_pipeline.audit.promotion import champion_history, promote_version, roll_back
 from lenet_pipeline.audit.model_versions import open_ledger, open_registry
+from lenet_pipeline.audit.promotion import champion_history, promote_version, roll_back
 from lenet_pipeline.errors import RegistryError, TrainingError, UnknownNameError
 from lenet_pipeline.jobs.ingestion import ingest
 from lenet_pipeline.jobs.retraining import retrain
@@ -76,7 +76,7 @@ def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_resto
 
 
 def test_a_person_may_promote_by_hand_but_not_twice(settings: Settings) -> None:
-    with pytest.raises(RegistryError, match="is the champion already"):
+    with pytest.raises(RegistryError, match="is already the champion"):
         promote_version(open_ledger(settings), open_registry(settings), 1, "again")
     with pytest.raises(UnknownNameError, match="there is no version of digits '7'"):
         promote_version(open_ledger(settings), open_registry(settings), 7, "a guess")
@@ -87,13 +87,13 @@ def test_a_version_that_learned_from_the_gates_digits_is_promoted_only_by_hand(s
     everything = retrain([TRAINING], epochs=1, all_digits=True, home=settings.home)
     assert (everything.training_digits, everything.validation_accuracy) == (1446, None)
     assert everything.decision.action == "refuse"
-    assert everything.decision.reason == "version 2 learned from the gate's digits too: promote by hand"
+    assert everything.decision.reason == "version 2 also learned from the gate digits: promote by hand"
     promote_version(open_ledger(settings), open_registry(settings), 2, "checked on paper")
     assert champion(settings) == 2
 
     fair = retrain([TRAINING], epochs=1, home=settings.home)
     assert fair.decision.action == "refuse"
-    assert fair.decision.reason == "version 2 learned from the gate's digits too: promote by hand"
+    assert fair.decision.reason == "version 2 also learned from the gate digits: promote by hand"
     versions = list_versions(open_registry(settings))
     assert [version.trained_on for version in versions] == ["train split", "all digits", "train split"]
     assert [version.effort for version in versions] == ["quick"] * 3
@@ -143,7 +143,7 @@ def test_a_challenger_must_keep_what_the_champion_learned_to_read(settings: Sett
     gone = retrain(["turned/train"], epochs=1, home=settings.home)
     assert gone.decision.action == "refuse"
     assert gone.decision.reason == (
-        "the champion learned from optdigits/train, which the lake has no more: promote by hand"
+        "the champion learned from optdigits/train, which the lake no longer has: promote by hand"
     )
 
 
