@@ -33,5 +33,6 @@ from .reviews import REVIEWED as REVIEWED
 from .reviews import export_reviews as export_reviews
 from .reviews import import_reviews as import_reviews
 from .verification import TOLERANCE as TOLERANCE
+from .verification import VerificationJob as VerificationJob
 from .verification import raise_if_different as raise_if_different
 from .verification import verify_run as verify_run

@@ -26,8 +26,8 @@ Truths = npt.NDArray[np.bool_]
 THRESHOLDS = tuple(float(np.float32(1 - 10 ** (-step / 10))) for step in range(41))
 # A good start is strict enough to accept almost no errors, and lenient enough to accept the digits that
 # prove it. The best one is unknown in advance, so there are four: each is a step in THRESHOLDS with its share
-# of the error probability. (Of 300 policies for 0.5 % on 3,000 digits drawn from MNIST's validation and gate splits, 66
-# accept nothing with five equal shares, 42 with these, 36 with the first start alone.)
+# of the error probability. (Of 300 policies for 0.5 % on 3,000 digits drawn from MNIST's validation and gate
+# splits, 66 accept nothing with five equal shares, 42 with these, 36 with the first start alone.)
 _STARTS = {20: 0.55, 30: 0.25, 40: 0.1, 10: 0.1}
 _MOST_DIGITS = 10**9
 

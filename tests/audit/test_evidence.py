@@ -97,7 +97,7 @@ def test_a_review_is_part_of_the_evidence(lenet: Run, scored: Settings, digit: s
         ([], "evidence needs the parameter digit"),
         (
             ["-p", "digit=00000000-0000-0000-0000-000000000000"],
-            "has no prediction; `lenet audit decisions` lists",
+            "has no prediction",
         ),
         (["-p", "digit=zzz"], "takes: digit_id, or its beginning"),
     ],

@@ -110,9 +110,9 @@ def verify_command(
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Score a run's digits again with its recorded version, and compare; exit with 3 when they differ."""
-    from lenet_pipeline.audit import TOLERANCE, raise_if_different, verify_run
+    from lenet_pipeline.audit import TOLERANCE, VerificationJob, raise_if_different, verify_run
 
-    found = verify_run(settings, run, sample, seed, device, TerminalObserver())
+    found = verify_run(settings, VerificationJob(run, sample, seed, device), TerminalObserver())
     if output_format is Format.TABLE:
         how = "bit for bit" if found.is_exact else f"by label and within {TOLERANCE:g}"
         console.print(
