@@ -320,7 +320,7 @@ def test_a_malformed_table_of_truths_is_one_line_that_names_where(
         (["ingest", "forms", "SCAN", "--template", "TEMPLATE", "--name", "x"], "not a dataset name"),
         (["ingest", "forms", "HERE", "--template", "TEMPLATE"], "holds no document"),
         (["forms", "show", "missing.yaml"], "there is no template missing.yaml"),
-        (["forms", "show", "TEMPLATE", "OTHER"], "page 1 of OTHER was not read: the page"),
+        (["forms", "show", "TEMPLATE", "OTHER"], "page 1 of OTHER could not be read: the page"),
         (["forms", "show", "TEMPLATE", "SCAN", "--page", "2"], "has 1 pages and page 2 is asked for"),
         (["forms", "show", "TEMPLATE", "TEMPLATE"], "it is no PDF, TIFF, PNG or JPEG"),
         (["forms", "show", "TEMPLATE", "SCAN", "--model", "digits/9"], "there is no version of digits '9'"),

@@ -49,11 +49,11 @@ def draft_command(
     Put it beside the blank form, name the fields, delete what is none, and look at it with
     `lenet forms show`.
     """
-    from lenet_pipeline.jobs import draft_form
+    from lenet_pipeline.jobs import DraftingJob, draft_form
 
     if output is not None and output.exists():
         raise IngestError(f"{output} is there already and may be edited; name another file")
-    draft = draft_form(settings, blank, page, form or blank.stem, dpi, filled)
+    draft = draft_form(settings, DraftingJob(blank, form or blank.stem, page, dpi, filled))
     if output is None:
         typer.echo(draft.text, nl=False)
         return
@@ -86,14 +86,14 @@ def show_command(
 ) -> None:
     """Draw every field, cell and reading on the registered page: how a person checks a template."""
     from lenet_pipeline.forms import read_template
-    from lenet_pipeline.jobs import draw_form, save_picture
+    from lenet_pipeline.jobs import DrawingJob, draw_form, save_picture
 
     read = read_template(template, references)
     name = f"{scan.stem}-{page}" if scan else f"{template.stem}-template"
     path = output or settings.plots / f"{name}.png"
     if path.exists() and any(path.samefile(read_from) for read_from in _files_of(read, scan)):
         raise IngestError(f"{path} is what the picture is drawn from; name another file with --output")
-    save_picture(draw_form(settings, read, scan, page, model), path)
+    save_picture(draw_form(settings, DrawingJob(read, scan, page, model)), path)
     console.print(f"{path}", highlight=False, soft_wrap=True, markup=False)
 
 
