@@ -84,8 +84,8 @@ def evaluate_forms(settings: Settings, dataset: str, truth: Path, at_least: floa
     matched, unknown = _match(truths, list_fields(settings.warehouse, dataset).to_pylist())
     if not matched:
         raise IngestError(
-            f"no field of {dataset} matches any of the {len(truths)} rows in {truth}; expected the document's "
-            "name or the end of its path as source, its page from 1, and a field of its template"
+            f"no field of {dataset} matches any of the {len(truths)} rows in {truth}; expected the name "
+            "of a document or the end of its path as source, its page from 1, and a field of its template"
         )
     record_field_truths(settings.warehouse, _truth_table(matched, settings))
     accuracy = run_audit(settings.warehouse, "form_accuracy", {"run": str(run), "at_least": str(at_least)})
@@ -123,8 +123,8 @@ def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
     for row in rows:
         if None in row or None in row.values():  # more cells than the header, or fewer
             raise IngestError(
-                f"{path}, line {rows.line_num}: expected {len(rows.fieldnames or ())} cells, like the header; "
-                "leave the value of a blank field empty"
+                f"{path}, line {rows.line_num}: expected {len(rows.fieldnames or ())} cells, like the "
+                "header; leave the value of a blank field empty"
             )
         page = (row.get("page") or "1").strip()
         value = (row["value"] or "").strip()

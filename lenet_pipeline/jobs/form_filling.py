@@ -81,6 +81,7 @@ def fill_forms(settings: Settings, job: FillingJob, observer: Observer = SILENT)
     filling = _Filling(job, LabelledImages(labelled.images, labelled.labels))
     pages, folder = job.pages, job.folder
     parts = [range(start, min(start + _PAGES_PER_PART, pages)) for start in range(0, pages, _PAGES_PER_PART)]
+    processes = usable_cores() if pages > _PAGES_WITHOUT_PROCESSES else 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (
@@ -90,9 +91,7 @@ def fill_forms(settings: Settings, job: FillingJob, observer: Observer = SILENT)
         ):
             table = csv.writer(file)
             table.writerow(TRUTH_COLUMNS)
-            for filled in _fill_parts(
-                filling, parts, usable_cores() if pages > _PAGES_WITHOUT_PROCESSES else 0
-            ):
+            for filled in _fill_parts(filling, parts, processes):
                 table.writerows(
                     (page.name, 1, field, value) for page in filled for field, value in page.truth.items()
                 )

@@ -67,7 +67,10 @@ def _read_one_by_one(job: FormJob, done: Done[PagePart, ReadPart], observer: Obs
 
 def _failed_page(document: Document, number: int, error: Exception, observer: Observer) -> Reject:
     if isinstance(error, ProcessLostError):
-        kind, reason = "crashed_reader", "reading it ended the process, by a crash or lack of memory"
+        kind, reason = (
+            "crashed_reader",
+            "reading it ended the process, because of a crash or lack of memory",
+        )
     else:
         kind, reason = "failed_reader", f"reading it failed ({type(error).__name__}: {error})"
     observer.log(f"page {number} of {document.source}: {reason}")
