@@ -116,7 +116,8 @@ def ingest_forms(settings: Settings, job: FormIngestJob, observer: Observer = SI
     )
     observer.log(
         f"{dataset}: {outcome.read:,} pages read, {outcome.known:,} read before, "
-        f"{outcome.unmatched:,} unmatched, {outcome.rejected:,} rejected; {outcome.added:,} digits added, {outcome.digits:,} in total"
+        f"{outcome.unmatched:,} unmatched, {outcome.rejected:,} rejected; "
+        f"{outcome.added:,} digits added, {outcome.digits:,} in total"
     )
     return outcome
 

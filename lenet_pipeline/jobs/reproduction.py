@@ -89,10 +89,10 @@ class ReproductionJob:
 def reproduce(settings: Settings, job: ReproductionJob, observer: Observer = SILENT) -> ReproductionReport:
     """Train published results again and save a report that compares them with ours.
 
-    Each row trains on all training digits of MNIST. Test accuracy is measured after each epoch, as in figure 5
-    of the 1998 paper, but selects nothing: the last epoch counts. A row that this home trained before on the
-    same digits, with the same recipe, epochs and seed, is read from disk, so that an interrupted job resumes
-    with the next row. The report marks rows that another code revision trained; ``again`` trains them again.
+    Each row trains on all training digits of MNIST. Test accuracy is measured after each epoch, as in
+    figure 5 of the 1998 paper, but selects nothing: the last epoch counts. Rows that this home trained before
+    on the same digits, with the same recipe, epochs and seed, are read from disk, so that an interrupted job
+    resumes with the next row. The report marks rows from another code revision; ``again`` trains them again.
 
     Raises:
         UnknownNameError: there is no such published result.

@@ -35,7 +35,7 @@ class RetrainingReport:
         architecture: its architecture.
         recipe: its recipe.
         effort: ``quick`` or ``best``, for recipes that have both.
-        trained_on: ``train`` or ``all``: the splits it learned from.
+        trained_on: ``train split`` or ``all digits``.
         training_run_id: of the MLflow run.
         training_digits: number of digits it learned from.
         validation_digits: number of digits that chose the epoch and the temperature.
