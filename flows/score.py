@@ -20,7 +20,7 @@ def score(job: ScoringJob) -> ScoringReport:
             report.page.as_uri(),
             report.page.name,
             key="score-report",
-            description="Report of the scoring run",
+            description="Report of the run",
         )
     create_markdown_artifact(_describe(report), key="score", description=f"Scoring run of {job.dataset}")
     return report

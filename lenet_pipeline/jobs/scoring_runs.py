@@ -89,7 +89,7 @@ class ScoringJob:
         precision: ``float32`` or ``fast``. Each has its own scoring run.
         batch_size: images per batch; chosen by device if None.
         threads: number of shards scored in parallel; one per core if None.
-        runner: ``local``, or ``dask://HOST:PORT``, a Dask cluster that can reach the lake and the predictions.
+        runner: ``local``, or ``dask://HOST:PORT``, a Dask cluster that reaches the lake and the predictions.
     """
 
     dataset: str
