@@ -131,7 +131,8 @@ def _store_forms(
     observer: Observer,
 ) -> IngestedForms:
     """Read documents page by page, and store the results every few hundred pages."""
-    _require_distinct(templates)
+    if len({template.fingerprint for template in templates}) < len(templates):
+        raise IngestError("the same template is given twice; give each template once")
     record_templates(settings.warehouse, [_record(t, settings) for t in templates])
     limits = settings.page_limits
     job = FormJob(
@@ -200,7 +201,8 @@ class _Store:
                     rows = duplicate_page(rows, original)
                 else:
                     self.pictures[rows.page["page_fingerprint"]] = rows.page["page_id"]
-            self._count(**{_COUNTED[rows.page["status"]]: 1})
+            status = rows.page["status"]
+            self._count(**{"duplicates" if status == "duplicate" else status: 1})
             self.pending.append(rows)
             self.pending_bytes += rows.size_bytes
         digits = sum(len(rows.digits) for rows in self.pending)
@@ -244,20 +246,6 @@ class _Store:
         if self.pending:
             load_pages(settings.warehouse, _tables(self.pending, settings, self.observer))
         self.pending, self.pending_bytes, self.rejects = [], 0, []
-
-
-_COUNTED = {
-    "read": "read",
-    "unmatched": "unmatched",
-    "blank": "blank",
-    "duplicate": "duplicates",
-    "rejected": "rejected",
-}
-
-
-def _require_distinct(templates: Sequence[Template]) -> None:
-    if len({template.fingerprint for template in templates}) < len(templates):
-        raise IngestError("the same template is given twice; give each template once")
 
 
 def _record(template: Template, settings: Settings) -> TemplateRecord:
