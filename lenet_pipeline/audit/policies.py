@@ -57,7 +57,7 @@ class ProposedPolicy:
 
     @property
     def accepts_nothing(self) -> bool:
-        """Whether no threshold keeps the terms."""
+        """Whether no threshold meets the terms."""
         return self.record.threshold is None
 
 
@@ -71,7 +71,7 @@ class SetPolicy:
 
 
 def propose_policy(settings: Settings, terms: PolicyTerms) -> ProposedPolicy:
-    """Find the lowest threshold that keeps the terms. This records the model version, but no policy.
+    """Find the lowest threshold that meets the terms. This records the model version, but no policy.
 
     Raises:
         PolicyError: no labelled digits or fields exist that the version never learned from.

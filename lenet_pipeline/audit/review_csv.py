@@ -42,7 +42,7 @@ class Verdict:
 
 
 def write_review_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of the audit ``digits_to_review``, each with its ``picture``, with a column for verdicts."""
+    """Write rows of the audit ``digits_to_review``, each with a ``picture``, and add a verdict column."""
     with (
         written_whole(path) as temporary,
         Path(temporary).open("w", newline="", encoding="utf-8-sig") as file,  # Excel needs the BOM

@@ -25,7 +25,7 @@ from lenet_pipeline.system import Done, Observer, ProcessLostError, work_in_proc
 def inspect_documents(
     paths: Sequence[Path], limits: PageLimits, observer: Observer
 ) -> tuple[list[Document], list[Reject]]:
-    """Open documents. Return those that open, and a reject for each other one."""
+    """Open documents, and return them with a reject for each one that cannot be opened."""
     documents, rejects = [], []
     with observer.progress("Opening documents", len(paths)) as advance:
         for path in paths:
