@@ -256,9 +256,7 @@ def test_truths_that_are_of_no_field_are_told_and_do_not_count(
     )
     result = lenet("forms", "evaluate", DATASET, "--truth", str(truth))
     assert result.returncode == 0, result.stderr
-    assert "2 true values without a reading, such as number on page 2" in " ".join(
-        result.stdout.split()
-    )
+    assert "2 true values without a reading, such as number on page 2" in " ".join(result.stdout.split())
     assert count(read_home, "field_truths") == 1
 
 
@@ -294,9 +292,9 @@ def read_home(read_once: Settings, home: Path) -> Settings:
         ("source,page,field,value\nslip-00000.png,1,number,12\n,1,number,12\n", "line 3: expected a source"),
         ("source,page,field,value\nslip-00000.png,1,number\n", "line 2: expected 4 cells"),
         ("source,page,field,value\nslip-00000.png,1,number,1,2\n", "line 2: expected 4 cells"),
-        ("source,field,value\nother.png,number,12\n", "none of the 1 truths"),
-        (b"source,field,value\n\xff\xfe,number,1\n", "expected a CSV in UTF-8"),
-        (None, "cannot read the table of truths"),
+        ("source,field,value\nother.png,number,12\n", "matches any of the 1 rows"),
+        (b"source,field,value\n\xff\xfe,number,1\n", "is not a CSV file in UTF-8"),
+        (None, "cannot read the true values"),
     ],
 )
 def test_a_malformed_table_of_truths_is_one_line_that_names_where(
@@ -330,7 +328,7 @@ def test_a_malformed_table_of_truths_is_one_line_that_names_where(
         ),
         (["forms", "fill", "TEMPLATE", "--digits", "nowhere/test"], "there is no dataset 'nowhere/test'"),
         (["forms", "fill", "TEMPLATE", "--digits", "optdigits/test", "--output", "SCAN"], "cannot write"),
-        (["forms", "evaluate", "nowhere/all", "--truth", "SCAN"], "nowhere/all is not scored yet"),
+        (["forms", "evaluate", "nowhere/all", "--truth", "SCAN"], "nowhere/all has no finished scoring run"),
     ],
 )
 def test_a_mistake_is_one_clear_line(

@@ -68,7 +68,8 @@ def _read_forms(settings: Settings) -> None:
     print_evaluation(jobs.evaluate_forms(settings, FORMS, truth, _SURE))
     scan = sorted(truth.parent.glob(f"{template.form}-*"))[0]
     picture = settings.plots / "form.png"
-    jobs.save_picture(jobs.draw_form(settings, template, scan, 1, "champion"), picture)
+    drawing = jobs.DrawingJob(template, scan, model="champion")
+    jobs.save_picture(jobs.draw_form(settings, drawing), picture)
     print_line(f"  page with its readings: {_short_path(picture)}")
 
 

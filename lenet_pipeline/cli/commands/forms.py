@@ -50,11 +50,11 @@ def draft_command(
     Save it next to the blank form, name the fields, delete the false ones, and check it with
     `lenet forms show`.
     """
-    from lenet_pipeline.jobs import draft_form
+    from lenet_pipeline.jobs import DraftingJob, draft_form
 
     if output is not None and output.exists():
         raise IngestError(f"{output} already exists and may contain edits; choose another file")
-    draft = draft_form(settings, blank, page, form or blank.stem, dpi, filled)
+    draft = draft_form(settings, DraftingJob(blank, form or blank.stem, page, dpi, filled))
     if output is None:
         typer.echo(draft.text, nl=False)
         return
@@ -86,14 +86,14 @@ def show_command(
 ) -> None:
     """Draw the fields, cells and readings on a page."""
     from lenet_pipeline.forms import read_template
-    from lenet_pipeline.jobs import draw_form, save_picture
+    from lenet_pipeline.jobs import DrawingJob, draw_form, save_picture
 
     read = read_template(template, references)
     name = f"{scan.stem}-{page}" if scan else f"{template.stem}-template"
     path = output or settings.plots / f"{name}.png"
     if path.exists() and any(path.samefile(file) for file in _input_files(read, scan)):
         raise IngestError(f"{path} is an input of the picture; choose another file with --output")
-    save_picture(draw_form(settings, read, scan, page, model), path)
+    save_picture(draw_form(settings, DrawingJob(read, scan, page, model)), path)
     print_line(str(path))
 
 

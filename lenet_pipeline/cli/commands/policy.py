@@ -150,8 +150,18 @@ def set_command(
     """
     from lenet_pipeline.audit import DIGIT, FIELD, PolicyTerms, propose_policy, set_policy
 
-    terms = PolicyTerms(precision, max_error, certainty, not_a_digit_from, review_rate, review_seed)
-    proposed = propose_policy(settings, model, terms, dataset, FIELD if is_for_fields else DIGIT)
+    terms = PolicyTerms(
+        max_error=max_error,
+        certainty=certainty,
+        dataset=dataset,
+        model=model,
+        subject=FIELD if is_for_fields else DIGIT,
+        precision=precision,
+        not_a_digit_from=not_a_digit_from,
+        review_rate=review_rate,
+        review_seed=review_seed,
+    )
+    proposed = propose_policy(settings, terms)
     if is_dry_run:
         _print(None, proposed.record, output_format)
         print_line("dry run: this policy is not in force", style="yellow")

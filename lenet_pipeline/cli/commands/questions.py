@@ -122,9 +122,9 @@ def verify_command(
 
     Uses the model version of the run. Exits with code 3 if anything differs.
     """
-    from lenet_pipeline.audit import TOLERANCE, raise_if_different, verify_run
+    from lenet_pipeline.audit import TOLERANCE, VerificationJob, raise_if_different, verify_run
 
-    found = verify_run(settings, run, sample, seed, device, TerminalObserver())
+    found = verify_run(settings, VerificationJob(run, sample, seed, device), TerminalObserver())
     if output_format is Format.TABLE:
         digits = f"{found.digits:,} of {found.of_digits:,} digits"
         print_line(f": {digits} scored again with {found.model}", lead=found.dataset)
