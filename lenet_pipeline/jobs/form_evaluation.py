@@ -83,7 +83,7 @@ def evaluate_forms(settings: Settings, dataset: str, truth: Path, at_least: floa
     matched, unknown = _match(truths, list_fields(settings.warehouse, dataset).to_pylist())
     if not matched:
         raise IngestError(
-            f"no field of {dataset} matches any of the {len(truths)} rows in {truth}; expected the name "
+            f"no row of {truth} matches a field of {dataset}; expected the name "
             "of a document or the end of its path as source, its page from 1, and a field of its template"
         )
     record_field_truths(settings.warehouse, _truth_table(matched, settings))

@@ -292,7 +292,7 @@ def read_home(read_once: Settings, home: Path) -> Settings:
         ("source,page,field,value\nslip-00000.png,1,number,12\n,1,number,12\n", "line 3: expected a source"),
         ("source,page,field,value\nslip-00000.png,1,number\n", "line 2: expected 4 cells"),
         ("source,page,field,value\nslip-00000.png,1,number,1,2\n", "line 2: expected 4 cells"),
-        ("source,field,value\nother.png,number,12\n", "matches any of the 1 rows"),
+        ("source,field,value\nother.png,number,12\n", "truth.csv matches a field of"),
         (b"source,field,value\n\xff\xfe,number,1\n", "is not a CSV file in UTF-8"),
         (None, "cannot read the true values"),
     ],
