@@ -47,10 +47,12 @@ _VARYING = (
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a page, and the output that the page shows."""
+    """A command of a page, the output that the page shows, and where in the page that output is."""
 
     line: str
     expected: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -70,24 +72,23 @@ def read_commands(page: str) -> list[Command]:
         command
         for block in _BLOCK.finditer(page)
         if not block["skipped"]
-        for command in _split(block["text"])
+        for command in _split(block["text"], block.start("text"))
     ]
 
 
-def _split(block: str) -> Iterator[Command]:
+def _split(block: str, offset: int) -> Iterator[Command]:
     """Yield the commands of a block; a command ends where its quotes and backslashes end."""
-    lines = block.splitlines()
-    position = 0
-    while position < len(lines):
-        line = lines[position].removeprefix("$ ")
-        position += 1
-        while not _is_whole(line):
-            line += "\n" + lines[position].removeprefix("> ")
-            position += 1
-        start = position
-        while position < len(lines) and not lines[position].startswith("$ "):
-            position += 1
-        yield Command(line, "\n".join(lines[start:position]))
+    lines = block.splitlines(keepends=True)
+    while lines:
+        typed = lines.pop(0)
+        while not _is_whole(typed.rstrip("\n")):
+            typed += lines.pop(0)
+        output = ""
+        while lines and not lines[0].startswith("$ "):
+            output += lines.pop(0)
+        start = offset + len(typed)
+        offset = start + len(output)
+        yield Command(typed.removeprefix("$ ").rstrip("\n"), output, start, offset)
 
 
 def _is_whole(line: str) -> bool:
@@ -188,13 +189,9 @@ def _is_close(wanted: str, found: str) -> bool:
 
 def update(page: str, stale: Sequence[Stale]) -> str:
     """Return a page with the outputs that were found in place of those that are stale."""
-    for item in stale:
-        shown = "\n".join(("$ " + item.command.line).split("\n"))
-        before = "\n".join(filter(None, (shown, item.command.expected)))
-        after = "\n".join(filter(None, (shown, item.found)))
-        if page.count(before + "\n") != 1:
-            raise SystemExit(f"update this output by hand:\n{item}")
-        page = page.replace(before + "\n", after + "\n")
+    for item in reversed(stale):
+        found = f"{item.found}\n" if item.found else ""
+        page = page[: item.command.start] + found + page[item.command.end :]
     return page
 
 
@@ -204,6 +201,7 @@ def main() -> int:
     parser.add_argument("pages", nargs="+", type=Path)
     parser.add_argument("--update", action="store_true", help="replace the outputs that are stale")
     options = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # on networks this small, threads only wait for each other
     count = 0
     for path in options.pages:
         page = path.read_text(encoding="utf-8")

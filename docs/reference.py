@@ -1,7 +1,7 @@
 """The reference pages: written from the code, so that they never disagree with it.
 
-    python -m docs.reference            # write docs/reference/*.md
-    python -m docs.reference --check    # exit 1 if a page is stale
+python -m docs.reference            # write docs/reference/*.md
+python -m docs.reference --check    # exit 1 if a page is stale
 """
 
 from __future__ import annotations
