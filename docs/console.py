@@ -4,9 +4,9 @@
     python -m docs.console --update README.md docs/tutorial.md    # replace what is stale
 
 Every page runs in a temporary folder of its own, from top to bottom, with the `lenet` of this checkout. A
-block that cannot run offline has the line `<!-- not run: REASON -->` above it. In an expected output, `…` stands
-for any text, and a line with nothing else for any lines. Numbers may differ a little: another processor may
-read a digit more or less.
+block that cannot run offline has the line `<!-- not run: REASON -->` above it. In an expected output, `…`
+stands for any text, and a line with nothing else for any lines. Numbers may differ a little: another
+processor may read a digit more or less.
 """
 
 from __future__ import annotations

@@ -32,15 +32,65 @@ _DEFAULTS = {  # of settings whose default depends on the machine or on another 
     "actor": "the system user",
 }
 
+_COMMANDS = """\
+# Commands
+
+`lenet COMMAND --help` prints the same. Written from the code by `python -m docs.reference`.
+
+Every command takes these options, before its name or after it:
+"""
+
+_SETTINGS = """\
+# Settings
+
+Settings come from a command's option (`--home`, `--actor`), then from the environment, then from these
+defaults. Written from the code by `python -m docs.reference`.
+"""
+
+_OTHER_SETTINGS = """\
+`LENET_LAKE` and `LENET_PREDICTIONS` take a folder or the URL of an object store; see
+[deployment](../guides/deployment.md#object-stores).
+
+These variables of other programs matter too:
+
+| variable | what it does here |
+|---|---|
+| `PREFECT_API_URL` | Commands run as flows on this Prefect server. If unset, they run directly. |
+| `AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, … | Credentials of an object store. |
+| `LENET_TEST_DATA` | Folder of the real data sets, for tests only. |
+"""
+
+_TABLES = """\
+# Tables
+
+The database `audit.duckdb` in the home. Read it with `lenet sql`, or with DuckDB itself while no
+command writes. Times are in UTC. Written from the comments in the database by
+`python -m docs.reference`; `select * from duckdb_columns()` returns them too.
+
+A prediction belongs to a *shard score*, one shard read by one model version. A *scoring run* is a list
+of shard scores, so the predictions of a run are:
+
+```sql
+from predictions join scoring_run_shards using (shard_score_id) where scoring_run_id = …
+```
+"""
+
+_AUDITS = """\
+# Audits and checks
+
+An *audit* is a named question: `lenet audit NAME --param KEY=VALUE`. A *check* is a question whose
+answer must be empty; `lenet check` runs all of them. Written from the SQL files by
+`python -m docs.reference`.
+
+`lenet audit evidence --param digit=ID` is not a single query: it collects everything that is recorded
+about one digit. See [auditing](../guides/auditing.md#evidence).
+"""
+
 
 def commands_page() -> str:
     """Return the page of commands, from the typer app."""
     lines = [
-        "# Commands",
-        "",
-        "`lenet COMMAND --help` prints the same. Written from the code by `python -m docs.reference`.",
-        "",
-        "Every command takes these options, before its name or after it:",
+        *_COMMANDS.splitlines(),
         "",
         "| option | what it does |",
         "|---|---|",
@@ -114,10 +164,7 @@ def _default(parameter: Any) -> str:
 def settings_page() -> str:
     """Return the page of settings, from the fields of `Settings`."""
     lines = [
-        "# Settings",
-        "",
-        "Settings come from a command's option (`--home`, `--actor`), then from the environment, then from these",
-        "defaults. Written from the code by `python -m docs.reference`.",
+        *_SETTINGS.splitlines(),
         "",
         "| variable | default | what it sets |",
         "|---|---|---|",
@@ -127,16 +174,7 @@ def settings_page() -> str:
         lines.append(f"| `LENET_{name.upper()}` | {default} | {_cell(field.description)} |")
     lines += [
         "",
-        "`LENET_LAKE` and `LENET_PREDICTIONS` take a folder or the URL of an object store; see",
-        "[deployment](../guides/deployment.md#object-stores).",
-        "",
-        "These variables of other programs matter too:",
-        "",
-        "| variable | what it does here |",
-        "|---|---|",
-        "| `PREFECT_API_URL` | Commands run as flows on this Prefect server. If unset, they run without Prefect. |",
-        "| `AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, … | Credentials of an object store. |",
-        "| `LENET_TEST_DATA` | Folder of the real data sets, for tests only. |",
+        *_OTHER_SETTINGS.splitlines(),
     ]
     return _page(lines)
 
@@ -158,18 +196,7 @@ def tables_page() -> str:
         )
     by_table = {name: list(rows) for name, rows in groupby(columns, key=lambda row: row["table_name"])}
     lines = [
-        "# Tables",
-        "",
-        "The database `audit.duckdb` in the home. Read it with `lenet sql`, or with DuckDB itself while no command",
-        "writes. Times are in UTC. Written from the comments in the database by `python -m docs.reference`;",
-        "`select * from duckdb_columns()` returns them too.",
-        "",
-        "A prediction belongs to a *shard score*, one shard read by one model version. A *scoring run* is a list of",
-        "shard scores, so the predictions of a run are:",
-        "",
-        "```sql",
-        "from predictions join scoring_run_shards using (shard_score_id) where scoring_run_id = …",
-        "```",
+        *_TABLES.splitlines(),
     ]
     for kind, items in (("Tables", tables), ("Views", views)):
         lines += ["", f"## {kind}"]
@@ -200,13 +227,7 @@ def _rows(warehouse: Warehouse, rest: str) -> list[dict[str, Any]]:
 def audits_page() -> str:
     """Return the page of audits and checks, from the headers of their SQL files."""
     lines = [
-        "# Audits and checks",
-        "",
-        "An *audit* is a named question: `lenet audit NAME --param KEY=VALUE`. A *check* is a question whose answer",
-        "must be empty; `lenet check` runs all of them. Written from the SQL files by `python -m docs.reference`.",
-        "",
-        "`lenet audit evidence --param digit=ID` is not a single query: it collects everything that is recorded",
-        "about one digit. See [auditing](../guides/auditing.md#evidence).",
+        *_AUDITS.splitlines(),
         "",
         "## Audits",
     ]
