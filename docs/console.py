@@ -40,7 +40,8 @@ _VARYING = (
     (re.compile(r"(?<=scoring_run_id )( *)[0-9a-f]{8}-[0-9a-f]{4}"), r"\1…"),
     (re.compile(r"(?<=MLflow run )[0-9a-f]+"), "…"),
     (re.compile(r"at [\d,]+ a second"), "at … a second"),
-    (re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?"), "…"),
+    (re.compile(r"(\d{4}-\d\d-\d\d )?\b\d\d:\d\d:\d\d\b|\d{4}-\d\d-\d\d"), "…"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "…"),
     (re.compile(r"float32 compiled for .*"), "float32 compiled for …"),
 )
 
