@@ -128,7 +128,7 @@ def _inside(folder: Path) -> Iterator[None]:
 
 
 def _run(line: str, environment: dict[str, str]) -> str:
-    line = _COMMENT.sub("", line)
+    line = _COMMENT.sub("", line.replace("\\\n", " "))
     words = shlex.split(line)
     if words[0] == "export":
         name, _, value = words[1].partition("=")
