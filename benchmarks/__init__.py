@@ -1,1 +1,1 @@
-"""Benchmarks: every figure in the README comes from a command here."""
+"""Benchmarks: one command for each figure that the README reports."""

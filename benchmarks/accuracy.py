@@ -1,15 +1,15 @@
-"""Measure how well the default recipe reads: ``python -m benchmarks.accuracy --root DIR``.
+"""Measure the test accuracy of the default recipe: ``python -m benchmarks.accuracy --root DIR``.
 
-Trains a network on MNIST, with ``--printed`` on printed digits too, once for each seed, through the
-pipeline's own jobs in a scratch home. Prints a row for each seed, then mean and standard deviation;
-writes them as JSON with the machine's description.
+Train a network on MNIST once per seed, through the pipeline's jobs in a
+temporary home. With ``--printed``, train on printed digits too. Print a row
+for each seed, the means and the standard deviations. Write them as JSON, with
+a description of the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -21,7 +21,7 @@ from benchmarks.machine import describe_machine
 
 @dataclass(frozen=True)
 class Row:
-    """One training: its seed, how long it took in all, and the accuracy on each test set, per cent."""
+    """One training: its seed, its total time, its speed, and its accuracy in per cent on each test set."""
 
     seed: int
     seconds: float
@@ -30,56 +30,58 @@ class Row:
 
 
 def main() -> None:
-    """Train with every seed and print what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Train once per seed and print the accuracies."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, required=True, help="folder of MNIST's files")
-    parser.add_argument("--images", type=Path, help="folder of labelled digits to test on as well")
-    parser.add_argument("--printed", action="store_true", help="learn printed digits too, and test on them")
+    parser.add_argument("--images", type=Path, help="folder of labelled digits, as a further test set")
+    parser.add_argument("--printed", action="store_true", help="train and test on printed digits too")
     parser.add_argument("--architecture", default="lenet5")
-    parser.add_argument("--epochs", type=int, help="passes, where not the recipe's own")
+    parser.add_argument("--epochs", type=int, help="passes over the training digits (default: the recipe's)")
     parser.add_argument("--effort", choices=("quick", "best"), default="quick")
-    parser.add_argument("--all-digits", action="store_true", help="keep none to validate with")
-    parser.add_argument("--seeds", type=int, default=3, help="train with seeds 0, 1, ...")
+    parser.add_argument(
+        "--all-digits", action="store_true", help="train on the validation and gate digits too"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds: 0, 1, ... (default: 3)")
     parser.add_argument("--output", type=Path, default=Path("accuracy.json"))
     arguments = parser.parse_args()
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     machine = describe_machine()
     with tempfile.TemporaryDirectory() as scratch:
         rows = measure(Path(scratch), arguments)
     for name, value in {**machine, **summarise(rows)}.items():
-        print(f"{name:<46} {value}")  # noqa: T201 - what a benchmark is for
+        print(f"{name:<46} {value}")  # noqa: T201 - a benchmark prints its figures
     record = {"machine": machine, "rows": [asdict(row) for row in rows]}
     arguments.output.write_text(json.dumps(record, indent=1))
 
 
 def measure(home: Path, arguments: argparse.Namespace) -> list[Row]:
-    """Ingest what is asked for, then train and test with each seed."""
-    from flows.prefect_server import start_prefect_server
-    from lenet_pipeline.jobs.ingestion import ingest, ingest_printed
-    from lenet_pipeline.jobs.retraining import retrain
+    """Ingest the datasets, then train and test once per seed."""
+    from lenet_pipeline.jobs import IngestJob, PrintingJob, TrainingJob, ingest, ingest_printed, retrain
+    from lenet_pipeline.settings import read_settings
 
-    start_prefect_server(home)
-    ingest("mnist", arguments.root, home=home)
+    settings = read_settings(home, "benchmark")
+    ingest(settings, IngestJob("mnist", arguments.root))
     datasets, tests = ["mnist/train"], ["mnist/test"]
     if arguments.printed:
-        ingest_printed(home=home)
+        ingest_printed(settings, PrintingJob())
         datasets, tests = [*datasets, "printed/train"], [*tests, "printed/test"]
     if arguments.images:
-        ingest("images", arguments.images, "images/all", home=home)
+        ingest(settings, IngestJob("images", arguments.images, "images/all"))
         tests = [*tests, "images/all"]
     rows = []
     for seed in range(arguments.seeds):
-        started = time.perf_counter()
-        report = retrain(
-            datasets,
-            tests,
+        job = TrainingJob(
+            tuple(datasets),
+            tuple(tests),
             arguments.architecture,
             effort=arguments.effort,
             all_digits=arguments.all_digits,
             epochs=arguments.epochs,
             seed=seed,
-            home=home,
         )
+        started = time.perf_counter()
+        report = retrain(settings, job)
         seconds = time.perf_counter() - started
         accuracies = {test.dataset: 100 * test.accuracy for test in report.tests}
         rows.append(Row(seed, seconds, report.images_per_second, accuracies))
@@ -87,7 +89,7 @@ def measure(home: Path, arguments: argparse.Namespace) -> list[Row]:
 
 
 def summarise(rows: list[Row]) -> dict[str, str]:
-    """Show each training, then the mean and the standard deviation of each test set over the seeds."""
+    """Format each training, then the mean and standard deviation over the seeds for each test set."""
     figures = {
         f"seed {row.seed}": ", ".join(f"{name} {value:.2f} %" for name, value in row.accuracies_pct.items())
         + f" ({row.seconds:.0f} s, {row.images_per_second:,.0f} images/s)"

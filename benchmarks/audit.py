@@ -1,10 +1,12 @@
-"""Every named audit and check, timed over ever more predictions.
+"""Time every audit and check on databases of different sizes.
 
     python -m benchmarks.audit --rows 1000000 10000000
 
-Makes a database of realistic predictions through the pipeline's own loading (a scoring run a million digits,
-two models, promotions, a policy), asks each audit and check, and prints a table. A hundred million rows take
-some ten minutes and eight GB to make.
+Load synthetic predictions into a database with the pipeline's own functions:
+one scoring run per million digits, two model versions, promotions and a
+policy. Run each audit and check once and print a table of the times. A
+database of 100 million rows takes about ten minutes to make and eight GB on
+disk.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,22 +27,41 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.machine import describe_machine
-from lenet_pipeline import warehouse
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.lake.fingerprints import digest_predictions
-from lenet_pipeline.schema import DIGITS, PREDICTIONS, derive_uuid
-from lenet_pipeline.scoring.drift_reference import LOWER_ENDS
+from lenet_pipeline.lake import digest_predictions
+from lenet_pipeline.schema import DIGITS, PREDICTIONS, ROW_GROUP_ROWS, derive_uuid
+from lenet_pipeline.scoring import LOWER_ENDS
 from lenet_pipeline.scoring.shards import write_predictions
+from lenet_pipeline.warehouse import (
+    ModelVersionRecord,
+    PlannedShard,
+    PolicyRecord,
+    PromotionRecord,
+    ScoringRunRecord,
+    ShardLoad,
+    ShardScoreRecord,
+    Warehouse,
+    finish_scoring_run,
+    list_audits,
+    list_checks,
+    load_shard_scores,
+    record_model_version,
+    record_policy,
+    record_promotion,
+    run_audit,
+    run_checks,
+    start_scoring_run,
+)
 
-_SHARD, _SHARDS_A_RUN = 122_880, 8
+_SHARD, _SHARDS_A_RUN = ROW_GROUP_ROWS, 8
 _WAIT_S = 60.0
-_MODEL = "made-up"  # never a registered one: others may be scored into the same database
+_MODEL = "synthetic"  # not a registered model, because real models may score into the same database
 _STARTED = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one question took over so many predictions; None where it could not be asked."""
+    """The time of one audit or check over ``rows`` predictions; ``seconds`` is None if it raised an error."""
 
     kind: str
     name: str
@@ -49,29 +70,36 @@ class Timing:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make each database, time every question, print the table."""
+    """Make each database, time every audit and check, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
-    parser.add_argument("--folder", type=Path, help="where the databases are made (default: temporary)")
-    parser.add_argument("--output", type=Path, help="JSON")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        nargs="+",
+        default=[1_000_000, 10_000_000],
+        help=f"predictions per database, rounded up to whole shards of {_SHARD:,}",
+    )
+    parser.add_argument("--folder", type=Path, help="folder for the databases (default: temporary)")
+    parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
     timings: list[Timing] = []
     sizes = {}
     for rows in options.rows:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            database = Path(folder) / "audit.duckdb"
+            warehouse = Warehouse(Path(folder) / "audit.duckdb", _WAIT_S)
             started = time.perf_counter()
-            digit = make_database(database, Path(folder), rows)
-            seconds, size = time.perf_counter() - started, database.stat().st_size
+            digit = make_database(warehouse, Path(folder), rows)
+            seconds, size = time.perf_counter() - started, warehouse.path.stat().st_size
+            loaded = -(-rows // _SHARD) * _SHARD
             sizes[rows] = size
-            print(  # noqa: T201 - what a benchmark is for
-                f"{rows:,} predictions made in {seconds:,.0f} s: {size / 1e6:,.0f} MB, "
-                f"{size / rows:.0f} bytes a row",
+            print(  # noqa: T201 - a benchmark prints its figures
+                f"{loaded:,} predictions loaded in {seconds:,.0f} s: {size / 1e6:,.0f} MB, "
+                f"{size / loaded:.0f} bytes per row",
                 flush=True,
             )
-            timings += time_questions(database, rows, digit)
+            timings += time_queries(warehouse, rows, digit)
     print("\n".join(timing_table(timings)))  # noqa: T201
     if options.output:
         record = {
@@ -82,19 +110,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.output.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def make_database(database: Path, folder: Path, rows: int) -> UUID:
-    """Fill a database by the pipeline's own loading; return one digit of it."""
+def make_database(warehouse: Warehouse, folder: Path, rows: int) -> UUID:
+    """Load synthetic predictions into a new database; return the id of one digit in it.
+
+    Args:
+        warehouse: the database to fill.
+        folder: for temporary Parquet files.
+        rows: number of predictions, rounded up to whole shards.
+    """
     rng = np.random.default_rng(0)
     for version in (1, 2):
-        warehouse.record_model_version(database, _WAIT_S, _version(version))
+        record_model_version(warehouse, _version(version))
         for action in ("register", "promote"):
-            warehouse.record_promotion(database, _WAIT_S, _promotion(action, version))
+            record_promotion(warehouse, _promotion(action, version))
     shards = -(-rows // _SHARD)
     first: UUID | None = None
     for start in range(0, shards, _SHARDS_A_RUN):
         numbers = range(start, min(start + _SHARDS_A_RUN, shards))
         run = _run(start // _SHARDS_A_RUN, numbers)
-        warehouse.start_scoring_run(database, _WAIT_S, run)
+        start_scoring_run(warehouse, run)
         loads = []
         for number, planned in zip(numbers, run.shards, strict=True):
             digits, predictions = _digits(rng, number), folder / f"{number}.parquet"
@@ -103,64 +137,53 @@ def make_database(database: Path, folder: Path, rows: int) -> UUID:
             pq.write_table(digits, folder / f"{number}-digits.parquet")
             write_predictions(scored, predictions)
             loads.append(
-                warehouse.ShardLoad(
+                ShardLoad(
                     _score(planned, run, digest_predictions(scored)),
                     predictions,
                     folder / f"{number}-digits.parquet",
                     run.dataset,
                 )
             )
-        warehouse.load_shard_scores(database, _WAIT_S, loads)
-        warehouse.finish_scoring_run(
-            database, _WAIT_S, run.scoring_run_id, run.started_at + timedelta(minutes=1)
-        )
+        load_shard_scores(warehouse, loads)
+        finish_scoring_run(warehouse, run.scoring_run_id, run.started_at + timedelta(minutes=1))
         for load in loads:
             Path(load.predictions).unlink()
             Path(load.digits).unlink()
-    warehouse.record_policy(database, _WAIT_S, _policy())
-    assert first is not None  # noqa: S101 - narrows
+    record_policy(warehouse, _policy())
+    assert first is not None  # noqa: S101 - for the type checker
     return first
 
 
-def time_questions(database: Path, rows: int, digit: UUID) -> Iterator[Timing]:
-    """Ask every audit and every check once."""
+def time_queries(warehouse: Warehouse, rows: int, digit: UUID) -> Iterator[Timing]:
+    """Run every audit and every check once."""
     asked = {"digit": str(digit), "document": "scan-1.png", "model": _MODEL}
-    for query in warehouse.list_audits():
+    for query in list_audits():
         values = {
             parameter.name: asked.get(parameter.name, "1")
             for parameter in query.parameters
             if parameter.default is None or parameter.name == "model"
         }
-        yield Timing(
-            "audit", query.name, rows, _seconds(lambda q=query, v=values: _audit(database, q.name, v))
-        )
-    for check in warehouse.list_checks():
-        yield Timing("check", check.name, rows, _seconds(lambda c=check: _check(database, c.name)))
+        yield Timing("audit", query.name, rows, _seconds(run_audit, warehouse, query.name, values))
+    for check in list_checks():
+        yield Timing("check", check.name, rows, _seconds(run_checks, warehouse, [], [check.name]))
 
 
-def _audit(database: Path, name: str, values: dict[str, str]) -> None:
-    warehouse.run_audit(database, _WAIT_S, name, values)
-
-
-def _check(database: Path, name: str) -> None:
-    warehouse.run_checks(database, _WAIT_S, [], [name])
-
-
-def _seconds(ask: object) -> float | None:
+def _seconds(ask: Callable[..., object], *arguments: object) -> float | None:
+    """Return the wall time of a query; None if it raised an error, such as a missing kind of row."""
     started = time.perf_counter()
     try:
-        ask()  # type: ignore[operator]
+        ask(*arguments)
     except PipelineError:
         return None
     return time.perf_counter() - started
 
 
 def timing_table(timings: Sequence[Timing]) -> list[str]:
-    """Return the figures as lines of at most 80 columns, a column a size."""
+    """Format the times as lines of at most 80 columns, with one column per database size."""
     sizes = sorted({timing.rows for timing in timings})
     names = dict.fromkeys((timing.kind, timing.name) for timing in timings)
     found = {(timing.kind, timing.name, timing.rows): timing.seconds for timing in timings}
-    lines = [f"{'':<46}" + "".join(f"{size / 1e6:>8,.0f} M" for size in sizes)]
+    lines = [f"{'':<46}" + "".join(f"{size / 1e6:>8,g} M" for size in sizes)]
     for kind, name in names:
         columns = [found.get((kind, name, size)) for size in sizes]
         shown = "".join("         -" if each is None else f"{each:>8.2f} s" for each in columns)
@@ -169,7 +192,7 @@ def timing_table(timings: Sequence[Timing]) -> list[str]:
 
 
 def _digits(rng: np.random.Generator, number: int) -> pa.Table:
-    """Return where a shard's digits are on paper: two hundred on each scan; without images."""
+    """Return the places of a shard's digits, 200 to a scan, without images."""
     ids = rng.integers(0, 256, (_SHARD, 16), dtype=np.uint8)
     ids[:, 6], ids[:, 8] = ids[:, 6] & 0x0F | 0x80, ids[:, 8] & 0x3F | 0x80
     scans = (np.arange(_SHARD) + number * _SHARD) // 200
@@ -191,7 +214,7 @@ def _digits(rng: np.random.Generator, number: int) -> pa.Table:
 
 
 def _predictions(rng: np.random.Generator, digits: pa.Table) -> pa.Table:
-    """Return what a good network would read: sure of nearly all, wrong as often as it says."""
+    """Return the predictions of a good network: mostly certain, and calibrated."""
     truth = digits["label"].combine_chunks()
     scores = rng.gumbel(0, 1, (_SHARD, 10)).astype(np.float32)
     right = truth.fill_null(0).to_numpy()
@@ -210,8 +233,8 @@ def _predictions(rng: np.random.Generator, digits: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=PREDICTIONS)
 
 
-def _run(number: int, shards: range) -> warehouse.ScoringRunRecord:
-    return warehouse.ScoringRunRecord(
+def _run(number: int, shards: range) -> ScoringRunRecord:
+    return ScoringRunRecord(
         scoring_run_id=derive_uuid("run", number),
         dataset=f"inbox/day-{number}",
         manifest_version=1,
@@ -224,16 +247,14 @@ def _run(number: int, shards: range) -> warehouse.ScoringRunRecord:
         actor="benchmark",
         flow_run_id=None,
         shards=tuple(
-            warehouse.PlannedShard(derive_uuid("score", shard), _fingerprint("shard", shard), _SHARD)
+            PlannedShard(derive_uuid("score", shard), _fingerprint("shard", shard), _SHARD)
             for shard in shards
         ),
     )
 
 
-def _score(
-    planned: warehouse.PlannedShard, run: warehouse.ScoringRunRecord, digest: str
-) -> warehouse.ShardScoreRecord:
-    return warehouse.ShardScoreRecord(
+def _score(planned: PlannedShard, run: ScoringRunRecord, digest: str) -> ShardScoreRecord:
+    return ShardScoreRecord(
         shard_score_id=planned.shard_score_id,
         shard_fingerprint=planned.shard_fingerprint,
         model_name=run.model_name,
@@ -244,7 +265,7 @@ def _score(
         predictions_sha256=digest,
         ink_counts=(planned.rows,) + (0,) * (len(LOWER_ENDS["ink"]) - 1),
         device="cpu",
-        engine="made up",
+        engine="synthetic",
         seconds=0.5,
         scored_at=run.started_at,
         actor=run.actor,
@@ -253,12 +274,12 @@ def _score(
 
 
 def _fingerprint(kind: str, number: int) -> str:
-    """Return a sha256 as random as real ones: DuckDB passes over row groups by how a text begins."""
+    """Return a realistic sha256, because DuckDB skips row groups by the first characters of a text."""
     return hashlib.sha256(f"{kind}:{number}".encode()).hexdigest()
 
 
-def _version(number: int) -> warehouse.ModelVersionRecord:
-    return warehouse.ModelVersionRecord(
+def _version(number: int) -> ModelVersionRecord:
+    return ModelVersionRecord(
         model_name=_MODEL,
         model_version=number,
         architecture="lenet5",
@@ -279,8 +300,8 @@ def _version(number: int) -> warehouse.ModelVersionRecord:
     )
 
 
-def _promotion(action: str, version: int) -> warehouse.PromotionRecord:
-    record = warehouse.PromotionRecord(
+def _promotion(action: str, version: int) -> PromotionRecord:
+    record = PromotionRecord(
         model_name=_MODEL,
         action=action,
         alias="challenger",
@@ -295,8 +316,8 @@ def _promotion(action: str, version: int) -> warehouse.PromotionRecord:
     return replace(record, alias="champion") if action == "promote" else record
 
 
-def _policy() -> warehouse.PolicyRecord:
-    return warehouse.PolicyRecord(
+def _policy() -> PolicyRecord:
+    return PolicyRecord(
         subject="digit",
         model_name=_MODEL,
         model_version=1,
@@ -307,7 +328,7 @@ def _policy() -> warehouse.PolicyRecord:
         not_a_digit_from=0.5,
         review_rate=0.01,
         review_seed=0,
-        evidence="made up",
+        evidence="synthetic",
         evidence_fingerprint="e" * 64,
         labelled=10_000,
         accepted=9_000,

@@ -1,10 +1,11 @@
-"""What a confidence is worth: calibration, what is no digit, and the guarantee of a policy.
+"""Measure confidences: calibration, detection of non-digits, and the guarantee of a policy.
 
     python -m benchmarks.confidence calibration --home H mnist/test printed/test hwd/all
     python -m benchmarks.confidence intruders --home H mnist/test
     python -m benchmarks.confidence guarantee --home H mnist/test
 
-H has the datasets named, labelled and not learned from, and a model (``--model``, else the champion).
+The home H holds the datasets, which must be labelled and not used for
+training, and a model: ``--model`` or the champion.
 """
 
 from __future__ import annotations
@@ -20,24 +21,28 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.machine import describe_machine
+from lenet_pipeline.audit import find_version
 from lenet_pipeline.audit.guarantee import find_threshold
-from lenet_pipeline.audit.versions import find_version, open_registry
 from lenet_pipeline.ingest.printed.non_digits import INTRUDERS, draw_intruders
-from lenet_pipeline.lake.datasets import read_manifest
-from lenet_pipeline.registry.versions import read_version
-from lenet_pipeline.scoring.engine import Engine
+from lenet_pipeline.lake import read_manifest
+from lenet_pipeline.registry import read_version
+from lenet_pipeline.scoring import Engine
 from lenet_pipeline.settings import Settings, read_settings
-from lenet_pipeline.training.calibration import measure_reliability, uncalibrated_confidences
-from lenet_pipeline.training.training_sets import LabelledDigits, read_labelled
+from lenet_pipeline.training import (
+    LabelledDigits,
+    measure_reliability,
+    read_labelled,
+    uncalibrated_confidences,
+)
 
-_REFUSED_FROM = 0.5  # of not_a_digit: a policy's default
+_REFUSED_FROM = 0.5  # the default of a policy for not_a_digit
 _TARGETS = (0.005, 0.002, 0.001)
 _CERTAINTY = 0.95
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A dataset's accuracy, and its expected calibration error (15 bins) without and with the temperature."""
+    """A dataset's accuracy, and its expected calibration error (15 bins) before and after calibration."""
 
     dataset: str
     digits: int
@@ -48,7 +53,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Intruder:
-    """How well one kind of intruder is told from digits; ``refused`` is the share at a policy's default."""
+    """How well one kind of non-digit is detected; ``refused`` is the share refused at a policy's default."""
 
     kind: str
     auroc: float
@@ -57,9 +62,15 @@ class Intruder:
 
 @dataclass(frozen=True)
 class Simulation:
-    """Policies made on many draws from one pool: how many broke their promise, and what went by.
+    """Policies fitted to many samples of one pool, each measured on the whole pool.
 
-    ``missed`` of ``draws`` accept digits of the pool more of which are wrong than the target.
+    Attributes:
+        target: the largest error rate that the policies allow, 0 to 1.
+        labelled: digits per sample.
+        draws: samples.
+        missed: samples whose policy accepts digits with an error rate above the target.
+        without: samples for which no threshold meets the target.
+        coverage: median share of the pool that a policy accepts, 0 to 1.
     """
 
     target: float
@@ -71,20 +82,20 @@ class Simulation:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one of the three and print its table."""
+    """Run one measurement and print its table."""
     options = _parse(arguments)
     settings = read_settings(options.home)
-    registry = open_registry(settings)
+    registry = settings.registry
     version = find_version(registry, options.model)
     engine = Engine(read_version(registry, version).model)
-    head = f"{version.reference} ({version.architecture}, learned from {', '.join(version.datasets)})"
+    head = f"{version.reference} ({version.architecture}, trained on {', '.join(version.datasets)})"
     if options.what == "calibration":
         rows: Sequence[object] = [measure_calibration(engine, settings, each) for each in options.datasets]
         lines = calibration_table(rows)
     elif options.what == "intruders":
         digits = _read(settings, options.datasets[0])
         refused, rows = measure_intruders(engine, digits, options.count)
-        lines = [f"of {len(digits):,} digits refused: {refused:.3%}", *intruder_table(rows)]
+        lines = [f"{refused:.3%} of {len(digits):,} digits refused", *intruder_table(rows)]
     else:
         pool = [_read(settings, each) for each in options.datasets]
         rows = [
@@ -93,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for target in _TARGETS
         ]
         lines = simulation_table(rows)
-    print("\n".join([head, "", *lines]))  # noqa: T201 - what a benchmark is for
+    print("\n".join([head, "", *lines]))  # noqa: T201 - a benchmark prints its figures
     if options.output:
         record = {
             "machine": describe_machine(),
@@ -104,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure_calibration(engine: Engine, settings: Settings, dataset: str) -> Calibration:
-    """Score a dataset and compare its confidences with what was right."""
+    """Score a dataset and compare its confidences with its accuracy."""
     digits = _read(settings, dataset)
     scores = engine.score(digits.images)
     is_right = scores.labels == digits.labels
@@ -116,7 +127,7 @@ def measure_calibration(engine: Engine, settings: Settings, dataset: str) -> Cal
 
 
 def measure_intruders(engine: Engine, digits: LabelledDigits, count: int) -> tuple[float, list[Intruder]]:
-    """Return the share of digits that is refused, and how each kind of intruder does."""
+    """Return the share of digits that is refused, and the detection of each kind of non-digit."""
     of_digits = _not_a_digit(engine, digits.images)
     rows = []
     for kind in INTRUDERS:
@@ -130,7 +141,7 @@ def measure_intruders(engine: Engine, digits: LabelledDigits, count: int) -> tup
 def simulate(
     engine: Engine, pool: Sequence[LabelledDigits], target: float, labelled: int, draws: int
 ) -> Simulation:
-    """Make a policy on each of many draws from a pool, and take its error over the whole pool."""
+    """Fit a policy to each of many samples of a pool, and measure its error rate on the whole pool."""
     confidences, is_right = _readings(engine, pool)
     rng = np.random.default_rng(0)
     missed = without = 0
@@ -183,7 +194,7 @@ def simulation_table(rows: Sequence[Simulation]) -> list[str]:
 def _readings(
     engine: Engine, pool: Sequence[LabelledDigits]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Return the confidence of each digit of a pool, and whether it was read rightly."""
+    """Return the confidence of each digit of a pool, and whether its label is right."""
     scores = [engine.score(digits.images) for digits in pool]
     confidences = np.concatenate([each.confidences for each in scores])
     labels = np.concatenate([digits.labels for digits in pool])
@@ -193,7 +204,7 @@ def _readings(
 def _not_a_digit(engine: Engine, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     found = engine.score(images).not_a_digit
     if found is None:
-        raise SystemExit("this version has no score for 'not a digit'; train it with the recipe modern")
+        raise SystemExit("this version does not detect non-digits; train one with the recipe modern")
     return found
 
 
@@ -209,10 +220,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("datasets", nargs="+", metavar="DATASET")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--model", default="digits@champion")
-    parser.add_argument("--count", type=int, default=2_000, help="intruders of each kind")
-    parser.add_argument("--draws", type=int, default=1_000, help="policies made for each target")
-    parser.add_argument("--labelled", type=int, nargs="+", default=[3_000, 10_000], help="digits of a draw")
-    parser.add_argument("--output", type=Path, help="JSON")
+    parser.add_argument("--count", type=int, default=2_000, help="non-digits of each kind")
+    parser.add_argument("--draws", type=int, default=1_000, help="samples per target")
+    parser.add_argument("--labelled", type=int, nargs="+", default=[3_000, 10_000], help="digits per sample")
+    parser.add_argument("--output", type=Path, help="JSON file to write")
     return parser.parse_args(arguments)
 
 

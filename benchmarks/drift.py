@@ -1,15 +1,16 @@
-"""Drift: quiet on more of the same, loud on what is different.
+"""Measure how drift detection responds to unchanged and to changed digits.
 
     python -m benchmarks.drift --home H mnist/test
 
-H has the dataset and a model; both are copied, and every case is ingested, scored and measured by the
-pipeline. Ten samples of the same digits, ten of fifty digits, then blur, inversion and another class mix.
+The home H holds the dataset and a model; the benchmark works on copies. The
+pipeline ingests, scores and measures each case: ten samples of 2,000 of the
+digits, ten samples of 50, then blurred digits, inverted digits and a different
+mix of classes.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,22 +21,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import ndimage
 
-from benchmarks.scoring_ours import borrow_home
-from flows.prefect_server import start_prefect_server
-from lenet_pipeline.jobs.scoring_runs import score
-from lenet_pipeline.lake.appending import append_digits
-from lenet_pipeline.lake.datasets import read_manifest, read_shard
-from lenet_pipeline.lake.digits import images_array
+from benchmarks.scoring.ours import borrow_home
+from lenet_pipeline.jobs import ScoringJob, score
+from lenet_pipeline.lake import append_digits, images_array, read_manifest, read_shard
 from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.settings import read_settings
-from lenet_pipeline.warehouse.queries import run_audit
+from lenet_pipeline.warehouse import run_audit
 
 _SAMPLE, _FEW, _TIMES = 2_000, 50, 10
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure every case and print its indices; an asterisk marks an alarm."""
-    logging.disable(logging.INFO)  # two dozen runs say the same
+    """Measure every case and print its population stability indices; an asterisk marks an alarm."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -51,7 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         home.mkdir()
         borrow_home(options.home, home)
         os.environ["LENET_LAKE"] = str(home / "own-lake")
-        start_prefect_server(home)
         print(f"{'':<26}{'digits':>8}{'class':>10}{'confidence':>12}{'ink':>10}{'not a digit':>13}")  # noqa: T201
         for name, table in _cases(digits.combine_chunks()):
             print(_line(home, name, table, options.model), flush=True)  # noqa: T201
@@ -61,7 +57,7 @@ def _line(home: Path, name: str, digits: pa.Table, model: str) -> str:
     settings = read_settings(home)
     dataset = f"{name.replace(' ', '-').replace(',', '')}/all"
     append_digits(settings.lake, dataset, [digits], shard_rows=settings.shard_rows, actor="benchmark")
-    score(dataset, model, home=home)
+    score(settings, ScoringJob(dataset, model))
     rows = run_audit(settings.warehouse, "drift", {"dataset": dataset}).to_pylist()
     found = {
         row["measure"]: f"{row['stability_index']:.3f}{'*' if row['is_drifted'] else ' '}" for row in rows
@@ -81,7 +77,7 @@ def _cases(digits: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     yield "inverted", _changed(sample, lambda images: 255 - images)
     label = digits["label"]
     kept = pc.or_(pc.less(label, 5), pc.equal(pc.bit_wise_and(digits["position"], 3), 0))
-    yield "half of the classes rare", digits.filter(kept).slice(0, _SAMPLE)
+    yield "half the classes rare", digits.filter(kept).slice(0, _SAMPLE)
     yield "inverted, fifty", _changed(digits.slice(0, _FEW), lambda images: 255 - images)
 
 

@@ -1,13 +1,13 @@
-"""What a figure was measured on, with the versions of everything that a job runs through."""
+"""Description of the machine and of the library versions that a figure was measured with."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
-from lenet_pipeline.system import machine
+from lenet_pipeline import system
 
 
 def describe_machine() -> dict[str, str]:
-    """Return the machine's description and the versions that matter to a whole job."""
-    services = {name: version(name) for name in ("duckdb", "pyarrow", "mlflow", "prefect")}
-    return {**machine.describe_machine(), **services}
+    """Return the machine's description and the versions of the libraries that a job uses."""
+    libraries = {name: version(name) for name in ("duckdb", "pyarrow", "mlflow", "prefect")}
+    return {**system.describe_machine(), **libraries}

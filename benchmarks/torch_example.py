@@ -1,8 +1,8 @@
-"""The training loop of the PyTorch examples' MNIST program, written anew from what it is known to do.
+"""A reimplementation of the training loop of the PyTorch examples' MNIST program.
 
-Its network: convolutions of 32 and 64 maps, dropout, a dense layer of 128, log softmax. Its loop: a
-DataLoader over torchvision's MNIST, batches of 64, Adadelta at 1.0, times 0.7 after each epoch, and a
-test after each epoch. In its favour, it prints nothing here, and shuffles on a CPU as it does on a GPU.
+Network: convolutions of 32 and 64 maps, dropout, a dense layer of 128, log softmax. Loop: a DataLoader over
+torchvision's MNIST, batches of 64, Adadelta with a learning rate of 1.0 that is multiplied by 0.7 after each
+epoch, and a test after each epoch. Two changes favour it: it prints nothing, and it shuffles on a CPU too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from lenet_pipeline.network.architectures import build_network
+from lenet_pipeline.network import build_network
 
 EPOCHS, BATCH, TEST_BATCH = 14, 64, 1000
 
@@ -27,7 +27,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def unpack_mnist(root: Path, folder: Path) -> None:
-    """Lay MNIST's files, packed or not, anywhere under ``root``, out as torchvision reads them."""
+    """Copy MNIST's files, packed or not, from anywhere under ``root`` into the layout of torchvision."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for packed, _ in MNIST.resources:
@@ -38,7 +38,7 @@ def unpack_mnist(root: Path, folder: Path) -> None:
 
 
 def train_example(folder: Path, digits: int, seed: int, device: str) -> Iterator[tuple[float, float]]:
-    """Train the program's own network; after each epoch yield its seconds and the test accuracy."""
+    """Train the example's network; after each epoch, yield its seconds and the test accuracy, 0 to 1."""
     torch.manual_seed(seed)
     network = _network().to(device)
     optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
@@ -52,7 +52,7 @@ def train_example(folder: Path, digits: int, seed: int, device: str) -> Iterator
 
 
 def time_loop_with(architecture: str, folder: Path, batches: int, device: str) -> float:
-    """Train one of our networks in the program's loop for some batches; return images a second."""
+    """Train one of our networks in the example's loop for some batches; return images per second."""
     torch.manual_seed(0)
     network = build_network(architecture).to(device)
     optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
@@ -98,7 +98,7 @@ def _train(
     optimizer: torch.optim.Optimizer,
     device: str,
 ) -> tuple[int, float]:
-    """Take one step for each batch; return how many digits that were, and the seconds it took."""
+    """Train on each batch once; return the number of digits and the seconds."""
     network.train()
     started, digits = time.perf_counter(), 0
     for images, labels in batches:

@@ -1,8 +1,11 @@
-"""Time training, beside the loop of the PyTorch examples' MNIST program on the same machine.
+"""Compare the speed of training with the MNIST program of the PyTorch examples.
 
-``python -m benchmarks.training --root DIR [--device cuda]``, with a folder of MNIST's files. The target
-is 99.0 % of the test digits on a CPU and 99.4 % on a GPU. Only training is timed, never testing. Prints
-a table; writes it as JSON with the machine's description and each accuracy on the way.
+    python -m benchmarks.training --root DIR [--device cuda]
+
+The root is a folder of MNIST's files. The target is 99.0 % of the test digits
+on a CPU and 99.4 % on a GPU. Only training is timed, not testing. Print a
+table. Write it as JSON with a description of the machine and every accuracy
+measured on the way.
 """
 
 from __future__ import annotations
@@ -20,12 +23,10 @@ import torch
 
 from benchmarks.machine import describe_machine
 from benchmarks.torch_example import time_loop_with, train_example, unpack_mnist
-from lenet_pipeline.ingest.mnist import read_mnist
-from lenet_pipeline.lake.digits import images_array
-from lenet_pipeline.scoring.engine import Engine
-from lenet_pipeline.training.loop import train_network
-from lenet_pipeline.training.recipes import Recipe, find_recipe
-from lenet_pipeline.training.training_sets import LabelledDigits
+from lenet_pipeline.ingest import read_mnist
+from lenet_pipeline.lake import images_array
+from lenet_pipeline.scoring import Engine
+from lenet_pipeline.training import LabelledDigits, Recipe, find_recipe, train_network
 
 TARGETS = {"cpu": 0.99, "cuda": 0.994}
 EFFORTS = {"cpu": "quick", "cuda": "best"}
@@ -36,7 +37,7 @@ SAME_NETWORK_BATCHES = 300
 
 @dataclass(frozen=True)
 class Rung:
-    """What so many epochs of training took, in seconds, and the test accuracy they reached, 0 to 1."""
+    """The seconds that a number of epochs took, and the test accuracy that they reached, 0 to 1."""
 
     epochs: int
     seconds: float
@@ -45,7 +46,15 @@ class Rung:
 
 @dataclass(frozen=True)
 class Measured:
-    """The rungs of ours and of the example's for each seed, and the example's loop with our network."""
+    """The figures of both programs.
+
+    Attributes:
+        target: the accuracy to reach, 0 to 1.
+        digits: training digits.
+        ours: the rungs of this project, for each seed.
+        example: the rungs of the PyTorch example, for each seed.
+        loop_with_lenet5: speed of the example's loop with our network, in images/s.
+    """
 
     target: float
     digits: int
@@ -55,25 +64,27 @@ class Measured:
 
 
 def main() -> None:
-    """Run every measurement and print it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run every measurement and print the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, required=True, help="folder of MNIST's files")
     parser.add_argument("--output", type=Path, default=Path("training.json"))
     parser.add_argument("--device", choices=sorted(TARGETS), default="cpu")
-    parser.add_argument("--seeds", type=int, default=1, help="train with seeds 0, 1, ...; times are medians")
-    parser.add_argument("--digits", type=int, default=60_000, help="fewer only to try this program")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds: 0, 1, ...; times are medians")
+    parser.add_argument("--digits", type=int, default=60_000, help="training digits; fewer for a quick trial")
     arguments = parser.parse_args()
     measured = measure(arguments.root, arguments.device, range(arguments.seeds), arguments.digits)
     machine = {**describe_machine(), "device": arguments.device, "threads": str(torch.get_num_threads())}
     figures = summarise(measured)
     for name, value in {**machine, **figures}.items():
-        print(f"{name:<46} {value}")  # noqa: T201 - what a benchmark is for
+        print(f"{name:<46} {value}")  # noqa: T201 - a benchmark prints its figures
     record = {"machine": machine, "figures": figures, "measured": asdict(measured)}
     arguments.output.write_text(json.dumps(record, indent=1))
 
 
 def measure(root: Path, device: str, seeds: Sequence[int], digits: int) -> Measured:
-    """Train ours and the example's, each until it reaches the target."""
+    """Train our network and the example's, each until it reaches the target."""
     target, recipe = TARGETS[device], find_recipe("modern", EFFORTS[device])
     training, test = read_digits(root)
     training = LabelledDigits(training.images[:digits], training.labels[:digits])
@@ -105,7 +116,7 @@ def ladder(most: int) -> list[int]:
 
 
 def climb(rungs: Iterable[Rung], target: float) -> list[Rung]:
-    """Take rungs up to the first that reaches the target; those after it are never trained."""
+    """Return the rungs up to the first that reaches the target; the others are never trained."""
     taken = []
     for rung in rungs:
         taken.append(rung)
@@ -117,7 +128,7 @@ def climb(rungs: Iterable[Rung], target: float) -> list[Rung]:
 def our_rungs(
     recipe: Recipe, training: LabelledDigits, test: LabelledDigits, seed: int, device: str
 ) -> Iterator[Rung]:
-    """Train anew for each number of epochs: a one-cycle schedule reaches its accuracy at its end."""
+    """Train from scratch for each number of epochs: a one-cycle schedule is accurate only at its end."""
     for epochs in ladder(recipe.epochs):
         started = time.perf_counter()
         result = train_network("lenet5", recipe, training, None, seed=seed, epochs=epochs, device=device)
@@ -127,7 +138,7 @@ def our_rungs(
 
 
 def example_rungs(folder: Path, digits: int, seed: int, device: str) -> Iterator[Rung]:
-    """Train the example once; each epoch is a rung, with the seconds of all until then."""
+    """Train the example once; each epoch is a rung with the seconds up to its end."""
     total = 0.0
     for epoch, (seconds, accuracy) in enumerate(train_example(folder, digits, seed, device), start=1):
         total += seconds
@@ -135,26 +146,26 @@ def example_rungs(folder: Path, digits: int, seed: int, device: str) -> Iterator
 
 
 def summarise(measured: Measured) -> dict[str, str]:
-    """Show speeds, times to the target, and ours to the example's; several seeds are a median."""
+    """Format speeds, times to the target and their ratios, as medians over the seeds."""
     ours, example = (_speed(rungs, measured.digits) for rungs in (measured.ours, measured.example))
     loop, target = measured.loop_with_lenet5, measured.target
     figures = {
         "ours, lenet5 with recipe modern": f"{ours:,.0f} images/s",
         "PyTorch example, its own network": f"{example:,.0f} images/s",
         "PyTorch example's loop with lenet5": f"{loop:,.0f} images/s",
-        "ours to the example": f"{ours / example:.1f} times the images/s",
-        "ours to the example's loop, both lenet5": f"{ours / loop:.1f} times the images/s",
-        f"ours to {target:.1%}": _describe(measured.ours, target),
-        f"PyTorch example to {target:.1%}": _describe(measured.example, target),
+        "ours / example": f"{ours / example:.1f} times the images/s",
+        "ours / example's loop, both lenet5": f"{ours / loop:.1f} times the images/s",
+        f"ours, time to {target:.1%}": _describe(measured.ours, target),
+        f"PyTorch example, time to {target:.1%}": _describe(measured.example, target),
     }
     our_time, example_time = time_to(measured.ours, target), time_to(measured.example, target)
     if our_time and example_time:
-        figures[f"ours to the example, time to {target:.1%}"] = f"{example_time / our_time:.1f} times as fast"
+        figures[f"ours / example, time to {target:.1%}"] = f"{example_time / our_time:.1f} times as fast"
     return figures
 
 
 def time_to(runs: Sequence[Sequence[Rung]], target: float) -> float | None:
-    """Return the median of seconds in which each seed's run reached the target; None if one did not."""
+    """Return the median time in which the runs reached the target; None if one did not reach it."""
     if any(run[-1].accuracy < target for run in runs):
         return None
     return statistics.median(run[-1].seconds for run in runs)
@@ -165,7 +176,7 @@ def _speed(runs: Sequence[Sequence[Rung]], digits: int) -> float:
 
 
 def _describe(runs: Sequence[Sequence[Rung]], target: float) -> str:
-    """Show a time to the target, or how near the longest training of any seed came."""
+    """Format the time to the target, or the lowest final accuracy if a run did not reach it."""
     seconds = time_to(runs, target)
     last = [run[-1] for run in runs]
     epochs = ", ".join(str(rung.epochs) for rung in last)

@@ -1,25 +1,25 @@
-"""Every error the project raises on purpose.
+"""Every error that the project raises on purpose.
 
 PipelineError                 exit code 1, one line at the terminal
-├── SettingsError             a setting has a value it cannot take
-├── StorageError              a lake or predictions folder that cannot be reached
-├── IngestError               a source that could not be read at all
+├── SettingsError             invalid value of a setting
+├── StorageError              folder or object store that cannot be reached
+├── IngestError               source that cannot be read at all
 ├── LakeError                 datasets, shards and manifests
-│   ├── ShardError            one shard that is not what its manifest says
+│   ├── ShardError            damaged shard, or one that differs from its manifest
 │   └── ManifestConflictError another writer committed first
 ├── RegistryError             model versions and aliases
-├── TrainingError             a training job that cannot start or go on
-├── ScoringError              a scoring run that cannot start or finish
-├── PolicyError               a policy that has nothing to rest on
+├── TrainingError             training job that cannot start or continue
+├── ScoringError              scoring run that cannot start or finish
+├── PolicyError               no labelled digits or fields to support a policy
 ├── ReviewError               reviews that cannot be written or read
 ├── WarehouseError            the DuckDB file and its queries
 │   ├── DatabaseBusyError     another process holds the file
-│   └── StagedFileError       one staged file that the tables refuse
-├── UnknownNameError          a name that nothing has, with the names there are
+│   └── StagedFileError       staged predictions that cannot be loaded
+├── UnknownNameError          unknown name; the message lists the available names
 ├── CheckFailed               exit code 3: a check returned rows
-└── VerificationFailed        exit code 3: what is stored is not what is read again
+└── VerificationFailed        exit code 3: a stored prediction differs from a new reading
 
-A message says what happened, where, what was expected and found, and what to do next.
+A message says what failed, where, what was expected, what was found, and what to do next.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from uuid import UUID
 
 
 class PipelineError(Exception):
-    """Something the user can act on; its message is the one line they see."""
+    """An error that the user can act on. The terminal shows its message as one line."""
 
     exit_code = 1
 
 
 class SettingsError(PipelineError):
-    """A setting has a value it cannot take."""
+    """A setting has an invalid value."""
 
 
 class StorageError(PipelineError):
@@ -51,11 +51,11 @@ class LakeError(PipelineError):
 
 
 class ShardError(LakeError):
-    """One shard is truncated, or has another schema or fingerprint than its manifest says."""
+    """A shard is missing or truncated, or its schema or fingerprint differs from the manifest."""
 
 
 class ManifestConflictError(LakeError):
-    """Another writer committed the manifest version that this writer was about to commit."""
+    """Another writer committed this manifest version first."""
 
 
 class RegistryError(PipelineError):
@@ -63,7 +63,7 @@ class RegistryError(PipelineError):
 
 
 class TrainingError(PipelineError):
-    """A training job could not start or go on."""
+    """A training job could not start or continue."""
 
 
 class ScoringError(PipelineError):
@@ -71,11 +71,11 @@ class ScoringError(PipelineError):
 
 
 class PolicyError(PipelineError):
-    """A policy that no labelled digits or fields speak for."""
+    """No labelled digits or fields support the policy."""
 
 
 class ReviewError(PipelineError):
-    """A folder of reviews that cannot be written, or read back."""
+    """Reviews could not be written or read."""
 
 
 class WarehouseError(PipelineError):
@@ -83,11 +83,11 @@ class WarehouseError(PipelineError):
 
 
 class DatabaseBusyError(WarehouseError):
-    """Another process held the database for longer than the settings allow to wait."""
+    """Another process held the database for longer than ``database_wait_s``."""
 
 
 class StagedFileError(WarehouseError):
-    """One file of staged predictions is missing, malformed or of another number of rows."""
+    """A file of staged predictions is missing, malformed or has the wrong number of rows."""
 
     def __init__(self, message: str, shard_score_id: UUID) -> None:
         super().__init__(message)
@@ -95,21 +95,21 @@ class StagedFileError(WarehouseError):
 
 
 class UnknownNameError(PipelineError):
-    """A name that nothing has."""
+    """A name is unknown. The message lists the available names."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         names = ", ".join(sorted(known)) or "none yet"
-        message = f"there is no {kind} {name!r}; there is: {names}"
+        message = f"there is no {kind} {name!r}; available: {names}"
         super().__init__(f"{message}. {hint}" if hint else message)
 
 
-class CheckFailed(PipelineError):  # noqa: N818 - a finding, not a fault
+class CheckFailed(PipelineError):  # noqa: N818 - a finding, not an error
     """At least one check returned rows."""
 
     exit_code = 3
 
 
-class VerificationFailed(PipelineError):  # noqa: N818 - a finding, not a fault
-    """At least one stored prediction is not what its model version reads of its digit."""
+class VerificationFailed(PipelineError):  # noqa: N818 - a finding, not an error
+    """At least one stored prediction differs from what its model version reads now."""
 
     exit_code = 3

@@ -1,22 +1,34 @@
-"""Arrow schemas of what the pipeline stores as Parquet, and the identifiers in it."""
+"""Arrow schemas of the Parquet files, shared array types, and the derivation of identifiers."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 IMAGE_SIDE = 28
 IMAGE_BYTES = IMAGE_SIDE * IMAGE_SIDE
+
+# Rows in a shard, in a row group and in one batch of an export. This is the size of DuckDB's own row
+# groups: a shard of this size loads as exactly one, and other sizes load more slowly.
+ROW_GROUP_ROWS = 122_880
+
+# Array types that modules share. A type that only one module uses is defined there.
+Images = NDArray[np.uint8]  # (n, 28, 28) or one (28, 28), 0 to 255, bright ink on a dark background
+Labels = NDArray[np.uint8]  # (n,), 0 to 9
+Floats = NDArray[np.float32]  # any shape
+Mask = NDArray[np.bool_]  # (height, width)
 
 _BOX = pa.struct([(name, pa.int32()) for name in ("x", "y", "width", "height")])
 
 DIGITS = pa.schema(
     [
         pa.field("digit_id", pa.uuid(), nullable=False),
-        # Fixed-size binary reads five times faster than the fixed-shape-tensor extension type, and
-        # DuckDB sees it as a BLOB. uint8, row-major 28x28, ink bright on dark, as MNIST.
+        # uint8, row-major 28x28, bright ink on a dark background, as in MNIST. Fixed-size binary reads
+        # five times faster than the fixed-shape-tensor extension type, and DuckDB reads it as a BLOB.
         pa.field("image", pa.binary(IMAGE_BYTES), nullable=False),
         pa.field("label", pa.uint8()),
         pa.field("source", pa.string(), nullable=False),
@@ -57,7 +69,21 @@ REJECTS = pa.schema(
     ]
 )
 
-# One row per page of a document, read or not: what became of it.
+# One row per document that was ingested.
+DOCUMENTS = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("source_sha256", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("pages", pa.int32(), nullable=False),
+        pa.field("size_bytes", pa.int64(), nullable=False),
+        pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+        pa.field("flow_run_id", pa.string()),
+    ]
+)
+
+# One row per page of a document, whether or not it could be read.
 PAGES = pa.schema(
     [
         pa.field("page_id", pa.uuid(), nullable=False),
@@ -84,7 +110,7 @@ PAGES = pa.schema(
     ]
 )
 
-# One row per field of a page that was read; ``picture`` is a JPEG of it on the registered page.
+# One row per field of a page that was read. ``picture`` is a JPEG of the field, cut from the registered page.
 FIELDS = pa.schema(
     [
         pa.field("field_id", pa.uuid(), nullable=False),
@@ -112,7 +138,7 @@ CELLS = pa.schema(
     ]
 )
 
-# One row per field and reader: what a model version made of its digits.
+# One row per field: its value as one model version reads it.
 FIELD_VALUES = pa.schema(
     [
         pa.field("field_id", pa.uuid(), nullable=False),
@@ -130,6 +156,30 @@ FIELD_VALUES = pa.schema(
     ]
 )
 
+# One row per page and rule that its values break.
+RULE_FAILURES = pa.schema([("page_id", pa.uuid()), ("rule", pa.string())])
+
+# One row per field whose true value is recorded.
+FIELD_TRUTHS = pa.schema(
+    [
+        pa.field("field_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("truth", pa.string(), nullable=False),
+        pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+    ]
+)
+
+# One row per review of a prediction that is to be recorded.
+NEW_REVIEWS = pa.schema(
+    [
+        pa.field("digit_id", pa.uuid(), nullable=False),
+        pa.field("shard_score_id", pa.uuid(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("note", pa.string()),
+    ]
+)
+
 BRIGHT_ON_DARK = "bright_on_dark"
 DARK_ON_BRIGHT = "dark_on_bright"
 
@@ -141,24 +191,24 @@ def derive_uuid(*parts: object) -> uuid.UUID:
 
 
 def identifier_bytes(identifier: uuid.UUID | str | bytes) -> bytes:
-    """Return the 16 bytes of an identifier, as Arrow builds a column from, however it was read."""
+    """Return an identifier's 16 bytes, from which Arrow builds a uuid column."""
     if isinstance(identifier, bytes):
         return identifier
     return (uuid.UUID(identifier) if isinstance(identifier, str) else identifier).bytes
 
 
 def uuid_bytes(digest: bytes) -> bytes:
-    """Cut a digest to 16 bytes with the version (8) and variant bits of RFC 9562 set."""
+    """Return the first 16 bytes of a digest with the version (8) and variant bits of RFC 9562 set."""
     return digest[:6] + bytes([digest[6] & 0x0F | 0x80, digest[7], digest[8] & 0x3F | 0x80]) + digest[9:16]
 
 
 def derive_digit_id(
     source_sha256: str, page: int, field: str | None, position: int, template: str | None = None
 ) -> uuid.UUID:
-    """Derive a digit's identifier from where it is on paper: the same scan twice is the same digit.
+    """Derive a digit's identifier from its position on paper. The same scan always gives the same digit.
 
-    ``template`` is the fingerprint of the template that a form was read with: read with a corrected one,
-    it is another digit, and both readings stay.
+    ``template`` is the fingerprint of the template that read the form. A form that is read again with a
+    corrected template therefore gives new digits, and both readings are kept.
     """
     reading = () if template is None else (template,)
     return derive_uuid(source_sha256, page, field, position, *reading)

@@ -1,4 +1,4 @@
-"""The one frozen settings object: from a command's flags, then LENET_* variables, then these defaults."""
+"""Settings, immutable once read: from the command line, then LENET_* variables, then the defaults below."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lenet_pipeline.errors import SettingsError, StorageError
 from lenet_pipeline.lake import Place, mask_url, open_place
+from lenet_pipeline.schema import ROW_GROUP_ROWS
 
 if TYPE_CHECKING:
     from lenet_pipeline.forms import PageLimits
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def system_user() -> str:
-    """Return the name of the user who runs this process, or its number where it has no name."""
+    """Return the name of the user who runs this process, or ``uid-N`` if the user has no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -44,40 +45,48 @@ PlaceOrUrl = Annotated[InstanceOf[Place], BeforeValidator(_place), NoDecode]
 
 
 class Settings(BaseSettings):
-    """Where a pipeline lives, who runs it, and the limits it keeps."""
+    """The folders of a pipeline, the actor who runs it, and its limits."""
 
     model_config = SettingsConfigDict(env_prefix="LENET_", env_ignore_empty=True, frozen=True, extra="forbid")
 
     home: AbsolutePath = Field(
         default_factory=lambda: platformdirs.user_data_path("lenet-pipeline"),
-        description="folder that holds everything this pipeline owns",
+        description="folder that holds all data of this pipeline",
     )
-    # Both may be shared by machines: a folder, or a URL such as s3://bucket/prefix.
+    # Several machines can share these two. Each is a folder, or a URL such as s3://bucket/prefix.
     lake: PlaceOrUrl = Field(
-        default_factory=lambda given: open_place(given["home"] / "lake"), description="where digits are kept"
+        default_factory=lambda given: open_place(given["home"] / "lake"),
+        description="folder or URL of the datasets",
     )
     predictions: PlaceOrUrl = Field(
         default_factory=lambda given: open_place(given["home"] / "predictions"),
-        description="where predictions are staged",
+        description="folder or URL of the staged predictions",
     )
-    actor: str = Field(default_factory=system_user, min_length=1, description="who runs this")
+    actor: str = Field(
+        default_factory=system_user,
+        min_length=1,
+        description="who runs the command, recorded with every action",
+    )
 
-    shard_rows: int = Field(122_880, ge=1, description="most digits in one Parquet shard")
-    image_max_pixels: int = Field(50_000_000, ge=1, description="largest image that is decoded, pixels")
-    image_max_bytes: int = Field(100_000_000, ge=1, description="largest image file that is opened, bytes")
-    form_max_pages: int = Field(5_000, ge=1, description="most pages of one document that are read")
-    reject_limit_pct: float = Field(50.0, ge=0, le=100, description="rejects past which an ingest fails")
-    database_wait_s: float = Field(60.0, ge=0, description="how long to wait for a busy database, seconds")
+    shard_rows: int = Field(ROW_GROUP_ROWS, ge=1, description="maximum digits in one Parquet shard")
+    image_max_pixels: int = Field(50_000_000, ge=1, description="maximum size of an image, in pixels")
+    image_max_bytes: int = Field(100_000_000, ge=1, description="maximum size of an image file, in bytes")
+    form_max_pages: int = Field(5_000, ge=1, description="maximum pages in one document")
+    reject_limit_pct: float = Field(
+        50.0, ge=0, le=100, description="share of rejects above which an ingest fails, in percent"
+    )
+    database_wait_s: float = Field(60.0, ge=0, description="how long to wait for a busy database, in seconds")
     snapshot_minutes: float = Field(
-        10.0, ge=0, description="age past which a scoring run copies the database for who reads beside it"
+        10.0,
+        ge=0,
+        description="age at which a scoring run renews the readers' database copy, in minutes",
     )
-    promotion_alpha: float = Field(0.05, gt=0, lt=1, description="p-value a challenger must stay below")
+    promotion_alpha: float = Field(0.05, gt=0, lt=1, description="a challenger needs a p-value below this")
+    drift_from: float = Field(0.1, gt=0, description="population stability index that raises an alarm")
 
-    drift_from: float = Field(0.1, gt=0, description="population stability index that is an alarm")
-
-    retrain_cron: str = Field("0 3 * * 0", description="when `lenet serve` retrains (UTC)")
-    score_cron: str = Field("0 2 * * *", description="when `lenet serve` scores (UTC)")
-    check_cron: str = Field("0 6 * * *", description="when `lenet serve` checks (UTC)")
+    retrain_cron: str = Field("0 3 * * 0", description="when `lenet serve` retrains, in UTC")
+    score_cron: str = Field("0 2 * * *", description="when `lenet serve` scores, in UTC")
+    check_cron: str = Field("0 6 * * *", description="when `lenet serve` runs the checks, in UTC")
 
     @property
     def rejects(self) -> Path:
@@ -100,8 +109,8 @@ class Settings(BaseSettings):
 
     @property
     def warehouse(self) -> Warehouse:
-        """The audit database, with how long to wait for it."""
-        from lenet_pipeline.warehouse import Warehouse  # loads DuckDB
+        """The audit database and how long to wait for it."""
+        from lenet_pipeline.warehouse import Warehouse  # imports DuckDB
 
         return Warehouse(self.home / "audit.duckdb", self.database_wait_s)
 
@@ -114,14 +123,18 @@ class Settings(BaseSettings):
 
 
 def read_settings(home: Path | None = None, actor: str | None = None) -> Settings:
-    """Read the settings, with what a command's flags gave taking precedence; paths become absolute.
+    """Read the settings. Paths become absolute.
+
+    Args:
+        home: the folder from ``--home``, which overrides ``LENET_HOME``; None if the flag is absent.
+        actor: the name from ``--actor``, which overrides ``LENET_ACTOR``; None if the flag is absent.
 
     Raises:
-        SettingsError: a LENET_* variable has a value that its setting cannot take.
+        SettingsError: a LENET_* variable has an invalid value.
     """
     given = {name: value for name, value in (("home", home), ("actor", actor)) if value is not None}
     try:
-        return Settings(**given)  # type: ignore[arg-type]  # each key is a field of its own type
+        return Settings(**given)  # type: ignore[arg-type]  # each value has the type of its field
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "LENET_" + "_".join(str(part) for part in first["loc"]).upper()

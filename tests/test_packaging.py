@@ -47,9 +47,9 @@ def test_the_wheel_works_outside_the_checkout_with_its_sql(tmp_path: Path) -> No
     environment = {**os.environ, "PYTHONPATH": str(site), "LENET_HOME": str(tmp_path / "home")}
     script = (
         "import lenet_pipeline, pathlib\n"
-        "from lenet_pipeline.warehouse import sql_directory, list_audits, migrate\n"
-        "home = pathlib.Path('audit.duckdb')\n"
-        "migrate(home, 1)\n"
+        "from lenet_pipeline.warehouse import Warehouse, list_audits, migrate\n"
+        "from lenet_pipeline.warehouse.statements import sql_directory\n"
+        "migrate(Warehouse(pathlib.Path('audit.duckdb'), 1))\n"
         "print(lenet_pipeline.__file__, sql_directory(), len(list_audits()))"
     )
     outside = {"env": environment, "cwd": tmp_path / "elsewhere", "capture_output": True, "text": True}

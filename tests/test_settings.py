@@ -51,14 +51,14 @@ def test_a_home_is_made_absolute_when_it_is_read(monkeypatch, tmp_path):
     assert read_settings(home=Path("~/there")).home == tmp_path / "me" / "there"
 
 
-def test_an_empty_variable_is_as_good_as_none(monkeypatch):
+def test_an_empty_variable_counts_as_unset(monkeypatch):
     default = read_settings()
     monkeypatch.setenv("LENET_HOME", "")
     monkeypatch.setenv("LENET_ACTOR", "")
     assert read_settings() == default
 
 
-def test_a_variable_of_no_setting_is_not_ours_to_refuse(monkeypatch):
+def test_unknown_variables_are_ignored(monkeypatch):
     monkeypatch.setenv("LENET_SOMETHING_ELSE", "1")
     read_settings()
 
@@ -88,7 +88,7 @@ def test_settings_cannot_be_changed_once_read():
         read_settings().actor = "someone else"  # type: ignore[misc]
 
 
-def test_everything_lies_under_the_home(tmp_path):
+def test_all_places_are_under_the_home(tmp_path):
     settings = read_settings(home=tmp_path)
     places = [
         settings.lake,
@@ -96,8 +96,8 @@ def test_everything_lies_under_the_home(tmp_path):
         settings.rejects,
         settings.downloads,
         settings.warehouse.path,
-        settings.mlflow_database,
-        settings.mlflow_artifacts,
+        settings.registry.database,
+        settings.registry.artifacts,
     ]
     assert {Path(place).parent for place in places} == {tmp_path}
     assert len(set(places)) == len(places)

@@ -30,9 +30,9 @@ def find_policy(settings: Settings, number: int | None, as_of: AsOf | None = Non
         WarehouseError: the database cannot be read.
     """
     policies: list[dict[str, Any]] = list_policies(settings, as_of).to_pylist()
-    for policy in reversed(policies):
-        if number in (None, policy["policy_number"]):
-            return policy
+    wanted = [policy for policy in policies if number in (None, policy["policy_number"])]
+    if wanted:
+        return wanted[-1]
     known = [str(policy["policy_number"]) for policy in policies]
     raise UnknownNameError("policy", str(number or "newest"), known, "Set one with `lenet policy set`")
 

@@ -22,8 +22,9 @@ from lenet_pipeline.registry import (
     read_version,
     resolve_version,
 )
+from lenet_pipeline.schema import Labels
 from lenet_pipeline.scoring import Engine
-from lenet_pipeline.training import Comparison, LabelledDigits, Labels, compare, join_digits
+from lenet_pipeline.training import Comparison, LabelledDigits, compare, join_digits
 from lenet_pipeline.warehouse import (
     GateEvidence,
     PromotionRecord,

@@ -20,10 +20,10 @@ from lenet_pipeline.audit.review_tables import Verdict, read_review_table, write
 from lenet_pipeline.audit.scored_shards import choose_digits, find_run_shards, find_shard
 from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.lake import Amendment, Shard, amend_digits, find_manifest, images_array, read_shard
-from lenet_pipeline.schema import DIGITS
+from lenet_pipeline.schema import DIGITS, NEW_REVIEWS
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error
-from lenet_pipeline.warehouse import NEW_REVIEWS, find_reviewed, read_run, record_reviews, run_audit
+from lenet_pipeline.warehouse import find_reviewed, read_run, record_reviews, run_audit
 
 REVIEWED = "reviewed/all"
 _TABLE, _PICTURES = "reviews.csv", "pictures"

@@ -16,7 +16,8 @@ from lenet_pipeline.audit.wording import counted
 from lenet_pipeline.errors import VerificationFailed
 from lenet_pipeline.lake import Shard, digit_ids_array, images_array, one_array, read_shard
 from lenet_pipeline.registry import read_version, resolve_version
-from lenet_pipeline.scoring import Engine, Floats, Scores
+from lenet_pipeline.schema import Floats
+from lenet_pipeline.scoring import Engine, Scores
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer
 from lenet_pipeline.warehouse import StoredRun, StoredShard, read_run, read_shard_predictions

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+_LISTED_ROWS = 2  # more rows, each printed as a list of its columns, would fill the screen
 _FOLDED_TEXT = 12  # characters under which a text column is not folded further
 _BROKEN_WORD = 20  # characters at which a word, such as a path, may be broken
 _HEADING_PART = re.compile(r"[^_]+_*|_+")
@@ -18,34 +19,61 @@ Texts = Mapping[str, Sequence[str]]  # each column's values by its name, all of 
 
 
 def print_texts(console: Console, texts: Texts, numeric: set[str], title: str) -> None:
-    """Print columns in the width of the console; those of numbers are flush right."""
+    """Print columns within the width of the console; numbers are right-aligned."""
     if title:
         console.print(title, style="italic", markup=False)
+    rows = len(next(iter(texts.values())))
     if len(texts) <= 2 or _least_width(texts) <= console.width:
         _print_side_by_side(console, texts, numeric)
-    elif not _print_groups(console, texts, numeric):
+    elif rows <= _LISTED_ROWS and not _fits_in_groups(console, texts):
         _print_lists(console, texts)
+    else:
+        _print_groups(console, texts, numeric)
 
 
-def _print_groups(console: Console, texts: Texts, numeric: set[str]) -> bool:
-    """Print what the rows of a group share once, above their other columns; tell whether that fits."""
+def _fits_in_groups(console: Console, texts: Texts) -> bool:
+    _, others = _split_shared(texts, _groups(next(iter(texts.values()))))
+    return bool(others) and _least_width(others, _fold_headings(others)) <= console.width
+
+
+def _print_groups(console: Console, texts: Texts, numeric: set[str]) -> None:
+    """Print what the rows of a group share once, then the columns that fit; name the others."""
     groups = _groups(next(iter(texts.values())))
-    shared = [name for name, column in texts.items() if all(len(set(column[group])) == 1 for group in groups)]
-    others = {name: column for name, column in texts.items() if name not in shared}
+    shared, others = _split_shared(texts, groups)
     headings = _fold_headings(others) if _least_width(others) > console.width else {}
-    if not others or _least_width(others, headings) > console.width:
-        return False
+    hidden: list[str] = []
+    while len(others) > 1 and _least_width(others, headings) > console.width:
+        *kept, last = others
+        hidden.insert(0, last)
+        others = {name: others[name] for name in kept}
+        headings = _fold_headings(others) if _least_width(others) > console.width else {}
     for group in groups:
         if shared:
             first = slice(group.start, group.start + 1)
-            if group.stop - group.start > 1:  # else a count that is the same looks like a total
+            if group.stop - group.start > 1:  # otherwise a count that is the same looks like a total
                 console.print("in every row:", style="dim")
-            _print_lists(console, {name: texts[name][first] for name in shared})
-        rows = {name: column[group] for name, column in others.items()}
-        _print_side_by_side(console, rows, numeric, headings)
+            _print_lists(console, {name: column[first] for name, column in shared.items()})
+        if others:
+            rows = {name: column[group] for name, column in others.items()}
+            _print_side_by_side(console, rows, numeric, headings)
         if len(groups) > 1:
             console.print()
-    return True
+    if hidden:
+        console.print(
+            f"columns that do not fit: {', '.join(hidden)}; --format csv or json prints them", style="dim"
+        )
+
+
+def _split_shared(
+    texts: Texts, groups: Sequence[slice]
+) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:
+    """Return the columns that have one value in each group, and the others."""
+    shared = {
+        name: column
+        for name, column in texts.items()
+        if all(len(set(column[group])) == 1 for group in groups)
+    }
+    return shared, {name: column for name, column in texts.items() if name not in shared}
 
 
 def _groups(first: Sequence[str]) -> list[slice]:

@@ -1,9 +1,9 @@
-"""Forms: a scanned page to the digits in its cells, and these digits to the values of its fields.
+"""Read scanned forms: from pages to digits, and from digits to field values.
 
-A page moves through these folders: ``documents`` opens the file, ``alignment`` finds which form the page is
-and how it lies, ``reading`` locates cells and cuts digits. After scoring, ``values`` builds field values
-under the ``rules`` of the template. ``templates`` reads and drafts templates, ``filling`` makes
-test scans whose values are known, and ``drawing`` makes pictures for people.
+A page passes through these folders in order: ``documents`` opens the file, ``alignment`` aligns the page with
+the template that it matches, and ``reading`` locates cells and cuts out digits. After scoring, ``values``
+assembles field values under the ``rules`` of the template. ``templates`` reads and drafts templates,
+``filling`` generates test scans with known values, and ``drawing`` draws pages for people to look at.
 """
 
 import lazy_loader

@@ -1,5 +1,5 @@
-from .alignment.page_alignment import Unregistered as Unregistered
-from .alignment.page_alignment import register_page as register_page
+from .alignment.page_alignment import Unaligned as Unaligned
+from .alignment.page_alignment import align_page as align_page
 from .alignment.prepared_template import prepare_template as prepare_template
 from .documents.reader import Document as Document
 from .documents.reader import PageLimits as PageLimits
@@ -8,8 +8,8 @@ from .documents.reader import inspect_document as inspect_document
 from .documents.reader import read_page as read_page
 from .drawing.mistake_sheets import DrawnMistake as DrawnMistake
 from .drawing.mistake_sheets import draw_mistakes as draw_mistakes
-from .drawing.pages import DrawnCell as DrawnCell
-from .drawing.pages import DrawnField as DrawnField
+from .drawing.page_annotations import DrawnCell as DrawnCell
+from .drawing.page_annotations import DrawnField as DrawnField
 from .drawing.pages import draw_page as draw_page
 from .drawing.pages import outline_template as outline_template
 from .filling.demo_form import draw_demo_form as draw_demo_form
@@ -17,7 +17,7 @@ from .filling.filled_pages import fill_pages as fill_pages
 from .filling.handwriting import LabelledImages as LabelledImages
 from .filling.scanning import SEVERITIES as SEVERITIES
 from .filling.scanning import Severity as Severity
-from .page import REGISTERED_DPI as REGISTERED_DPI
+from .page import ALIGNED_DPI as ALIGNED_DPI
 from .page_rows import FormJob as FormJob
 from .page_rows import PagePart as PagePart
 from .page_rows import PageRows as PageRows
@@ -27,7 +27,7 @@ from .page_rows import read_part as read_part
 from .page_rows import rejected_page as rejected_page
 from .reading.page_reading import CellReading as CellReading
 from .reading.page_reading import read_cells as read_cells
-from .rules.field_rules import UniqueRule as UniqueRule
+from .rules.across_rules import UniqueRule as UniqueRule
 from .templates.content import read_content as read_content
 from .templates.drafting import Draft as Draft
 from .templates.drafting import draft_template as draft_template

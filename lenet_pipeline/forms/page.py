@@ -1,4 +1,4 @@
-"""A page as it was scanned: what every reader of documents hands over, and every step after it takes."""
+"""A scanned page: the value that every document reader returns and every later step takes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 Grey = NDArray[np.uint8]  # (height, width), 0 black to 255 white
 
 MM_PER_INCH = 25.4
-REGISTERED_DPI = 200  # of every registered page, whatever its scan had
+ALIGNED_DPI = 200  # the resolution of every aligned page, whatever the resolution of its scan
 
 
 @dataclass(frozen=True)
 class Page:
     """One page of one document.
 
-    ``image`` is upright as its file says (EXIF, PDF rotation), which need not be as the form is read.
-    ``number`` counts from 1. ``dpi`` is the resolution the file states, or what its size as paper gives;
-    None where neither is known. ``fingerprint`` is the sha256 over size and pixels: the same picture in
-    another file has the same.
+    Attributes:
+        number: the page's number in the document, from 1.
+        image: the pixels, rotated as the file states (EXIF, PDF rotation). The form itself may still be
+            sideways or upside down.
+        dpi: the resolution that the file states, or the one that a standard paper size implies; None if
+            neither is known.
+        fingerprint: the sha256 over size and pixels. Identical pictures in different files share it.
     """
 
     number: int

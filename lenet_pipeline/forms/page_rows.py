@@ -1,4 +1,4 @@
-"""A few pages of a document to rows: what a process does with its part of an ingest of forms."""
+"""Turn the pages of a document into rows. Each process of an ingest does this for a part of the pages."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from lenet_pipeline.forms.alignment.page_alignment import Registration, Unregistered, register_page
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages
 from lenet_pipeline.forms.page import Page
 from lenet_pipeline.forms.reading.page_reading import CellReading, field_picture, locate_in_scan, read_cells
-from lenet_pipeline.forms.templates.model import Rectangle, Template
-from lenet_pipeline.ingest import Box, Reject, digits_table
+from lenet_pipeline.forms.templates.model import Template
+from lenet_pipeline.ingest import Reject, digits_table
 from lenet_pipeline.schema import CELLS, DIGITS, FIELDS, derive_digit_id, derive_uuid
 
-# What becomes of a page that is not read, by how registration names it.
+# The status of a page that was not aligned, by the kind of its problem.
 _STATUSES = {
     "blank_page": "blank",
     "unmatched_page": "unmatched",
@@ -31,7 +31,10 @@ _STATUSES = {
 
 @dataclass(frozen=True)
 class FormJob:
-    """What every process of an ingest has to know; ``templates_fingerprint`` names the set of templates."""
+    """The values that every process of an ingest needs.
+
+    ``templates_fingerprint`` identifies the set of templates.
+    """
 
     dataset: str
     templates: tuple[Template, ...]
@@ -41,7 +44,7 @@ class FormJob:
 
 @dataclass(frozen=True)
 class PagePart:
-    """Some pages of one document, numbered from 1."""
+    """Some pages of one document, by their numbers from 1."""
 
     document: Document
     numbers: range
@@ -49,7 +52,14 @@ class PagePart:
 
 @dataclass(frozen=True)
 class PageRows:
-    """One page as rows: a row of ``PAGES`` but for when and by whom, and tables of what is on it."""
+    """One page as rows.
+
+    Attributes:
+        page: a row of ``PAGES`` without the columns on time and actor.
+        digits: a table of schema ``DIGITS``.
+        fields: a table of schema ``FIELDS``.
+        cells: a table of schema ``CELLS``.
+    """
 
     page: dict[str, Any]
     digits: pa.Table
@@ -58,51 +68,56 @@ class PageRows:
 
     @property
     def size_bytes(self) -> int:
-        """Return what the tables hold in memory."""
+        """Return the size of the tables in memory."""
         return int(self.digits.nbytes + self.fields.nbytes + self.cells.nbytes)
 
 
 @dataclass(frozen=True)
 class ReadPart:
-    """What was found on the pages of a part, and which of them could not be read."""
+    """The rows of the pages in a part, and the rejects among them."""
 
     pages: tuple[PageRows, ...]
     rejects: tuple[Reject, ...]
 
 
 def read_part(part: PagePart, job: FormJob) -> ReadPart:
-    """Read, register and cut the pages of a part; one that cannot be read is a reject."""
+    """Read and align the pages of a part, and cut out their digits. Unreadable pages become rejects."""
     pages, rejects = [], []
     for page in read_pages(part.document, job.limits, part.numbers):
         if isinstance(page, Reject):
             rejects.append(page)
             pages.append(rejected_page(job, part.document, page))
             continue
-        outcome = register_page(page, _prepare(job.templates))
-        if isinstance(outcome, Unregistered):
-            rows = _unregistered_page(job, part.document, page, outcome)
+        outcome = align_page(page, _prepare(job.templates))
+        if isinstance(outcome, Unaligned):
+            rows = _unaligned_page(job, part.document, page, outcome)
             if rows.page["status"] == "rejected":
                 rejects.append(_reject_of(part.document, page, outcome))
         else:
-            rows = _registered_page(job, part.document, page, outcome)
+            rows = _aligned_page(job, part.document, page, outcome)
         pages.append(rows)
     return ReadPart(tuple(pages), tuple(rejects))
 
 
 def rejected_page(job: FormJob, document: Document, reject: Reject) -> PageRows:
-    """Return the rows of a page that could not be read."""
+    """Return the rows of an unreadable page."""
     number = reject.page or 1
     return _without_fields(_page_row(job, document, number, "rejected", reject.reason))
 
 
 def duplicate_page(rows: PageRows, original: Any) -> PageRows:
-    """Return the rows of a page whose picture was read before: they say of which, and hold no field."""
+    """Return the rows of a duplicate page, without fields.
+
+    Args:
+        rows: the rows of the page.
+        original: the id of the page with the same picture.
+    """
     page = rows.page | {
         "page_id": _page_id_bytes(
             rows.page["dataset"], rows.page["source_sha256"], rows.page["page"], rows.page["templates"]
         ),
         "status": "duplicate",
-        "reason": "the same picture, pixel for pixel, was read before",
+        "reason": "an earlier page has the same picture, pixel for pixel",
         "template": None,
         "duplicate_of": original,
     }
@@ -111,7 +126,7 @@ def duplicate_page(rows: PageRows, original: Any) -> PageRows:
 
 @functools.lru_cache(maxsize=1)
 def _prepare(templates: tuple[Template, ...]) -> list[PreparedTemplate]:
-    cv2.setNumThreads(1)  # the cores are shared out among processes already
+    cv2.setNumThreads(1)  # other processes already use the other cores
     return [prepare_template(template) for template in templates]
 
 
@@ -154,18 +169,18 @@ def _picture_columns(page: Page) -> dict[str, Any]:
     }
 
 
-def _unregistered_page(job: FormJob, document: Document, page: Page, outcome: Unregistered) -> PageRows:
+def _unaligned_page(job: FormJob, document: Document, page: Page, outcome: Unaligned) -> PageRows:
     row = _page_row(job, document, page.number, _STATUSES[outcome.kind], outcome.reason)
     return _without_fields(
         row | _picture_columns(page) | {"form": outcome.nearest, "residual_px": outcome.residual_px}
     )
 
 
-def _reject_of(document: Document, page: Page, outcome: Unregistered) -> Reject:
+def _reject_of(document: Document, page: Page, outcome: Unaligned) -> Reject:
     return Reject(document.source, outcome.kind, outcome.reason, document.sha256, page.number)
 
 
-def _registered_page(job: FormJob, document: Document, page: Page, found: Registration) -> PageRows:
+def _aligned_page(job: FormJob, document: Document, page: Page, found: AlignedPage) -> PageRows:
     template = found.prepared.template
     row = _page_row(job, document, page.number, "read", None, template.fingerprint)
     row |= _picture_columns(page) | {
@@ -202,7 +217,7 @@ def _digits(
     cells: Sequence[CellReading],
     digit_ids: Sequence[bytes | None],
 ) -> pa.Table:
-    """Return the cells that hold ink as a table of schema ``DIGITS``."""
+    """Return the cells with ink as a table of schema ``DIGITS``."""
     written = [
         (cell, cell.image, digit_id)
         for cell, digit_id in zip(cells, digit_ids, strict=True)
@@ -233,9 +248,9 @@ def _digits(
     return table
 
 
-def _fields(found: Registration, page_id: bytes, field_ids: dict[str, bytes]) -> pa.Table:
+def _fields(found: AlignedPage, page_id: bytes, field_ids: dict[str, bytes]) -> pa.Table:
     template = found.prepared.template
-    boxes = [_pixel_box(field.outline) for field in template.fields]
+    boxes = [field.outline.pixel_box() for field in template.fields]
     scan_boxes = locate_in_scan(boxes, found.to_scan)
     return pa.Table.from_pylist(
         [
@@ -253,11 +268,6 @@ def _fields(found: Registration, page_id: bytes, field_ids: dict[str, bytes]) ->
         ],
         schema=FIELDS,
     )
-
-
-def _pixel_box(place: Rectangle) -> Box:
-    left, top, right, bottom = (round(edge) for edge in place.pixels())
-    return Box(left, top, right - left, bottom - top)
 
 
 def _cells(

@@ -1,9 +1,9 @@
-"""Ingest: where digits come from. MNIST, optdigits, image files and fonts become tables of digits.
+"""Ingest: read digits from MNIST, optdigits, image files and fonts into tables of digits.
 
-An input that cannot be read becomes a reject with its reason; it never stops the other inputs.
+An input that cannot be read becomes a reject with its reason. It never stops the other inputs.
 """
 
 import lazy_loader
 
-# The names are listed in __init__.pyi; each is imported when it is first used.
+# __init__.pyi lists the names. Each one is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

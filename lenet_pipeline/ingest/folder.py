@@ -1,4 +1,4 @@
-"""Pictures on disk, one digit each: what ``list_images`` lists, read, normalised, and never lost."""
+"""Read image files of one digit each. Every listed file becomes a digit, a reject or a count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from lenet_pipeline.ingest.batch import Reject, SourceBatch, digits_table, path_text
-from lenet_pipeline.ingest.images import NotAnImageError, UnreadableImageError, decode_image, read_content
+from lenet_pipeline.ingest.image_formats import NotAnImageError, UnreadableImageError
+from lenet_pipeline.ingest.images import decode_image, read_content
 from lenet_pipeline.ingest.listing import ListedImage, list_images
 from lenet_pipeline.ingest.normalisation import NormalisedDigit, normalise_digit
 from lenet_pipeline.schema import IMAGE_SIDE, derive_digit_id
@@ -20,15 +21,15 @@ __all__ = ["ListedImage", "list_images", "read_images"]
 
 @dataclass(frozen=True)
 class _ReadImage:
-    """One image that was read: where it was listed, the sha256 of its file, and its digit."""
+    """An image that was read: its entry in the list, the sha256 of its file, and its digit."""
 
     listed: ListedImage
     sha256: str
     digit: NormalisedDigit
 
 
-def _advance_nothing(done: int) -> None:
-    """Show no progress."""
+def _ignore_progress(done: int) -> None:
+    pass
 
 
 def read_images(
@@ -36,15 +37,15 @@ def read_images(
     *,
     max_pixels: int,
     max_bytes: int,
-    advance: Callable[[int], None] = _advance_nothing,
+    advance: Callable[[int], None] = _ignore_progress,
 ) -> SourceBatch:
-    """Read and normalise images; each that cannot be read becomes a reject, and the others are read.
+    """Read and normalise images. An image that cannot be read becomes a reject.
 
     Args:
-        listed: what ``list_images`` gave or a part of it; the digits of one call are held in memory.
-        max_pixels: the largest picture that is decoded.
-        max_bytes: the largest file that is opened.
-        advance: called with 1 after every file, read or not.
+        listed: the list from ``list_images`` or a part of it. The digits of one call are held in memory.
+        max_pixels: the maximum size of an image.
+        max_bytes: the maximum size of a file.
+        advance: called with 1 after every file, read or rejected.
     """
     read: list[_ReadImage] = []
     rejects: list[Reject] = []
@@ -62,7 +63,7 @@ def read_images(
 
 
 def _read_image(item: ListedImage, *, max_pixels: int, max_bytes: int) -> _ReadImage | Reject | None:
-    """Read one image; return None for a file that only lay among the images."""
+    """Read one image; return None for a file in the folder that is not an image."""
     sha256 = None
     try:
         if item.problem is not None:
@@ -73,7 +74,7 @@ def _read_image(item: ListedImage, *, max_pixels: int, max_bytes: int) -> _ReadI
         digit = normalise_digit(grey)
         if digit is None:
             raise UnreadableImageError(
-                "no_ink", "nothing stands out from its background; check that it shows a digit"
+                "no_ink", "no ink stands out from the background; check that the image shows a digit"
             )
         return _ReadImage(item, sha256, digit)
     except UnreadableImageError as exc:
@@ -83,7 +84,7 @@ def _read_image(item: ListedImage, *, max_pixels: int, max_bytes: int) -> _ReadI
 
 
 def _table(read: Sequence[_ReadImage]) -> pa.Table:
-    """Return the digits of the images read as a table of schema ``DIGITS``."""
+    """Return the digits as a table of schema ``DIGITS``."""
     ids = b"".join(derive_digit_id(image.sha256, 1, None, 0).bytes for image in read)
     images = [image.digit.image for image in read]
     return digits_table(

@@ -1,7 +1,7 @@
-"""The IDX format of the MNIST files: read, unpacked or not, with the most specific fault there is.
+"""Read files in the IDX format of MNIST, compressed or not, with specific error messages.
 
-Four bytes say the type and the number of axes, then each axis has its length as a big-endian uint32,
-then the values follow, row-major (http://yann.lecun.com/exdb/mnist).
+The first four bytes give the type and the number of axes. The length of each axis follows as a big-endian
+uint32, then the values in row-major order (http://yann.lecun.com/exdb/mnist).
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from lenet_pipeline.errors import IngestError
 
 _UINT8 = 0x08
 _GZIP_SIGNATURE = b"\x1f\x8b"
-_REMEDY = "download it again (`lenet ingest mnist` without --root), or copy it again from where it came"
+_REMEDY = "download it again (`lenet ingest mnist` without --root), or copy it again from its source"
 
 
 def read_idx(path: Path, *, axes: int, md5: str | None) -> tuple[NDArray[np.uint8], str]:
-    """Read one IDX file of bytes, unpacked where its name ends in ``.gz``.
+    """Read one IDX file of bytes. A file with the suffix ``.gz`` is decompressed.
 
     Args:
         path: the file.
-        axes: how many axes its array must have.
-        md5: the published checksum of the file as it lies there, or None where none is published.
+        axes: the expected number of axes.
+        md5: the published checksum of the file as stored, or None if there is none.
 
     Returns:
-        The array, uint8, and the sha256 of the unpacked file in hexadecimal.
+        The array, uint8, and the sha256 of the decompressed file in hexadecimal.
 
     Raises:
-        IngestError: it cannot be read, is empty, truncated or too long, is no such IDX file, or fails
-            its checksum; the first of these is the one reported.
+        IngestError: the file cannot be read, is empty, truncated or too long, has another type or number
+            of axes, or fails its checksum. The first of these is reported.
     """
     try:
         stored = path.read_bytes()
@@ -50,14 +50,14 @@ def read_idx(path: Path, *, axes: int, md5: str | None) -> tuple[NDArray[np.uint
     missing = expected - len(content)
     if missing > 0:
         raise IngestError(
-            f"{path} is truncated: {missing:,} bytes are missing; its header announces {expected:,} bytes "
-            f"{'when unpacked ' if path.suffix == '.gz' else ''}and {len(content):,} are there; {_REMEDY}"
+            f"{path} is truncated: {missing:,} bytes are missing; its header specifies {expected:,} bytes"
+            f"{' when decompressed' if path.suffix == '.gz' else ''}, found {len(content):,}; {_REMEDY}"
         )
     if fault is not None:
         raise IngestError(f"{path} is damaged: {fault}; {_REMEDY}")
     if missing < 0:
         raise IngestError(
-            f"{path} has {-missing:,} bytes more than the {expected:,} its header says; {_REMEDY}"
+            f"{path} has {-missing:,} bytes more than the {expected:,} that its header specifies; {_REMEDY}"
         )
     if md5 is not None:
         _check_md5(path, stored, md5)
@@ -65,28 +65,28 @@ def read_idx(path: Path, *, axes: int, md5: str | None) -> tuple[NDArray[np.uint
 
 
 def _unpack(stored: bytes) -> tuple[bytes, str | None]:
-    """Unpack gzip as far as it goes; return what came out and what stopped it, if anything did."""
+    """Decompress as much gzip data as possible; return it with a description of the error, if any."""
     if not stored.startswith(_GZIP_SIGNATURE):
-        return b"", f"it is no gzip file (it begins with {stored[:4].hex(' ')}, expected 1f 8b)"
+        return b"", f"it is not a gzip file (first bytes: {stored[:4].hex(' ')}, expected 1f 8b)"
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         content = unpacker.decompress(stored)
     except zlib.error as exc:
-        return b"", f"its gzip content cannot be unpacked ({exc})"
+        return b"", f"its gzip content cannot be decompressed ({exc})"
     return content, None if unpacker.eof else "the end of its gzip stream is missing"
 
 
 def _read_shape(path: Path, content: bytes, axes: int, fault: str | None) -> tuple[int, ...]:
-    """Read the header of an IDX file: the length of every axis."""
+    """Return the length of each axis from the header of an IDX file."""
     if fault is not None and not content:
         raise IngestError(f"{path} is damaged: {fault}; {_REMEDY}")
     header = 4 + 4 * axes
     expected = bytes([0, 0, _UINT8, axes])
     if len(content) >= 4 and content[:4] != expected:
         raise IngestError(
-            f"{path} is no IDX file of bytes with {axes} axes: its magic number is "
+            f"{path} is not an IDX file of bytes with {axes} axes: its magic number is "
             f"{int.from_bytes(content[:4], 'big')}, expected {int.from_bytes(expected, 'big')}; "
-            "check that the file has its right name"
+            "check the file name"
         )
     if len(content) < header:
         raise IngestError(

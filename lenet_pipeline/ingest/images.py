@@ -1,4 +1,4 @@
-"""One image file to one grey picture, within limits; whatever is wrong with it becomes one exception."""
+"""Read image files as grey pictures, within size limits. Every failure becomes ``UnreadableImageError``."""
 
 from __future__ import annotations
 
@@ -19,30 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, _imaging
 
-from lenet_pipeline.ingest.normalisation import Pixels
-
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-_READABLE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib"})
-_OTHER_SUFFIXES = frozenset(
-    {".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".svg", ".psd", ".ico", ".icns"}
-    | {".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".pcx", ".exr", ".hdr", ".dng", ".cr2", ".nef", ".arw", ".eps"}
-    | {".pdf", ".xcf", ".dcm", ".apng", ".jpf", ".jpx", ".dds"}
+from lenet_pipeline.ingest.image_formats import (
+    FORMATS,
+    HEAD_BYTES,
+    UnreadableImageError,
+    explain_decoder_error,
+    explain_unidentified,
+    has_bmp_header,
+    too_many_pixels,
 )
-_SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"II*\x00": "TIFF",
-    b"MM\x00*": "TIFF",
-    b"II+\x00": "TIFF",
-    b"MM\x00+": "TIFF",
-}
-_OTHER_SIGNATURES = {b"GIF87a": "GIF", b"GIF89a": "GIF", b"%PDF-": "PDF", b"8BPS": "Photoshop"}
-HEAD_BYTES = 64  # of a file, which tell what it is
-_CONVERT = "convert it to PNG, JPEG, TIFF or BMP"
+from lenet_pipeline.ingest.normalisation import Pixels
+from lenet_pipeline.schema import Floats
 
-# Pillow's decoders raise whatever a damaged file trips them into, in Python and from C, and it documents
-# no common base, so all their families are named here; a fuzz test over damaged files holds the list to be
-# complete. MemoryError: sizes that a header made up.
+# A damaged file can make Pillow's decoders raise almost any exception, in Python and from C, with no
+# documented common base. A fuzz test over damaged files checks that this list is complete. MemoryError
+# comes from wrong sizes in a header.
 _DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -59,37 +50,21 @@ _DECODER_ERRORS = (
     zlib.error,
 )
 
-
-# What Pillow logs about a damaged file is for those who set up logging; its reject says what was wrong.
+# Keep Pillow's log messages about damaged files off the terminal; the reject has the reason.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-class UnreadableImageError(Exception):
-    """One image could not be read; ``kind`` and the message are what its reject says.
-
-    It never leaves the library: one bad image is a reject, not an error.
-    """
-
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
-
-
-class NotAnImageError(UnreadableImageError):
-    """A file is no image, neither by its name nor by its content."""
-
-
 def read_content(path: Path, *, max_bytes: int, noun: str = "image") -> bytes:
-    """Return the bytes of one regular file.
+    """Return the bytes of a regular file.
 
     Args:
-        path: of the file.
-        max_bytes: the largest file that is opened.
-        noun: what the file should be, for the message.
+        path: the file.
+        max_bytes: the maximum size of the file.
+        noun: the expected type of file, for the error message.
 
     Raises:
-        UnreadableImageError: it has gone, may not be read, is no regular file, is empty, or is larger
-            than ``max_bytes``.
+        UnreadableImageError: the file is missing, unreadable, not a regular file, empty, or larger than
+            ``max_bytes``.
     """
     with open_content(path, max_bytes=max_bytes, noun=noun) as stream:
         return stream.read()
@@ -97,55 +72,55 @@ def read_content(path: Path, *, max_bytes: int, noun: str = "image") -> bytes:
 
 @contextmanager
 def open_content(path: Path, *, max_bytes: int, noun: str = "image") -> Iterator[BufferedReader]:
-    """Open one regular file for reading in this block; arguments and errors are those of ``read_content``."""
+    """Open a regular file for reading, with the arguments and errors of ``read_content``."""
     try:
         found = path.stat()
-        # A named pipe would wait for a writer for ever.
+        # Opening a named pipe would wait forever for a writer.
         if not stat.S_ISREG(found.st_mode):
-            raise UnreadableImageError("not_a_file", f"it is no regular file; give {noun} files")
+            raise UnreadableImageError("not_a_file", f"not a regular file; give {noun} files")
         if found.st_size > max_bytes:
             raise UnreadableImageError(
                 "too_many_bytes",
-                f"the file has {found.st_size:,} bytes and at most {max_bytes:,} are opened; "
-                f"give a smaller {noun}, or raise LENET_IMAGE_MAX_BYTES",
+                f"the file has {found.st_size:,} bytes, and the limit is {max_bytes:,}; "
+                f"use a smaller {noun}, or raise LENET_IMAGE_MAX_BYTES",
             )
         if found.st_size == 0:
-            raise UnreadableImageError(
-                "empty_file", "the file has no bytes; copy it again from where it came"
-            )
+            raise UnreadableImageError("empty_file", "the file is empty; copy it again from its source")
         with path.open("rb") as stream:
             yield stream
     except FileNotFoundError:
-        raise UnreadableImageError("missing_file", "there is no such file; correct its path") from None
+        raise UnreadableImageError("missing_file", "the file does not exist; correct its path") from None
     except PermissionError:
-        raise UnreadableImageError("unreadable_file", "permission denied; correct the permissions") from None
+        raise UnreadableImageError(
+            "unreadable_file", "permission denied; correct the permissions of the file"
+        ) from None
     except OSError as exc:
         reason = exc.strerror or type(exc).__name__
         raise UnreadableImageError(
-            "unreadable_file", f"it cannot be read ({reason}); check the disk"
+            "unreadable_file", f"the file cannot be read ({reason}); check the disk"
         ) from None
-    except ValueError as exc:  # a NUL in a path that a CSV gave
-        raise UnreadableImageError("missing_file", f"it is no possible path ({exc}); correct it") from None
+    except ValueError as exc:  # a NUL in a path from a CSV
+        raise UnreadableImageError("missing_file", f"the path is invalid ({exc}); correct it") from None
 
 
 def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
-    """Decode a PNG, JPEG, TIFF or BMP, told by its content.
+    """Decode a PNG, JPEG, TIFF or BMP. The content determines the format, not the name.
 
     Args:
         content: the bytes of the file.
-        suffix: how its name ends, such as ``.png``; it only decides what a file without an image in it is.
-        max_pixels: the largest picture that is decoded.
+        suffix: the end of the file's name, such as ``.png``, for the error if the content is not an image.
+        max_pixels: the maximum size of the image.
 
     Returns:
-        Grey levels (height, width), 0 to 255, upright, ink of either polarity.
+        Grey levels (height, width), 0 to 255, uint8 or float32, upright, ink of either polarity.
 
     Raises:
-        NotAnImageError: it is no image, neither by its name nor by its content.
-        UnreadableImageError: it is one that cannot be read.
+        NotAnImageError: the file is not an image, by name or content.
+        UnreadableImageError: the image cannot be read.
     """
     with (
         decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=max_pixels),
-        Image.open(BytesIO(content), formats=_FORMATS) as image,
+        Image.open(BytesIO(content), formats=FORMATS) as image,
     ):
         check_single_frame(image)
         return decode_frame(image, max_pixels)
@@ -153,72 +128,72 @@ def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
 
 @contextmanager
 def decoding(head: bytes, size: int, *, suffix: str, max_pixels: int) -> Iterator[None]:
-    """Turn whatever opening or decoding an image raises in this block into ``UnreadableImageError``.
+    """Convert any error from opening or decoding an image in this block to ``UnreadableImageError``.
+
+    The arguments only serve the error message.
 
     Args:
-        head: the first ``HEAD_BYTES`` of the file, and ``size`` how many it has; both for the message.
-        size: see ``head``.
-        suffix: how its name ends, such as ``.png``; it only decides what a file without an image in it is.
-        max_pixels: the largest picture that is decoded, for the message.
+        head: the first ``HEAD_BYTES`` of the file.
+        size: the number of bytes of the file.
+        suffix: the end of the file's name, such as ``.png``.
+        max_pixels: the maximum size of the image.
     """
-    if head.startswith(b"BM") and not _has_bmp_header(head):
-        raise _explain_unidentified(head, size, suffix.lower())
+    if head.startswith(b"BM") and not has_bmp_header(head):
+        raise explain_unidentified(head, size, suffix.lower())
     with warnings.catch_warnings():
-        # Pillow warns of odd metadata, which says nothing about the picture, and of decompression bombs.
+        # Ignore warnings about odd metadata, which does not affect the picture, but not about huge images.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             yield
         except UnidentifiedImageError:
-            raise _explain_unidentified(head, size, suffix.lower()) from None
+            raise explain_unidentified(head, size, suffix.lower()) from None
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as exc:
-            raise _too_many_pixels(str(exc).split(",")[0], max_pixels) from None
+            raise too_many_pixels(str(exc).split(",")[0], max_pixels) from None
         except _DECODER_ERRORS as exc:
-            raise _explain_decoder(exc) from exc
+            raise explain_decoder_error(exc) from exc
 
 
 @contextmanager
 def open_image(stream: BinaryIO) -> Iterator[ImageFile.ImageFile]:
-    """Open a PNG, JPEG, TIFF or BMP of any size in this block, which is to be one within ``decoding``."""
+    """Open a PNG, JPEG, TIFF or BMP of any size. Use it inside a ``decoding`` block."""
     pillow_limit = Image.MAX_IMAGE_PIXELS
     try:
-        # Pillow's own limit would hold whatever the setting says.
+        # Pillow's own limit would override a larger LENET_IMAGE_MAX_PIXELS.
         Image.MAX_IMAGE_PIXELS = None
-        with Image.open(stream, formats=_FORMATS) as image:
+        with Image.open(stream, formats=FORMATS) as image:
             yield image
     finally:
         Image.MAX_IMAGE_PIXELS = pillow_limit
 
 
 def check_single_frame(image: ImageFile.ImageFile) -> None:
-    """Check that an opened image is one picture; call it within ``decoding``.
+    """Check that an opened image has one frame. Call it inside a ``decoding`` block.
 
     Raises:
-        UnreadableImageError: it has several frames or pages.
+        UnreadableImageError: the image has several frames or pages.
     """
-    # A camera's JPEG may hold previews and gain maps behind its picture (MPO): those are no frames.
+    # The JPEG of a camera (MPO) can also contain previews and gain maps, which are not frames.
     frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     if frames > 1:
         raise UnreadableImageError(
             "several_frames",
-            f"the {image.format} has {frames} frames or pages and one is expected; save each as its own file",
+            f"the {image.format} has {frames} frames or pages, expected one; save each as its own file",
         )
 
 
 def decode_frame(image: ImageFile.ImageFile, max_pixels: int) -> Pixels:
-    """Decode the current frame of an opened image; call it within ``decoding``.
+    """Decode the current frame of an opened image. Call it inside a ``decoding`` block.
 
     Returns:
-        Grey levels (height, width), 0 to 255, upright.
+        Grey levels (height, width), 0 to 255, uint8 or float32, upright.
 
     Raises:
-        UnreadableImageError: it has more than ``max_pixels``; nothing of it has been decoded then.
+        UnreadableImageError: the image has more than ``max_pixels`` pixels. It is not decoded.
     """
     pixels = image.width * image.height
     if pixels > max_pixels:
-        raise _too_many_pixels(
-            f"the image has {image.width} x {image.height} = {pixels:,} pixels", max_pixels
-        )
+        raise too_many_pixels(f"the image has {image.width} x {image.height} = {pixels:,} pixels", max_pixels)
     if image.format == "TIFF":
         _silence_libtiff()
     image.load()
@@ -227,10 +202,10 @@ def decode_frame(image: ImageFile.ImageFile, max_pixels: int) -> Pixels:
 
 @functools.cache
 def _silence_libtiff() -> None:
-    """Keep libtiff from writing to the terminal what is wrong with a file: its reject says that.
+    """Stop libtiff from printing its errors to the terminal, because the reject has the reason.
 
-    Pillow raises the fault too, and gives no way to turn libtiff's own lines off. Where libtiff cannot be
-    reached (it is linked in some other way), the lines stay.
+    Pillow raises the same errors but has no option to silence libtiff. If libtiff is linked in a way that
+    cannot be reached here, it still prints them.
     """
     try:
         libtiff = ctypes.CDLL(_imaging.__file__)
@@ -243,7 +218,7 @@ def _silence_libtiff() -> None:
 
 
 def _grey_levels(image: Image.Image) -> Pixels:
-    """Return the grey levels of an image of any mode, (height, width), 0 to 255."""
+    """Return the grey levels (height, width), 0 to 255, of an image in any mode."""
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.float32) / np.float32(257)
     if image.mode in ("I", "F"):
@@ -260,20 +235,21 @@ def _grey_levels(image: Image.Image) -> Pixels:
     return np.asarray(image.convert("L"))
 
 
-def _stretch_range(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Scale 32-bit values, which have no agreed white, from their own range to 0 to 255."""
+def _stretch_range(values: NDArray[np.float64]) -> Floats:
+    """Scale 32-bit values, which have no defined white, from their own range to 0 to 255."""
     if not np.isfinite(values).all():
-        raise ValueError("some pixels are infinite or no number")
+        raise ValueError("some pixels are infinite or not a number")
     low, high = values.min(), values.max()
     scaled: NDArray[np.float64] = (values - low) * (255 / max(high - low, 1e-30))
     return scaled.astype(np.float32)
 
 
-def _composite(image: Image.Image) -> NDArray[np.float32]:
-    """Lay an RGBA image on the background that its ink stands out from.
+def _composite(image: Image.Image) -> Floats:
+    """Place an RGBA image on a background that contrasts with its ink.
 
-    What is opaque is the ink, and the background its opposite; unless most of the image is opaque and
-    has light and dark in it: then the paper is in the image, and goes on where the image is transparent.
+    Usually the opaque pixels are ink, and the background is the opposite: white for dark ink, else black.
+    If most of the image is opaque and contains both light and dark, it includes the paper. Then the
+    background has the median level of the opaque pixels.
     """
     grey = np.asarray(image.convert("L"), dtype=np.float32)
     alpha = np.asarray(image.getchannel("A"), dtype=np.float32) / 255
@@ -284,62 +260,3 @@ def _composite(image: Image.Image) -> NDArray[np.float32]:
     holds_paper = opaque.size > 0.6 * grey.size and float(np.ptp(opaque)) > 64
     background = middle if holds_paper else (255.0 if middle < 128 else 0.0)
     return (grey * alpha + background * (1 - alpha)).astype(np.float32, copy=False)
-
-
-def _too_many_pixels(found: str, max_pixels: int) -> UnreadableImageError:
-    return UnreadableImageError(
-        "too_many_pixels",
-        f"{found} and at most {max_pixels:,} pixels are decoded; shrink it, or raise LENET_IMAGE_MAX_PIXELS",
-    )
-
-
-def is_named_as_image(path: Path) -> bool:
-    """Tell whether a file's name ends as that of an image does, of a format that is read or any other."""
-    return path.suffix.lower() in _READABLE_SUFFIXES | _OTHER_SUFFIXES
-
-
-def is_image_content(head: bytes) -> bool:
-    """Tell a PNG, JPEG or TIFF by the first bytes of the file."""
-    return head.startswith(tuple(_SIGNATURES))
-
-
-def _has_bmp_header(content: bytes) -> bool:
-    """Tell a BMP from a text that begins with BM: the length of its second header is one of a few."""
-    return int.from_bytes(content[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
-
-
-def _explain_unidentified(head: bytes, size: int, suffix: str) -> UnreadableImageError:
-    """Say what a file is that Pillow did not take for one of the formats read."""
-    # Two letters tell a damaged BMP only where its name says so too.
-    signatures = _SIGNATURES | ({b"BM": "BMP"} if suffix in _READABLE_SUFFIXES else {})
-    for signature, name in signatures.items():
-        if head.startswith(signature):
-            return UnreadableImageError(
-                "damaged_image",
-                f"it begins as a {name} and its header cannot be read, so it is truncated or damaged "
-                f"({size:,} bytes); copy or scan it again",
-            )
-    for signature, name in _OTHER_SIGNATURES.items():
-        if head.startswith(signature):
-            return UnreadableImageError("unsupported_format", f"it is a {name} file; {_CONVERT}")
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return UnreadableImageError("unsupported_format", f"it is a WebP file; {_CONVERT}")
-    if suffix in _OTHER_SUFFIXES:
-        return UnreadableImageError("unsupported_format", f"{suffix} files are not read; {_CONVERT}")
-    if suffix in _READABLE_SUFFIXES:
-        return UnreadableImageError(
-            "not_an_image",
-            f"it is named {suffix} and holds no PNG, JPEG, TIFF or BMP (its first bytes are "
-            f"{head[:8].hex(' ')}); check what it is",
-        )
-    return NotAnImageError("not_an_image", "it is no PNG, JPEG, TIFF or BMP; remove it from the list")
-
-
-def _explain_decoder(error: BaseException) -> UnreadableImageError:
-    """Say in one line what a decoder found wrong."""
-    if isinstance(error, MemoryError):
-        return UnreadableImageError("too_many_pixels", "it does not fit into memory when decoded; shrink it")
-    said = " ".join(str(error).split()) or type(error).__name__
-    if "truncated" in said.lower():
-        return UnreadableImageError("truncated_image", f"its end is missing ({said}); copy or scan it again")
-    return UnreadableImageError("damaged_image", f"it cannot be decoded ({said}); copy or scan it again")

@@ -1,4 +1,4 @@
-"""Which image files there are to read: in a folder tree, in a CSV of ``path,label``, or one file."""
+"""List the image files to read: a folder tree, a CSV of ``path,label``, or one file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ _HEADER = "a header row with the columns path and label"
 
 @dataclass(frozen=True)
 class ListedImage:
-    """One file to read, with its label where it is known.
+    """A file to read, with its label if known.
 
-    ``problem`` says why it cannot be read as it stands, such as a label outside 0 to 9, and
-    ``problem_kind`` is the kind of its reject. ``is_named`` tells that the user or a CSV named this very
-    file: no image in it is then a reject, and not merely another file that lay among the images.
+    Attributes:
+        path: the file.
+        label: 0 to 9, None if unknown.
+        problem: the reason to reject the file unread, such as a label outside 0 to 9.
+        problem_kind: the kind of that reject.
+        is_named: whether the user or a CSV named this file. If it is not an image, it becomes a reject;
+            other files in a folder are skipped.
     """
 
     path: Path
@@ -35,13 +39,13 @@ class ListedImage:
 def list_images(path: Path) -> list[ListedImage]:
     """List the files of a folder tree, a CSV of ``path,label``, or one file, always in the same order.
 
-    In a folder, the name of the folder that an image lies in is its label when it is one digit. Hidden
-    files and folders are skipped. A folder with exactly one CSV of ``path,label`` at its top has its
-    labels from there, and what the CSV does not name has none.
+    In a folder tree, the name of an image's folder is its label if it is a single digit. Hidden files and
+    folders are skipped. If the top folder contains one CSV of ``path,label``, labels come only from that
+    CSV, and files that it does not name have none.
 
     Raises:
-        IngestError: the path is missing or may not be read, holds no file, has several CSVs of
-            ``path,label`` at its top, or is a CSV without those columns.
+        IngestError: the path is missing or unreadable, contains no files, has several CSVs of
+            ``path,label`` in its top folder, or is a CSV without these columns.
     """
     path = absolute_path(path.expanduser())
     try:
@@ -54,7 +58,9 @@ def list_images(path: Path) -> list[ListedImage]:
             f"cannot read {path_text(path)}: {exc.strerror}; check the path and its permissions"
         ) from exc
     if not listed:
-        raise IngestError(f"the folder {path_text(path)} holds no file; expected images in it or below it")
+        raise IngestError(
+            f"the folder {path_text(path)} contains no files; expected images in it or below it"
+        )
     return listed
 
 
@@ -63,13 +69,13 @@ def _list_file(path: Path) -> ListedImage:
 
 
 def _list_folder(folder: Path) -> list[ListedImage]:
-    """List the files of a folder tree, labelled by the CSV at its top or by their folders' names."""
+    """List the files of a folder tree, labelled by the CSV in the top folder or by folder names."""
     lists = [path for path in sorted(folder.glob("*.[cC][sS][vV]")) if _is_image_list(path)]
     if len(lists) > 1:
         names = ", ".join(path_text(Path(path.name)) for path in lists)
         raise IngestError(
-            f"the folder {path_text(folder)} has {len(lists)} lists of images ({names}); "
-            "give one of them instead"
+            f"the folder {path_text(folder)} has {len(lists)} CSVs of path,label ({names}); "
+            "give one of them instead of the folder"
         )
     walked = walk_files(folder)
     if not lists:
@@ -85,7 +91,7 @@ def _list_folder(folder: Path) -> list[ListedImage]:
 
 
 def walk_files(folder: Path) -> list[ListedImage]:
-    """List every file below a folder that is not hidden; a folder that cannot be listed is a problem."""
+    """List the visible files of a folder tree. An unreadable folder becomes an entry with a problem."""
     denied: list[OSError] = []
     files: list[ListedImage] = []
     followed: set[Path] = set()
@@ -104,7 +110,7 @@ def walk_files(folder: Path) -> list[ListedImage]:
 
 
 def _is_entered(path: Path, top: Path, followed: set[Path]) -> bool:
-    """Tell whether to walk into a folder: a link is followed once, and never back into the same tree."""
+    """Return whether to enter a folder. Each link is followed once, and never back into the same tree."""
     if not path.is_symlink():
         return True
     target, root = Path(os.path.realpath(path)), Path(os.path.realpath(top))
@@ -117,19 +123,19 @@ def _is_entered(path: Path, top: Path, followed: set[Path]) -> bool:
 
 
 def _folder_label(path: Path) -> int | None:
-    """Return the label that the name of a file's folder gives, where it is one of the digits 0 to 9."""
+    """Return the name of a file's folder as its label if it is one of the digits 0 to 9."""
     name = path.parent.name
     return int(name) if len(name) == 1 and name in "0123456789" else None
 
 
 def _list_csv(path: Path) -> list[ListedImage]:
-    """List what a CSV names, by path; a row that cannot be read as it stands carries its problem."""
+    """List the images of a CSV by path. An invalid row becomes an entry with a problem."""
     rows = csv_rows(path)
     header = next(rows, None)
     columns = _find_columns(header[1]) if header else None
     if columns is None:
         found = ", ".join(header[1]) if header else "nothing"
-        raise IngestError(f"{path_text(path)} is no list of images: expected {_HEADER}, found {found}")
+        raise IngestError(f"{path_text(path)} is not a list of images: expected {_HEADER}, found {found}")
     listed: dict[Path, ListedImage] = {}
     conflicts: list[ListedImage] = []
     for line, cells in rows:
@@ -140,41 +146,43 @@ def _list_csv(path: Path) -> list[ListedImage]:
         if first.label != item.label or (item.problem and item is not first):
             conflicts.append(_describe_conflict(first, item, f"line {line} of {path_text(path)}"))
     if not listed:
-        raise IngestError(f"{path_text(path)} names no image below its header")
+        raise IngestError(f"{path_text(path)} lists no images below its header")
     return sorted([*listed.values(), *conflicts], key=lambda item: item.path)
 
 
 def _list_row(path: Path, line: int, name: str, label: str) -> ListedImage:
-    """Return what one row of a CSV names."""
+    """Return the entry of one row of a CSV."""
     where = f"line {line} of {path_text(path)}"
     if not name:
-        return ListedImage(path, None, f"{where} names no image; give its path", "no_path", is_named=True)
+        return ListedImage(
+            path, None, f"{where} has no path; add the path of an image", "no_path", is_named=True
+        )
     image = absolute_path(path.parent / name)
-    # A table with gaps in a column of whole numbers is often saved with 7.0 for 7.
+    # A column of whole numbers with gaps is often saved with 7.0 for 7.
     digit = label.removesuffix(".0")
     if digit and (len(digit) != 1 or digit not in "0123456789"):
-        problem = f"{where} gives it the label {label!r}; expected 0 to 9, or nothing where it is unknown"
+        problem = f"{where} has the label {label!r}; expected 0 to 9, or an empty cell if it is unknown"
         return ListedImage(image, None, problem, is_named=True)
     return ListedImage(image, int(digit) if digit else None, is_named=True)
 
 
 def _describe_conflict(first: ListedImage, later: ListedImage, where: str) -> ListedImage:
-    """Return a row that names an image a second time as a problem."""
+    """Return the entry for a later row of the same image, with the conflict as its problem."""
     if later.problem:
         return later
     label, before = (
         "no label" if item.label is None else f"the label {item.label}" for item in (later, first)
     )
-    problem = f"{where} gives it {label} and an earlier line {before}; keep one of the two"
+    problem = f"{where} gives {label}, but an earlier line gives {before}; keep one of the two lines"
     return ListedImage(later.path, None, problem, "conflicting_label", is_named=True)
 
 
 def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the trimmed cells of every row of a CSV.
+    """Yield the line number and the stripped cells of every row of a CSV.
 
     Raises:
-        IngestError: it is no UTF-8, or no CSV.
-        OSError: it cannot be opened.
+        IngestError: the file is not UTF-8 or not a CSV.
+        OSError: the file cannot be opened.
     """
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream)
@@ -183,11 +191,13 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, [cell.strip() for cell in row]
         except (UnicodeDecodeError, csv.Error) as exc:
             after = f"after line {reader.line_num}"
-            raise IngestError(f"{path_text(path)} is no UTF-8 CSV ({exc}, {after}); save it as one") from exc
+            raise IngestError(
+                f"{path_text(path)} is not a UTF-8 CSV ({exc}, {after}); save it as UTF-8"
+            ) from exc
 
 
 def _find_columns(header: list[str]) -> tuple[int, int] | None:
-    """Return where the path and the label are in a row, or None where the header does not say both."""
+    """Return the indices of the path and label columns, or None if the header lacks one of them."""
     names = [name.lower() for name in header]
     path = next((names.index(name) for name in _PATH_COLUMNS if name in names), None)
     if path is None or _LABEL_COLUMN not in names:
@@ -196,7 +206,7 @@ def _find_columns(header: list[str]) -> tuple[int, int] | None:
 
 
 def _is_image_list(path: Path) -> bool:
-    """Tell whether a file is a CSV whose header names a path and a label."""
+    """Return whether a file is a CSV whose header has a path and a label column."""
     try:
         header = next(csv_rows(path), None)
     except (IngestError, OSError):
@@ -205,5 +215,5 @@ def _is_image_list(path: Path) -> bool:
 
 
 def absolute_path(path: Path) -> Path:
-    """Return a path from the root without ``..``; unlike ``resolve``, without following links."""
+    """Return an absolute path without ``..``. Unlike ``resolve``, it does not follow links."""
     return Path(os.path.abspath(path))  # noqa: PTH100

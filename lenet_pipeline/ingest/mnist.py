@@ -1,4 +1,4 @@
-"""MNIST: 70,000 handwritten digits of LeCun, Cortes and Burges, downloaded or from a folder."""
+"""MNIST: the 70,000 handwritten digits of LeCun, Cortes and Burges, downloaded or read from a folder."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ _CHECKSUMS = {
     "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
     "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
 }
-_FILES = {"train": "train", "test": "t10k"}  # a split, and how the names of its files begin
-_FOLDERS = ("", "raw", "MNIST/raw")  # below the root; the last is torchvision's layout
-_SILENCE_S = 30.0  # without a limit, a network that swallows packets blocks for ever
+_FILES = {"train": "train", "test": "t10k"}  # the split, and the prefix of its file names
+_FOLDERS = ("", "raw", "MNIST/raw")  # relative to the root; the last is torchvision's layout
+_SILENCE_S = 30.0  # without a limit, a network that drops packets blocks forever
 
 
 def download_mnist(folder: Path) -> Path:
-    """Download MNIST through torchvision, which checks the checksums; return the root to read it from.
+    """Download MNIST with torchvision, which verifies the checksums; return the folder for ``read_mnist``.
 
-    What is there already is not downloaded again.
+    Existing files are not downloaded again.
 
     Raises:
-        IngestError: there is no network, the download fails its checksum, or the disk refused.
+        IngestError: the network fails, a file fails its checksum, or a file cannot be written.
     """
-    from torchvision.datasets import MNIST  # takes seconds to import, and only a download needs it
+    from torchvision.datasets import MNIST  # the import takes seconds, and only a download needs it
 
     try:
         _remove_damaged(folder / _FOLDERS[-1])
         with _network_timeout(_SILENCE_S):
             MNIST(os.fspath(folder), download=True)
-    # OSError is the disk's, or the network's before torchvision wraps it (URLError has no errno).
+    # OSError comes from the disk, or from the network before torchvision wraps it (URLError has no errno).
     except OSError as exc:
         if exc.errno is None or isinstance(exc, (ConnectionError, TimeoutError)):
             raise _download_error(exc) from exc
@@ -54,7 +54,7 @@ def download_mnist(folder: Path) -> Path:
 
 
 def _remove_damaged(folder: Path) -> None:
-    """Remove downloads that fail their checksum: torchvision looks only whether unpacked files are there."""
+    """Remove downloads that fail their checksum, because torchvision accepts any existing file."""
     for name, checksum in _CHECKSUMS.items():
         packed = folder / f"{name}.gz"
         if not packed.exists() or file_digest(packed, "md5") != checksum:
@@ -65,22 +65,22 @@ def _remove_damaged(folder: Path) -> None:
 def read_mnist(root: Path) -> dict[str, pa.Table]:
     """Read MNIST from a folder, as ``train`` (60,000) and ``test`` (10,000) tables of digits.
 
-    The four IDX files, packed (``.gz``) or not, lie in ``root``, ``root/raw`` or ``root/MNIST/raw``. A
-    packed file is preferred, because it has a published checksum. Nothing is written.
+    The four IDX files, compressed (``.gz``) or not, are in ``root``, ``root/raw`` or ``root/MNIST/raw``. A
+    compressed file is preferred, because it has a published checksum. Nothing is written.
 
     Raises:
-        IngestError: a file is missing, empty, truncated or damaged, is not what its name says, fails its
-            checksum, or does not match its companion.
+        IngestError: a file is missing, empty, truncated or damaged, has the wrong content, fails its
+            checksum, or has more or fewer rows than its companion.
     """
     paths = _find_files(root)
     return {split: _read_split(paths, prefix) for split, prefix in _FILES.items()}
 
 
 def _find_files(root: Path) -> dict[str, Path]:
-    """Return where each of the four files lies.
+    """Return the paths of the four files.
 
     Raises:
-        IngestError: some are nowhere; all of them are named.
+        IngestError: files are missing; the message names all of them.
     """
     found: dict[str, Path] = {}
     for name in _CHECKSUMS:
@@ -93,7 +93,7 @@ def _find_files(root: Path) -> dict[str, Path]:
         places = ", ".join(str(root / folder) for folder in _FOLDERS)
         raise IngestError(
             f"MNIST is incomplete: {', '.join(missing)} (or the same with .gz) not found in {places}; "
-            "give the folder that has the four files with --root, or leave --root out to download them"
+            "give the folder of the four files with --root, or omit --root to download them"
         )
     return found
 
@@ -106,18 +106,18 @@ def _read_split(paths: dict[str, Path], prefix: str) -> pa.Table:
     if images.shape[1:] != (IMAGE_SIDE, IMAGE_SIDE):
         size = " x ".join(str(side) for side in images.shape[1:])
         raise IngestError(
-            f"{images_path} holds images of {size} pixels, expected 28 x 28; give MNIST's own files"
+            f"{images_path} has images of {size} pixels, expected 28 x 28; use the original MNIST files"
         )
     if len(images) != len(labels):
         raise IngestError(
-            f"{images_path} holds {len(images):,} images and {labels_path} {len(labels):,} labels; "
-            "expected as many of each: give two files that belong together"
+            f"{images_path} has {len(images):,} images, but {labels_path} has {len(labels):,} labels; "
+            "use two files that belong together"
         )
     outside = np.flatnonzero(labels > 9)
     if outside.size:
         raise IngestError(
-            f"{labels_path} has labels outside 0 to 9, {outside.size:,} of {labels.size:,}; the first is "
-            f"{labels[outside[0]]} in row {outside[0]}; give MNIST's own files"
+            f"{labels_path} has {outside.size:,} of {labels.size:,} labels outside 0 to 9; the first is "
+            f"{labels[outside[0]]} in row {outside[0]}; use the original MNIST files"
         )
     return digits_table(
         images,
@@ -131,7 +131,7 @@ def _read_split(paths: dict[str, Path], prefix: str) -> pa.Table:
 
 
 def _checksum(path: Path) -> str | None:
-    """Return the published MD5 of a file: there is one for each of the packed files alone."""
+    """Return the published MD5 of a compressed file, None for other files."""
     return _CHECKSUMS[path.stem] if path.suffix == ".gz" else None
 
 
@@ -139,13 +139,13 @@ def _download_error(error: Exception) -> IngestError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     return IngestError(
         f"MNIST could not be downloaded ({lines[-1]}); check the network and try again, or copy its four "
-        "files from elsewhere and use `lenet ingest mnist --root DIR`"
+        "files from another machine and run `lenet ingest mnist --root DIR`"
     )
 
 
 @contextmanager
 def _network_timeout(seconds: float) -> Iterator[None]:
-    """Let sockets opened meanwhile give up after so long without an answer."""
+    """Set the timeout, in seconds, of sockets that are opened in this block."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

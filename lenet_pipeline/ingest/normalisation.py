@@ -1,8 +1,8 @@
-"""Normalisation: a grey picture of one digit to 28x28, the way MNIST was made.
+"""Normalisation: convert a grey picture of one digit to 28x28, as MNIST did.
 
-LeCun, Bottou, Bengio and Haffner (1998), section III-A: the digit is size normalised to fit a 20x20 box
-while its aspect ratio is kept, with anti-aliasing, and is then placed in a 28x28 field by its centre of
-mass. An MNIST digit saved as a picture, in either polarity, comes back as it was.
+LeCun, Bottou, Bengio and Haffner (1998), section III-A: the digit is scaled to fit a 20x20 box, keeping its
+aspect ratio, with anti-aliasing. It is then placed in a 28x28 field by its centre of mass. An MNIST digit
+that is saved as a picture, in either polarity, is returned unchanged.
 """
 
 from __future__ import annotations
@@ -15,46 +15,46 @@ from PIL import Image
 from scipy import ndimage
 
 from lenet_pipeline.ingest.batch import Box
-from lenet_pipeline.schema import BRIGHT_ON_DARK, DARK_ON_BRIGHT, IMAGE_SIDE
+from lenet_pipeline.schema import BRIGHT_ON_DARK, DARK_ON_BRIGHT, IMAGE_SIDE, Floats, Images, Mask
 
-Pixels = NDArray[np.uint8] | NDArray[np.float32]
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+Pixels = NDArray[np.uint8] | NDArray[np.float32]  # (height, width), grey levels 0 to 255
 
 _DIGIT_SIDE = 20  # the box that the ink is scaled into
-_CENTRE = IMAGE_SIDE / 2  # the pixel that MNIST's centres of mass fall on, measured on its 60,000 images
-_ANALYSED_SIDE = 512  # larger pictures are averaged down first: finer detail does not survive 20x20
-_LEAST_CONTRAST = 6.0  # grey levels of 255 between ink and paper, below which there is no ink
-_ONE_LEVEL = 1e-3  # grey levels: what differs by less is equal but for rounding
-_LEAST_SIGNAL = 5.0  # standard deviations of the paper's grain that ink stands out by
-_LEAST_SKEW = 2.0  # times the depth of the paper's grain that ink stands out by
-_SMOOTHED_SIDE = 84  # pictures from here on lose grain, and nothing of the digit, in a 3x3 average
-_LEAST_GRAIN = 0.01  # of a picture's contrast, between neighbouring pixels
-_EVEN_PAPER = 0.06  # of the ink's level: paper that varies less is taken as even
-_LEAST_PAPER = 0.1  # of the picture, to fit the paper's level to
+_CENTRE = IMAGE_SIDE / 2  # of MNIST's centres of mass in pixels, measured on its 60,000 images
+_ANALYSED_SIDE = 512  # larger pictures are reduced first, because finer detail does not survive 20x20
+_LEAST_CONTRAST = 6.0  # grey levels of 255 between ink and paper; below it, there is no ink
+_ONE_LEVEL = 1e-3  # grey levels; smaller differences are rounding errors
+_LEAST_SIGNAL = 5.0  # minimum contrast of ink, in standard deviations of the paper's grain
+_LEAST_SKEW = 2.0  # minimum contrast of ink, in depths of the paper's grain
+_SMOOTHED_SIDE = 84  # from this size in pixels, a 3x3 average removes grain without affecting the digit
+_LEAST_GRAIN = 0.01  # difference between neighbouring pixels, as a share of the picture's contrast
+_EVEN_PAPER = 0.06  # share of the ink's level; paper that varies less counts as even
+_LEAST_PAPER = 0.1  # share of the picture that a fit of the paper's level needs
 _FITTED_PIXELS = 2_000  # enough for six coefficients
-_FAINTEST = 0.05  # of the ink's full level; MNIST's own boxes are the same at any bound below 0.06
-_SMALLEST_PART = 0.02  # of the largest connected part's ink: what is smaller is a speck
-_FEWEST_PIXELS = 3  # in a part that is no speck
-_SHORTEST_INK = 0.05  # of the picture's longer side: a lone part shorter than that is a speck too
+_FAINTEST = 0.05  # share of the ink's full level; any value below 0.06 gives the same boxes for MNIST
+_SMALLEST_PART = 0.02  # share of the ink of the largest connected part; smaller parts are specks
+_FEWEST_PIXELS = 3  # smaller parts are specks
+_SHORTEST_INK = 0.05  # share of the picture's longer side; if the largest part is shorter, there is no ink
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
 @dataclass(frozen=True)
 class NormalisedDigit:
-    """One digit as MNIST would show it, and how it was found.
+    """One digit in the format of MNIST.
 
-    ``image`` is uint8 (28, 28), ink bright on dark; ``ink`` is the box of the ink in pixels of the
-    picture it came from.
+    Attributes:
+        image: uint8 (28, 28), bright ink on a dark background.
+        polarity: ``bright_on_dark`` or ``dark_on_bright``, as in the original picture.
+        ink: the box of the ink in pixels of the original picture.
     """
 
-    image: NDArray[np.uint8]
+    image: Images
     polarity: str
     ink: Box
 
 
 def normalise_digit(grey: Pixels) -> NormalisedDigit | None:
-    """Find the ink on a picture of one digit and normalise it; return None where there is no ink.
+    """Find the ink in a picture of one digit and normalise it; return None if there is no ink.
 
     Args:
         grey: (height, width), 0 to 255, ink of either polarity.
@@ -75,20 +75,20 @@ def normalise_digit(grey: Pixels) -> NormalisedDigit | None:
     )
 
 
-def place_ink(ink: Floats) -> NDArray[np.uint8]:
-    """Scale a tight crop of ink into 20x20 and place it in 28x28 by its centre of mass.
+def place_ink(ink: Floats) -> Images:
+    """Scale a tight crop of ink to 20x20 and place it in 28x28 by its centre of mass.
 
     Args:
         ink: (height, width), 0 for paper to 1 for full ink.
 
     Returns:
-        uint8 (28, 28), ink bright on dark, the brightest pixel 255.
+        uint8 (28, 28), bright ink on a dark background, with a maximum of 255.
     """
     scale = _DIGIT_SIDE / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     levels = Image.fromarray(np.rint(ink * 255).astype(np.uint8))
     scaled = np.asarray(levels.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
-    # A thin stroke is pale once it is scaled down; MNIST's brightest pixel is always 254 or 255.
+    # Scaling down makes thin strokes pale, but the brightest pixel in MNIST is always 254 or 255.
     scaled = np.rint(scaled * (255 / max(1.0, float(scaled.max()))))
     top, left = _centred_corner(scaled)
     image = np.zeros((IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8)
@@ -97,18 +97,18 @@ def place_ink(ink: Floats) -> NDArray[np.uint8]:
 
 
 def _average_down(grey: Pixels) -> tuple[Floats, int]:
-    """Average a large picture down by a whole factor; return it as float32 with that factor."""
+    """Reduce a large picture by an integer factor; return it as float32, with the factor."""
     factor = -(-max(grey.shape) // _ANALYSED_SIDE)
     small = np.asarray(Image.fromarray(grey).reduce(factor)) if factor > 1 else grey
     return small.astype(np.float32), factor
 
 
 def _background_is_bright(picture: Floats) -> bool:
-    """Tell whether the paper is the brighter of a picture's two levels.
+    """Return whether the paper is the brighter of a picture's two levels.
 
-    Three fractions vote with equal weight: the whole area, its border and its corners. Ink covers less
-    than half of each on most pictures, and hardly ever most of all three: not where a stroke touches
-    the border, and not where a bold digit is cropped to its ink.
+    Three fractions have equal weight: the bright share of the whole picture, of its border and of its
+    corners. Ink covers less than half of each in most pictures, and rarely most of all three, even if a
+    stroke touches the border or a bold digit is cropped to its ink.
     """
     bright = picture > _otsu_threshold(picture)
     edge = max(1, min(picture.shape) // IMAGE_SIDE)
@@ -120,9 +120,9 @@ def _background_is_bright(picture: Floats) -> bool:
 
 
 def _otsu_threshold(picture: Floats) -> float:
-    """Return the grey level that separates a picture's two levels best (Otsu, 1979).
+    """Return the grey level that best separates a picture's two levels (Otsu, 1979).
 
-    On a picture of one level it is that level: nothing is above it.
+    For a picture with one level, return that level, so that no pixel is above it.
     """
     low, high = float(picture.min()), float(picture.max())
     if high - low < _ONE_LEVEL:
@@ -137,13 +137,13 @@ def _otsu_threshold(picture: Floats) -> float:
 
 
 def _isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
-    """Find the ink of a picture, without grain and specks.
+    """Crop the ink of a picture, without grain and specks.
 
     Args:
-        darkness: (height, width), higher where there is ink.
+        darkness: (height, width), higher for ink.
 
     Returns:
-        The ink cut out, 0 for paper to 1 for full ink, and where it was; None where there is no ink.
+        The cropped ink, 0 for paper to 1 for full ink, and its box; None if there is no ink.
     """
     if min(darkness.shape) >= _SMOOTHED_SIDE and _has_grain(darkness):
         darkness = ndimage.uniform_filter(darkness, 3)
@@ -154,7 +154,7 @@ def _isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
     grain = relief[far] if far.any() else paper
     spread = float(grain.std())
     level = max(_quantile(relief[strong], 0.995) - 2 * spread, _quantile(relief[strong], 0.5))
-    # Grain is as deep below the paper's level as above it; ink lies on one side only.
+    # Grain extends equally above and below the paper's level, but ink only above.
     depth = -_quantile(paper, 0.01)
     if level < max(_LEAST_CONTRAST, _LEAST_SIGNAL * spread, _LEAST_SKEW * depth):
         return None
@@ -164,26 +164,26 @@ def _isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
         return None
     box = _bounding_box(kept)
     inside = np.s_[box.y : box.y + box.height, box.x : box.x + box.width]
-    # Beside a stroke its palest edge is kept too, which the bound above took for grain.
+    # Also keep the pale edge of each stroke, which the bound above counted as grain.
     edged = ndimage.binary_dilation(kept, _EIGHT_NEIGHBOURS)[inside]
     return np.where(edged, np.clip(relief[inside] / level, 0, 1), np.float32(0)), box
 
 
 def _has_grain(darkness: Floats) -> bool:
-    """Tell whether most neighbouring pixels differ: they do on grainy paper, not on a clean drawing."""
+    """Return whether most neighbouring pixels differ, as on grainy paper but not in a clean drawing."""
     steps = np.abs(np.diff(darkness, axis=1)).ravel()
     return _quantile(steps, 0.5) > _LEAST_GRAIN * float(np.ptp(darkness))
 
 
 def _flatten_paper(darkness: Floats) -> tuple[Floats, Mask, Mask]:
-    """Take the paper's level off a picture: one number where it is even, else a fitted surface.
+    """Subtract the paper's level from a picture: one number for even paper, else a fitted surface.
 
     Returns:
-        What stands out of the paper, the mask of the ink's darker half, and the mask of the paper that
-        is at least three pixels from it, all (height, width).
+        The difference from the paper, the mask of the darker half of the ink, and the mask of the paper at
+        least three pixels away from it, all (height, width).
     """
     relief = darkness
-    for degree in (1, 2, 2):  # a plane first: a curve fitted to half the paper runs away on the other half
+    for degree in (1, 2, 2):  # a plane first: a curve that fits half the paper can diverge on the other half
         strong, far = _split_ink(relief)
         if far.mean() < _LEAST_PAPER or not strong.any():
             break
@@ -197,9 +197,9 @@ def _flatten_paper(darkness: Floats) -> tuple[Floats, Mask, Mask]:
 
 
 def _split_ink(relief: Floats) -> tuple[Mask, Mask]:
-    """Return the mask of the ink's darker half and the mask of the paper at least three pixels from it.
+    """Return the mask of the darker half of the ink, and that of the paper at least three pixels away.
 
-    None of the ink's blurred edge is in the second.
+    The second mask excludes the blurred edge of the ink.
     """
     strong = relief > _otsu_threshold(relief)
     near = ndimage.binary_dilation(strong, _EIGHT_NEIGHBOURS, iterations=2)
@@ -207,7 +207,7 @@ def _split_ink(relief: Floats) -> tuple[Mask, Mask]:
 
 
 def _quantile(values: Floats, fraction: float) -> float:
-    """Return a quantile as one of the values: ten times faster than numpy's on so few."""
+    """Return a quantile without interpolation, ten times faster than numpy for small arrays."""
     index = int(np.ceil(fraction * (values.size - 1)))
     return float(np.partition(values, index)[index])
 
@@ -220,7 +220,7 @@ def _fit_surface(relief: Floats, paper: Mask, degree: int) -> Floats:
     chosen = np.flatnonzero(paper)
     rows, columns = np.divmod(chosen[:: -(-chosen.size // _FITTED_PIXELS)], width)
     design = np.stack([y[rows, 0] ** i * x[0, columns] ** j for i, j in powers])
-    # The normal equations, six by six at most: on all pixels lstsq takes ten times as long.
+    # Solve the normal equations, at most six by six; lstsq on all pixels takes ten times as long.
     moments = np.einsum("in,jn->ij", design, design)
     targets = np.einsum("in,n->i", design, relief[rows, columns])
     weights = np.linalg.lstsq(moments, targets, rcond=1e-9)[0]
@@ -229,7 +229,7 @@ def _fit_surface(relief: Floats, paper: Mask, degree: int) -> Floats:
 
 
 def _without_specks(relief: Floats, mask: Mask) -> Mask | None:
-    """Keep the connected parts of a mask that are ink and no specks; None where there is none."""
+    """Remove specks from a mask; return None if no ink remains."""
     labels, count = ndimage.label(mask, _EIGHT_NEIGHBOURS)
     if count == 0:
         return None
@@ -254,14 +254,14 @@ def _bounding_box(mask: Mask) -> Box:
 
 
 def _scale_box(box: Box, factor: int, *, height: int, width: int) -> Box:
-    """Return a box of the averaged-down picture in pixels of the whole one."""
+    """Convert a box of the reduced picture to pixels of the original one."""
     right, bottom = min(width, (box.x + box.width) * factor), min(height, (box.y + box.height) * factor)
     left, top = box.x * factor, box.y * factor
     return Box(x=left, y=top, width=right - left, height=bottom - top)
 
 
 def _centred_corner(scaled: Floats) -> tuple[int, int]:
-    """Return the (top, left) that puts the centre of mass on the field's centre, the ink inside it."""
+    """Return the (top, left) that centres the ink by its centre of mass and keeps it inside the field."""
     corner = []
     for axis, side in enumerate(scaled.shape):
         along = scaled.sum(axis=1 - axis)

@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits of the UCI optdigits test set that ship inside scikit-learn."""
+"""Optdigits: the 1,797 handwritten digits of the UCI optdigits test set, which scikit-learn includes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from PIL import Image
 from lenet_pipeline.ingest.batch import derive_row_ids, digits_table
 from lenet_pipeline.ingest.normalisation import place_ink
 from lenet_pipeline.lake import hash_fractions
-from lenet_pipeline.schema import BRIGHT_ON_DARK
+from lenet_pipeline.schema import BRIGHT_ON_DARK, Floats, Images
 
 _SOURCE = "sklearn.datasets.load_digits"
-_SPLIT_SALT = "lenet-pipeline/optdigits-test"  # not the training split's: the two draws are independent
+_SPLIT_SALT = "lenet-pipeline/optdigits-test"  # not the training split's, so the two are independent
 _TRAIN_SHARE = 0.8
 _FULL_INK = 16  # each pixel counts the ink of a 4x4 block of the original bitmap
 _ENLARGEMENT = 5
 
 
 def read_optdigits() -> dict[str, pa.Table]:
-    """Return ``train`` (80 %) and ``test`` (20 %), drawn by a hash of digit_id, as tables of digits."""
-    from sklearn.datasets import load_digits  # takes a second: only those who read it wait for it
+    """Return ``train`` (80 %) and ``test`` (20 %) as tables of digits, split by a hash of digit_id."""
+    from sklearn.datasets import load_digits  # the import takes a second, and only this function needs it
 
     bunch = load_digits()
     pixels = np.asarray(bunch.images).astype(np.uint8)
@@ -42,19 +42,19 @@ def read_optdigits() -> dict[str, pa.Table]:
     return {"train": digits.filter(pa.array(is_train)), "test": digits.filter(pa.array(~is_train))}
 
 
-def enlarge_digit(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Enlarge one 8x8 digit smoothly and normalise it as MNIST was.
+def enlarge_digit(pixels: NDArray[np.uint8]) -> Images:
+    """Enlarge one 8x8 digit smoothly and normalise it like MNIST.
 
     Args:
-        pixels: uint8 (8, 8), 0 to 16, ink bright on dark.
+        pixels: uint8 (8, 8), 0 to 16, bright ink on a dark background.
 
     Returns:
-        uint8 (28, 28), 0 to 255, ink bright on dark.
+        uint8 (28, 28), 0 to 255, bright ink on a dark background.
     """
     side = len(pixels) * _ENLARGEMENT
     levels = Image.fromarray((pixels.astype(np.float32) * (255 / _FULL_INK)).astype(np.uint8))
     smooth = np.asarray(levels.resize((side, side), Image.Resampling.BICUBIC), dtype=np.float32) / 255
-    # Enlarging blurs a stroke over its neighbours; MNIST's strokes have steep edges.
-    ink: NDArray[np.float32] = np.clip((smooth - 0.3) / 0.55, 0, 1)
+    # Enlarging blurs the strokes, but MNIST's strokes have steep edges.
+    ink: Floats = np.clip((smooth - 0.3) / 0.55, 0, 1)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return place_ink(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])

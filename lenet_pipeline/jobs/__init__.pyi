@@ -23,9 +23,9 @@ from .reproduction import reproduce as reproduce
 from .retraining import RetrainingReport as RetrainingReport
 from .retraining import TrainingJob as TrainingJob
 from .retraining import retrain as retrain
-from .scoring_runs import SCORE_SHARDS as SCORE_SHARDS
 from .scoring_runs import ScoringJob as ScoringJob
 from .scoring_runs import ScoringReport as ScoringReport
 from .scoring_runs import describe_agreement as describe_agreement
 from .scoring_runs import score as score
 from .scoring_runs import score_all as score_all
+from .step_names import SCORE_SHARDS as SCORE_SHARDS

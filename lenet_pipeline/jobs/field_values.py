@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from lenet_pipeline.schema import RULE_FAILURES
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import (
-    RULE_FAILURES,
     load_field_values,
     read_template_texts,
     read_unassembled_cells,

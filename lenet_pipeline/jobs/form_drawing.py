@@ -12,7 +12,7 @@ from PIL import Image
 from lenet_pipeline.audit import find_version
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import (
-    REGISTERED_DPI,
+    ALIGNED_DPI,
     CellReading,
     CellState,
     Draft,
@@ -20,7 +20,8 @@ from lenet_pipeline.forms import (
     DrawnField,
     FieldValue,
     Template,
-    Unregistered,
+    Unaligned,
+    align_page,
     draft_template,
     draw_page,
     outline_template,
@@ -28,7 +29,6 @@ from lenet_pipeline.forms import (
     read_cells,
     read_field_value,
     read_page,
-    register_page,
     render_reference,
     sum_to_one,
 )
@@ -75,12 +75,12 @@ def draw_form(
     """
     if scan is None:
         cells, fields = outline_template(template)
-        blank = render_reference(template, REGISTERED_DPI)
-        paper = np.full(template.registered_size, 255, np.uint8) if blank is None else blank
+        blank = render_reference(template, ALIGNED_DPI)
+        paper = np.full(template.aligned_size, 255, np.uint8) if blank is None else blank
         return draw_page(paper, cells, f"{template.form}: the template on its blank form", fields=fields)
     prepared = prepare_template(template)
-    found = register_page(read_page(scan, number, settings.page_limits), [prepared])
-    if isinstance(found, Unregistered):
+    found = align_page(read_page(scan, number, settings.page_limits), [prepared])
+    if isinstance(found, Unaligned):
         raise IngestError(f"page {number} of {scan} was not read: {found.reason}")
     readings = read_cells(found.image, prepared.reference, template, found.to_scan)
     drawn, fields = _with_readings(template, readings, _score(readings, model, settings))

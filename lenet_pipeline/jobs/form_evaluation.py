@@ -17,11 +17,10 @@ from lenet_pipeline.errors import IngestError, WarehouseError
 from lenet_pipeline.forms import DrawnMistake, draw_mistakes
 from lenet_pipeline.jobs.form_drawing import save_picture
 from lenet_pipeline.jobs.form_filling import TRUTH_COLUMNS
-from lenet_pipeline.schema import identifier_bytes
+from lenet_pipeline.schema import FIELD_TRUTHS, identifier_bytes
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error
 from lenet_pipeline.warehouse import (
-    FIELD_TRUTHS,
     find_finished_run,
     list_fields,
     list_misread_fields,

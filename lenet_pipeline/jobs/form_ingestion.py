@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import (
@@ -28,11 +30,10 @@ from lenet_pipeline.jobs.form_reading import inspect_documents, read_parts
 from lenet_pipeline.jobs.ingestion import append_to_dataset, default_dataset, refuse_too_many_rejects
 from lenet_pipeline.jobs.rejects import record_rejects
 from lenet_pipeline.lake import fingerprint_parts, validate_dataset
-from lenet_pipeline.schema import DIGITS, PAGES, identifier_bytes
+from lenet_pipeline.schema import DIGITS, DOCUMENTS, PAGES, identifier_bytes
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
 from lenet_pipeline.warehouse import (
-    DOCUMENTS,
     PageTables,
     TemplateRecord,
     list_pages,
@@ -69,7 +70,7 @@ class IngestedForms:
     unrecognised: int = 0
 
 
-@dataclass(frozen=True)
+@validated(frozen=True)
 class FormIngestJob:
     """Which scans to read, with which templates.
 
@@ -85,7 +86,7 @@ class FormIngestJob:
     templates: tuple[Path, ...]
     name: str | None = None
     references: Path | None = None
-    processes: int | None = None
+    processes: PositiveInt | None = None
 
 
 def ingest_forms(settings: Settings, job: FormIngestJob, observer: Observer = SILENT) -> IngestedForms:

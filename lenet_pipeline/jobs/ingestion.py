@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest import (
@@ -46,7 +47,7 @@ class Ingested:
     unrecognised: int = 0
 
 
-@dataclass(frozen=True)
+@validated(frozen=True)
 class IngestJob:
     """Which digits to put into the lake.
 
@@ -61,7 +62,7 @@ class IngestJob:
     name: str | None = None
 
 
-@dataclass(frozen=True)
+@validated(frozen=True)
 class PrintingJob:
     """Which digits to print and scan.
 

@@ -8,9 +8,12 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from matplotlib.figure import Figure
+from pydantic import Field
+from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.lake import Manifest
 from lenet_pipeline.registry import TrainingRun, training_run
@@ -62,7 +65,7 @@ class ReproductionReport:
         return self.folder / f"{REPORT}.md"
 
 
-@dataclass(frozen=True)
+@validated(frozen=True)
 class ReproductionJob:
     """Which published results to train again.
 
@@ -76,7 +79,7 @@ class ReproductionJob:
 
     rows: tuple[str, ...] = ()
     quick: bool = False
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: str = "auto"
     again: bool = False
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import (
     judge_challenger,
@@ -47,7 +50,7 @@ class RetrainingReport:
     decision: PromotionRecord
 
 
-@dataclass(frozen=True)
+@validated(frozen=True)
 class TrainingJob:
     """What to train, and on what.
 
@@ -72,8 +75,8 @@ class TrainingJob:
     recipe: str = "modern"
     effort: str = "quick"
     all_digits: bool = False
-    epochs: int | None = None
-    seed: int = 0
+    epochs: PositiveInt | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: str = "auto"
 
 

@@ -11,6 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from uuid import UUID
 
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass as validated
+
 from lenet_pipeline.audit import (
     publish_chain_head,
     record_version,
@@ -21,6 +24,7 @@ from lenet_pipeline.audit import (
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
 from lenet_pipeline.jobs.field_values import assemble_fields
 from lenet_pipeline.jobs.shard_scoring import score_missing_shards
+from lenet_pipeline.jobs.step_names import SCORE_ON_DASK, SCORE_SHARDS
 from lenet_pipeline.lake import list_datasets, read_manifest
 from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
 from lenet_pipeline.scoring import FLOAT32, PRECISIONS, Agreement, Runner, ScoringKey, choose_device
@@ -29,7 +33,6 @@ from lenet_pipeline.system import SILENT, Observer, usable_cores
 from lenet_pipeline.warehouse import Drift, finish_scoring_run, run_audit, stop_scoring_run
 
 _PICTURED_SHARDS = 2  # a quarter of a second each to read; `lenet report` reads them all
-SCORE_SHARDS, SCORE_ON_DASK = "score-shards", "score-shards-on-dask"  # steps, as an observer sees them
 _LAST_WORD_WAIT_S = 1.0  # for the database, where a run that failed says that it stopped
 
 
@@ -65,7 +68,7 @@ class ScoringReport:
     drifted: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@validated(frozen=True)
 class ScoringJob:
     """What to score, and with what.
 
@@ -83,8 +86,8 @@ class ScoringJob:
     model: str = "digits@champion"
     device: str = "auto"
     precision: str = FLOAT32
-    batch_size: int | None = None
-    threads: int | None = None
+    batch_size: PositiveInt | None = None
+    threads: PositiveInt | None = None
     runner: str = "local"
 
 

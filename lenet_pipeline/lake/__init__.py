@@ -1,7 +1,7 @@
-"""The lake: datasets of digits as immutable Parquet shards, each dataset listed in a versioned manifest.
+"""The lake: datasets of digits, stored as immutable Parquet shards that a versioned manifest lists.
 
 A dataset is named ``name/split``. Shards and manifests are stored in a folder or an object store, and are
-identified by fingerprints of their content. This room imports with numpy and pyarrow alone.
+identified by fingerprints of their content. This room needs only numpy and pyarrow.
 """
 
 from lenet_pipeline.lake.appending import Amendment, amend_digits, append_digits
@@ -25,7 +25,7 @@ from lenet_pipeline.lake.fingerprints import (
 )
 from lenet_pipeline.lake.object_stores import mask_url
 from lenet_pipeline.lake.splits import GATE, hash_fractions, training_splits
-from lenet_pipeline.lake.storage import AnyPlace, Place, open_place, written_whole
+from lenet_pipeline.lake.storage import AnyPlace, Place, open_place, open_sink
 
 __all__ = [
     "GATE",
@@ -47,11 +47,11 @@ __all__ = [
     "mask_url",
     "one_array",
     "open_place",
+    "open_sink",
     "read_manifest",
     "read_manifests",
     "read_shard",
     "shard_path",
     "training_splits",
     "validate_dataset",
-    "written_whole",
 ]

@@ -1,4 +1,4 @@
-"""What is added to a dataset or amended in it becomes new shards of it, in one committed version."""
+"""Append digits to a dataset or amend their labels; each change commits one new version."""
 
 from __future__ import annotations
 
@@ -23,16 +23,21 @@ from lenet_pipeline.lake.datasets import (
 from lenet_pipeline.lake.fingerprints import one_array
 from lenet_pipeline.lake.storage import AnyPlace
 from lenet_pipeline.schema import DIGITS
+from lenet_pipeline.system import first_line
 
 _KNOWN = pa.schema([("digit_id", pa.binary(16)), ("label", pa.uint8())])
 
 
 @dataclass(frozen=True)
 class Append:
-    """What an append did: the dataset as it is now, and the digits added and already there.
+    """The result of an append.
 
-    ``relabelled`` are those of the latter, of schema ``DIGITS``, that came with another label than the
-    dataset has: the first label stays.
+    Attributes:
+        manifest: the newest version of the dataset.
+        added: the number of new digits.
+        skipped: the number of digits that the dataset already had.
+        relabelled: the skipped digits that came with a different label, of schema ``DIGITS``. The dataset
+            keeps the first label.
     """
 
     manifest: Manifest
@@ -43,7 +48,7 @@ class Append:
 
 @dataclass(frozen=True)
 class Amendment:
-    """What an amendment did: the digits added, given another label, and taken out."""
+    """The result of an amendment: the numbers of digits added, relabelled and removed."""
 
     added: int
     relabelled: int
@@ -59,37 +64,37 @@ def append_digits(
     actor: str,
     may_be_empty: bool = False,
 ) -> Append:
-    """Write digits that the dataset does not have yet as new shards and commit them as one version.
+    """Write the digits that the dataset lacks as new shards, and commit them as one version.
 
     Args:
         lake: the lake's folder, or its place in an object store.
         dataset: ``name/split``.
-        batches: tables of schema ``DIGITS``, of any size; at most one shard of them is held in memory.
-        shard_rows: most rows in one shard.
-        actor: who does it.
-        may_be_empty: make the dataset even where it gets no digit.
+        batches: tables of schema ``DIGITS``, of any size. About one shard of them is held in memory.
+        shard_rows: maximum rows in one shard.
+        actor: the user who appends, recorded in the manifest.
+        may_be_empty: create the dataset even if there are no digits.
 
     Raises:
-        LakeError: the disk refused, or the name is malformed.
-        ManifestConflictError: another writer committed meanwhile; nothing of it is lost, and running
-            the same command again adds what is still missing.
+        LakeError: the dataset name is malformed, there are no digits, or a file cannot be written.
+        ManifestConflictError: another writer committed first. Its digits are kept; running the same command
+            again adds the missing ones.
     """
     before = find_manifest(lake, dataset)
     known = _known_digits(lake, before)
     relabelled = [DIGITS.empty_table()]
     skipped = 0
 
-    def fresh() -> Iterator[pa.Table]:
+    def new_digits() -> Iterator[pa.Table]:
         nonlocal known, skipped
         for batch in batches:
             is_new = _is_new(batch, known)
             known = pa.concat_tables([known, _identities(batch.filter(is_new))]).combine_chunks()
             repeated = batch.filter(pc.invert(is_new))
             skipped += len(repeated)
-            relabelled.append(_with_another_label(repeated, known))
+            relabelled.append(_relabelled(repeated, known))
             yield batch.filter(is_new)
 
-    shards = [write_shard(lake, dataset, rows) for rows in _regroup(fresh(), shard_rows)]
+    shards = [write_shard(lake, dataset, rows) for rows in _regroup(new_digits(), shard_rows)]
     return Append(
         manifest=commit_shards(lake, dataset, before, shards, actor=actor, may_be_empty=may_be_empty),
         added=sum(shard.rows for shard in shards),
@@ -108,23 +113,23 @@ def amend_digits(
     shard_rows: int,
     actor: str,
 ) -> Amendment:
-    """Commit a version in which digits have the labels given here, and others are not in it any more.
+    """Commit a version with changed labels, added digits and removed digits.
 
-    Digits that the dataset lacks are added. Only shards with a change are written anew.
+    Digits that the dataset lacks are added. Only shards that change are rewritten.
 
     Args:
         lake: the lake's folder, or its place in an object store.
         dataset: ``name/split``.
-        before: its newest manifest when the labels were asked for, so that whoever commits later ones
-            meanwhile is not undone.
-        digits: of schema ``DIGITS``, each once, with a label.
-        removed: identifiers, binary(16), of digits that leave the dataset.
-        shard_rows: most rows in a shard of what is added.
-        actor: who does it.
+        before: the newest manifest at the time the labels were read, None if there was no dataset. A later
+            commit by another writer therefore raises a conflict instead of being undone.
+        digits: of schema ``DIGITS``, each digit once, with a label.
+        removed: identifiers, binary(16), of the digits to remove.
+        shard_rows: maximum rows in a shard of added digits.
+        actor: the user who amends, recorded in the manifest.
 
     Raises:
-        LakeError: the disk refused, or the dataset does not exist and there is no digit.
-        ManifestConflictError: another writer committed meanwhile.
+        LakeError: a file cannot be written, or the dataset does not exist and there are no digits.
+        ManifestConflictError: another writer committed first.
     """
     given = _identities(digits)
     kept: list[Shard] = []
@@ -150,7 +155,7 @@ def amend_digits(
 
 
 def _amend_labels(there: pa.Table, given: pa.Table) -> tuple[pa.Array, pa.Array]:
-    """Return each digit's label, the given one where there is one, and whether it is another than before."""
+    """Return the new label of each digit, and whether it differs from the stored one."""
     places = pc.index_in(one_array(there["digit_id"]), value_set=one_array(given["digit_id"]))
     former = one_array(there["label"])
     labels = pc.coalesce(one_array(given["label"]).take(places), former)
@@ -163,7 +168,7 @@ def _with_labels(digits: pa.Table, labels: pa.Array) -> pa.Table:
 
 
 def _known_digits(lake: AnyPlace, manifest: Manifest | None) -> pa.Table:
-    """Return the identifiers and labels that a dataset has."""
+    """Return the identifiers and labels of a dataset's digits."""
     shards = manifest.shards if manifest else ()
     known = [_read_identities(lake, manifest.dataset, shard) for shard in shards] if manifest else []
     return pa.concat_tables([_KNOWN.empty_table(), *known]).combine_chunks()
@@ -172,11 +177,12 @@ def _known_digits(lake: AnyPlace, manifest: Manifest | None) -> pa.Table:
 def _read_identities(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:
     path = shard_path(lake, dataset, shard)
     try:
-        with path.open() as file:  # two narrow columns: from an object store, their bytes alone
+        with path.open() as file:  # an object store sends only these two columns
             return _identities(pq.read_table(file, columns=_KNOWN.names, partitioning=None))
     except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, AttributeError) as exc:
-        reason = str(exc).splitlines()[0]
-        raise ShardError(f"shard {path} cannot be read ({reason}); restore it from a backup") from exc
+        raise ShardError(
+            f"shard {path} cannot be read ({first_line(exc)}); restore it from a backup"
+        ) from exc
 
 
 def _identities(digits: pa.Table) -> pa.Table:
@@ -184,7 +190,7 @@ def _identities(digits: pa.Table) -> pa.Table:
 
 
 def _is_new(batch: pa.Table, known: pa.Table) -> pa.Array:
-    """Tell of each row whether its digit is neither known nor earlier in the batch."""
+    """Return a mask of the rows whose digit is neither known nor earlier in the batch."""
     ids = one_array(batch["digit_id"]).storage
     rows = pa.array(np.arange(len(ids)))
     first = pa.table({"id": ids, "row": rows}).group_by("id").aggregate([("row", "min")])["row_min"]
@@ -192,8 +198,8 @@ def _is_new(batch: pa.Table, known: pa.Table) -> pa.Array:
     return pc.and_(pc.is_in(rows, value_set=one_array(first)), pc.invert(is_known))
 
 
-def _with_another_label(repeated: pa.Table, known: pa.Table) -> pa.Table:
-    """Return the rows that have a label, and another one than the digit is known with."""
+def _relabelled(repeated: pa.Table, known: pa.Table) -> pa.Table:
+    """Return the rows with a label that differs from the digit's known label."""
     ids, labels = one_array(repeated["digit_id"]).storage, one_array(repeated["label"])
     places = pc.index_in(ids, value_set=one_array(known["digit_id"]))
     known_labels = one_array(known["label"]).take(places)
@@ -202,7 +208,7 @@ def _with_another_label(repeated: pa.Table, known: pa.Table) -> pa.Table:
 
 
 def _regroup(batches: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """Regroup tables of any size into tables of exactly ``rows``, the last one shorter."""
+    """Regroup tables of any size into tables of exactly ``rows`` rows; the last one may be shorter."""
     held: list[pa.Table] = []
     count = 0
     for batch in batches:

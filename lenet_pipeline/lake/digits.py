@@ -1,4 +1,4 @@
-"""Columns of digits as arrays, without a copy where Arrow allows it."""
+"""Columns of digits as numpy arrays, without a copy if the column is one chunk."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lenet_pipeline.lake.fingerprints import fixed_size_bytes, one_array
-from lenet_pipeline.schema import IMAGE_SIDE
+from lenet_pipeline.schema import IMAGE_SIDE, Images
 
 
-def images_array(digits: pa.Table) -> npt.NDArray[np.uint8]:
-    """Return the images of a table of digits as uint8 (n, 28, 28), row-major, ink bright on dark."""
+def images_array(digits: pa.Table) -> Images:
+    """Return the images of a table of digits as uint8 (n, 28, 28), bright ink on a dark background."""
     pixels = np.frombuffer(fixed_size_bytes(one_array(digits["image"])), np.uint8)
     return pixels.reshape(len(digits), IMAGE_SIDE, IMAGE_SIDE)
 

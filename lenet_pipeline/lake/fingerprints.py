@@ -1,4 +1,4 @@
-"""Fingerprints: sha256 over content, never over names, times, compression or library versions."""
+"""Fingerprints: sha256 digests of content. Names, times, compression and library versions do not count."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Where a digit's file lay says nothing about the digit; every other column is content.
+# The path of the source file is not a property of the digit; every other column is.
 _NOT_CONTENT = frozenset({"source"})
 
 
 def fingerprint_digits(table: pa.Table) -> str:
-    """Return the sha256, in hexadecimal, over every content column of a table of digits, in order."""
+    """Return the sha256, in hexadecimal, of a table of digits: all columns except ``source``, in order."""
     digest = hashlib.sha256()
     for name in table.column_names:
         if name not in _NOT_CONTENT:
@@ -26,35 +26,36 @@ def fingerprint_digits(table: pa.Table) -> str:
 
 
 def fingerprint_parts(parts: Iterable[str]) -> str:
-    """Return the sha256 over an ordered list of fingerprints: what a manifest's covers."""
+    """Return the sha256 of an ordered list of fingerprints, as in a manifest."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def fingerprint_record(record: object) -> str:
-    """Return the sha256 over a JSON value, keys sorted: for small records such as preprocessing."""
+    """Return the sha256 of a JSON value with sorted keys, for small records such as preprocessing."""
     return hashlib.sha256(json.dumps(record, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def digest_predictions(table: pa.Table) -> str:
-    """Return the sha256, in hexadecimal, over predictions of schema ``PREDICTIONS``, by digit.
+    """Return the sha256, in hexadecimal, of predictions of schema ``PREDICTIONS``, ordered by digit_id.
 
-    Of their bytes as lower-case hexadecimal text, a row after the other: digit_id, label, then confidence,
-    probabilities and not_a_digit as IEEE 754 binary32, truth; numbers have their highest byte first, and
-    what is null is all ones. SQL's macro ``prediction_text`` makes the same text of what is stored.
+    The digest covers the rows as lower-case hexadecimal text. Each row consists of digit_id, label,
+    confidence, probabilities, not_a_digit and truth. Floating-point numbers are IEEE 754 binary32, highest
+    byte first, and a null is all ones. The SQL macro ``prediction_text`` makes the same text from stored
+    rows.
     """
     rows = len(table)
     ids = np.frombuffer(fixed_size_bytes(one_array(table["digit_id"]).storage), np.uint8).reshape(rows, 16)
     probabilities = one_array(table["probabilities"]).flatten().to_numpy()
     not_a_digit = one_array(table["not_a_digit"])
-    refused = _big_endian(not_a_digit.fill_null(0).to_numpy(zero_copy_only=False), 1)
-    refused[not_a_digit.is_null().to_numpy(zero_copy_only=False)] = 0xFF
+    no_digit = _big_endian(not_a_digit.fill_null(0).to_numpy(zero_copy_only=False), 1)
+    no_digit[not_a_digit.is_null().to_numpy(zero_copy_only=False)] = 0xFF
     columns = np.concatenate(
         [
             ids,
             one_array(table["label"]).to_numpy()[:, None],
             _big_endian(one_array(table["confidence"]).to_numpy(), 1),
             _big_endian(probabilities, 10),
-            refused,
+            no_digit,
             one_array(table["truth"]).fill_null(0xFF).to_numpy(zero_copy_only=False)[:, None],
         ],
         axis=1,
@@ -65,12 +66,12 @@ def digest_predictions(table: pa.Table) -> str:
 
 
 def _big_endian(values: np.ndarray, width: int) -> np.ndarray:
-    """Return float32 values as bytes, highest first: uint8 (n, 4 width)."""
+    """Return float32 values as bytes, highest byte first: uint8 (n, 4 * width)."""
     return values.astype(">f4").view(np.uint8).reshape(-1, 4 * width)
 
 
 def _canonical_buffers(column: pa.Array) -> Iterator[bytes | memoryview]:
-    """Yield the null mask and the values of a column, the same bytes however Arrow laid them out."""
+    """Yield the null mask and the values of a column as bytes that do not depend on Arrow's memory layout."""
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.storage
     yield memoryview(column.is_null().cast(pa.uint8()).to_numpy(zero_copy_only=False))
@@ -88,20 +89,20 @@ def _canonical_buffers(column: pa.Array) -> Iterator[bytes | memoryview]:
 
 
 def string_bytes(column: pa.StringArray) -> memoryview:
-    """Return the UTF-8 of a string column without nulls, one value after the other, not copied."""
+    """Return the concatenated UTF-8 of a string column without nulls, without a copy."""
     _, offsets, values = column.buffers()
     bounds = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     return memoryview(values or b"")[bounds[0] : bounds[-1]] if len(column) else memoryview(b"")
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
-    """Return a table's column as one array, without a copy where it has one chunk."""
+    """Return a table's column as one array, without a copy if it has one chunk."""
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def fixed_size_bytes(column: pa.FixedSizeBinaryArray) -> memoryview:
-    """Return the values of a fixed-size binary column without nulls as one run of bytes, not copied."""
+    """Return the concatenated values of a fixed-size binary column without nulls, without a copy."""
     width = column.type.byte_width
     return memoryview(column.buffers()[1])[column.offset * width : (column.offset + len(column)) * width]

@@ -1,7 +1,7 @@
-"""Object stores: the file system a URL names, a put that refuses to replace, what a store's errors mean.
+"""Object stores: open the file system of a URL, put objects, and explain a store's errors.
 
-Credentials come from where the store's own tools take them (for S3 ``AWS_ACCESS_KEY_ID`` and its like, or
-``~/.aws``), never from a URL.
+Credentials come from the sources that the store's own tools use (for S3, ``AWS_ACCESS_KEY_ID`` and related
+variables, or ``~/.aws``), never from a URL.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pyarrow import ArrowException
 from pyarrow import fs as arrow
 
 from lenet_pipeline.errors import StorageError
+from lenet_pipeline.system import first_line
 
 _S3_OPTIONS = ("endpoint_override", "region", "scheme")
 _ARROW_SCHEMES = ("gs", "gcs", "hdfs", "viewfs", "abfs", "abfss")
-_CONNECT_S = 3.0  # each of three attempts: a host that does not answer is told within ten seconds
+_CONNECT_S = 3.0  # for each of three attempts, so that an unreachable host fails within ten seconds
 
 _SECRET_USER = re.compile(r"(://[^/@:?]*:)[^/@]*@")
 _SECRET_OPTION = re.compile(
@@ -27,15 +28,15 @@ _SECRET_OPTION = re.compile(
 )
 
 _CREDENTIALS = (
-    "access is denied; put credentials that may read and write there into the environment "
-    "(for S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE)"
+    "access is denied; set credentials with read and write access in the environment "
+    "(for S3, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE)"
 )
-_NO_BUCKET = "there is no such bucket; create it, or correct the URL"
+_NO_BUCKET = "the bucket does not exist; create it, or correct the URL"
 _NO_ANSWER = (
-    "the store does not answer; check the network and the URL's host (endpoint_override=HOST:PORT, and "
-    "scheme=http where it has no TLS)"
+    "the store does not answer; check the network and the host in the URL (endpoint_override=HOST:PORT, and "
+    "scheme=http if it has no TLS)"
 )
-# What a store's libraries say, letters only: the words of pyarrow and boto3 differ in little else.
+# Keys are the bare letters of messages, because pyarrow and boto3 differ in spacing and punctuation.
 _MEANINGS = {
     "nosuchbucket": _NO_BUCKET,
     "accessdenied": _CREDENTIALS,
@@ -49,27 +50,28 @@ _MEANINGS = {
     "networkconnection": _NO_ANSWER,
     "couldnotconnect": _NO_ANSWER,
     "connecttimeout": _NO_ANSWER,
-    "conditionalrequestconflict": "another writer was at it in the same moment; run the same command again",
+    "conditionalrequestconflict": "another writer changed it at the same time; run the same command again",
 }
 
 
 def mask_url(url: str) -> str:
-    """Return a URL as it may be shown: with no password and no key."""
+    """Return a URL with passwords and keys replaced by ``***``, to print it."""
     return _SECRET_OPTION.sub(r"\1***", _SECRET_USER.sub(r"\1***@", url))
 
 
 def explain(error: BaseException) -> str:
-    """Say in one clause what a store refused and what to do."""
+    """Return the cause of a store's error and, if known, its remedy, as one clause."""
     letters = re.sub(r"[^a-z0-9]", "", f"{type(error).__name__} {error}".lower())
     known = next((meaning for words, meaning in _MEANINGS.items() if words in letters), None)
-    return known or mask_url((str(error) or type(error).__name__).splitlines()[0])
+    return known or mask_url(first_line(error))
 
 
 def check_url(url: str) -> None:
-    """Refuse a URL that nothing here can open; opens nothing, so that settings can be read offline.
+    """Check a URL without opening it, so that settings can be read offline.
 
     Raises:
-        StorageError: no such protocol, an S3 option that is not known, or an S3 key in the URL.
+        StorageError: the protocol or an S3 option is unknown, the bucket is missing, or the URL contains
+            an S3 key.
     """
     parts = urlsplit(url)
     if parts.scheme in _ARROW_SCHEMES:
@@ -80,21 +82,21 @@ def check_url(url: str) -> None:
     unknown = sorted({name for name, _ in parse_qsl(parts.query)} - set(_S3_OPTIONS))
     if "@" in parts.netloc or any(mask_url(f"?{name}=x") != f"?{name}=x" for name in unknown):
         raise StorageError(
-            f"{mask_url(url)} holds a key; take it out of the URL, and put AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY into the environment"
+            f"{mask_url(url)} contains a key; remove it, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+            "in the environment"
         )
     if unknown:
-        raise StorageError(f"{url}: there is no option {unknown[0]}; there is: {', '.join(_S3_OPTIONS)}")
+        raise StorageError(f"{url} has an unknown option {unknown[0]}; available: {', '.join(_S3_OPTIONS)}")
     if not parts.netloc:
-        raise StorageError(f"{url} names no bucket; write s3://BUCKET/PREFIX")
+        raise StorageError(f"{url} has no bucket; write s3://BUCKET/PREFIX")
 
 
 @lru_cache(maxsize=16)
 def open_file_system(url: str) -> tuple[arrow.FileSystem, str]:
-    """Open the file system that a URL names; once a process.
+    """Open the file system of a URL, once per process.
 
     Returns:
-        The file system, and where in it the URL's folder is.
+        The file system, and the path of the URL's folder in it.
 
     Raises:
         StorageError: the URL cannot be opened.
@@ -117,11 +119,11 @@ def open_file_system(url: str) -> tuple[arrow.FileSystem, str]:
 
 
 def put_new(url: str, path: str, content: bytes) -> bool:
-    """Put an object that must not exist yet; return False, changing nothing, where it does.
+    """Put a new object and return True; if it exists, change nothing and return False.
 
-    Of two writers at the same moment exactly one is told True on S3 (a conditional put, ``If-None-Match``)
-    and where an fsspec protocol creates exclusively. Arrow's own ``gs``, ``abfs`` and ``hdfs`` have no such
-    operation: there we look first, and two writers within the same milliseconds may both be told True.
+    If two writers put at the same time, exactly one gets True on S3 (a conditional put, ``If-None-Match``)
+    and on fsspec protocols that create exclusively. Arrow's ``gs``, ``abfs`` and ``hdfs`` lack such an
+    operation. There this function checks first, and two writers within milliseconds can both get True.
     """
     file_system, _ = open_file_system(url)
     if isinstance(file_system, arrow.S3FileSystem):
@@ -139,15 +141,15 @@ def put_new(url: str, path: str, content: bytes) -> bool:
 
 
 def put(file_system: arrow.FileSystem, path: str, content: Any) -> None:
-    """Put a whole object by one write: a stream that fails halfway must not be closed as if it were whole."""
-    if not isinstance(file_system, arrow.S3FileSystem):  # there are no folders on S3
+    """Put an object in one write: a stream that fails between two writes would be closed as complete."""
+    if not isinstance(file_system, arrow.S3FileSystem):  # S3 has no folders
         file_system.create_dir(path.rpartition("/")[0], recursive=True)
     with file_system.open_output_stream(path, compression=None) as stream:
         stream.write(content)
 
 
 def has_bucket(file_system: arrow.FileSystem, path: str) -> bool:
-    """Tell whether an S3 bucket exists, of which a listing says only that nothing is in it."""
+    """Return whether an S3 bucket exists; True for other stores. Listing a missing bucket finds no files."""
     if not isinstance(file_system, arrow.S3FileSystem):
         return True
     return bool(file_system.get_file_info(path.partition("/")[0]).type != arrow.FileType.NotFound)
@@ -160,26 +162,26 @@ def _check_fsspec(url: str, scheme: str) -> None:
         fsspec.get_filesystem_class(scheme)
     except (ImportError, ValueError) as exc:
         raise StorageError(
-            f"cannot open {mask_url(url)}: {scheme}:// is neither s3, gs, hdfs nor a protocol of fsspec that "
-            f"is installed here ({exc})"
+            f"cannot open {mask_url(url)}: {scheme}:// is not s3, gs, hdfs or an installed fsspec protocol "
+            f"({exc})"
         ) from exc
 
 
 def _open_s3(options: dict[str, str]) -> arrow.S3FileSystem:
-    # Opened without a round trip: what is wrong with the bucket is told by the write itself.
+    # Opening sends no request; the first read or write reports a wrong bucket.
     return arrow.S3FileSystem(connect_timeout=_CONNECT_S, allow_delayed_open=True, **options)
 
 
 def _put_new_s3(url: str, path: str, content: bytes) -> bool:
-    """Put by way of boto3: Arrow's S3 knows no conditional put."""
+    """Put a new object with boto3, because Arrow's S3 file system has no conditional put."""
     try:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import ClientError
     except ImportError as exc:
         raise StorageError(
-            "committing a dataset to S3 needs boto3, for a put that refuses to replace; "
-            "pip install 'lenet-pipeline[s3]'"
+            "committing a dataset to S3 needs boto3 for conditional writes; "
+            "run pip install 'lenet-pipeline[s3]'"
         ) from exc
     options = dict(parse_qsl(urlsplit(url).query))
     host = options.get("endpoint_override")
@@ -195,7 +197,7 @@ def _put_new_s3(url: str, path: str, content: bytes) -> bool:
     except ClientError as exc:
         if exc.response["ResponseMetadata"]["HTTPStatusCode"] != http.HTTPStatus.PRECONDITION_FAILED:
             raise
-        # A put that was sent again because its answer was lost meets itself.
+        # A put that was retried because its response was lost finds its own object.
         return bool(client.get_object(Bucket=bucket, Key=key)["Body"].read() == content)
     finally:
         client.close()

@@ -1,10 +1,10 @@
-"""Storage: where files lie, on a disk of this machine or in an object store, with the same few operations.
+"""Storage: one interface to files on a local disk and in an object store.
 
 A place is opened from a path or a URL (``s3://bucket/prefix?endpoint_override=HOST:PORT&scheme=http``,
-``gs://``, ``hdfs://``, or any protocol of fsspec that is installed). A file is whole or absent: on a disk it
-is written aside, flushed and renamed; in an object store it is one put to its final key, which such stores
-show whole or not at all (a file system behind fsspec or HDFS may show a part where the writer is killed:
-fingerprints and manifests find that out).
+``gs://``, ``hdfs://``, or any installed fsspec protocol). Writes are atomic. On a disk, a file is written
+under a temporary name, flushed and renamed. In an object store, it is a single put to its final key. HDFS
+and some fsspec file systems can show a partial file if the writer is killed; fingerprints and manifests
+detect it.
 """
 
 from __future__ import annotations
@@ -30,16 +30,15 @@ from lenet_pipeline.lake.object_stores import (
     put,
     put_new,
 )
-from lenet_pipeline.system import describe_os_error, write_new
-from lenet_pipeline.system import written_whole as whole_file
+from lenet_pipeline.system import describe_os_error, write_new, written_whole
 
 
 @dataclass(frozen=True, repr=False)
 class Place:
-    """A file or folder: ``below`` a base, which is an absolute path or a URL. Made by ``open_place``.
+    """A file or folder at ``below`` under ``base``, an absolute path or a URL. Created by ``open_place``.
 
-    Holds no connection, so that it may be sent to another machine. A local one is a path to whatever takes
-    one, and shows as one; a remote one shows as its URL without options.
+    A place holds no connection, so it can be sent to another machine. A local place works as a path
+    (``os.PathLike``) and prints as one. A remote place prints as its URL without options.
     """
 
     base: str
@@ -59,12 +58,12 @@ class Place:
 
     def __fspath__(self) -> str:
         if self.local is None:
-            raise TypeError(f"{self} is on no disk of this machine")
+            raise TypeError(f"{self} is not on a local disk")
         return str(self.local)
 
     @property
     def local(self) -> Path | None:
-        """The path, where this place is on a disk of this machine."""
+        """The path if this place is on a local disk, else None."""
         return None if "://" in self.base else Path(self.base) / self.below
 
     @property
@@ -73,10 +72,10 @@ class Place:
         return str(self).rpartition("/")[2]
 
     def names(self) -> list[str]:
-        """Return the names of files and folders in this folder, in order; none where there is no folder.
+        """Return the sorted names of files and folders in this folder; empty if it does not exist.
 
         Raises:
-            StorageError: the folder may not be listed, or the store cannot be reached.
+            StorageError: the folder cannot be listed, or the store cannot be reached.
         """
         if self.local is not None:
             try:
@@ -86,90 +85,90 @@ class Place:
             except OSError as exc:
                 raise StorageError(f"cannot list {self}: {describe_os_error(exc)}") from exc
         file_system, path = self._opened()
-        with self._reaching("list"):
+        with self._explained("list"):
             found = file_system.get_file_info(arrow.FileSelector(path, allow_not_found=True))
             if not found and not has_bucket(file_system, path):
                 raise OSError("no such bucket")
         return sorted(info.base_name for info in found)
 
     def exists(self) -> bool:
-        """Tell whether there is such a file or folder."""
+        """Return whether the file or folder exists."""
         if self.local is not None:
             return self.local.exists()
         file_system, path = self._opened()
-        with self._reaching("look for"):
+        with self._explained("look up"):
             return bool(file_system.get_file_info(path).type != arrow.FileType.NotFound)
 
     def size(self) -> int:
-        """Return a file's size in bytes; it must exist."""
+        """Return the size of an existing file in bytes."""
         if self.local is not None:
             return self.local.stat().st_size
         file_system, path = self._opened()
-        with self._reaching("look for"):
+        with self._explained("look up"):
             return int(file_system.get_file_info(path).size)
 
     def read_bytes(self) -> bytes:
         """Read a whole file.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: the file does not exist.
             StorageError: the store cannot be reached.
         """
         if self.local is not None:
             return self.local.read_bytes()
         file_system, path = self._opened()
-        with self._reaching("read", may_be_missing=True), file_system.open_input_file(path) as file:
+        with self._explained("read", may_be_missing=True), file_system.open_input_file(path) as file:
             return bytes(file.read())
 
     def readable(self) -> Path | pa.BufferReader:
-        """Return what pyarrow reads a whole file from: the path, or the content brought here.
+        """Return a source for pyarrow: the path of a local file, or the downloaded content of a remote one.
 
-        A remote file is brought before it is parsed, so that a network at fault is told from a file at fault.
+        A remote file is downloaded before it is parsed, so that network errors differ from file errors.
         """
         return self.local if self.local is not None else pa.BufferReader(self.read_bytes())
 
     def open(self) -> pa.NativeFile:
-        """Open a file to read parts of it."""
+        """Open a file for random access."""
         if self.local is not None:
             return pa.OSFile(str(self.local))
         file_system, path = self._opened()
-        with self._reaching("read", may_be_missing=True):
+        with self._explained("read", may_be_missing=True):
             return file_system.open_input_file(path)
 
     def write_bytes(self, content: bytes) -> None:
-        """Write a file, whole or not at all; one that is there is replaced."""
-        with written_whole(self) as sink:
+        """Write a file atomically, replacing an existing one."""
+        with open_sink(self) as sink:
             if isinstance(sink, Path):
                 sink.write_bytes(content)
             else:
                 sink.write(content)
 
     def write_new(self, content: bytes) -> bool:
-        """Write a whole file that must not exist yet; return False, changing nothing, where it does.
+        """Write a new file atomically and return True; if it exists, change nothing and return False.
 
-        Of two writers at the same moment one is told False: on a disk (a link refuses to replace), on S3
-        and where an fsspec protocol creates exclusively; ``object_stores.put_new`` says where not. On S3 one
-        that finds the very same content is told True.
+        If two writers write at the same time, one gets False on a local disk, on S3 and on fsspec protocols
+        that create exclusively. ``object_stores.put_new`` lists the exceptions. On S3, a writer that finds
+        identical content gets True.
         """
         if self.local is not None:
             return write_new(self.local, content)
         _, path = self._opened()
-        with self._reaching("write"):
+        with self._explained("write"):
             return put_new(self.base, path, content)
 
     def delete(self) -> None:
-        """Delete a file, if there is one."""
+        """Delete a file if it exists."""
         if self.local is not None:
             self.local.unlink(missing_ok=True)
             return
         file_system, path = self._opened()
-        with self._reaching("delete"):
+        with self._explained("delete"):
             if file_system.get_file_info(path).type != arrow.FileType.NotFound:
                 file_system.delete_file(path)
 
     @contextmanager
     def local_copy(self) -> Iterator[Path]:
-        """Yield the file's path, or that of a temporary copy where it is on no disk of this machine.
+        """Yield the path of a local file, or of a temporary copy of a remote one.
 
         Raises:
             StorageError: a remote file is missing, or the store cannot be reached.
@@ -192,8 +191,8 @@ class Place:
         return file_system, f"{path}/{self.below}" if self.below else path
 
     @contextmanager
-    def _reaching(self, doing: str, *, may_be_missing: bool = False) -> Iterator[None]:
-        """Turn what a store's library raises, each its own kind of errors, into one clear line."""
+    def _explained(self, doing: str, *, may_be_missing: bool = False) -> Iterator[None]:
+        """Convert any error of a store's library into a StorageError with one clear line."""
         try:
             yield
         except StorageError:
@@ -208,10 +207,10 @@ AnyPlace = Place | Path
 
 
 def open_place(where: Place | Path | str) -> Place:
-    """Return the place that a path or URL names, without reaching for it; a path becomes absolute.
+    """Return the place of a path or URL without accessing it. Relative paths become absolute.
 
     Raises:
-        StorageError: the URL is of a protocol that nothing here knows, or holds what it must not.
+        StorageError: the protocol or an option of the URL is unknown, or the URL contains a key.
     """
     if isinstance(where, Place):
         return where
@@ -225,19 +224,19 @@ def open_place(where: Place | Path | str) -> Place:
 
 
 @contextmanager
-def written_whole(where: AnyPlace) -> Iterator[Path | pa.BufferOutputStream]:
-    """Yield a path or stream to write a file to; only if all goes well the file is there, and whole.
+def open_sink(where: AnyPlace) -> Iterator[Path | pa.BufferOutputStream]:
+    """Yield a path or stream for pyarrow to write to. The file appears only if the block succeeds.
 
     Raises:
-        StorageError: the store cannot be reached or refuses.
+        StorageError: the store cannot be reached or refuses the write.
     """
     place = open_place(where)
     if place.local is not None:
-        with whole_file(place.local) as temporary:
+        with written_whole(place.local) as temporary:
             yield temporary
         return
     sink = pa.BufferOutputStream()
     yield sink
     file_system, path = place._opened()
-    with place._reaching("write"):
+    with place._explained("write"):
         put(file_system, path, sink.getvalue())

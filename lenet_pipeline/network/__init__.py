@@ -1,6 +1,6 @@
 """The networks: LeNet-5 as published in 1998, and its well-known variants, layer by layer.
 
-The layers follow sections II.B and III of LeCun et al. (1998). This room imports with torch and numpy alone.
+The layers follow section II.B and appendix A of LeCun et al. (1998). This room needs only torch and numpy.
 """
 
 from lenet_pipeline.network.architectures import (
@@ -11,7 +11,7 @@ from lenet_pipeline.network.architectures import (
     find_architecture,
 )
 from lenet_pipeline.network.bitmaps import digit_bitmaps
-from lenet_pipeline.network.fused_forward import fused
+from lenet_pipeline.network.fused_forward import fuse_forward
 from lenet_pipeline.network.layer_tables import describe_layers, paper_name
 from lenet_pipeline.network.layers import (
     Activation,
@@ -24,7 +24,7 @@ from lenet_pipeline.network.layers import (
     Subsampling,
     is_plain,
 )
-from lenet_pipeline.network.single_pattern import OnePattern
+from lenet_pipeline.network.single_pattern import SinglePattern
 
 __all__ = [
     "ARCHITECTURES",
@@ -33,17 +33,17 @@ __all__ = [
     "DigitNetwork",
     "EuclideanRadialBasis",
     "MaximumPooling",
-    "OnePattern",
     "PartialConvolution",
     "Pooling",
     "Rectifier",
+    "SinglePattern",
     "Subsampling",
     "build_network",
     "count_parameters",
     "describe_layers",
     "digit_bitmaps",
     "find_architecture",
-    "fused",
+    "fuse_forward",
     "is_plain",
     "paper_name",
 ]

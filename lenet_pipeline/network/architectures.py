@@ -1,7 +1,7 @@
 """The architectures: LeNet-5 as published in 1998, and its well-known variants.
 
-Each is a chain of layers that carry the paper's names (LeCun et al., 1998, section II.B). One table,
-``ARCHITECTURES``, defines them: adding one is a function that lists its layers and an entry there.
+Each architecture is a chain of layers with the paper's names (LeCun et al., 1998, section II.B). To add one,
+write a function that lists its layers, and add an entry to the table ``ARCHITECTURES``.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from lenet_pipeline.network.layers import (
     Tanh,
 )
 
-# Guess: the constant j of equation 9. The paper says only that it is positive; at 10, an image whose
-# F6 code is further from every bitmap than two or three flipped pixels, at 4 each, is rather rubbish.
+# Guess: the constant j of equation 9, which the paper only calls positive. A flipped pixel of the F6 code
+# costs 4. With j = 10, an image more than two or three flipped pixels from every bitmap counts as rubbish.
 RUBBISH_PENALTY = 10.0
 
-# What is learned as rubbish must be that much further from every class than the constant j asks for. Of badly
-# written digits one in a thousand lies 32 off, and so does rubbish that is learned against j itself: then a
-# third of the crosses is told apart, with 20 or 40 all of them (six passes, on the validation digits).
+# Training pushes rubbish this much further from every class than j requires. One written digit in a thousand
+# is at a distance of 32, and so is rubbish that is trained against j alone. Without the margin, the network
+# rejects a third of the crosses; with 20 or 40, all of them (six passes, on the validation digits).
 RUBBISH_MARGIN = 40.0
 
 
 class DigitNetwork(nn.Sequential):
-    """A chain of layers from preprocessed images to one log score a digit class.
+    """A chain of layers from preprocessed images to one log score per digit class.
 
     ``forward`` takes float32 (n, 1, height, width) and returns float32 (n, 10): the logarithm of each
-    class's unnormalised probability. ``rubbish_score`` is the same for 'none of the ten', a constant,
-    or None where the architecture has no such class.
+    class's unnormalised probability. ``rubbish_score`` is the constant log score of the class 'not a digit',
+    or None if the architecture has no such class.
     """
 
     def __init__(self, layers: dict[str, nn.Module], rubbish_score: float | None = None) -> None:
@@ -52,7 +52,7 @@ class DigitNetwork(nn.Sequential):
         self.rubbish_score = rubbish_score
 
     def scores_with_rubbish(self, scores: Tensor) -> Tensor:
-        """Append the rubbish class as an eleventh column where there is one: (n, 10) to (n, 11)."""
+        """Append the rubbish class, if there is one, as an eleventh column: (n, 10) to (n, 11)."""
         if self.rubbish_score is None:
             return scores
         return nn.functional.pad(scores, (0, 1), value=self.rubbish_score)
@@ -60,19 +60,22 @@ class DigitNetwork(nn.Sequential):
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Return the mean discriminative loss over (n, 10) scores and int64 (n,) labels.
 
-        With a rubbish class this is equation 9, the maximum a posteriori criterion
-        ``y_D + log(exp(-j) + sum_i exp(-y_i))``; without one, cross entropy.
+        With a rubbish class, this is equation 9, the maximum a posteriori criterion
+        ``y_D + log(exp(-j) + sum_i exp(-y_i))``. Without one, it is the cross entropy.
         """
         return nn.functional.cross_entropy(self.scores_with_rubbish(scores), labels)
 
     def rubbish_loss(self, scores: Tensor) -> Tensor:
-        """Return the mean loss over (n, 10) scores of images that are none of the ten.
+        """Return the mean loss over (n, 10) scores of images that are not digits.
 
-        Minus the logarithm of the rubbish class's share, as in equation 9, but against a score that lies
-        ``RUBBISH_MARGIN`` lower: what is no digit is then further from all ten than the worst written digits.
+        The loss is minus the log probability of the rubbish class, as in equation 9, with its score lowered
+        by ``RUBBISH_MARGIN``. Rubbish then ends up further from all ten classes than badly written digits.
+
+        Raises:
+            ValueError: The network has no rubbish class.
         """
         if self.rubbish_score is None:
-            raise ValueError("a network without a rubbish class has nothing to learn from rubbish")
+            raise ValueError("a network without a rubbish class cannot learn from rubbish")
         lower = self.rubbish_score - RUBBISH_MARGIN
         return nn.functional.softplus(scores.logsumexp(dim=1) - lower).mean()
 
@@ -107,7 +110,7 @@ def _as_taught(
     flat: int,
     dense: tuple[int, ...],
 ) -> DigitNetwork:
-    """Full convolutions of 6 and 16 maps, pooling without parameters, dense layers, softmax."""
+    """Build the textbook variant: full convolutions, pooling without parameters, dense layers, softmax."""
     layers: dict[str, nn.Module] = {
         "c1": nn.Conv2d(1, 6, kernel),
         "c1_squash": activation(),
@@ -124,9 +127,9 @@ def _as_taught(
 
 @dataclass(frozen=True)
 class Architecture:
-    """A named network: what it is, how to build it, how many trainable parameters it must have.
+    """A named network: its summary, its number of trainable parameters, and how to build it.
 
-    ``padding_px`` of paper around the 28x28 digit make its input.
+    Its input is the 28x28 digit with ``padding_px`` pixels of background on every side.
     """
 
     name: str
@@ -174,7 +177,7 @@ def find_architecture(name: str) -> Architecture:
     """Return the named architecture.
 
     Raises:
-        UnknownNameError: no architecture has this name.
+        UnknownNameError: No architecture has this name.
     """
     if name not in ARCHITECTURES:
         raise UnknownNameError("architecture", name, ARCHITECTURES)
@@ -182,10 +185,10 @@ def find_architecture(name: str) -> Architecture:
 
 
 def build_network(name: str) -> DigitNetwork:
-    """Build the named architecture with fresh weights from torch's global generator.
+    """Build the named architecture with random weights from torch's global generator.
 
     Raises:
-        UnknownNameError: no architecture has this name.
+        UnknownNameError: No architecture has this name.
     """
     return find_architecture(name).build()
 

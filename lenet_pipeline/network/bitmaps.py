@@ -1,12 +1,12 @@
-"""The ten 7x12 digit bitmaps that LeNet-5's output units hold as fixed weights (section II.B, figure 3)."""
+"""The ten 7x12 digit bitmaps: the fixed weights of LeNet-5's output units (section II.B, figure 3)."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-# Guess: figure 3 of the paper shows stylised ASCII characters; these are drawn after it by hand, not
-# read off its pixels. '#' is +1 and '.' is -1, the values that keep F6 in the squash's middle range.
+# Guess: figure 3 of the paper shows stylised ASCII characters. These are redrawn by hand, not copied pixel
+# by pixel. '#' is +1 and '.' is -1, which keeps F6 within the middle range of the squashing function.
 _DRAWINGS = """
 ..###.. ...#... .#####. .#####. .#...## ####### ..####. ####### .#####. .#####.
 .##.##. ..##... ##...## ##...## ##...## ##..... .##..#. .....## ##...## ##...##
@@ -24,7 +24,7 @@ _DRAWINGS = """
 
 
 def digit_bitmaps() -> npt.NDArray[np.float32]:
-    """Return the bitmaps as float32 (10, 84), row-major 12 rows of 7 columns, -1 paper and +1 ink."""
+    """Return the bitmaps as float32 (10, 84): 12 rows of 7 columns, row-major, -1 paper and +1 ink."""
     rows = [line.split() for line in _DRAWINGS.split("\n") if line]
     drawings = ["".join(row[digit] for row in rows) for digit in range(10)]
     ink = np.array([[pixel == "#" for pixel in drawing] for drawing in drawings])

@@ -1,9 +1,9 @@
-"""A network's forward pass with its first convolution, squashing and pooling done in one.
+"""A faster forward pass that fuses the first convolution, activation and pooling.
 
-C1 and S2 take most of the time: C1 has one input map, and convolution libraries are slow on thin maps.
-Here each S2 unit's four C1 neighbours come out of one convolution of stride 2 side by side, as four
-times as many maps, and the activation's constants act on the few weights and on the pooled maps. The
-same numbers up to float32 rounding; training is 1.4 to 1.7 times as fast (AMD EPYC, 1 and 2 cores).
+C1 and S2 take most of the time: C1 has one input map, and convolution libraries are slow on few maps.
+Here, one convolution of stride 2 computes the four C1 neighbours of each S2 unit, as four times as many maps.
+The constants of the activation are applied to the few weights and to the pooled maps. The results are the
+same up to float32 rounding, and training is 1.4 to 1.7 times as fast (AMD EPYC, 1 and 2 cores).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from lenet_pipeline.network.architectures import DigitNetwork
 from lenet_pipeline.network.layers import Activation, Pooling, is_plain
 
 
-def fused(network: DigitNetwork) -> Callable[[Tensor], Tensor]:
-    """Return a function that computes what ``network`` does, with the same parameters, faster.
+def fuse_forward(network: DigitNetwork) -> Callable[[Tensor], Tensor]:
+    """Return a faster function that computes the same scores as ``network``, from the same parameters.
 
-    It takes (n, 1, height, width) and returns (n, 10); gradients reach the network's own parameters. A
-    network that does not begin with a plain convolution, an activation and pooling is returned as it is.
+    It takes (n, 1, height, width) and returns (n, 10). Gradients reach the network's own parameters. If the
+    network does not begin with a plain convolution, an activation and pooling, return the network itself.
     """
     convolution, activation, pooling, *others = network
     if not (
@@ -47,10 +47,10 @@ def fused(network: DigitNetwork) -> Callable[[Tensor], Tensor]:
 
 
 def four_neighbours(weight: Tensor) -> Tensor:
-    """Make (maps, inputs, k, k) kernels into (4 maps, inputs, k + 1, k + 1): one for each neighbour.
+    """Copy (maps, inputs, k, k) kernels once per neighbour: (4 maps, inputs, k + 1, k + 1).
 
-    With stride 2, the first ``maps`` outputs are the upper left unit of each 2x2 neighbourhood, then
-    come the upper right, the lower left and the lower right ones.
+    With stride 2, the first ``maps`` outputs are the upper left units of the 2x2 neighbourhoods. The upper
+    right, lower left and lower right units follow.
     """
     shifts = [(down, right) for down in (0, 1) for right in (0, 1)]
     return torch.cat(

@@ -1,7 +1,7 @@
-"""What each kind of layer does to one pattern, forward and back: a rule each, in numpy.
+"""Back-propagation rules in numpy, one for each kind of layer, for a single pattern.
 
-Appendix C of the 1998 paper carries diagonal second derivatives down the chain that gradients take, with
-every factor squared. So a rule takes an ``order``: 1 for first derivatives, 2 for second ones.
+Appendix C of the 1998 paper propagates diagonal second derivatives as gradients are propagated, but with
+every factor squared. So a rule takes an ``order``: 1 for first derivatives, 2 for second derivatives.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -34,9 +34,10 @@ Numbers = npt.NDArray[np.floating[Any]]
 
 
 class Rule:
-    """How one layer carries a pattern forward and derivatives back.
+    """One layer's forward and backward pass for a single pattern.
 
-    ``outer`` are the derivatives of the loss by the layer's outputs of the last ``forward``.
+    ``outer`` holds the derivatives of the loss with respect to the outputs of the last ``forward``.
+    ``derivatives`` holds those with respect to the layer's parameters, by name.
     """
 
     derivatives: dict[str, Numbers]
@@ -50,10 +51,10 @@ class Rule:
         raise NotImplementedError
 
     def differentiate(self, outer: Numbers, order: Order) -> None:
-        """Set the derivatives by the layer's parameters."""
+        """Compute the derivatives with respect to the layer's parameters, into ``derivatives``."""
 
     def backward(self, outer: Numbers, order: Order) -> Numbers:
-        """Return the derivatives by the layer's inputs."""
+        """Return the derivatives with respect to the layer's inputs."""
         raise NotImplementedError
 
 
@@ -82,7 +83,7 @@ class _Dense(Rule):
 
 
 class _Convolution(Rule):
-    """The dense rule at every position, with shared weights: their derivatives add up."""
+    """The dense rule at every position; the derivatives of the shared weights add up."""
 
     def __init__(self, layer: nn.Conv2d | PartialConvolution, kernels: Numbers) -> None:
         super().__init__(layer)
@@ -103,7 +104,7 @@ class _Convolution(Rule):
         return outputs.reshape(-1, *self.patches.shape[3:])
 
     def _allocate(self, shape: tuple[int, ...]) -> None:
-        """Lay out every input that each weight meets: a view of ``inputs``, and room for its copy."""
+        """Allocate ``inputs``, a view of the patches that the kernel covers, and room for their copy."""
         maps, height, width = shape
         self.inputs = np.empty(shape, self.weight.dtype)
         places = (height - self.side + 1, width - self.side + 1)
@@ -121,14 +122,14 @@ class _Convolution(Rule):
 
     def backward(self, outer: Numbers, order: Order) -> Numbers:
         patches = np.dot(_raised(self.weight, order).T, outer.reshape(len(outer), -1))
-        if patches.shape[1] == 1:  # the kernel covers the whole map, as in C5: nothing overlaps
+        if patches.shape[1] == 1:  # the kernel covers the whole map, as in C5, so nothing overlaps
             return patches.reshape(self.inputs.shape)
         folded = nn.functional.fold(torch.from_numpy(patches), self.inputs.shape[1:], self.side)
         return folded.numpy()
 
 
 class _PartialConvolution(_Convolution):
-    """A convolution with blank kernels, which have no derivatives, between those that exist."""
+    """A full convolution whose missing kernels are zero and have no derivatives."""
 
     def __init__(self, layer: PartialConvolution) -> None:
         super().__init__(layer, layer.dense_weight().detach().numpy())
@@ -147,7 +148,7 @@ class _PartialConvolution(_Convolution):
 
 
 class _Squash(Rule):
-    """x = A tanh(S a): derivatives by a are those by x times f'(a), or its square."""
+    """x = A tanh(S a): dE/da is dE/dx times f'(a); second derivatives use its square."""
 
     def __init__(self, layer: ScaledTanh | Tanh) -> None:
         super().__init__(layer)
@@ -164,7 +165,7 @@ class _Squash(Rule):
 
 
 class _Rectifier(Rule):
-    """The slope is zero or one, and so is its square."""
+    """ReLU: the slope, and its square, is zero or one."""
 
     def forward(self, inputs: Numbers) -> Numbers:
         self.passes = (inputs > 0).astype(inputs.dtype)
@@ -175,10 +176,10 @@ class _Rectifier(Rule):
 
 
 class _Pooling(Rule):
-    """What all kinds of pooling share: 2x2 neighbourhoods, without an odd last row or column."""
+    """The base of all pooling rules: 2x2 neighbourhoods, without an odd last row or column."""
 
     def neighbours(self, inputs: Numbers) -> list[Numbers]:
-        """Return the views on upper left, upper right, lower left and lower right units."""
+        """Return views of the upper left, upper right, lower left and lower right units."""
         height, width = inputs.shape[1] // 2 * 2, inputs.shape[2] // 2 * 2
         return [inputs[:, down:height:2, right:width:2] for down in (0, 1) for right in (0, 1)]
 
@@ -188,14 +189,14 @@ class _Pooling(Rule):
         return upper_left + upper_right + lower_left + lower_right
 
     def spread(self, values: Numbers) -> Numbers:
-        """Give each of the four units of a neighbourhood its one value."""
+        """Repeat each neighbourhood's value for its four units."""
         spread = values.repeat(2, axis=1).repeat(2, axis=2)
         rest = [(0, whole - made) for whole, made in zip(self.shape, spread.shape, strict=True)]
         return spread if spread.shape == self.shape else np.pad(spread, rest)
 
 
 class _Subsampling(_Pooling):
-    """The sum of four inputs is what a map's one shared coefficient meets."""
+    """The sum of four inputs, times the map's coefficient, plus its bias."""
 
     def __init__(self, layer: Subsampling) -> None:
         super().__init__(layer)
@@ -225,7 +226,7 @@ class _AveragePooling(_Pooling):
 
 
 class _MaximumPooling(_Pooling):
-    """Only the largest unit, the first of equals, has a derivative: its own."""
+    """Only the largest unit (the first, if several are equal) receives the derivative."""
 
     def forward(self, inputs: Numbers) -> Numbers:
         neighbours = np.stack(self.neighbours(inputs))
@@ -240,7 +241,7 @@ class _MaximumPooling(_Pooling):
 
 
 class _Flatten(Rule):
-    """Every weight is one."""
+    """The identity, with another shape."""
 
     def forward(self, inputs: Numbers) -> Numbers:
         self.shape = inputs.shape
@@ -251,7 +252,7 @@ class _Flatten(Rule):
 
 
 class RadialBasisRule(Rule):
-    """Scores are minus squared distances to the bitmaps (equation 7)."""
+    """Scores are minus the squared distances to the bitmaps (equation 7)."""
 
     def __init__(self, layer: EuclideanRadialBasis) -> None:
         super().__init__(layer)
@@ -267,10 +268,10 @@ class RadialBasisRule(Rule):
 
 
 def find_rule(layer: nn.Module) -> Rule:
-    """Return the rule for a layer, on its own weights.
+    """Return the rule for a layer; it shares memory with the layer's weights.
 
     Raises:
-        TypeError: there is none for a layer of this kind.
+        TypeError: There is no rule for this kind of layer.
     """
     match layer:
         case PartialConvolution():
@@ -293,4 +294,4 @@ def find_rule(layer: nn.Module) -> Rule:
             return _Flatten(layer)
         case EuclideanRadialBasis():
             return RadialBasisRule(layer)
-    raise TypeError(f"there is no rule to back-propagate one pattern through {layer}")
+    raise TypeError(f"no rule to back-propagate a single pattern through {layer}")

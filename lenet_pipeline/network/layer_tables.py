@@ -1,6 +1,6 @@
-"""A network as a table: each layer's output size, trainable parameters and connections.
+"""A network as a table: the output size, trainable parameters and connections of each layer.
 
-Counted as the 1998 paper counts them (section II.B), from the layers themselves and the shapes they give.
+The numbers are computed from the layers and their output shapes, and counted as in the paper (section II.B).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _POOLED_UNITS = 4
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer; ``output_size`` is (maps, height, width), or (units,) where it has no maps."""
+    """One layer; ``output_size`` is (maps, height, width), or (units,) for a layer without maps."""
 
     name: str
     description: str
@@ -38,16 +38,19 @@ class LayerSummary:
 
     @property
     def output(self) -> str:
-        """The output size as the paper's figure 2 writes it: ``6@28x28``, or ``84``."""
+        """The output size in the notation of the paper's figure 2: ``6@28x28``, or ``84``."""
         first, *sides = self.output_size
         return f"{first}@" + "x".join(map(str, sides)) if sides else str(first)
 
 
 @torch.no_grad()
 def describe_layers(network: DigitNetwork, padding_px: int) -> tuple[LayerSummary, ...]:
-    """Describe a network's layers in order, as they see a digit with ``padding_px`` of paper around it.
+    """Describe a network's layers in order, for a digit with ``padding_px`` pixels of background around it.
 
-    Activations and flattening have no connections of their own and are left out.
+    Activations and flattening have no connections and are omitted.
+
+    Raises:
+        TypeError: The network has a kind of layer that no architecture uses.
     """
     side = IMAGE_SIDE + 2 * padding_px
     features, rows = torch.zeros(1, 1, side, side), []
@@ -68,15 +71,15 @@ def describe_layers(network: DigitNetwork, padding_px: int) -> tuple[LayerSummar
 
 
 def paper_name(name: str) -> str:
-    """Write a layer's name as the paper does: ``C1`` for ``c1``; ``output`` stays."""
+    """Return a layer's name as the paper writes it: ``C1`` for ``c1``; ``output`` stays the same."""
     return name.upper() if name[1:].isdecimal() else name
 
 
 def describe_layer(layer: nn.Module) -> str:
-    """Say in a few words what a layer does.
+    """Describe a layer in a few words.
 
     Raises:
-        TypeError: it is of a kind that no architecture has.
+        TypeError: No architecture uses this kind of layer.
     """
     match layer:
         case nn.Conv2d():
@@ -94,24 +97,24 @@ def describe_layer(layer: nn.Module) -> str:
         case EuclideanRadialBasis():
             return "distance to bitmaps"
         case _:
-            raise TypeError(f"no words for a layer of the kind {type(layer).__name__}")
+            raise TypeError(f"cannot describe a layer of type {type(layer).__name__}")
 
 
 def count_connections(layer: nn.Module, output_size: tuple[int, ...]) -> int:
-    """Count a layer's connections: each unit has one an input, and one to its bias where it has one.
+    """Count a layer's connections: one for each input of each unit, and one for its bias, if any.
 
     Args:
-        layer: the layer.
-        output_size: (maps, height, width) of its output, or (units,).
+        layer: The layer.
+        output_size: The size of its output: (maps, height, width), or (units,).
 
     Raises:
-        TypeError: it is of a kind that no architecture has.
+        TypeError: No architecture uses this kind of layer.
     """
     units, places = math.prod(output_size), math.prod(output_size[1:])
     match layer:
         case nn.Conv2d() | PartialConvolution() | nn.Linear():
             weights = sum(parameter.numel() for parameter in layer.parameters())
-            return places * weights  # every place of a map shares its map's weights and bias
+            return places * weights  # all positions of a map share its weights and bias
         case Subsampling():
             return units * (_POOLED_UNITS + 1)
         case Pooling():
@@ -119,4 +122,4 @@ def count_connections(layer: nn.Module, output_size: tuple[int, ...]) -> int:
         case EuclideanRadialBasis():
             return layer.bitmaps.numel()
         case _:
-            raise TypeError(f"no rule for the connections of a {type(layer).__name__}")
+            raise TypeError(f"cannot count the connections of a layer of type {type(layer).__name__}")

@@ -1,4 +1,4 @@
-"""The layers of the 1998 network, and those that its variants put in their place.
+"""The layers of the 1998 network, and their replacements in its variants.
 
 Source: LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition",
 Proceedings of the IEEE 86(11), 1998; section II.B, appendix A.
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lenet_pipeline.network.bitmaps import digit_bitmaps
 
-# Table I of the paper: the S2 maps that each of the sixteen C3 maps sees.
+# Table I of the paper: the S2 maps that each of the sixteen C3 maps is connected to.
 C3_CONNECTIONS: tuple[tuple[int, ...], ...] = (
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
     (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
@@ -27,7 +27,7 @@ class Activation(nn.Module):
     slope = 1.0
 
     def curve(self, activation: Tensor) -> Tensor:
-        """Apply the function without its two constants."""
+        """Apply the function without its amplitude and slope."""
         raise NotImplementedError
 
     def forward(self, activation: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class ScaledTanh(Activation):
 
 
 class Tanh(Activation):
-    """Squash with the plain hyperbolic tangent."""
+    """Squash with the hyperbolic tangent."""
 
     def curve(self, activation: Tensor) -> Tensor:
         return torch.tanh(activation)
@@ -55,7 +55,7 @@ class Tanh(Activation):
 
 
 class Rectifier(Activation):
-    """Cut off what is below zero (ReLU)."""
+    """Set negative values to zero (ReLU)."""
 
     def curve(self, activation: Tensor) -> Tensor:
         return torch.relu(activation)
@@ -65,19 +65,19 @@ class Rectifier(Activation):
 
 
 class Pooling(nn.Module):
-    """Make one unit of each 2x2 neighbourhood of a map.
+    """Reduce each 2x2 neighbourhood of a map to one unit.
 
-    Takes (n, maps, height, width) and returns (n, maps, height // 2, width // 2). ``combine`` takes the
-    neighbourhoods as (n, 4, maps, height, width), for whoever has them so already, and ``finish`` what
-    ``combine`` gave.
+    ``forward`` takes (n, maps, height, width) and returns (n, maps, height // 2, width // 2). It can be
+    computed in two steps: ``combine`` takes the neighbourhoods as (n, 4, maps, height, width), and ``finish``
+    takes the result of ``combine``.
     """
 
     def combine(self, neighbours: Tensor) -> Tensor:
-        """Make one of the four units along dimension 1."""
+        """Reduce the four units along dimension 1 to one."""
         raise NotImplementedError
 
     def finish(self, combined: Tensor) -> Tensor:
-        """Apply what is trainable."""
+        """Apply the trainable parameters, if any."""
         return combined
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -88,11 +88,11 @@ class Pooling(nn.Module):
 
 
 class Subsampling(Pooling):
-    """Add the four, times one trainable coefficient a map, plus one bias (section II.B)."""
+    """Multiply the sum of four units by a trainable coefficient per map, and add a bias (section II.B)."""
 
     def __init__(self, maps: int) -> None:
         super().__init__()
-        # Guess: the mean of the four with a little gain, for every map alike; the paper names no value.
+        # Guess: slightly more than the mean of the four, for every map. The paper gives no value.
         self.coefficient = nn.Parameter(torch.full((maps,), 0.3))
         self.bias = nn.Parameter(torch.zeros(maps))
 
@@ -103,11 +103,11 @@ class Subsampling(Pooling):
         return combined * self.coefficient[:, None, None] + self.bias[:, None, None]
 
     def forward(self, maps: Tensor) -> Tensor:
-        return self.finish(4.0 * nn.functional.avg_pool2d(maps, 2))  # the same, faster
+        return self.finish(4.0 * nn.functional.avg_pool2d(maps, 2))  # faster than combine, same result
 
 
 class AveragePooling(Pooling):
-    """Take the mean of the four."""
+    """Take the mean of four units."""
 
     def combine(self, neighbours: Tensor) -> Tensor:
         return neighbours.mean(dim=1)
@@ -117,7 +117,7 @@ class AveragePooling(Pooling):
 
 
 class MaximumPooling(Pooling):
-    """Take the largest of the four."""
+    """Take the maximum of four units."""
 
     def combine(self, neighbours: Tensor) -> Tensor:
         return neighbours.amax(dim=1)
@@ -127,16 +127,16 @@ class MaximumPooling(Pooling):
 
 
 def is_plain(layer: nn.Conv2d) -> bool:
-    """Tell whether a convolution is one of the paper's: a square kernel with a bias, at every place."""
+    """Tell whether a convolution is plain: a square kernel with a bias, stride 1, no padding or dilation."""
     height, width = layer.kernel_size
     placing = (layer.stride, layer.padding, layer.dilation, layer.groups)
     return height == width and placing == ((1, 1), (0, 0), (1, 1), 1) and layer.bias is not None
 
 
 class PartialConvolution(nn.Module):
-    """Convolve 5x5 where each output map sees only the input maps its table row names (table I).
+    """Convolve with 5x5 kernels, each output map connected only to the input maps of its row in table I.
 
-    Only the kernels that exist are parameters: (connections, 5, 5) weights and one bias an output map.
+    Only the connected kernels are parameters: (connections, 5, 5) weights, and one bias per output map.
     """
 
     def __init__(self, inputs: int, connections: tuple[tuple[int, ...], ...]) -> None:
@@ -148,11 +148,11 @@ class PartialConvolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(len(places), 5, 5))
         self.bias = nn.Parameter(torch.zeros(self.outputs))
         self.fan_in = torch.tensor([25.0 * len(seen) for seen in connections for _ in seen])
-        with torch.no_grad():  # as torch draws a full convolution's
+        with torch.no_grad():  # as torch initialises a full convolution
             self.weight.uniform_(-1, 1).div_(self.fan_in.sqrt()[:, None, None])
 
     def dense_weight(self) -> Tensor:
-        """Return the kernels as a full (outputs, inputs, 5, 5) convolution with zeros between."""
+        """Return the kernels of a full convolution, (outputs, inputs, 5, 5), zero where not connected."""
         blank = self.weight.new_zeros(self.outputs * self.inputs, 5, 5)
         return blank.index_copy(0, self.places, self.weight).view(-1, self.inputs, 5, 5)
 
@@ -161,9 +161,9 @@ class PartialConvolution(nn.Module):
 
 
 class EuclideanRadialBasis(nn.Module):
-    """Compare an F6 code with each digit's fixed bitmap.
+    """Compare an F6 code with the fixed bitmap of each digit.
 
-    Takes (n, 84) and returns (n, 10): minus the squared distances, which are log scores.
+    Takes (n, 84) and returns log scores (n, 10): minus the squared distances.
     """
 
     def __init__(self) -> None:
@@ -172,7 +172,7 @@ class EuclideanRadialBasis(nn.Module):
         self.register_buffer("bitmaps", torch.from_numpy(digit_bitmaps()), persistent=False)
 
     def penalties(self, code: Tensor) -> Tensor:
-        """Return y_i = sum_j (x_j - w_ij)^2, (n, 10), zero or more (equation 7)."""
+        """Return the penalties y_i = sum_j (x_j - w_ij)^2, (n, 10), zero or more (equation 7)."""
         difference = code[:, None, :] - self.bitmaps
         return difference.square().sum(dim=2)
 

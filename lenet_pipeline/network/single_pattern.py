@@ -1,7 +1,7 @@
-"""Gradients and second derivatives of a network, one pattern at a time, several times as fast as autograd.
+"""Gradients and second derivatives of a network for a single pattern, several times as fast as autograd.
 
-At a batch of one, nearly all of a step is bookkeeping: autograd's graph, oneDNN's set-up, microseconds a
-torch call. Back-propagation written out in numpy finds LeNet-5's gradient in 0.18 ms; autograd takes
+With a batch of one, a step spends nearly all its time on overhead: autograd's graph, oneDNN's set-up, and
+microseconds per torch call. Back-propagation in numpy computes LeNet-5's gradient in 0.18 ms. Autograd takes
 1.2 ms, or 0.6 ms without oneDNN (one thread of an AMD EPYC).
 """
 
@@ -13,29 +13,30 @@ import torch
 from lenet_pipeline.network.architectures import DigitNetwork
 from lenet_pipeline.network.layer_rules import Numbers, Order, RadialBasisRule, find_rule
 
-# Guess: the paper does not say where second derivatives start. Of equation 9 we take the right class's
-# penalty, whose second derivative by each unit of the F6 code is 2 everywhere. The rest, the log-sum,
-# cancels it where a pattern is learned, and steps of a size kept for a whole pass get too long for the
-# patterns that are not. For the same reason softmax starts at the largest p (1 - p) there is.
+# Guess: the paper does not say which second derivatives to start from. We take only the correct class's
+# penalty of equation 9; its second derivative with respect to each unit of the F6 code is 2 everywhere. The
+# log-sum term would cancel it once a pattern is learned, and the step sizes, which are fixed for a whole
+# pass, would become too large for patterns that are not learned yet. For the same reason, softmax starts
+# from the maximum of p (1 - p).
 CODE_CURVATURE = 2.0
 SCORE_CURVATURE = 0.25
 
 
-class OnePattern:
-    """A network's derivatives at one pattern.
+class SinglePattern:
+    """The derivatives of a network's loss for a single pattern.
 
-    It reads the network's weights where they lie, in main memory, whoever changes them in place.
+    It shares memory with the network's weights, so it always uses their current values.
 
     Attributes:
-        derivatives: by parameter name, in each parameter's shape: what was found last. The next call
-            overwrites them.
+        derivatives: The last computed derivatives by parameter name, each in its parameter's shape. The next
+            call overwrites them.
     """
 
     def __init__(self, network: DigitNetwork) -> None:
-        """Find the rule of each layer.
+        """Find the rule for each layer.
 
         Raises:
-            TypeError: a layer is of a kind that has no rule, or not in main memory.
+            TypeError: A layer has no rule, or its weights are not in main memory.
         """
         self._rules = [find_rule(layer) for layer in network]
         names = {layer: name for name, layer in network.named_children()}
@@ -54,8 +55,8 @@ class OnePattern:
     def gradient(self, image: Numbers, label: int) -> float:
         """Return the loss of one preprocessed image, (1, height, width), and set each ``parameter.grad``.
 
-        Both are those of ``DigitNetwork.loss`` up to rounding. Gradients replace what was there: they
-        need no zeroing, and share memory with ``derivatives``.
+        The loss and the gradients equal those of ``DigitNetwork.loss`` up to rounding. The new gradients
+        replace the old ones, so there is no need to zero them. They share memory with ``derivatives``.
         """
         self._scores[:10] = self._forward(image)
         highest = self._scores.max()
@@ -70,9 +71,10 @@ class OnePattern:
         return float(highest + np.log(total) - self._scores[label])
 
     def second_derivatives(self, image: Numbers) -> None:
-        """Set ``derivatives`` to the diagonal second ones of appendix C at one image; zero or more.
+        """Compute the diagonal second derivatives of appendix C for one image, into ``derivatives``.
 
-        They are the same whatever the label.
+        ``image`` is preprocessed, (1, height, width). The derivatives are zero or more and do not depend on
+        the label.
         """
         scores = self._forward(image)
         if isinstance(self._rules[-1], RadialBasisRule):
@@ -88,7 +90,7 @@ class OnePattern:
         return signal
 
     def _backward(self, outer: Numbers, layers: int, order: Order) -> None:
-        """Carry derivatives by the outputs of the first ``layers`` layers down to their parameters."""
+        """Back-propagate from the outputs of the first ``layers`` layers to their parameters."""
         for rule in self._rules[layers - 1 : 0 : -1]:
             rule.differentiate(outer, order)
             outer = rule.backward(outer, order)

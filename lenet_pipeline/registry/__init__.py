@@ -1,9 +1,10 @@
 """The registry: training runs, model versions and aliases in MLflow.
 
-Only this room imports MLflow. Weights are stored as safetensors; nothing is ever unpickled.
+Only this room imports MLflow. It stores weights as safetensors and never unpickles anything. Every model
+version stores code that imports ``load_engine`` from here, so that name must stay.
 """
 
 import lazy_loader
 
-# The names are listed in __init__.pyi; each is imported when it is first used.
+# __init__.pyi lists the names; each one is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

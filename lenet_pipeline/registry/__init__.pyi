@@ -1,6 +1,8 @@
 from .chain_head import publish_head as publish_head
 from .chain_head import read_published_head as read_published_head
 from .finished_runs import read_finished_run as read_finished_run
+from .model_files import load_engine as load_engine
+from .model_files import read_model as read_model
 from .store import Registry as Registry
 from .training_runs import TrainingRun as TrainingRun
 from .training_runs import training_run as training_run

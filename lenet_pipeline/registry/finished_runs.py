@@ -1,4 +1,4 @@
-"""Finished training runs: what MLflow keeps of the training that made a version."""
+"""Finished training runs: the parameters and figures that MLflow keeps."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from pathlib import Path
 import mlflow
 
 from lenet_pipeline.errors import RegistryError
-from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
+from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry
 from lenet_pipeline.registry.versions import ModelVersion
+from lenet_pipeline.system import first_line
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A training run's parameters, as text, and its figures, as local files."""
+    """A training run's parameters as text, and its figures as local files."""
 
     parameters: dict[str, str]
     figures: tuple[Path, ...]
 
 
 def read_finished_run(registry: Registry, version: ModelVersion) -> FinishedRun | None:
-    """Read the run that made a version, or return None where it was deleted, which no version depends on.
+    """Read the training run of a version.
+
+    Return None if the run was deleted; a version works without its run.
 
     Raises:
-        RegistryError: its figures cannot be read.
+        RegistryError: MLflow cannot read the run's figures.
     """
     client = registry.client()
     try:

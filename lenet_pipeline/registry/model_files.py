@@ -1,4 +1,4 @@
-"""A trained model as two files: ``weights.safetensors`` and ``model.json``. Nothing is ever unpickled."""
+"""A trained model as two files: ``weights.safetensors`` and ``model.json``. Neither is a pickle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from lenet_pipeline.errors import RegistryError
-from lenet_pipeline.scoring import Preprocessing, TrainedModel
+from lenet_pipeline.scoring import Engine, Preprocessing, TrainedModel
 from lenet_pipeline.system import file_digest
 
 WEIGHTS = "weights.safetensors"
@@ -35,7 +35,7 @@ def read_model(folder: Path) -> TrainedModel:
     """Read a model's two files from ``folder``.
 
     Raises:
-        RegistryError: a file is missing, truncated or not what it should be.
+        RegistryError: A file is missing, truncated or malformed.
     """
     try:
         record = json.loads((folder / RECORD).read_text())
@@ -49,8 +49,18 @@ def read_model(folder: Path) -> TrainedModel:
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as exc:
         raise RegistryError(
-            f"cannot read the model in {folder} ({exc}); restore its files or train again"
+            f"cannot read the model in {folder} ({exc}); restore its files from a backup, or train again"
         ) from exc
+
+
+def load_engine(folder: Path) -> Engine:
+    """Read a model's two files from ``folder`` and load it, ready to score.
+
+    Raises:
+        RegistryError: A file is missing, truncated or malformed.
+        ScoringError: The weights are damaged or do not fit the architecture.
+    """
+    return Engine(read_model(folder))
 
 
 def _read_reference(record: Mapping[str, list[int]] | None) -> dict[str, tuple[int, ...]] | None:
@@ -58,5 +68,5 @@ def _read_reference(record: Mapping[str, list[int]] | None) -> dict[str, tuple[i
 
 
 def weights_sha256(folder: Path) -> str:
-    """Return the sha256 of a model's weights file: what the audit trail records of a version."""
+    """Return the sha256 of a model's weights file; the audit trail records it for each version."""
     return file_digest(folder / WEIGHTS, "sha256")

@@ -1,7 +1,10 @@
-"""The model as MLflow serves it: code, not a pickle. MLflow runs this file to load a version.
+"""The code that MLflow runs to serve a model version; a version is code and two files, never a pickle.
 
-Takes uint8 images of shape (n, 28, 28), ink bright on dark, and returns one row an image: label and
-calibrated confidence.
+MLflow stores a copy of this file with every version and runs that copy whenever it loads the version. The
+copy outlives this release, so it imports only the door of the registry.
+
+The model takes uint8 images of shape (n, 28, 28), bright ink on a dark background. It returns one row per
+image: the label and its calibrated confidence.
 """
 
 from __future__ import annotations
@@ -14,20 +17,19 @@ import numpy as np
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
-from lenet_pipeline.registry.model_files import read_model
-from lenet_pipeline.scoring import Engine
+from lenet_pipeline.registry import load_engine
 
 
 class ServedModel(PythonModel):
-    """Label and confidence of each image."""
+    """A model version that returns the label and confidence of each image."""
 
     def load_context(self, context: Any) -> None:
         """Load the engine from the version's two files."""
-        self.engine = Engine(read_model(Path(context.artifacts["model"])))
+        self.engine = load_engine(Path(context.artifacts["model"]))
 
-    # MLflow reads the hint of model_input, and knows no more of arrays than the bare class.
+    # MLflow reads the type hint of model_input and accepts only the bare class for arrays.
     def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
-        """Score uint8 (n, 28, 28) images; return a frame of columns ``label`` and ``confidence``."""
+        """Score uint8 (n, 28, 28) images; return a frame with the columns ``label`` and ``confidence``."""
         scores = self.engine.score(np.asarray(model_input, np.uint8))
         return pd.DataFrame(
             {"label": scores.labels.astype(np.int64), "confidence": scores.confidences.astype(np.float64)}

@@ -1,4 +1,4 @@
-"""Where MLflow keeps what it is told: one SQLite file and one folder of artifacts under the home."""
+"""MLflow's store: one SQLite file and one folder of artifacts in the pipeline's home."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-# Documents may be confidential: nothing is sent anywhere. Read by MLflow when it is first imported.
+# Documents may be confidential, so telemetry is off. MLflow reads these variables when it is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
@@ -16,16 +16,17 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from lenet_pipeline.errors import RegistryError
+from lenet_pipeline.system import first_line
 
 EXPERIMENT = "lenet-pipeline"
 
-# What MLflow may raise where its database or artifacts cannot be read or written.
+# MLflow raises these when it cannot read or write its database or artifacts.
 REGISTRY_FAILURES = (MlflowException, SQLAlchemyError, OSError)
 
 
 @dataclass(frozen=True)
 class Registry:
-    """One home's MLflow store and the registered model it is used for."""
+    """The MLflow store of one home, and the name of its registered model."""
 
     database: Path
     artifacts: Path
@@ -33,17 +34,17 @@ class Registry:
 
     @property
     def uri(self) -> str:
-        """The tracking and registry URI, as other MLflow tools take it."""
+        """The tracking and registry URI, for use with other MLflow tools."""
         return f"sqlite:///{self.database}"
 
     def client(self) -> mlflow.MlflowClient:
-        """Connect; MLflow makes the database where there is none.
+        """Connect to the store; MLflow creates the database if it is missing.
 
         Raises:
-            RegistryError: the database cannot be opened or made.
+            RegistryError: The database cannot be opened or created.
         """
         try:
-            # Its progress lines and the migration log are of no use to whoever runs a command.
+            # Progress lines and the migration log would only clutter a command's output.
             for noisy in ("mlflow", "alembic"):
                 logging.getLogger(noisy).setLevel(logging.ERROR)
             self.database.parent.mkdir(parents=True, exist_ok=True)
@@ -55,8 +56,3 @@ class Registry:
             return client
         except REGISTRY_FAILURES as exc:
             raise RegistryError(f"cannot open MLflow's store {self.database}: {first_line(exc)}") from exc
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

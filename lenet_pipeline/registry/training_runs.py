@@ -1,4 +1,4 @@
-"""Training runs: what MLflow is told while a model is trained, and how it becomes a version."""
+"""Training runs: log a training to MLflow, then register its model as a version."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.lake import fingerprint_parts
 from lenet_pipeline.registry.model_files import write_model
-from lenet_pipeline.registry.store import EXPERIMENT, REGISTRY_FAILURES, Registry, first_line
+from lenet_pipeline.registry.store import EXPERIMENT, REGISTRY_FAILURES, Registry
 from lenet_pipeline.registry.versions import ModelVersion, resolve_version
-from lenet_pipeline.scoring import Images, TrainedModel
+from lenet_pipeline.schema import Images
+from lenet_pipeline.scoring import TrainedModel
+from lenet_pipeline.system import first_line
 
 if TYPE_CHECKING:
     import matplotlib.figure
 
-# One batch dimension, free: a fixed one would refuse every request of another size.
+# The batch dimension is free: with a fixed one, MLflow would refuse requests of any other size.
 _SIGNATURE = ModelSignature(
     inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, 28, 28))]),
     outputs=Schema([ColSpec("long", "label"), ColSpec("double", "confidence")]),
 )
-# MLflow runs this file to load a version; importing it here would set it as the process's model.
+# MLflow runs this file to load a version. Importing it here would set it as the model of this process.
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
-_DIGEST_LENGTH = 36  # MLflow's database holds no longer digest; the whole one is a tag
+_DIGEST_LENGTH = 36  # the longest digest that MLflow's database holds; a tag keeps the full one
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,21 @@ class TrainingRun:
     run_id: str
 
     def log_dataset(self, dataset: str, fingerprint: str, context: str) -> None:
-        """Log a dataset input: its name, what it was used for, and the fingerprint of its content.
+        """Log a dataset input: its name, the fingerprint of its content, and its use.
 
-        ``context`` is ``train``, ``validation``, ``gate`` or ``test``. MLflow knows an input by name and
-        digest alone, so the digest covers the context: the splits of one dataset are several inputs.
+        ``context`` is ``train``, ``validation``, ``gate`` or ``test``. MLflow identifies an input by name
+        and digest alone. The digest therefore covers the context, so that each split is a separate input.
         """
         source = CodeDatasetSource(tags={"dataset": dataset, "fingerprint": fingerprint})
         digest = fingerprint_parts([fingerprint, context])[:_DIGEST_LENGTH]
         mlflow.log_input(
-            MetaDataset(source, name=dataset, digest=digest),  # type: ignore[abstract]  # its own docs do so
+            MetaDataset(source, name=dataset, digest=digest),  # type: ignore[abstract]  # as in MLflow's docs
             context=context,
             tags={"fingerprint": fingerprint},
         )
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log metrics; ``step`` is the epoch where they belong to one."""
+        """Log metrics; ``step`` is the epoch that they belong to, if any."""
         mlflow.log_metrics(dict(metrics), step=step)
 
     def log_figure(self, figure: matplotlib.figure.Figure, name: str) -> None:
@@ -66,12 +68,15 @@ class TrainingRun:
         mlflow.log_figure(figure, f"figures/{name}.png")
 
     def register(self, model: TrainedModel, tags: Mapping[str, str], examples: Images) -> ModelVersion:
-        """Register a model as a new version; no alias points at it yet.
+        """Register a model as a new version, without an alias.
 
         Args:
-            model: the trained model.
-            tags: what the version says of itself: architecture, recipe, actor, fingerprints.
-            examples: images uint8 (n, 28, 28) that are kept as the input example, more than one.
+            model: The trained model.
+            tags: The version's tags: architecture, recipe, actor, fingerprints.
+            examples: Two or more images, uint8 (n, 28, 28), stored as the input example.
+
+        Raises:
+            RegistryError: The new version cannot be read back.
         """
         name = self.registry.model_name
         with tempfile.TemporaryDirectory() as scratch:
@@ -99,10 +104,10 @@ class TrainingRun:
 def training_run(
     registry: Registry, name: str, parameters: Mapping[str, object], tags: Mapping[str, str]
 ) -> Iterator[TrainingRun]:
-    """Open an MLflow run for one training; it ends as failed if the block raises.
+    """Open an MLflow run for one training; mark it as failed if the block raises.
 
     Raises:
-        RegistryError: MLflow refused something that the block logged.
+        RegistryError: MLflow cannot store something that the block logged.
     """
     registry.client()
     try:
@@ -111,4 +116,4 @@ def training_run(
             mlflow.log_params(dict(parameters))
             yield TrainingRun(registry, run.info.run_id)
     except REGISTRY_FAILURES as exc:
-        raise RegistryError(f"MLflow could not record the training run: {first_line(exc)}") from exc
+        raise RegistryError(f"cannot record the training run in MLflow: {first_line(exc)}") from exc

@@ -12,13 +12,14 @@ from mlflow.exceptions import MlflowException
 
 from lenet_pipeline.errors import RegistryError, UnknownNameError
 from lenet_pipeline.registry.model_files import read_model, weights_sha256
-from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry, first_line
+from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry
 from lenet_pipeline.scoring import TrainedModel
+from lenet_pipeline.system import first_line
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
-# What a version learned from: the digits drawn for it, or the validation and gate digits too.
+# The digits that a version was trained on: the train split, or the validation and gate splits as well.
 TRAIN_SPLIT = "train split"
 ALL_DIGITS = "all digits"
 
@@ -27,7 +28,7 @@ _REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9_-]*)(?:@(?P<alias>[a-z][a-z0-
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One registered version: what it is, where it came from, and what points at it now."""
+    """One registered version: its origin, its training metrics, and the aliases that point to it now."""
 
     name: str
     version: int
@@ -46,12 +47,13 @@ class ModelVersion:
 
     @property
     def reference(self) -> str:
+        """The version as users write it, such as ``digits/3``."""
         return f"{self.name}/{self.version}"
 
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """A version and all that scoring needs of it."""
+    """A version with everything that scoring needs."""
 
     version: ModelVersion
     model: TrainedModel
@@ -59,13 +61,17 @@ class ResolvedModel:
 
 
 def list_versions(registry: Registry) -> list[ModelVersion]:
-    """Return every registered version, oldest first; none where nothing was ever registered."""
+    """Return every registered version, oldest first; an empty list if there is none.
+
+    Raises:
+        RegistryError: MLflow cannot be read.
+    """
     if not registry.database.exists():
         return []
     client = registry.client()
     try:
         found = client.search_model_versions(f"name = '{registry.model_name}'")
-        # A search leaves the aliases out; each version read by itself has them.
+        # A search omits the aliases; reading each version returns them.
         whole = [client.get_model_version(version.name, version.version) for version in found]
         versions = [_describe(client, version) for version in whole]
     except REGISTRY_FAILURES as exc:
@@ -74,20 +80,20 @@ def list_versions(registry: Registry) -> list[ModelVersion]:
 
 
 def resolve_version(registry: Registry, reference: str) -> ModelVersion:
-    """Return the version that ``digits@champion`` or ``digits/3`` names now.
+    """Return the version that a reference names now, such as ``digits@champion`` or ``digits/3``.
 
     Raises:
-        RegistryError: the reference is malformed.
-        UnknownNameError: there is no such model, alias or version.
+        RegistryError: The reference is malformed, or MLflow cannot be read.
+        UnknownNameError: The model, alias or version does not exist.
     """
     parts = _REFERENCE.fullmatch(reference)
     if parts is None:
-        raise RegistryError(f"{reference!r} names no model version; write digits@champion or digits/3")
+        raise RegistryError(f"{reference!r} is not a model version; write digits@champion or digits/3")
     if parts["name"] != registry.model_name:
         raise UnknownNameError("model", parts["name"], [registry.model_name])
     versions = list_versions(registry)
     if not versions:
-        raise RegistryError(f"no version of {registry.model_name} yet; make one with `lenet train DATASET`")
+        raise RegistryError(f"{registry.model_name} has no version yet; train one with `lenet train DATASET`")
     for version in versions:
         if parts["alias"] in version.aliases or str(version.version) == parts["version"]:
             return version
@@ -99,7 +105,11 @@ def resolve_version(registry: Registry, reference: str) -> ModelVersion:
 
 
 def find_champion(registry: Registry) -> ModelVersion | None:
-    """Return the version that the alias ``champion`` points at, or None where it points nowhere."""
+    """Return the version that the alias ``champion`` points to, or None if the alias is not set.
+
+    Raises:
+        RegistryError: MLflow cannot be read.
+    """
     return next((version for version in list_versions(registry) if CHAMPION in version.aliases), None)
 
 
@@ -107,7 +117,7 @@ def read_version(registry: Registry, version: ModelVersion) -> ResolvedModel:
     """Read a version's weights, preprocessing and temperature from its artifacts.
 
     Raises:
-        RegistryError: its artifacts are missing or not what they should be.
+        RegistryError: The artifacts are missing or malformed.
     """
     client = registry.client()
     try:
@@ -121,10 +131,10 @@ def read_version(registry: Registry, version: ModelVersion) -> ResolvedModel:
 
 
 def move_alias(registry: Registry, alias: str, version: int) -> None:
-    """Point an alias at a version.
+    """Point an alias to a version.
 
     Raises:
-        RegistryError: MLflow refused.
+        RegistryError: MLflow cannot move the alias.
     """
     client = registry.client()
     try:
@@ -156,7 +166,7 @@ def _describe(
 
 
 def _metrics(client: mlflow.MlflowClient, run_id: str | None) -> dict[str, float]:
-    """Return a training run's metrics; none where it was deleted, which no version depends on."""
+    """Return a training run's metrics, or none if the run was deleted."""
     try:
         return dict(client.get_run(run_id).data.metrics) if run_id else {}
     except MlflowException:

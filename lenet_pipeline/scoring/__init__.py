@@ -1,8 +1,8 @@
-"""Scoring: images to probabilities, and a shard of digits to a shard of predictions.
+"""Scoring: turn images into probabilities, and shards of digits into shards of predictions.
 
-An engine runs the network as machine code on a CPU, with PyTorch, or on a GPU. Runners score the shards
-of a dataset in threads of this process or on a Dask cluster. This room imports with torch, numpy and
-pyarrow alone, because a GPU worker has nothing else.
+An engine runs the network on a CPU, as machine code or with PyTorch, or on a GPU. Runners score the shards of
+a dataset in threads of this process or on a Dask cluster. This room needs only torch, numpy and pyarrow,
+because a GPU worker has nothing else.
 """
 
 from lenet_pipeline.scoring.agreement import SAMPLE, SAMPLE_BATCH, Agreement, measure_agreement
@@ -11,8 +11,6 @@ from lenet_pipeline.scoring.engine import (
     FLOAT32,
     PRECISIONS,
     Engine,
-    Floats,
-    Images,
     Preprocessing,
     Scores,
     TrainedModel,
@@ -31,8 +29,6 @@ __all__ = [
     "SAMPLE_BATCH",
     "Agreement",
     "Engine",
-    "Floats",
-    "Images",
     "Preprocessing",
     "Runner",
     "ScoredShard",

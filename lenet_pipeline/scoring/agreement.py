@@ -1,4 +1,4 @@
-"""How nearly a fast precision reads the same as float32."""
+"""The agreement of a fast precision with float32."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lenet_pipeline.scoring.engine import Engine, Images
+from lenet_pipeline.schema import Images
+from lenet_pipeline.scoring.engine import Engine
 
 SAMPLE = 10_000
-SAMPLE_BATCH = 4_096  # a GPU has another engine in its memory meanwhile
+SAMPLE_BATCH = 4_096  # small, because another engine occupies the GPU's memory at the same time
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of ``digits`` that both precisions read: how many labels are the same, and what differs most.
+    """The agreement of two precisions on ``digits`` digits.
 
-    ``largest_difference`` is of any one probability, 0 to 1.
+    ``same_labels`` counts equal labels. ``largest_difference`` is the largest difference between two
+    probabilities of the same digit and class, 0 to 1.
     """
 
     digits: int
@@ -29,9 +31,9 @@ def measure_agreement(probabilities: npt.NDArray[np.float32], images: Images, ex
     """Compare probabilities with those of float32, for the first ten thousand images.
 
     Args:
-        probabilities: float32 (n, 10), in whatever precision the model computed them.
-        images: uint8 (n, 28, 28), what they are of.
-        exact: the same model in float32.
+        probabilities: The probabilities to compare, float32 (n, 10), as computed in any precision.
+        images: The scored images, uint8 (n, 28, 28).
+        exact: An engine with the same model in float32.
     """
     found, expected = probabilities[:SAMPLE], exact.score(images[:SAMPLE])
     return Agreement(

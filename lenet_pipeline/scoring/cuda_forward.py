@@ -1,4 +1,4 @@
-"""The forward pass on a CUDA device: one batch is computed while the next one is copied."""
+"""The forward pass on a CUDA device, which computes one batch while copying the next."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from lenet_pipeline.schema import IMAGE_SIDE
-from lenet_pipeline.scoring.torch_forward import Floats, Images, TorchNetwork
+from lenet_pipeline.schema import IMAGE_SIDE, Floats, Images
+from lenet_pipeline.scoring.torch_forward import TorchNetwork
 
-_BATCH_SIZE = 16_384  # half a GB of maps, and so much work that starting it costs little
+_BATCH_SIZE = 16_384  # needs half a GB for feature maps; large enough to make launch overhead negligible
 _SMALLEST_BATCH = 256
-_WARM_UP = 3  # runs before a graph is recorded, as PyTorch advises: libraries choose their ways in them
+_WARM_UP = 3  # runs before recording a graph, as PyTorch advises: libraries select their kernels in them
 _COLUMNS = 11
 
 
 class CudaForward:
-    """A network on a GPU, in batches that are always of one size.
+    """A network on a GPU, which scores images in batches of a fixed size.
 
-    The last is filled up with blank images. A device that is short of memory gets batches of half the size,
-    for good. ``is_fast``: in bfloat16.
+    The last batch is padded with blank images. If the device runs out of memory, the batch size is halved
+    permanently. With ``is_fast``, it computes in bfloat16.
     """
 
     def __init__(
@@ -31,16 +31,16 @@ class CudaForward:
         self._network, self._device, self._is_fast = network, device, is_fast
         self.batch_size = batch_size or _BATCH_SIZE
         self._slots: list[_Slot] = []
-        self._lock = threading.Lock()  # shards are scored side by side, and there is one device
+        self._lock = threading.Lock()  # several threads score shards, but there is only one device
 
     @property
     def description(self) -> str:
-        """What computes, how, and how many images at a time."""
+        """The device, the precision and the batch size, as the database records them."""
         kind = "bfloat16" if self._is_fast else "float32"
         return f"{torch.cuda.get_device_name(self._device)}: {kind}, {self.batch_size:,} images at a time"
 
     def score(self, images: Images, advance: Callable[[int], None]) -> tuple[Floats, Floats | None]:
-        """Return probabilities, float32 (n, 10), and not_a_digit, float32 (n,), or None."""
+        """Return probabilities, float32 (n, 10), and not_a_digit, float32 (n,) or None."""
         with self._lock:
             return self._network.split(self._columns(images, advance))
 
@@ -57,7 +57,7 @@ class CudaForward:
                 if self.batch_size <= _SMALLEST_BATCH:
                     raise
                 is_short = True
-            if is_short:  # only here has the error let go of what it held
+            if is_short:  # outside the except block, so that the error no longer holds any memory
                 self._slots = []
                 torch.cuda.empty_cache()
                 self.batch_size //= 2
@@ -65,7 +65,7 @@ class CudaForward:
 
     @torch.inference_mode()
     def raw_scores(self, images: Images) -> Floats:
-        """Return log scores, float32 (n, 10); for calibration, on thousands of images, not millions."""
+        """Return log scores, float32 (n, 10); slower than ``score``, for the few images of calibration."""
         results = np.empty((len(images), 10), np.float32)
         with self._lock, exact_products(self._is_fast):
             for start in range(0, len(images), self.batch_size):
@@ -75,7 +75,7 @@ class CudaForward:
         return results
 
     def _fill(self, images: Images, results: Floats, first: int) -> Iterator[int]:
-        """Fill the results from row ``first`` on; yield how many more are done."""
+        """Fill the results from row ``first`` on; yield the number of rows after each batch."""
         if not self._slots:
             self._slots = [_Slot(self._network, self._device, self.batch_size, self._is_fast) for _ in (0, 1)]
         waiting: list[tuple[_Slot, slice]] = []
@@ -97,7 +97,7 @@ def _collect(slot: _Slot, rows: slice, results: Floats) -> int:
 
 
 class _Slot:
-    """One batch's way through the device: page-locked memory either side, a stream, a recorded graph."""
+    """The resources for one batch on the device: page-locked buffers, a stream, and a recorded graph."""
 
     def __init__(self, network: TorchNetwork, device: torch.device, batch_size: int, is_fast: bool) -> None:
         self._network, self._is_fast = network, is_fast
@@ -109,20 +109,23 @@ class _Slot:
         self._graph = self._record()
 
     def start(self, images: Images) -> None:
-        """Begin with a batch; returns at once."""
+        """Start a batch, without waiting for it."""
         self._images[: len(images)].numpy()[:] = images
         self._images[len(images) :].zero_()
         with torch.cuda.stream(self._stream):
             self._graph.replay()
 
     def finish(self) -> Floats:
-        """Wait for the batch that was begun; return its columns, which the next one overwrites."""
+        """Wait for the started batch; return its columns, float32 (batch_size, 11).
+
+        The next batch overwrites them.
+        """
         self._stream.synchronize()
         columns: Floats = self._columns.numpy()
         return columns
 
     def _record(self) -> torch.cuda.CUDAGraph:
-        """Record copies and arithmetic once, so that a batch is one call and not forty."""
+        """Record the copies and the arithmetic, so that a batch takes one call instead of forty."""
         self._stream.wait_stream(torch.cuda.current_stream(self._on_device.device))
         with torch.cuda.stream(self._stream):
             for _ in range(_WARM_UP):
@@ -137,14 +140,14 @@ class _Slot:
     def _compute(self) -> None:
         self._on_device.copy_(self._images, non_blocking=True)
         with exact_products(self._is_fast):
-            self._columns.copy_(self._network.answers(self._on_device), non_blocking=True)
+            self._columns.copy_(self._network.columns(self._on_device), non_blocking=True)
 
 
 @contextmanager
 def exact_products(is_fast: bool) -> Iterator[None]:
-    """Compute in float32 as IEEE 754 has it, or in bfloat16 where it may be fast.
+    """Compute in IEEE 754 float32, or in bfloat16 with ``is_fast``.
 
-    What cuDNN calls float32 has 10 bits after the point unless it is told otherwise.
+    By default, cuDNN rounds float32 products to TF32, which has a mantissa of only 10 bits.
     """
     with (
         torch.autocast("cuda", torch.bfloat16, enabled=is_fast, cache_enabled=False),

@@ -1,12 +1,12 @@
-"""Scoring on a Dask cluster: one shard a task, the model sent once to each worker.
+"""Scoring on a Dask cluster: one task per shard; each worker receives the model once.
 
-Workers read the lake and write the predictions themselves, so both must lie where all of them can reach
-them: a shared file system or an object store. A predictions file is named by its shard score, is whole or
-absent, and has the same content whoever wrote it (with ``fast``, as nearly as devices agree): a task that
-Dask runs twice, because a worker was lost, is harmless.
+Workers read the lake and write the predictions directly, so all of them must reach both, on a shared file
+system or in an object store. Dask may run a task twice if it loses a worker. That is harmless: a predictions
+file is named after its shard score and written atomically, and its content does not depend on the worker (in
+``fast``, as far as devices agree).
 
-Scheduler and workers need dask, distributed, torch, numpy, pyarrow and this package; this module imports
-nothing that a scheduler would have to load for long.
+The scheduler and the workers need dask, distributed, torch, numpy, pyarrow and this package. This module
+imports nothing that takes long to load, because the scheduler imports it too.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from urllib.parse import urlsplit
 from distributed import Client, Future, Worker, WorkerPlugin, as_completed, get_worker
 
 from lenet_pipeline.errors import PipelineError, ScoringError, ShardError
+from lenet_pipeline.system import first_line
 
 if TYPE_CHECKING:
     from lenet_pipeline.scoring.engine import Engine, TrainedModel
     from lenet_pipeline.scoring.shards import ScoredShard, ShardWork
 
 _CONNECT_S = 5.0
-_POLL_S = 0.02  # what is in flight meanwhile is many times as long
-_ASK_EVERY_S = 1.0
-_IN_FLIGHT_A_THREAD = 3  # one is scored and the next are at hand: no thread waits for us
+_POLL_S = 0.02  # much shorter than the tasks in flight take
+_WORKER_CHECK_S = 1.0
+_TASKS_PER_THREAD = 3  # one that runs and two that wait, so that no thread is ever idle
 _REGISTRATIONS = 5
-_RETRIES = 2  # of what may pass, such as a store that did not answer; lost workers are not counted here
+_RETRIES = 2  # for temporary failures, such as a store that does not respond; lost workers do not count
 
 
 def score_on_dask(
@@ -48,31 +49,31 @@ def score_on_dask(
     workers_within_s: float = 300.0,
     on_waiting: Callable[[], None] = lambda: None,
 ) -> Generator[tuple[ShardWork, ScoredShard | Exception], None, None]:
-    """Score shards on an existing Dask cluster, and yield each as it is done, in no order.
+    """Score shards on an existing Dask cluster, and yield each one as soon as it is done.
 
-    A few shards a worker's thread are in flight at a time. A lost worker's shards are scored by another
-    one. What fails comes back beside its work, and the others go on. Close the iterator (``with
-    contextlib.closing(...)``) where you may leave it early, as on Ctrl-C: what waits is then taken back.
+    Only a few tasks per worker thread are in flight at a time. If a worker is lost, another one scores its
+    shards. A failed shard is yielded with its error, and the others continue. If you may stop early, such as
+    on Ctrl-C, close the iterator (``with contextlib.closing(...)``) to cancel the waiting tasks.
 
     Args:
-        address: the scheduler's: ``dask://HOST:PORT``, ``tcp://HOST:PORT``, ``tls://HOST:PORT``.
-        model: the trained model.
-        device: ``auto``, ``cpu`` or ``cuda``, on each worker.
-        precision: what the engine computes in.
-        work: the shards; lake and predictions must be reachable by all workers under the same names.
-        workers_within_s: how long a cluster that has no worker may take to start one.
-        on_waiting: called when the cluster turns out to have no worker, once each time.
+        address: The scheduler: ``dask://HOST:PORT``, ``tcp://HOST:PORT`` or ``tls://HOST:PORT``.
+        model: The trained model.
+        device: The device on each worker: ``auto``, ``cpu`` or ``cuda``.
+        precision: The precision of the engine.
+        work: The shards. All workers must reach the lake and the predictions under the same names.
+        workers_within_s: How long to wait for the first worker if the cluster has none, in seconds.
+        on_waiting: Called each time that the cluster has no worker left.
 
     Yields:
-        The work, and its predictions; or a ``ShardError`` where the shard is not what its manifest says,
-        else the ``PipelineError`` that was still there after retries.
+        Each shard's work with its predictions, or with its error: a ``ShardError`` if the shard does not
+        match its manifest, otherwise the ``PipelineError`` that remained after all retries.
 
     Raises:
-        ScoringError: there is no cluster, it has no worker, or it was lost.
+        ScoringError: There is no cluster, it has no worker, or it was lost.
     """
     if not work:
         return
-    lost = f"the Dask cluster at {address} was lost, or cancelled the scoring; run the same command again"
+    lost = f"lost the Dask cluster at {address}, or it cancelled the tasks; rerun the command to resume"
     with _quiet(), _connected(address) as client:
         try:
             with _loaned(client, model, device, precision) as run:
@@ -89,12 +90,12 @@ def _results(
     workers_within_s: float,
     on_waiting: Callable[[], None],
 ) -> Iterator[tuple[ShardWork, ScoredShard | Exception]]:
-    """Keep a few tasks in flight until none waits; on the way out, take back those that do."""
+    """Keep a few tasks in flight until all are done; at the end, cancel those that remain."""
     futures: dict[Future[Any], ShardWork] = {}
     completed = as_completed(loop=client.loop, with_results=True, raise_errors=False)
 
     def fill_up() -> None:
-        most = max(1, sum(client.nthreads().values())) * _IN_FLIGHT_A_THREAD  # workers come and go
+        most = max(1, sum(client.nthreads().values())) * _TASKS_PER_THREAD  # workers come and go
         for item in islice(waiting, max(0, most - len(futures))):
             key = f"score-{item.shard.file}-{uuid.uuid4().hex}"
             future = client.submit(_score, run, item, key=key, pure=False, retries=_RETRIES)
@@ -114,7 +115,7 @@ def _results(
 
 
 def _score(run: str, work: ShardWork) -> ScoredShard | ShardError:
-    """Score one shard on a worker; a shard at fault is a result, so that it is not tried again."""
+    """Score one shard on a worker; return a ShardError as a result, so that Dask does not retry it."""
     from lenet_pipeline.scoring.shards import score_shard
 
     loan = get_worker().plugins[run]
@@ -124,14 +125,14 @@ def _score(run: str, work: ShardWork) -> ScoredShard | ShardError:
     except ShardError as exc:
         return exc
     except PipelineError as exc:
-        raise ScoringError(str(exc)) from exc  # some kinds need more than a message to be unpickled
+        raise ScoringError(str(exc)) from exc  # some subclasses cannot be unpickled from their message
 
 
 class _ModelLoan(WorkerPlugin):
-    """A model on every worker, those that join later too, for the length of one run; loaded once a process.
+    """A model on every worker, including those that join later, for the duration of one run.
 
-    Dask runs as many tasks at once as a worker has threads, so that each forward pass takes one thread: all
-    tasks together use the worker's share of the machine.
+    Each worker process loads the model once. Dask runs one task per worker thread, so each forward pass uses
+    a single thread.
     """
 
     def __init__(self, name: str, model: TrainedModel, device: str, precision: str) -> None:
@@ -140,11 +141,11 @@ class _ModelLoan(WorkerPlugin):
         self._engine: Engine | None = None
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's signature
-        """Be ready on a worker; the engine is loaded by the first task."""
+        """Prepare the worker; the first task loads the engine."""
         self._lock = threading.Lock()
 
     def engine(self) -> Engine:
-        """Return the engine, loaded by whichever thread comes first."""
+        """Return the engine; the first thread that needs it loads it."""
         with self._lock:
             if self._engine is None:
                 self._engine = _load_engine(*self._model)
@@ -152,7 +153,7 @@ class _ModelLoan(WorkerPlugin):
 
 
 def _load_engine(model: TrainedModel, device: str, precision: str) -> Engine:
-    """Load an engine with one thread a forward pass: the one place that knows how an engine is made."""
+    """Load an engine that uses one thread per forward pass."""
     from lenet_pipeline.scoring.engine import Engine
 
     return Engine(model, device, precision=precision, threads=1)
@@ -160,7 +161,11 @@ def _load_engine(model: TrainedModel, device: str, precision: str) -> Engine:
 
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
-    """Connect to a scheduler that is there, and take leave of it whatever happens."""
+    """Connect to a running scheduler, and disconnect in any case.
+
+    Raises:
+        ScoringError: No scheduler answers.
+    """
     address = _resolve_address(address)
     try:
         client = Client(address, timeout=_CONNECT_S, set_as_default=False, name="lenet-score")
@@ -171,15 +176,15 @@ def _connected(address: str) -> Iterator[Client]:
 
 
 def _resolve_address(address: str) -> str:
-    """Return Dask's form of an address, after a first knock at the door.
+    """Return the address in Dask's form, after checking that something listens there.
 
-    Dask itself would try for as long, and leave a thread behind.
+    Dask's own check would take until its timeout and leave a thread behind.
     """
     resolved = address.replace("dask://", "tcp://", 1) if address.startswith("dask://") else address
     try:
         parts = urlsplit(resolved)
         if not (parts.scheme and parts.hostname and parts.port):
-            raise ValueError("it is not of the form dask://HOST:PORT")
+            raise ValueError("the address must have the form dask://HOST:PORT")
         if parts.scheme in ("tcp", "tls"):
             socket.create_connection((parts.hostname, parts.port), timeout=_CONNECT_S).close()
     except (OSError, ValueError) as exc:
@@ -188,16 +193,15 @@ def _resolve_address(address: str) -> str:
 
 
 def _no_cluster(address: str, reason: BaseException) -> ScoringError:
-    words = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
     return ScoringError(
-        f"there is no Dask cluster at {address} ({words}); start one with `dask scheduler` and "
+        f"there is no Dask cluster at {address} ({first_line(reason)}); start one with `dask scheduler` and "
         "`dask worker HOST:PORT`, or correct the address"
     )
 
 
 @contextmanager
 def _loaned(client: Client, model: TrainedModel, device: str, precision: str) -> Iterator[str]:
-    """Send a model to every worker under a name of its own, and take it back afterwards."""
+    """Send a model to every worker under a unique name, and remove it afterwards."""
     name = f"lenet-model-{uuid.uuid4().hex}"
     loan = _ModelLoan(name, model, device, precision)
     try:
@@ -205,18 +209,18 @@ def _loaned(client: Client, model: TrainedModel, device: str, precision: str) ->
     except ImportError as exc:
         raise ScoringError(
             f"the Dask cluster cannot import {exc.name}; install lenet-pipeline and torch on its scheduler "
-            "and workers, in the versions of this machine"
+            "and workers, in the same versions as on this machine"
         ) from exc
     try:
         yield name
     finally:
         if client.status == "running":
-            with suppress(OSError):  # of a worker lost in this very moment
+            with suppress(OSError):  # a worker may be lost at this moment
                 client.unregister_worker_plugin(name)
 
 
 def _register(client: Client, loan: _ModelLoan) -> None:
-    """Register the plugin; again where a worker was lost in that very moment, which fails it for all."""
+    """Register the plugin; retry if a worker is lost meanwhile, because that fails the whole registration."""
     for _ in range(_REGISTRATIONS - 1):
         with suppress(OSError):
             client.register_plugin(loan)
@@ -231,11 +235,11 @@ def _watched(
     workers_within_s: float,
     on_waiting: Callable[[], None],
 ) -> Iterator[tuple[Future[Any], object]]:
-    """Yield tasks as they complete; give up where there is no worker for a while.
+    """Yield tasks as they complete; give up if the cluster has no worker for too long.
 
-    Work has been submitted already: it is what makes an adaptive cluster start workers.
+    The tasks are submitted before the wait, because they make an adaptive cluster start workers.
     """
-    seen = asked = time.monotonic()
+    seen = checked = time.monotonic()
     is_waiting = False
     while completed.count():
         if completed.has_ready():
@@ -244,9 +248,9 @@ def _watched(
             continue
         time.sleep(_POLL_S)
         now = time.monotonic()
-        if now - asked < _ASK_EVERY_S:
+        if now - checked < _WORKER_CHECK_S:
             continue
-        asked = now
+        checked = now
         if client.nthreads():
             seen, is_waiting = now, False
             continue
@@ -256,14 +260,14 @@ def _watched(
         if now - seen > workers_within_s:
             raise ScoringError(
                 f"the Dask cluster at {address} has had no worker for {workers_within_s:g} s; start one with "
-                "`dask worker HOST:PORT`, and run the same command again"
+                "`dask worker HOST:PORT`, and rerun the command to resume"
             )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Dask's client from logging tracebacks of a lost connection, told in one line, and of Ctrl-C."""
-    # A call that Ctrl-C cuts off may be cancelled before it began, which Dask's own callback trips over.
+    """Stop Dask's client from logging tracebacks on Ctrl-C or when a connection is lost."""
+    # Ctrl-C may cancel a call before it begins, and Dask's own callback then fails.
     names = ("distributed.client", "distributed.utils", "tornado.application")
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
@@ -277,10 +281,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _outcome(result: object, work: ShardWork) -> ScoredShard | Exception:
-    """Turn what Dask says of a task into predictions or one of the project's errors.
+    """Convert a task's result to predictions or to one of the project's errors.
 
     Raises:
-        CancelledError: the task was cancelled, by somebody or because the cluster was lost.
+        CancelledError: The task was cancelled, by a user or because the cluster was lost.
     """
     from lenet_pipeline.scoring.shards import ScoredShard
 
@@ -289,5 +293,6 @@ def _outcome(result: object, work: ShardWork) -> ScoredShard | Exception:
         raise error
     if isinstance(error, ScoredShard | PipelineError):
         return error
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return ScoringError(f"shard {work.shard.file} of {work.dataset} could not be scored on Dask: {reason}")
+    return ScoringError(
+        f"Dask could not score shard {work.shard.file} of {work.dataset}: {first_line(error)}"
+    )

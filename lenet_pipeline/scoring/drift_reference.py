@@ -1,7 +1,8 @@
-"""Drift: how what a model version reads now differs from what it read when it was made.
+"""The drift reference: histograms of a model version's validation digits.
 
-A version keeps how often each class, confidence, amount of ink and refusal came among its validation digits;
-a scoring run's are compared with those in SQL, by the same bins (``sql/schema``, macro ``confidence_bin``).
+A model version stores how often each class, confidence, amount of ink and refusal occurred among its
+validation digits. SQL compares a scoring run with these histograms, using the same bins (``sql/schema``,
+macro ``confidence_bin``).
 """
 
 from __future__ import annotations
@@ -11,28 +12,32 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from lenet_pipeline.scoring.engine import Images, Scores
+from lenet_pipeline.schema import Images
+from lenet_pipeline.scoring.engine import Scores
 
 CLASS, CONFIDENCE, INK, NOT_A_DIGIT = "class", "confidence", "ink", "not_a_digit"
 
-# Lower ends of bins. Ink is the mean of an image's greys, of full ink; MNIST's digits have 0.05 to 0.25.
+# The lower ends of the bins. Ink is an image's mean grey relative to full ink; MNIST has 0.05 to 0.25.
 LOWER_ENDS: Mapping[str, tuple[float, ...]] = {
     CLASS: tuple(float(label) for label in range(10)),
     CONFIDENCE: (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999),
     INK: (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3, 0.4, 0.6),
     NOT_A_DIGIT: (0.0, 0.5),
 }
-_INK_SAMPLE = 8_192  # images of a shard, evenly spaced: more tell no more
+_INK_SAMPLE = 8_192  # evenly spaced images per shard; more would not change the result
 
 Counts = Mapping[str, tuple[int, ...]]
 
 
 def count_reference(images: Images, scores: Scores) -> Counts:
-    """Count what is compared, bin by bin, of digits that a version did not learn from.
+    """Count the digits in each bin, for digits that the version did not learn from.
 
     Args:
-        images: uint8 (n, 28, 28).
-        scores: what the version read of them.
+        images: The digits, uint8 (n, 28, 28).
+        scores: The version's scores for them.
+
+    Returns:
+        The counts of each bin, by measure.
     """
     counts = {
         CLASS: _count(CLASS, scores.labels.astype(np.float32)),
@@ -45,7 +50,7 @@ def count_reference(images: Images, scores: Scores) -> Counts:
 
 
 def count_ink(images: Images) -> tuple[int, ...]:
-    """Count images, uint8 (n, 28, 28), by their ink: an evenly spaced sample where there are many."""
+    """Count images, uint8 (n, 28, 28), by their ink; of many images, count an evenly spaced sample."""
     step = max(1, len(images) // _INK_SAMPLE)
     sample = images[::step].reshape(-1, images.shape[1] * images.shape[2])
     return _count(INK, sample.mean(axis=1, dtype=np.float32) / np.float32(255))

@@ -1,6 +1,6 @@
-"""The engine: a batch of images in, probabilities out, on whatever device there is.
+"""The engine: compute the probabilities of images on a CPU or a GPU.
 
-Imports with only torch, numpy and pyarrow installed, and takes plain values.
+This module needs only torch, numpy and pyarrow, and takes plain values.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 from lenet_pipeline.errors import ScoringError, UnknownNameError
 from lenet_pipeline.lake import fingerprint_record
 from lenet_pipeline.network import DigitNetwork, build_network
-from lenet_pipeline.schema import IMAGE_SIDE
+from lenet_pipeline.schema import IMAGE_SIDE, Floats, Images
 from lenet_pipeline.scoring.cuda_forward import CudaForward
 from lenet_pipeline.scoring.torch_forward import TorchForward, TorchNetwork
 from lenet_pipeline.system import usable_cores
@@ -26,16 +26,14 @@ from lenet_pipeline.system import usable_cores
 FLOAT32, FAST = "float32", "fast"
 PRECISIONS = (FLOAT32, FAST)
 
-Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a stored digit becomes network input: greys mapped to a range, paper padded around.
+    """How a stored digit becomes network input: its greys are scaled, and background is added around it.
 
-    The defaults are the paper's: background -0.1 and ink 1.175 make the mean about 0 and the variance
-    about 1, and 28x28 lies centred in 32x32 (section II.B).
+    Grey 0 becomes ``paper``, and grey 255 becomes ``ink``. The defaults are those of the 1998 paper: -0.1 and
+    1.175 make the mean roughly 0 and the variance roughly 1, and the 28x28 image is centred in 32x32
+    (section II.B).
     """
 
     paper: float = -0.1
@@ -44,22 +42,27 @@ class Preprocessing:
 
     @property
     def fingerprint(self) -> str:
-        """The sha256 over these values: what a shard score records."""
+        """The sha256 over these values, which every shard score records."""
         return fingerprint_record(asdict(self))
 
     def apply(self, images: Tensor) -> Tensor:
-        """Turn uint8 (n, 28, 28) into float32 (n, 1, 28 + 2 padding, 28 + 2 padding)."""
+        """Convert uint8 (n, 28, 28) to float32 (n, 1, 28 + 2 padding_px, 28 + 2 padding_px)."""
         scaled = images.to(torch.float32).mul_((self.ink - self.paper) / 255).add_(self.paper)
         return torch.nn.functional.pad(scaled[:, None], (self.padding_px,) * 4, value=self.paper)
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """All that scoring needs of a model version; ``weights`` are float32 arrays by parameter name.
+    """Everything that scoring needs from a model version.
 
-    ``none_score`` is the log score of being none of the ten, where it was learned or fitted; without one it
-    is the architecture's own, which only ``lenet5`` has. ``reference`` is what ``drift`` counts of validation
-    digits, by measure; scoring does without.
+    Attributes:
+        architecture: A name in ``ARCHITECTURES``.
+        weights: float32 arrays by parameter name.
+        preprocessing: How a stored digit becomes network input.
+        temperature: The divisor of the log scores.
+        none_score: The learned or fitted log score of 'not a digit'. If None, the architecture's own is
+            used, which only ``lenet5`` has.
+        reference: The drift reference: counts of validation digits by measure. Scoring does not need it.
     """
 
     architecture: str
@@ -74,9 +77,9 @@ class TrainedModel:
 class Scores:
     """Scores of n images.
 
-    ``probabilities`` float32 (n, 10): calibrated, conditional on being a digit, rows sum to one.
-    ``not_a_digit`` float32 (n,): probability of being none of the ten, as the network gives it, whatever
-    the temperature; or None where the architecture has no such class.
+    ``probabilities``, float32 (n, 10), are calibrated and conditional on the image being a digit. Each row
+    sums to one. ``not_a_digit``, float32 (n,), is the probability that the image is not a digit, independent
+    of the temperature, or None if the network has no such class.
     """
 
     probabilities: Floats
@@ -84,7 +87,7 @@ class Scores:
 
     @property
     def labels(self) -> npt.NDArray[np.uint8]:
-        """The predicted classes, uint8 (n,); the lowest of equal probabilities."""
+        """The predicted classes, uint8 (n,); ties go to the lowest."""
         labels: npt.NDArray[np.uint8] = self.probabilities.argmax(axis=1).astype(np.uint8)
         return labels
 
@@ -96,14 +99,14 @@ class Scores:
 
 
 class Forward(Protocol):
-    """A network at work on images that were looked at already."""
+    """An implementation of the forward pass; it takes images that the engine has checked."""
 
     @property
     def description(self) -> str:
-        """What computes, how, and how many images at a time."""
+        """The processor or device, the precision and the batch size, as the database records them."""
 
     def score(self, images: Images, advance: Callable[[int], None]) -> tuple[Floats, Floats | None]:
-        """Return probabilities (n, 10) and not_a_digit (n,) or None; tell ``advance`` of images done."""
+        """Return probabilities (n, 10) and not_a_digit (n,) or None; report progress to ``advance``."""
 
     def raw_scores(self, images: Images) -> Floats:
         """Return log scores (n, 10)."""
@@ -112,8 +115,8 @@ class Forward(Protocol):
 class Engine:
     """A trained model on a device, ready to score.
 
-    With ``float32``, an image's probabilities are the same bits whatever batch, order or shard it comes in
-    and however many threads there are; on a CPU that can be compiled for, on any such CPU.
+    In ``float32``, the probabilities of an image are bit-identical in any batch, order or shard and with any
+    number of threads. They are also the same on every CPU that supports the compiled network.
     """
 
     def __init__(
@@ -128,47 +131,54 @@ class Engine:
         """Load the model's weights onto the device.
 
         Args:
-            model: the trained model.
-            device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
-            precision: ``float32``, or ``fast``: what is fastest on the device and nearly the same.
-            batch_size: images at a time; by default what suits the device.
-            threads: on a CPU, by default as many as it has cores for this process.
+            model: The trained model.
+            device: ``auto`` (CUDA if available), ``cpu`` or ``cuda``.
+            precision: ``float32``, or ``fast``: the fastest precision of the device, with almost the same
+                results.
+            batch_size: The number of images per batch; by default, a size that suits the device.
+            threads: The number of CPU threads; by default, the number of cores available to this process.
 
         Raises:
-            ScoringError: the device is not there, the weights are damaged or do not fit the architecture,
-                or a batch would hold no image.
-            UnknownNameError: no architecture or precision has the name.
+            ScoringError: The device is not available, the weights are damaged or do not fit the
+                architecture, or ``batch_size`` is less than 1.
+            UnknownNameError: No architecture or precision has this name.
         """
         if batch_size is not None and batch_size < 1:
-            raise ScoringError(f"a batch of {batch_size} images scores nothing; choose 1 or more")
+            raise ScoringError(f"the batch size must be 1 or more, not {batch_size}")
         if precision not in PRECISIONS:
             raise UnknownNameError("precision", precision, PRECISIONS)
         self.device = choose_device(device)
         network = load_network(model).eval()
         if not all(np.isfinite(values).all() for values in model.weights.values()):
-            raise ScoringError("the model's weights are no numbers: they are damaged; train again")
+            raise ScoringError("the model's weights are damaged: they are not finite numbers; train again")
         self._forward = _make_forward(model, network, self.device, precision, batch_size, threads)
 
     @property
     def description(self) -> str:
-        """What computes, how, and how many images at a time."""
+        """The processor or device, the precision and the batch size, as the database records them."""
         return self._forward.description
 
     def score(self, images: Images, advance: Callable[[int], None] = lambda _: None) -> Scores:
-        """Score uint8 (n, 28, 28) images, row-major, ink bright on dark.
+        """Score images, uint8 (n, 28, 28), row-major, bright ink on a dark background.
 
-        ``advance`` is called with the number of images done after each batch.
+        ``advance`` is called after each batch with its number of images.
 
         Raises:
-            ScoringError: the images are not such, or the network's answer is no number.
+            ScoringError: The images have another shape or type, or a probability is not a number.
         """
         probabilities, rubbish = self._forward.score(_checked(images), advance)
         if not np.isfinite(probabilities).all():
-            raise ScoringError("the network's answer is no number: its weights are damaged; train again")
+            raise ScoringError(
+                "the model's weights are damaged: a probability is not a finite number; train again"
+            )
         return Scores(probabilities, rubbish)
 
     def raw_scores(self, images: Images) -> Floats:
-        """Return the network's own log scores, float32 (n, 10), before temperature: for calibration."""
+        """Return log scores, float32 (n, 10), without the temperature, for calibration.
+
+        Raises:
+            ScoringError: The images have another shape or type.
+        """
         return self._forward.raw_scores(_checked(images))
 
 
@@ -198,8 +208,8 @@ def _make_forward(
 def _compile(
     model: TrainedModel, network: DigitNetwork, precision: str, batch_size: int | None, threads: int
 ) -> Forward | None:
-    """Return the network as machine code, or None where that cannot be made."""
-    try:  # a worker need not have the compiler
+    """Compile the network to machine code; return None if this processor or network is not supported."""
+    try:  # workers may lack the compiler
         from lenet_pipeline.scoring.compiled.forward import CompiledForward
         from lenet_pipeline.scoring.compiled.plan import UnplannedError
         from lenet_pipeline.scoring.compiled.program import find_processor
@@ -223,35 +233,36 @@ def _compile(
 
 
 def choose_device(device: str) -> torch.device:
-    """Turn ``auto``, ``cpu`` or ``cuda`` into a torch device.
+    """Return the torch device for ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        ScoringError: CUDA was asked for and this machine has none.
+        ScoringError: The name is unknown, or this machine has no CUDA device.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device not in ("cpu", "cuda"):
         raise ScoringError(f"there is no device {device!r}; choose auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ScoringError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
+        raise ScoringError("torch finds no CUDA device on this machine; use --device cpu or --device auto")
     return torch.device(device)
 
 
 def load_network(model: TrainedModel) -> DigitNetwork:
-    """Build a model's network and give it the model's weights.
+    """Build a model's network with the model's weights.
 
     Raises:
-        ScoringError: the weights do not fit the architecture.
-        UnknownNameError: no architecture has the model's name.
+        ScoringError: The weights do not fit the architecture.
+        UnknownNameError: No architecture has this name.
     """
-    with torch.random.fork_rng(devices=[]):  # the first weights are replaced: no one's draws are used up
+    # The initial weights are replaced, so drawing them must not change the caller's random state.
+    with torch.random.fork_rng(devices=[]):
         network = build_network(model.architecture)
     weights = {name: torch.tensor(values) for name, values in model.weights.items()}
     try:
         network.load_state_dict(weights)
     except RuntimeError as exc:
         problem = " ".join(str(exc).split())
-        raise ScoringError(f"these weights do not fit {model.architecture}: {problem}") from exc
+        raise ScoringError(f"the model's weights do not fit {model.architecture}: {problem}") from exc
     if model.none_score is not None:
         network.rubbish_score = model.none_score
     return network

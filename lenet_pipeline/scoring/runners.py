@@ -1,4 +1,4 @@
-"""What scores a run's shards: threads of this process, or a Dask cluster."""
+"""Runners: score the shards of a run in threads of this process or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Outcomes = Generator[tuple[Shard, ScoredShard | Exception], None, None]
 
 @dataclass(frozen=True)
 class Runner:
-    """What scores a run's shards, and how.
+    """Where and how to score the shards of a run.
 
-    ``address`` is a Dask cluster's, such as ``dask://HOST:PORT``, or None for this process.
+    ``address`` is the address of a Dask cluster, such as ``dask://HOST:PORT``, or None for this process.
     """
 
     address: str | None
@@ -34,10 +34,18 @@ def run_here(
     work: Sequence[ShardWork],
     advance: Callable[[int], None],
 ) -> Outcomes:
-    """Score shards side by side in threads of this process."""
+    """Score shards concurrently in threads of this process.
+
+    Yields:
+        Each shard with its predictions, or with a ``ShardError`` if it does not match its manifest.
+
+    Raises:
+        ScoringError: The engine cannot be loaded, or predictions cannot be written.
+        StorageError: A store cannot be reached.
+    """
     if not work:
         return
-    # As many threads as shards at a time; fewer shards share all threads out among them.
+    # With at least as many shards as threads, each shard gets one thread. Otherwise the shards share them.
     threads = -(-runner.threads // min(runner.threads, len(work)))
     engine = Engine(model, runner.device, precision=precision, batch_size=runner.batch_size, threads=threads)
 
@@ -58,7 +66,16 @@ def run_on_dask(
     advance: Callable[[int], None],
     on_waiting: Callable[[str], None] = lambda _message: None,
 ) -> Outcomes:
-    """Score shards on a Dask cluster. ``on_waiting`` is called if the cluster has no worker yet."""
+    """Score shards on a Dask cluster.
+
+    ``on_waiting`` is called with a message if the cluster has no worker yet.
+
+    Yields:
+        Each shard with its predictions, or with the error that it failed with.
+
+    Raises:
+        ScoringError: There is no cluster, it has no worker, or it was lost.
+    """
     from lenet_pipeline.scoring.dask_runner import score_on_dask  # Dask is an extra
 
     assert runner.address  # noqa: S101 - narrows
@@ -71,24 +88,24 @@ def run_on_dask(
     with contextlib.closing(scoring) as results:
         for each, outcome in results:
             advance(each.shard.rows)
-            yield each.shard, _as_seen_from_here(each, outcome, runner)
+            yield each.shard, _check_outcome(each, outcome, runner)
 
 
-def _as_seen_from_here(
+def _check_outcome(
     work: ShardWork, outcome: ScoredShard | Exception, runner: Runner
 ) -> ScoredShard | Exception:
-    """Tell a shard at fault, or a file that is nowhere, from workers that see other disks than we do."""
-    remedy = "LENET_LAKE and LENET_PREDICTIONS must name places that all workers reach, such as s3://…"
+    """Check a worker's result on this machine, to detect workers that do not share its storage."""
+    remedy = "set LENET_LAKE and LENET_PREDICTIONS to storage that all workers can reach, such as s3://…"
     if isinstance(outcome, ShardError):
         try:
             read_shard(work.lake, work.dataset, work.shard)
         except ShardError as exc:
             return exc
         return ScoringError(
-            f"workers of {runner.address} cannot read what is in order here ({outcome}); {remedy}"
+            f"a worker of {runner.address} cannot read a shard that is readable here ({outcome}); {remedy}"
         )
     if isinstance(outcome, ScoredShard) and not outcome.path.exists():
         return ScoringError(
-            f"workers of {runner.address} wrote {outcome.path} where it is not seen here; {remedy}"
+            f"a worker of {runner.address} wrote {outcome.path}, but it does not exist here; {remedy}"
         )
     return outcome

@@ -1,7 +1,7 @@
-"""Scoring: a verified shard of digits in, a shard of predictions on disk out.
+"""Scoring shards: read a verified shard of digits, and write a shard of predictions.
 
-A shard's score is named by what it was computed from, so the same work always has the same name and is
-done once, ever.
+The name of a shard score derives from everything that determines its content. The same work therefore always
+has the same name and is done only once.
 """
 
 from __future__ import annotations
@@ -28,26 +28,23 @@ from lenet_pipeline.lake import (
     digest_predictions,
     images_array,
     open_place,
+    open_sink,
     read_shard,
-    written_whole,
 )
-from lenet_pipeline.schema import PREDICTIONS, derive_uuid
+from lenet_pipeline.schema import PREDICTIONS, ROW_GROUP_ROWS, derive_uuid
 from lenet_pipeline.scoring.drift_reference import count_ink
 from lenet_pipeline.scoring.engine import Engine, Scores
 from lenet_pipeline.system import describe_os_error
 
-# Who computed a staged file, in its own metadata: a run that goes on later must know.
+# Metadata keys of a staged file. They record how it was computed, for a run that resumes later.
 _DEVICE, _ENGINE, _DIGEST, _INK = "device", "engine", "predictions_sha256", "ink_counts"
-
-ROW_GROUP_ROWS = 122_880  # DuckDB's own row group, so that a load maps one to one
-
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class ScoringKey:
-    """What decides a prediction besides the digit itself."""
+    """Everything except the digit that determines a prediction."""
 
     model_name: str
     model_version: int
@@ -56,15 +53,15 @@ class ScoringKey:
     precision: str
 
     def shard_score_id(self, shard: Shard) -> uuid.UUID:
-        """Name the score of one shard."""
+        """Return the id of a shard's score."""
         return self._derive("shard-score", shard.fingerprint)
 
     def scoring_run_id(self, manifest: Manifest) -> uuid.UUID:
-        """Name the scoring run of one committed dataset version."""
+        """Return the id of the scoring run over a manifest."""
         return self._derive("scoring-run", manifest.dataset, manifest.fingerprint)
 
     def _derive(self, *parts: str) -> uuid.UUID:
-        # The weights are named too: a home made anew counts its versions from 1 again.
+        # Includes the weights, because a new home numbers its model versions from 1 again.
         return derive_uuid(
             *parts,
             self.model_name,
@@ -77,7 +74,7 @@ class ScoringKey:
 
 @dataclass(frozen=True)
 class ShardWork:
-    """One shard to score: where it is read, and the file its predictions become."""
+    """One shard to score: where to read it, and the file for its predictions."""
 
     lake: Place
     dataset: str
@@ -87,10 +84,16 @@ class ShardWork:
 
 @dataclass(frozen=True)
 class ScoredShard:
-    """A shard of predictions on disk; ``is_new`` unless it lay there already.
+    """A stored shard of predictions.
 
-    ``device`` and ``engine`` are what computed it, now or then, and ``predictions_sha256`` is what they did.
-    ``ink_counts`` are of the images: ``drift.count_ink``.
+    Attributes:
+        path: The file.
+        rows: The number of predictions.
+        is_new: Whether it was computed now; otherwise it existed already.
+        device: The device that computed it.
+        engine: The description of the engine that computed it.
+        predictions_sha256: The sha256 over the predictions.
+        ink_counts: The number of images by amount of ink, see ``count_ink``.
     """
 
     path: Place
@@ -110,23 +113,25 @@ def score_shard(
     destination: AnyPlace,
     advance: Callable[[int], None] = lambda _: None,
 ) -> ScoredShard:
-    """Score one shard into ``destination``, whole or not at all; keep what is there already.
+    """Score one shard and write its predictions to ``destination`` atomically, unless they exist already.
+
+    ``advance`` is called with numbers of finished images.
 
     Raises:
-        ShardError: the shard is not what its manifest says.
-        ScoringError: the predictions could not be written.
-        StorageError: the store of one or the other cannot be reached.
+        ShardError: The shard does not match its manifest.
+        ScoringError: The predictions cannot be written.
+        StorageError: The store of the shard or of the predictions cannot be reached.
     """
     destination = open_place(destination)
     digits = read_shard(lake, dataset, shard)
     staged = _find_staged(destination, shard.rows)
-    if staged:  # it is named by its content's origin: nothing to redo
+    if staged:  # the same name means the same content
         advance(shard.rows)
         return staged
     images = images_array(digits)
     scores, ink_counts = engine.score(images, advance), count_ink(images)
-    del images  # they keep the table's column alive
-    digits = digits.drop_columns("image")  # nine tenths of the memory, not needed to the end
+    del images  # a view that keeps the table's column alive
+    digits = digits.drop_columns("image")  # frees nine tenths of the memory
     predictions = predictions_table(digits, scores)
     origin = {
         _DEVICE: str(engine.device),
@@ -135,7 +140,7 @@ def score_shard(
         _INK: json.dumps(ink_counts),
     }
     try:
-        with written_whole(destination) as sink:
+        with open_sink(destination) as sink:
             write_predictions(predictions.replace_schema_metadata(origin), sink)
     except OSError as exc:
         raise ScoringError(f"cannot write predictions {destination}: {describe_os_error(exc)}") from exc
@@ -145,15 +150,18 @@ def score_shard(
 def score_shards(
     work: Callable[[Item], ScoredShard], shards: Sequence[Item], threads: int
 ) -> Iterator[tuple[Item, ScoredShard | ShardError]]:
-    """Score shards side by side, one a thread, and yield each with what became of it, in no set order.
+    """Score shards concurrently, one per thread, and yield each one as soon as it is done.
 
-    While one is computed another is read and a third one written, and no more than ``threads`` are in
-    memory. What goes wrong other than a bad shard ends all of them: those begun are finished, and kept.
+    Reading, computing and writing overlap, and at most ``threads`` shards are in memory. A bad shard is
+    yielded with its error. Any other error ends the scoring, after the shards in progress are finished.
 
     Args:
-        work: scores one shard; called in several threads.
-        shards: what to score, each in whatever form the work takes.
-        threads: how many at a time.
+        work: A function that scores one shard; it is called from several threads.
+        shards: The arguments for ``work``.
+        threads: The number of threads.
+
+    Yields:
+        Each argument with its predictions or its ``ShardError``.
     """
     with ThreadPoolExecutor(threads, thread_name_prefix="score-shard") as pool:
         futures = {pool.submit(work, shard): shard for shard in shards}
@@ -168,19 +176,19 @@ def score_shards(
 
 
 def write_predictions(predictions: pa.Table, sink: Path | pa.BufferOutputStream) -> None:
-    """Write predictions as Parquet, in row groups of the size that DuckDB has."""
+    """Write predictions as Parquet, in row groups of DuckDB's size."""
     pq.write_table(
         predictions,
         sink,
         compression="zstd",
         compression_level=1,
         row_group_size=ROW_GROUP_ROWS,
-        use_dictionary=False,  # hardly a value comes twice: twice as fast without, and no larger
+        use_dictionary=False,  # values rarely repeat: twice as fast without a dictionary, and no larger
     )
 
 
 def _find_staged(predictions: Place, rows: int) -> ScoredShard | None:
-    """Return a staged file that is there and readable: a disk may have lost what was written to it."""
+    """Return the staged file if it exists and is intact; return None if it is missing or damaged."""
     try:
         with pq.ParquetFile(predictions.readable()) as staged:
             schema, found = staged.schema_arrow, staged.read()
@@ -199,14 +207,14 @@ def _scored(path: Place, rows: int, is_new: bool, origin: Mapping[str, str]) -> 
 
 
 def read_probabilities(predictions: Place) -> npt.NDArray[np.float32]:
-    """Return the ten probabilities of every row of a staged file, float32 (n, 10), in order."""
+    """Return the probabilities in a staged file, float32 (n, 10), in its order of rows."""
     column = pq.read_table(predictions.readable(), columns=["probabilities"])["probabilities"]
     flat: npt.NDArray[np.float32] = column.combine_chunks().flatten().to_numpy()
     return flat.reshape(-1, 10)
 
 
 def predictions_table(digits: pa.Table, scores: Scores) -> pa.Table:
-    """Put scores beside their digits' ids and truths, as schema ``PREDICTIONS``."""
+    """Combine scores with the ids and true labels of their digits in a table of schema ``PREDICTIONS``."""
     rows = len(digits)
     not_a_digit = pa.nulls(rows, pa.float32()) if scores.not_a_digit is None else scores.not_a_digit
     flat = pa.array(scores.probabilities.reshape(-1))

@@ -1,4 +1,4 @@
-"""The forward pass in PyTorch, on processors that nothing can be compiled for."""
+"""The forward pass in PyTorch, for processors that the compiled network does not support."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lenet_pipeline.network import DigitNetwork, fused
+from lenet_pipeline.network import DigitNetwork, fuse_forward
+from lenet_pipeline.schema import Floats, Images
 
-Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-
-_BATCH_SIZE = 256  # large enough for the libraries, small enough for the caches
+_BATCH_SIZE = 256  # large enough for efficient library calls, small enough for the caches
 
 
 @dataclass(frozen=True)
 class TorchNetwork:
-    """A network on its device, with what goes before and after it: images in, columns out.
+    """A network on its device, with its preprocessing and its temperature.
 
-    ``prepare`` is the preprocessing of uint8 (n, 28, 28) tensors.
+    ``prepare`` preprocesses uint8 (n, 28, 28) tensors.
     """
 
     network: DigitNetwork
@@ -36,39 +33,42 @@ class TorchNetwork:
 
     def scores(self, images: Tensor) -> Tensor:
         """Return log scores, float32 (n, 10)."""
-        return fused(self.network)(self.prepare(images)).float()
+        return fuse_forward(self.network)(self.prepare(images)).float()
 
-    def answers(self, images: Tensor) -> Tensor:
-        """Return ten probabilities and not_a_digit, the last of eleven where there is no such class."""
+    def columns(self, images: Tensor) -> Tensor:
+        """Return probabilities and not_a_digit as one tensor, float32 (n, 11).
+
+        Without a rubbish class, the last column has no meaning.
+        """
         scores = self.scores(images)
         probabilities = torch.softmax(scores / self.temperature, dim=1)
-        # As the network gives it: the temperature is fitted on digits alone.
+        # Without the temperature, which is fitted only on digits.
         with_rubbish = torch.softmax(self.network.scores_with_rubbish(scores), dim=1)
         return torch.cat([probabilities, with_rubbish[:, -1:]], dim=1)
 
     def split(self, columns: Floats) -> tuple[Floats, Floats | None]:
-        """Return probabilities and not_a_digit, or None, of what ``answers`` gave."""
+        """Split the result of ``columns`` into probabilities (n, 10) and not_a_digit (n,) or None."""
         rubbish = np.ascontiguousarray(columns[:, 10]) if self.has_rubbish else None
         return np.ascontiguousarray(columns[:, :10]), rubbish
 
 
 class TorchForward:
-    """A network on the processor, in batches that are always of one size.
+    """A network on the CPU, which scores images in batches of a fixed size.
 
-    The last is filled up with blank images: libraries add in another order for another size, and an image
-    would have other bits beside fewer neighbours.
+    The last batch is padded with blank images. With another batch size, libraries add in a different order,
+    and the result for an image would depend on the number of images next to it.
     """
 
     description = f"PyTorch on the processor: float32, {_BATCH_SIZE} images at a time"
 
     def __init__(self, network: TorchNetwork) -> None:
         self._network = network
-        self._lock = threading.Lock()  # PyTorch shares a batch out among threads of its own
+        self._lock = threading.Lock()  # PyTorch distributes each batch among its own threads
 
     def score(self, images: Images, advance: Callable[[int], None]) -> tuple[Floats, Floats | None]:
-        """Return probabilities, float32 (n, 10), and not_a_digit, float32 (n,), or None."""
+        """Return probabilities, float32 (n, 10), and not_a_digit, float32 (n,) or None."""
         with self._lock:
-            return self._network.split(_in_batches(self._network.answers, images, 11, advance))
+            return self._network.split(_in_batches(self._network.columns, images, 11, advance))
 
     def raw_scores(self, images: Images) -> Floats:
         """Return log scores, float32 (n, 10)."""

@@ -1,11 +1,12 @@
-"""The machine: files that are whole or absent, worker processes, the hardware, the code's revision.
+"""The machine: atomic file writes, worker processes, progress observers, hardware and code revision.
 
-Every other room may use this one; it knows nothing about digits.
+Every other room may use this one. It knows nothing about digits.
 """
 
 from lenet_pipeline.system.files import (
     describe_os_error,
     file_digest,
+    first_line,
     remove_leftovers,
     write_new,
     written_whole,
@@ -25,6 +26,7 @@ __all__ = [
     "describe_machine",
     "describe_os_error",
     "file_digest",
+    "first_line",
     "remove_leftovers",
     "usable_cores",
     "work_in_processes",

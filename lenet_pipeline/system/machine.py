@@ -1,4 +1,4 @@
-"""What something was measured on."""
+"""The hardware and software that a benchmark ran on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 
 def describe_machine() -> dict[str, str]:
-    """Return the processor, its cores and memory, the GPU if there is one, and the versions under it all."""
-    import torch  # takes a second or two to load
+    """Return the processor, its cores, the memory, the GPU or "none", and the software versions."""
+    import torch  # the import takes a second or two
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {

@@ -1,4 +1,4 @@
-"""The observer of a job: it receives progress, log lines and events, and may wrap the job's steps."""
+"""The observer of a job: receives progress, log lines and events, and may wrap the job's steps."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def _ignore(_count: int) -> None:
 
 
 class Observer:
-    """Watches a job and does nothing: a notebook needs no more.
+    """Ignores everything that a job reports, which suits a notebook.
 
-    The command line derives one that draws progress bars, and the flows one that reports to Prefect.
+    The command line has a subclass that draws progress bars, and the flows have one that reports to Prefect.
 
     Attributes:
-        flow_run_id: the Prefect flow run that the job belongs to, None outside Prefect. Every row that
-            records an act stores it.
+        flow_run_id: the Prefect flow run that the job belongs to, or None outside Prefect. It is stored
+            wherever the actor is stored.
     """
 
     flow_run_id: str | None = None
@@ -39,19 +39,19 @@ class Observer:
 
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
-        """Yield a function that takes how many more of ``total`` items are done. Any thread may call it."""
+        """Yield a function that counts finished items, up to ``total``. Any thread may call it."""
         yield _ignore
 
     def log(self, message: str) -> None:
-        """Take a line about normal work, for the log of a scheduled run."""
+        """Receive a line about normal work, for the log of a scheduled run."""
 
     def warn(self, message: str) -> None:
-        """Take a line about something that a person should see although the job continues."""
+        """Receive a warning, which a person should see although the job continues."""
 
     def announce(
         self, event: str, resource: Mapping[str, str], payload: Mapping[str, Mapping[str, object]]
     ) -> None:
-        """Take an event that an automation may answer, such as ``lenet.drift``."""
+        """Receive an event that can trigger an automation, such as ``lenet.drift``."""
 
 
 SILENT = Observer()

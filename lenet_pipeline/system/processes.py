@@ -1,4 +1,4 @@
-"""Work shared among processes: parts in, their results out in order, whatever becomes of a process."""
+"""Parallel work in processes that survives the loss of a process and returns results in order."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ Result = TypeVar("Result")
 
 
 class ProcessLostError(Exception):
-    """A process ended before it was done with its part, as a crash or a system short of memory makes it."""
+    """A process ended before it finished its part, because it crashed or the system ran out of memory."""
 
 
 @dataclass(frozen=True)
 class Done(Generic[Part, Result]):
-    """A part and what came of it: its result, or the exception that its work raised."""
+    """A part and its outcome: the result, or the exception that the work raised."""
 
     part: Part
     result: Result | Exception
 
     def get(self) -> Result:
-        """Return the result, or raise what was raised."""
+        """Return the result, or raise the exception."""
         if isinstance(self.result, Exception):
             raise self.result
         return self.result
 
 
 def usable_cores() -> int:
-    """Count the cores that this process may run on, which a container or taskset may restrict."""
+    """Count the cores that this process may use, which a container or taskset may restrict."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # macOS and Windows
@@ -47,17 +47,18 @@ def usable_cores() -> int:
 def work_in_processes(
     work: Callable[[Part], Result], parts: Iterator[Part], processes: int
 ) -> Generator[Done[Part, Result], None, None]:
-    """Yield every part, in order, as it was worked on; each process has at most one part at a time.
+    """Yield the outcome of every part, in order. Each process works on at most one part at a time.
 
-    Each has a pipe of its own, so either end hears at once that the other was killed. A pool's processes
-    share theirs: it waits for ever for what a killed one had, and those of concurrent.futures outlive a
-    killed command. A process that is lost is started again, and its part comes with ProcessLostError.
+    Each process has its own pipe, so either end notices at once when the other is killed. The processes of
+    a multiprocessing pool share their pipes, so the pool waits forever for a killed process; those of
+    concurrent.futures outlive a killed command. A lost process is replaced, and its part yields
+    ProcessLostError.
 
     Args:
-        work: a function of a module, or a partial of one. Processes import the main module again, which
-            must bear that.
-        parts: each is sent to a process, and its result back.
-        processes: how many; with 0 the work is done here, where a crash is everybody's.
+        work: a function of a module, or a partial of one. Each process imports the main module again, so
+            a script must keep its code under ``if __name__ == "__main__"``.
+        parts: the arguments of ``work``, one for each call. Parts and results must be picklable.
+        processes: the number of processes; 0 works in this process, which a crash then ends.
     """
     if not processes:
         yield from (Done(part, _try(work, part)) for part in parts)
@@ -88,22 +89,22 @@ def work_in_processes(
 
 
 class _Worker:
-    """A process, and the connection that takes its work, then parts, and gives their results.
+    """A process, and the connection that sends it the work, then the parts, and returns the results.
 
-    The work goes through the connection as parts do: as an argument of the process, a large one is waited
-    for without end where the process dies before it has read it.
+    The work is sent through the connection, not as an argument of the process: if the process died before
+    it had read a large argument, starting it would block forever.
     """
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy the locks of a flow's threads
+        context = multiprocessing.get_context("spawn")  # a fork would copy locks that a flow's threads hold
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs,), daemon=True)
         self._process.start()
-        theirs.close()  # while it is open here too, its process could end unheard
+        theirs.close()  # an end left open here would hide the end of the process
 
-    def send(self, what: object) -> None:
-        with suppress(OSError):  # a lost process is told of when its result is awaited
-            self._connection.send(what)
+    def send(self, message: object) -> None:
+        with suppress(OSError):  # receive() reports a lost process
+            self._connection.send(message)
 
     def receive(self) -> Any:
         try:
@@ -112,7 +113,7 @@ class _Worker:
             return ProcessLostError()
 
     def close(self) -> None:
-        self._process.kill()  # it has nothing to tidy, and what it runs may have taken SIGTERM for itself
+        self._process.kill()  # it has nothing to clean up, and its work may handle SIGTERM
         self._process.join()
         self._connection.close()
 
@@ -125,8 +126,8 @@ def _replace(workers: list[_Worker], lost: _Worker, work: object) -> _Worker:
 
 
 def _work(connection: Connection) -> None:
-    """Answer every part that comes with its result, or with what went wrong, until the other end closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    """Send back the result or the exception of every part, until the other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     with suppress(EOFError, OSError):
         work = _receive_work(connection)
         while True:
@@ -134,12 +135,12 @@ def _work(connection: Connection) -> None:
 
 
 def _receive_work(connection: Connection) -> Callable[[Any], Any]:
-    """Return the work that comes first; one that cannot be made here fails at every part, and says why."""
+    """Return the work. If it cannot be unpickled, return one that fails on every part with the reason."""
     try:
         work: Callable[[Any], Any] = connection.recv()
     except (EOFError, OSError):
         raise
-    except Exception as exc:  # noqa: BLE001  # whatever unpickling does
+    except Exception as exc:  # noqa: BLE001  # unpickling can raise anything
         return partial(_raise, RuntimeError(f"{type(exc).__name__}: {exc}"))
     return work
 
@@ -156,14 +157,14 @@ def _attempt(work: Callable[[Part], Result], part: Part) -> Result | Exception:
 def _try(work: Callable[[Part], Result], part: Part) -> Result | Exception:
     try:
         return work(part)
-    except Exception as exc:  # noqa: BLE001  # it is raised again where the part came from
+    except Exception as exc:  # noqa: BLE001  # Done.get() raises it again
         return exc
 
 
 def _portable(error: Exception) -> Exception:
-    """Return an exception that can be made again where it goes: some take other arguments than they keep."""
+    """Return the exception if it survives pickling, else a RuntimeError with its type and message."""
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301  # our own, just pickled
-    except Exception:  # noqa: BLE001  # whatever an exception's own code does
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # this process just pickled it
+    except Exception:  # noqa: BLE001  # an exception's own code can raise anything
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

@@ -1,4 +1,4 @@
-"""Which code this is, for the audit trail."""
+"""The revision of the running code, for the audit trail."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 @cache
 def code_revision() -> str:
-    """Return the installed version, with the git commit where this is a checkout of the project.
+    """Return the installed version, followed by the git commit if the code runs from a checkout.
 
-    For example ``0.1.0`` or ``0.1.0+g1a2b3c4d5e6f``, with ``.dirty`` where files are changed.
+    For example ``0.1.0`` or ``0.1.0+g1a2b3c4d5e6f``, with ``.dirty`` appended if files were changed.
     """
     release = version("lenet-pipeline")
-    checkout = Path(__file__).parent.parent
+    checkout = Path(__file__).parents[2]
     if not (checkout / ".git").exists():
         return release
     command = [
@@ -30,6 +30,6 @@ def code_revision() -> str:
     ]
     try:
         described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):  # no git here, or not our repository: the release is known
+    except (OSError, subprocess.SubprocessError):  # git is missing or refuses
         return release
     return f"{release}+g{described.stdout.strip()}"

@@ -1,9 +1,9 @@
-"""Training: labelled digits and a recipe to a calibrated model, its evaluation and its figures.
+"""Training: turn labelled digits and a recipe into a calibrated model, and evaluate and draw it.
 
-``reproduction`` trains the results of the literature again and compares them.
+``reproduction`` compares our results with those in the literature.
 """
 
 import lazy_loader
 
-# The names are listed in __init__.pyi; each is imported when it is first used.
+# __init__.pyi lists the names; each one is imported on first use.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

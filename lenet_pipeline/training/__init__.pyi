@@ -5,7 +5,6 @@ from .calibration import measure_reliability as measure_reliability
 from .calibration import uncalibrated_confidences as uncalibrated_confidences
 from .evaluation import Comparison as Comparison
 from .evaluation import Evaluation as Evaluation
-from .evaluation import Labels as Labels
 from .evaluation import compare as compare
 from .evaluation import evaluate as evaluate
 from .figures import draw_confusion as draw_confusion
@@ -13,6 +12,7 @@ from .figures import draw_learning_curves as draw_learning_curves
 from .figures import draw_reliability as draw_reliability
 from .figures import draw_risk_coverage as draw_risk_coverage
 from .figures import draw_worst_mistakes as draw_worst_mistakes
+from .figures import style_figure as style_figure
 from .loop import Epoch as Epoch
 from .loop import TrainingResult as TrainingResult
 from .loop import train_network as train_network

@@ -1,7 +1,8 @@
-"""Calibration: make a confidence mean what it says.
+"""Calibration: make confidences agree with accuracy.
 
-Of digits with one temperature, fitted on the validation split; of whole fields with a sigmoid, fitted on
-fields of known truth: their confidence is a product over digits, which knows nothing of what happens between.
+Digits are calibrated with one temperature, fitted on the validation split. Whole fields are calibrated with a
+sigmoid, fitted on fields with a known truth: a field's confidence is a product over its digits, which ignores
+any dependence between them.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_expit, log_softmax, logit, logsumexp, softmax
 
-_BINS = 15  # of equal width, as Guo et al. have it
+_BINS = 15  # of equal width, as in Guo et al. 2017
 _FOLDS = 5
-_NEAREST = 1e-9  # a confidence is taken to be that far from 0 and 1, where its log-odds would have no end
+_NEAREST = 1e-9  # confidences are clipped this far from 0 and 1, where log-odds are infinite
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often readings are right at each confidence: of equal bins from 0 to 1, each (bins,).
+    """Accuracy by confidence, in bins of equal width from 0 to 1; each array has shape (bins,).
 
-    ``digits`` int64 in each bin; their mean ``confidence`` and the share read rightly, ``accuracy``, both
-    0 to 1, and 0 where a bin is empty.
+    ``digits`` counts the digits in each bin. ``confidence`` is their mean confidence, and ``accuracy`` is the
+    share that is correct. Both range from 0 to 1 and are 0 in an empty bin.
     """
 
     digits: npt.NDArray[np.int64]
@@ -32,7 +33,7 @@ class Reliability:
 
     @property
     def expected_error(self) -> float:
-        """The expected calibration error: the mean distance of accuracy and confidence, over the digits.
+        """The expected calibration error: the mean distance between accuracy and confidence, over the digits.
 
         Source: Naeini, Cooper, Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian
         Binning", AAAI 2015; Guo et al. 2017, equation 3.
@@ -44,7 +45,13 @@ class Reliability:
 def measure_reliability(
     confidences: npt.NDArray[np.float32], is_right: npt.NDArray[np.bool_], bins: int = _BINS
 ) -> Reliability:
-    """Compare confidences float32 (n,), 0 to 1, with whether each reading was right, bool (n,)."""
+    """Measure accuracy by confidence.
+
+    Args:
+        confidences: The confidence of each reading, float32 (n,), 0 to 1.
+        is_right: Whether each reading is correct, bool (n,).
+        bins: The number of bins.
+    """
     chosen = np.minimum((confidences * bins).astype(np.int64), bins - 1)  # 1 belongs to the last bin
     digits = np.bincount(chosen, minlength=bins)
     most = np.maximum(digits, 1)
@@ -56,7 +63,7 @@ def measure_reliability(
 
 
 def uncalibrated_confidences(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return what the confidences float32 (n,) would be at temperature 1, of log scores float32 (n, 10)."""
+    """Return the confidences at temperature 1, float32 (n,), of log scores float32 (n, 10)."""
     confidences: npt.NDArray[np.float32] = softmax(scores, axis=1).max(axis=1)
     return confidences
 
@@ -67,12 +74,12 @@ def fit_temperature(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.uint
     Source: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", 2017, section 4.2.
 
     Args:
-        scores: a network's log scores, float32 (n, 10).
-        labels: the true classes, uint8 (n,).
+        scores: A network's log scores, float32 (n, 10).
+        labels: The true classes, uint8 (n,).
 
     Returns:
-        T between 0.1 and 10; 1 where no digit is misread, since then ever lower temperatures fit ever
-        better and the optimum says nothing.
+        T between 0.1 and 10. T is 1 if every digit is classified correctly, because then the loss keeps
+        falling with the temperature and has no meaningful optimum.
     """
     if (scores.argmax(axis=1) == labels).all():
         return 1.0
@@ -87,26 +94,30 @@ def fit_temperature(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.uint
 
 @dataclass(frozen=True)
 class Sigmoid:
-    """A confidence c becomes 1 / (1 + exp(-(slope ln(c / (1 - c)) + offset))).
+    """A sigmoid that maps a confidence c to 1 / (1 + exp(-(slope ln(c / (1 - c)) + offset))).
 
-    Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999, equation 2, of the log-odds.
-    SQL's macro ``recalibrate`` makes the same of what is stored.
+    Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999, equation 2, applied to log-odds.
+    The SQL macro ``recalibrate`` computes the same from stored values.
     """
 
     slope: float
     offset: float
 
     def apply(self, confidences: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the calibrated confidences float32 (n,) of confidences float32 (n,), 0 to 1."""
+        """Calibrate confidences, float32 (n,), 0 to 1."""
         calibrated: npt.NDArray[np.float64] = expit(self.slope * _log_odds(confidences) + self.offset)
         return calibrated.astype(np.float32)
 
 
 def fit_sigmoid(confidences: npt.NDArray[np.float32], is_right: npt.NDArray[np.bool_]) -> Sigmoid:
-    """Fit the sigmoid that makes confidences float32 (n,) as often right as they say, bool (n,).
+    """Fit the sigmoid that makes confidences agree with accuracy.
 
-    A larger confidence stays the larger one. The truth is taken for a little less than sure, as Platt 1999
-    has it (section 2.2): with nothing wrong the fit would else have no end.
+    The sigmoid never changes the order of two confidences. The targets are slightly less than certain, as in
+    Platt 1999 (section 2.2). Otherwise the fit would diverge if every reading is correct.
+
+    Args:
+        confidences: The confidence of each reading, float32 (n,), 0 to 1.
+        is_right: Whether each reading is correct, bool (n,).
     """
     right = int(is_right.sum())
     wrong = len(is_right) - right
@@ -124,7 +135,15 @@ def fit_sigmoid(confidences: npt.NDArray[np.float32], is_right: npt.NDArray[np.b
 def calibrate_unseen(
     confidences: npt.NDArray[np.float32], is_right: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float32]:
-    """Return each confidence float32 (n,) as a sigmoid has it that was fitted on other folds than its own."""
+    """Calibrate each confidence with a sigmoid that was fitted on the other folds.
+
+    Args:
+        confidences: The confidence of each reading, float32 (n,), 0 to 1.
+        is_right: Whether each reading is correct, bool (n,).
+
+    Returns:
+        The calibrated confidences, float32 (n,).
+    """
     folds = np.random.default_rng(0).permutation(len(confidences)) % _FOLDS
     calibrated = confidences.copy()
     for fold in range(_FOLDS):
@@ -140,13 +159,14 @@ def _log_odds(confidences: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 
 def fit_none_score(scores: npt.NDArray[np.float32], refused: float) -> float:
-    """Choose the log score of 'none of the ten' at which such a share of digits is rather no digit.
+    """Choose the log score of 'not a digit' so that a given share of true digits is refused.
 
-    Its share of all eleven is then over one half where the logarithm of the ten classes' sum is below it:
-    the energy score of Liu, Wang, Owens, Li, "Energy-based Out-of-distribution Detection", NeurIPS 2020.
+    An image is refused if the probability of 'not a digit' exceeds one half: if its log score exceeds the
+    log-sum-exp of the ten classes. That is the energy score of Liu, Wang, Owens, Li, "Energy-based
+    Out-of-distribution Detection", NeurIPS 2020.
 
     Args:
-        scores: log scores of digits, float32 (n, 10), at temperature 1.
-        refused: the share of these digits that may be refused, 0 to 1.
+        scores: The log scores of digits, float32 (n, 10), at temperature 1.
+        refused: The share of these digits to refuse, 0 to 1.
     """
     return float(np.quantile(logsumexp(scores.astype(np.float64), axis=1), refused))

@@ -1,4 +1,4 @@
-"""Random distortions of training images, a whole batch at a time, on the device that trains."""
+"""Random distortions of training images, computed for a whole batch on the training device."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-_ELASTIC_NODES = 5  # a displacement is drawn at each of 5x5 points and is smooth between
+_ELASTIC_NODES = 5  # displacements are drawn at 5x5 points and interpolated smoothly
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """How much training images are distorted; each amount is drawn anew for every image.
+    """How strongly training images are distorted; each image draws its own amounts.
 
-    Planar: ``rotation_degrees``, ``shear``, ``scale`` (of width and height apart, so squeezing too) and
-    ``shift_px`` are drawn uniformly within +- their bound. ``elastic_px`` is the standard deviation of
-    smooth local displacements. ``thickness``: strokes are thickened or thinned by up to this share of
-    what one pixel more or less would do. ``fading``: the largest share of contrast taken away.
-    ``noise``: the largest standard deviation of the grey noise of a scanner, in shares of the range from
-    paper to ink. Only the first ``worn_share`` of the images given at once is thickened, faded and made
-    noisy.
+    Attributes:
+        rotation_degrees: The largest rotation, either way.
+        shear: The largest shear, either way.
+        scale: The largest relative change in size; width and height are drawn separately.
+        shift_px: The largest shift, either way.
+        elastic_px: The standard deviation of smooth local displacements.
+        thickness: The largest thickening or thinning of strokes; 1 means one pixel on every side.
+        fading: The largest share of the contrast to remove.
+        noise: The largest standard deviation of scanner noise, as a share of the range from paper to ink.
+        worn_share: The share of a batch to thicken or thin, fade and make noisy: its first images.
     """
 
     rotation_degrees: float = 0.0
@@ -41,8 +44,15 @@ def distort(
 ) -> Tensor:
     """Distort each image at random.
 
-    Takes and returns float32 (n, 1, side, side), greys from ``paper`` to ``ink``; what comes in at the
-    edges is paper. ``generator`` is on the images' device. The images must be in random order already.
+    Args:
+        images: float32 (n, 1, side, side), greys from ``paper`` to ``ink``, in random order.
+        distortion: The bounds of the random amounts.
+        paper: The grey of the background; areas that move in from outside get it.
+        ink: The grey of full ink.
+        generator: The random generator, on the device of the images.
+
+    Returns:
+        The distorted images, in the same shape and order.
     """
     grid = _sampling_grid(len(images), images.shape[-1], distortion, generator)
     moved = torch.nn.functional.grid_sample(images - paper, grid, align_corners=False)
@@ -53,7 +63,7 @@ def distort(
 
 
 def _sampling_grid(count: int, side: int, distortion: Distortion, generator: torch.Generator) -> Tensor:
-    """Return where each pixel is taken from, float32 (count, side, side, 2), in units of -1 to 1."""
+    """Return the source position of each pixel, float32 (count, side, side, 2): (x, y) from -1 to 1."""
 
     def draw(bound: float) -> Tensor:
         uniform = torch.rand(count, generator=generator, device=generator.device)
@@ -83,21 +93,24 @@ def _sampling_grid(count: int, side: int, distortion: Distortion, generator: tor
 
 @lru_cache(maxsize=8)
 def _moves(side: int, device: torch.device) -> Tensor:
-    """Return how far each amount moves each pixel: float32 (3 planar + elastic nodes, side * side)."""
+    """Return how far one unit of each amount moves each pixel: float32 (3 + elastic nodes, side * side).
+
+    The first three rows are the planar amounts: x, y and the shift.
+    """
     centres = (torch.arange(side) * 2 + 1) / side - 1
     down, right = torch.meshgrid(centres, centres, indexing="ij")
     places = torch.linspace(-1, 1, _ELASTIC_NODES)
     spacing = 2 / (_ELASTIC_NODES - 1)
     near = torch.exp(-0.5 * ((centres[:, None] - places) / (0.7 * spacing)) ** 2)
     bumps = torch.einsum("yi,xj->ijyx", near, near).flatten(2).flatten(0, 1)
-    # Every pixel sums several bumps: scaled so that its displacement has the nodes' own deviation.
+    # Each pixel adds up several bumps. Scale them so that its displacement has the nodes' standard deviation.
     bumps = bumps / bumps.square().sum(dim=0).sqrt()
     planar = torch.stack([right.flatten(), down.flatten(), torch.ones(side * side)])
     return torch.cat([planar, bumps]).to(device)
 
 
 def _wear(images: Tensor, distortion: Distortion, span: float, generator: torch.Generator) -> Tensor:
-    """Thicken or thin strokes, fade and add noise; takes and returns images with paper at zero."""
+    """Thicken or thin strokes, fade, and add noise. In the images, paper is 0 and ink is ``span``."""
 
     def draw(low: float, high: float) -> Tensor:
         shape = (len(images), 1, 1, 1)

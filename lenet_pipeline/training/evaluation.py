@@ -1,4 +1,4 @@
-"""Evaluation: what a model gets right, and whether one model is better than another beyond noise."""
+"""Evaluation: how accurate a model is, and whether one model is significantly better than another."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Labels = npt.NDArray[np.uint8]
+from lenet_pipeline.schema import Labels
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model got right on labelled digits; ``confusion`` int64 (10, 10), truth by prediction."""
+    """A model's results on labelled digits; ``log_loss`` is in nats.
+
+    ``confusion`` is int64 (10, 10), true class by predicted class.
+    """
 
     digits: int
     correct: int
@@ -26,11 +29,11 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same digits, by McNemar's exact test.
+    """Two models compared on the same digits by McNemar's exact test.
 
-    ``smallest_difference`` is the smallest net gain, in digits, that could have passed at the level
-    asked for, given on how many digits exactly one of the two was right; where those are too few for
-    any gain to pass, it is the fewest that all would have had to go one way.
+    ``smallest_difference`` is the smallest net gain, in digits, that would have been significant, given the
+    number of digits on which exactly one model is right. If no gain could be significant with so few, it is
+    the number of such digits that would be enough if all favoured one model.
     """
 
     digits: int
@@ -44,7 +47,7 @@ class Comparison:
 
 
 def evaluate(probabilities: npt.NDArray[np.float32], labels: Labels) -> Evaluation:
-    """Evaluate probabilities float32 (n, 10) against true classes uint8 (n,)."""
+    """Evaluate probabilities, float32 (n, 10), against the true classes, uint8 (n,)."""
     predicted = probabilities.argmax(axis=1)
     confusion = np.zeros((10, 10), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
@@ -57,17 +60,24 @@ def evaluate(probabilities: npt.NDArray[np.float32], labels: Labels) -> Evaluati
 
 
 def mean_log_loss(probabilities: npt.NDArray[np.float32], labels: Labels) -> float:
-    """Return the mean negative log likelihood, in nats, of uint8 (n,) labels under float32 (n, 10)."""
+    """Return the mean negative log-likelihood, in nats, of labels uint8 (n,) given float32 (n, 10)."""
     right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean())
 
 
 def compare(champion: Labels, challenger: Labels, truth: Labels, alpha: float) -> Comparison:
-    """Compare two models' labels, each uint8 (n,), on the same digits by McNemar's exact test.
+    """Compare two models on the same digits by McNemar's exact test.
 
-    Under the null hypothesis each digit that exactly one of the two reads is as likely to be either's:
-    the p-value is two-sided binomial with probability one half. Source: McNemar, "Note on the sampling
-    error of the difference between correlated proportions or percentages", Psychometrika 12, 1947.
+    Under the null hypothesis, a digit that exactly one model reads correctly is equally likely to favour
+    either. The p-value is therefore that of a two-sided binomial test with probability one half. Source:
+    McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+    Psychometrika 12, 1947.
+
+    Args:
+        champion: The champion's predicted classes, uint8 (n,).
+        challenger: The challenger's predicted classes, uint8 (n,).
+        truth: The true classes, uint8 (n,).
+        alpha: The significance level, 0 to 1.
     """
     champion_right, challenger_right = champion == truth, challenger == truth
     champion_only = int((champion_right & ~challenger_right).sum())
@@ -86,7 +96,7 @@ def compare(champion: Labels, challenger: Labels, truth: Labels, alpha: float) -
 
 
 def exact_mcnemar(one_only: int, other_only: int) -> float:
-    """Return the two-sided exact p-value for two counts of digits that only one model read rightly."""
+    """Return the two-sided exact p-value, given how many digits only the one or the other model got right."""
     disagreements = one_only + other_only
     from scipy.stats import binomtest  # takes half a second to load
 
@@ -94,9 +104,10 @@ def exact_mcnemar(one_only: int, other_only: int) -> float:
 
 
 def smallest_difference(disagreements: int, alpha: float) -> int:
-    """Return the smallest net gain, in digits, that passes at ``alpha`` with so many disagreements.
+    """Return the smallest net gain, in digits, that is significant at ``alpha``, given the disagreements.
 
-    Where no gain can pass with so few, return the fewest disagreements that pass when all go one way.
+    If no gain is significant with so few, return the smallest number of disagreements that is significant
+    when all of them favour one model.
     """
     for losses in range(disagreements // 2, -1, -1):
         if exact_mcnemar(losses, disagreements - losses) < alpha:

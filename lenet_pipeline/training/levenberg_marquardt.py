@@ -1,8 +1,8 @@
 """Stochastic diagonal Levenberg-Marquardt, the optimizer of the 1998 paper (section III.B, appendix C).
 
-Each parameter has its own step size, ``rate / (mu + h)``: long where the loss is flat, short where it is
-curved. ``h`` is its mean second derivative over a sample of patterns, estimated before each pass over
-the training digits and kept for the pass, in a Gauss-Newton approximation that is never negative.
+Each parameter has its own step size, ``rate / (mu + h)``: large where the loss is flat, small where it is
+curved. ``h`` is the mean second derivative over a sample of patterns, in a Gauss-Newton approximation that is
+never negative. It is estimated before each pass over the training digits and fixed during the pass.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import overload
 import torch
 from torch import Tensor, nn
 
-from lenet_pipeline.network import DigitNetwork, OnePattern
+from lenet_pipeline.network import DigitNetwork, SinglePattern
 
 
 def second_derivatives(network: DigitNetwork, images: Tensor) -> dict[str, Tensor]:
-    """Return the loss's mean diagonal second derivatives, by parameter name, each in its shape.
+    """Return the mean diagonal second derivatives of the loss, by parameter name.
 
-    Takes preprocessed images, (n, 1, height, width): a sample of the training digits, 500 in the paper.
-    Their labels do not matter. With a_i a unit's weighted sum, x_j an output and u_ij a weight, appendix C
-    passes down
+    ``images`` is a sample of the training digits (500 in the paper), preprocessed, (n, 1, height, width). The
+    result does not depend on their labels. With a_i the weighted sum of a unit, x_j an output and u_ij a
+    weight, appendix C back-propagates
 
         d2E/da_i^2  = f'(a_i)^2 d2E/dx_i^2
-        d2E/du_ij^2 = d2E/da_i^2 x_j^2, added up over the connections that share the weight
+        d2E/du_ij^2 = d2E/da_i^2 x_j^2, summed over the connections that share the weight
         d2E/dx_j^2  = sum_i u_ij^2 d2E/da_i^2
 
     Raises:
-        TypeError: there is no rule for a kind of layer.
+        TypeError: A kind of layer has no back-propagation rule.
     """
-    pattern = OnePattern(copy.deepcopy(network).cpu())
+    pattern = SinglePattern(copy.deepcopy(network).cpu())
     totals = {name: torch.zeros_like(values) for name, values in network.named_parameters()}
     for image in images.cpu().numpy():
         pattern.second_derivatives(image)
@@ -41,24 +41,24 @@ def second_derivatives(network: DigitNetwork, images: Tensor) -> dict[str, Tenso
 
 
 class DiagonalLevenbergMarquardt(torch.optim.Optimizer):
-    """Take steps of ``lr / (mu + h)`` times the gradient, with a parameter's own h."""
+    """An optimizer whose steps are ``lr / (mu + h)`` times the gradient, with a separate h per parameter."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, mu: float = 0.02) -> None:
-        """Keep the parameters; ``estimate`` must come before the first step.
+        """Create the optimizer; call ``estimate`` before the first step.
 
         Args:
-            parameters: what to train.
-            lr: the global learning rate, eta in the paper.
-            mu: what keeps a step short where h is small; 0.02 in the paper.
+            parameters: The parameters to train.
+            lr: The global learning rate, eta in the paper.
+            mu: Limits the step size where h is small; 0.02 in the paper.
         """
         super().__init__(parameters, {"lr": lr, "mu": mu})
 
     @torch.no_grad()
     def estimate(self, network: DigitNetwork, images: Tensor) -> None:
-        """Estimate h anew, of a network's parameters on (n, 1, height, width) images.
+        """Estimate h for the network's parameters from preprocessed images, (n, 1, height, width).
 
         Raises:
-            TypeError: there is no rule for a kind of layer.
+            TypeError: A kind of layer has no back-propagation rule.
         """
         h = second_derivatives(network, images)
         own = {parameter: h[name] for name, parameter in network.named_parameters()}
@@ -74,10 +74,10 @@ class DiagonalLevenbergMarquardt(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Take one step down the gradients that there are.
+        """Take one step for every parameter that has a gradient.
 
         Raises:
-            RuntimeError: nothing was estimated yet.
+            RuntimeError: ``estimate`` was never called.
         """
         loss = None
         if closure is not None:
@@ -89,7 +89,7 @@ class DiagonalLevenbergMarquardt(torch.optim.Optimizer):
             try:
                 lengths = [self.state[parameter]["length"] for parameter in moved]
             except KeyError as exc:
-                raise RuntimeError("estimate second derivatives before the first step") from exc
+                raise RuntimeError("call estimate before the first step") from exc
             if moved:
                 torch._foreach_addcmul_(moved, gradients, lengths, value=-group["lr"])
         return loss

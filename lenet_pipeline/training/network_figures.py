@@ -1,4 +1,4 @@
-"""Figures of a network itself: C1's filters, and what one digit becomes on its way through the layers."""
+"""Figures of a network: the filters of C1, and the feature maps of one digit in every layer."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from matplotlib.figure import Figure, SubFigure
 from torch import nn
 
 from lenet_pipeline.network import DigitNetwork, EuclideanRadialBasis, digit_bitmaps, paper_name
-from lenet_pipeline.scoring import Floats, Preprocessing
+from lenet_pipeline.schema import Floats
+from lenet_pipeline.scoring import Preprocessing
+from lenet_pipeline.training.figures import INK, style_figure
 
 Image = npt.NDArray[np.uint8]
 
 _SIGNED = "RdBu_r"  # blue below zero, white at zero, red above
 _GREYS = "gray_r"  # as the paper draws units: white below zero, black above
-_GAPS, _WINNER, _OTHERS = "#bcd3e6", "#4477aa", "#bbbbbb"
-_COLUMNS = {6: 1, 16: 2, 84: 7}  # maps side by side; F6's 84 units are then the bitmap that they stand for
+_GAPS, _WINNER, _OTHERS = "#bcd3e6", "#4477aa", "#a0a0a0"
+_COLUMNS = {6: 1, 16: 2, 84: 7}  # columns by number of maps; F6's 84 units form a 7x12 bitmap
 _BITMAP_SHAPE = (12, 7)
 
 
 def draw_filters(network: DigitNetwork) -> Figure:
-    """Draw C1's kernels, all on one scale: red adds to a unit where there is ink, blue takes away."""
+    """Draw the kernels of C1 on one colour scale: ink raises a unit where red, and lowers it where blue."""
     kernels = next(network.children()).get_parameter("weight").detach().cpu().numpy()[:, 0]
     limit = float(np.abs(kernels).max())
     figure = Figure(figsize=(9, 2.2), layout="constrained")
-    figure.suptitle("C1's filters")
+    figure.suptitle("Filters of C1")
     places = figure.subplots(1, len(kernels))
     for number, (place, kernel) in enumerate(zip(places, kernels, strict=True)):
         drawn = place.imshow(kernel, cmap=_SIGNED, vmin=-limit, vmax=limit)
         place.set(xticks=[], yticks=[], xlabel=f"map {number}")
     figure.colorbar(drawn, ax=places, shrink=0.8, label="weight")
-    return figure
+    return style_figure(figure)
 
 
 def draw_feature_maps(network: DigitNetwork, preprocessing: Preprocessing, image: Image) -> Figure:
-    """Draw what one image uint8 (28, 28) becomes, layer by layer, up to the ten outputs.
+    """Draw the feature maps of one image, uint8 (28, 28), layer by layer, up to the ten outputs.
 
-    Units are drawn after their activation, each layer on a scale of its own: white below zero, black above.
+    Units are shown after their activation: white below zero, black above. Each layer has its own scale.
     """
     features = trace_layers(network, preprocessing, image)
     scores = features.pop("output")
@@ -50,14 +52,14 @@ def draw_feature_maps(network: DigitNetwork, preprocessing: Preprocessing, image
         _draw_distances(columns[-1], -scores)
     else:
         _draw_scores(columns[-1], scores)
-    return figure
+    return style_figure(figure)
 
 
 @torch.no_grad()
 def trace_layers(network: DigitNetwork, preprocessing: Preprocessing, image: Image) -> dict[str, Floats]:
-    """Return what one image uint8 (28, 28) becomes, by layer name, the network's input first.
+    """Return the feature maps of one image, uint8 (28, 28), by layer name; the first is the network's input.
 
-    Each layer's is float32 (maps, height, width), or (units,), after its activation.
+    Each value is float32 (maps, height, width), or (units,), after the layer's activation.
     """
     features = preprocessing.apply(torch.from_numpy(image.copy())[None])
     found = {"input": features[0].numpy()}
@@ -69,7 +71,7 @@ def trace_layers(network: DigitNetwork, preprocessing: Preprocessing, image: Ima
 
 
 def tile(maps: Floats) -> Floats:
-    """Lay maps (n, height, width) in a grid, one image with NaN between them; units (n,) without gaps."""
+    """Arrange maps (n, height, width) in a grid, separated by NaN; units (n,) have no gaps between them."""
     count, height, width = maps.shape if maps.ndim == 3 else (len(maps), 1, 1)
     columns = _COLUMNS.get(count, min(count, 4))
     rows, gap = -(-count // columns), (max(1, height // 8) if height > 1 else 0)
@@ -96,7 +98,7 @@ def _draw_layer(column: SubFigure, name: str, maps: Floats) -> None:
 
 
 def _draw_distances(column: SubFigure, distances: Floats) -> None:
-    """Draw the ten bitmaps that F6's code is compared with, the nearest framed (equation 7)."""
+    """Draw the ten bitmaps that the F6 code is compared with, and frame the nearest (equation 7)."""
     column.suptitle("output\ndistance to each bitmap")
     places: list[Axes] = list(column.subplots(5, 2).T.flat)
     for digit, (place, bitmap) in enumerate(zip(places, digit_bitmaps(), strict=True)):
@@ -111,11 +113,8 @@ def _draw_scores(column: SubFigure, scores: Floats) -> None:
     place = column.subplots()
     colours = [_WINNER if digit == scores.argmax() else _OTHERS for digit in range(10)]
     place.barh(range(10), scores, color=colours)
-    place.set(
-        yticks=range(10),
-        ylim=(9.6, -0.6),
-    )
+    place.set(yticks=range(10), ylim=(9.6, -0.6))
     column.suptitle("output\nlog score")
-    place.axvline(0, color="black", linewidth=0.8)
+    place.axvline(0, color=INK, linewidth=0.8)
     place.spines[["top", "right", "left"]].set_visible(False)
     place.tick_params(left=False)

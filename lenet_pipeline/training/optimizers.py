@@ -1,4 +1,4 @@
-"""Optimizers and learning rates, as a recipe asks for them."""
+"""The optimizers and learning rate schedules of the recipes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lenet_pipeline.network import DigitNetwork
 from lenet_pipeline.training.levenberg_marquardt import DiagonalLevenbergMarquardt
 from lenet_pipeline.training.recipes import Recipe
 
-_WARM_UP = 0.2  # the share of a one-cycle schedule in which the rate rises
-_FIRST_RATE = 1 / 25  # of the highest, where a one-cycle schedule begins
+_WARM_UP = 0.2  # the share of a one-cycle schedule during which the rate rises
+_FIRST_RATE = 1 / 25  # the first rate of a one-cycle schedule, relative to the highest
 
 
 def build_optimizer(network: DigitNetwork, recipe: Recipe) -> torch.optim.Optimizer:
-    """Build the optimizer of a recipe for a network's parameters, at the schedule's first rate."""
+    """Build a recipe's optimizer for a network, with the first learning rate of the schedule."""
     first = learning_rate(recipe, 0.0)
     if recipe.optimizer == "levenberg-marquardt":
         return DiagonalLevenbergMarquardt(network.parameters(), lr=first)
@@ -25,7 +25,7 @@ def build_optimizer(network: DigitNetwork, recipe: Recipe) -> torch.optim.Optimi
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
-    """Return a recipe's learning rate at ``progress``, 0 to 1, through the training."""
+    """Return a recipe's learning rate at ``progress``, the share of the training that is done, 0 to 1."""
     if recipe.schedule == "constant":
         return recipe.learning_rate
     if recipe.schedule == "by-pass":
@@ -36,11 +36,11 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every parameter of an optimizer one learning rate."""
+    """Set the learning rate of all of an optimizer's parameters."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
 def _cosine(start: float, end: float, progress: float) -> float:
-    """Go from ``start`` to ``end`` along half a cosine wave."""
+    """Interpolate from ``start`` to ``end`` along half a cosine wave; ``progress`` is 0 to 1."""
     return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2

@@ -1,4 +1,4 @@
-"""Recipes: how to train, by name, whatever the architecture."""
+"""Recipes: named training procedures that work with every architecture."""
 
 from __future__ import annotations
 
@@ -19,16 +19,29 @@ InitialWeights = Literal["paper", "unit-variance", "glorot"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train: everything but the architecture, the data and the seed.
+    """How to train: everything except the architecture, the data and the seed.
 
-    ``learning_rate`` is the highest of a ``one-cycle`` schedule (warm up, then cosine down to nothing),
-    the only one of a ``constant`` one, and ``pass_rates`` are those of a ``by-pass`` one.
-    ``initial_weights`` is ``paper`` (uniform in +-2.4 / root of fan-in), ``unit-variance`` or
-    ``glorot`` (uniform, as Keras draws them). ``paper`` and ``ink`` are the network's input for the two.
-    Where few digits make an epoch short, there are as many epochs as ``fewest_steps`` batches take.
-    ``averaging`` is the share of the averaged weights kept at each step, 0 for none. Without
-    ``validates``, no digit chooses the epoch or the temperature: the last weights are kept. ``rubbish`` is
-    how many images of no digit are learned for each digit: the class of equation 9 that is none of the ten.
+    Attributes:
+        name: The name, as users write it.
+        summary: A description in a few words.
+        epochs: The number of passes over the training digits.
+        batch_size: The number of digits per step.
+        optimizer: The optimizer.
+        schedule: ``one-cycle`` (warm up, then a cosine down to zero), ``constant``, or ``by-pass`` (one rate
+            per pass).
+        initial_weights: ``paper`` (uniform within +-2.4 / sqrt(fan-in)), ``unit-variance``, or ``glorot``
+            (uniform, as in Keras).
+        learning_rate: The highest rate of a ``one-cycle`` schedule, or the rate of a ``constant`` one.
+        pass_rates: The rates of a ``by-pass`` schedule.
+        paper: The network's input for the background.
+        ink: The network's input for full ink.
+        fewest_steps: The smallest number of batches to train on; with few digits, this adds epochs.
+        averaging: The share of the averaged weights to keep at each step; 0 turns averaging off.
+        validates: Whether validation digits select the epoch and the temperature. If not, the last weights
+            are kept.
+        distortion: How to distort the training digits, or None.
+        rubbish: The number of rubbish images to learn per digit (equation 9).
+        effort: ``quick`` or ``best``.
     """
 
     name: str
@@ -50,12 +63,12 @@ class Recipe:
     effort: str = "quick"
 
     def passes(self, digits: int) -> int:
-        """Return how many passes to make over so many digits."""
+        """Return the number of passes over a training set of ``digits`` digits."""
         steps = max(1, digits // self.batch_size)
         return max(self.epochs, math.ceil(self.fewest_steps / steps))
 
     def parameters(self) -> dict[str, object]:
-        """Return all that is set, by names for MLflow: ``recipe_name``, ``recipe_distortion_shear``."""
+        """Return all settings by their MLflow names, such as ``recipe_distortion_shear``."""
         values = {f"recipe_{name}": value for name, value in vars(self).items() if name != "summary"}
         values |= {f"recipe_distortion_{name}": value for name, value in _fields_of(self.distortion)}
         del values["recipe_distortion"]
@@ -67,7 +80,7 @@ def _fields_of(distortion: Distortion | None) -> Iterable[tuple[str, object]]:
     return () if distortion is None else vars(distortion).items()
 
 
-# Section III.B: the global learning rate of the twenty passes.
+# Section III.B: the global learning rate in each of the twenty passes.
 _PAPER_RATES = (5e-4,) * 2 + (2e-4,) * 3 + (1e-4,) * 3 + (5e-5,) * 4 + (1e-5,) * 8
 
 _PAPER = Recipe(
@@ -82,7 +95,7 @@ _PAPER = Recipe(
     validates=False,
 )
 
-# What pens, ink and scanners do, whatever the effort: digits cut from scans must be in range.
+# The effects of pens, ink and scanners, used for every effort, so that digits from scans are in range.
 _WORN = Distortion(thickness=0.4, fading=0.3, noise=0.08)
 
 _MODERN = Recipe(
@@ -107,7 +120,7 @@ _TABLE = (
         _PAPER,
         name="paper-distorted",
         summary="the same with the paper's planar distortions",
-        # Guess: the paper names translation, scaling, squeezing and shearing, and no amounts.
+        # Guess: the paper names translation, scaling, squeezing and shearing, but gives no amounts.
         distortion=Distortion(shift_px=2.0, scale=0.15, shear=0.2),
     ),
     Recipe(
@@ -137,7 +150,7 @@ _TABLE = (
 )
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _TABLE}
 
-# What a recipe does differently when time matters less than accuracy.
+# Variants that spend more time for a higher accuracy.
 _BEST: Mapping[str, Recipe] = {
     "modern": replace(
         _MODERN,
@@ -149,10 +162,10 @@ _BEST: Mapping[str, Recipe] = {
 
 
 def find_recipe(name: str, effort: str = "quick") -> Recipe:
-    """Return the named recipe, as it is done with an effort: ``quick``, and ``best`` where it has that.
+    """Return the named recipe for an effort: ``quick``, or ``best`` if the recipe has it.
 
     Raises:
-        UnknownNameError: no recipe has this name, or it has no such effort.
+        UnknownNameError: No recipe has this name, or it does not have this effort.
     """
     if name not in RECIPES:
         raise UnknownNameError("recipe", name, RECIPES)
@@ -163,12 +176,12 @@ def find_recipe(name: str, effort: str = "quick") -> Recipe:
 
 
 def initialise(network: DigitNetwork, initial_weights: InitialWeights) -> None:
-    """Draw a network's first weights as a recipe says, and set biases to zero."""
+    """Draw a network's initial weights from torch's global generator, and set its biases to zero."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             _draw(layer.weight, torch.tensor(float(layer.weight[0].numel())), initial_weights)
         elif isinstance(layer, PartialConvolution):
-            # Glorot's two fans are those of a full convolution.
+            # Glorot's fan-in and fan-out are defined only for full convolutions.
             partial: InitialWeights = "unit-variance" if initial_weights == "glorot" else initial_weights
             _draw(layer.weight, layer.fan_in[:, None, None], partial)
         if isinstance(layer, nn.Conv2d | nn.Linear | PartialConvolution) and layer.bias is not None:
@@ -182,7 +195,7 @@ def _draw(weight: Tensor, fan_in: Tensor, initial_weights: InitialWeights) -> No
     elif initial_weights == "unit-variance":
         nn.init.normal_(weight).div_(fan_in.sqrt())
     else:
-        # Departure: appendix A says +-2.4 / fan-in, for weighted sums of one range in every layer. Inputs
-        # that do not all move together add up to that only with the root; without it the signals shrink
-        # from layer to layer and, at the published learning rates, nothing is learned.
+        # Departure: appendix A says +-2.4 / fan-in, to keep weighted sums in the same range in every layer.
+        # For independent inputs, that requires the square root. Without it, the signals shrink from layer to
+        # layer, and at the published learning rates nothing is learned.
         nn.init.uniform_(weight, -2.4, 2.4).div_(fan_in.sqrt())

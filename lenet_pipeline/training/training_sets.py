@@ -1,4 +1,4 @@
-"""Training sets: the labelled digits of datasets, split by a hash of each digit's identifier."""
+"""Training sets: the labelled digits of datasets, split by a hash of their digit ids."""
 
 from __future__ import annotations
 
@@ -20,17 +20,14 @@ from lenet_pipeline.lake import (
     read_shard,
     training_splits,
 )
-from lenet_pipeline.schema import DIGITS
-
-Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.uint8]
+from lenet_pipeline.schema import DIGITS, Images, Labels
 
 SPLITS = ("train", "validation", "gate")
 
 
 @dataclass(frozen=True)
 class LabelledDigits:
-    """Images uint8 (n, 28, 28), row-major, ink bright on dark, and their labels uint8 (n,) 0 to 9."""
+    """Images, uint8 (n, 28, 28), row-major, bright ink on dark, and their labels, uint8 (n,), 0 to 9."""
 
     images: Images
     labels: Labels
@@ -39,7 +36,7 @@ class LabelledDigits:
         return len(self.labels)
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> LabelledDigits:
-        """Return the digits that a mask of shape (n,) chooses, in their order."""
+        """Return the digits that a mask, bool (n,), selects, in their order."""
         return LabelledDigits(self.images[chosen], self.labels[chosen])
 
 
@@ -54,20 +51,20 @@ def read_labelled(lake: AnyPlace, manifests: Sequence[Manifest]) -> LabelledDigi
     """Read the labelled digits of datasets, in order.
 
     Raises:
-        TrainingError: none has a label.
-        ShardError: a shard is not what its manifest says.
+        TrainingError: No digit has a label.
+        ShardError: A shard does not match its manifest.
     """
     return _labelled(_read(lake, manifests), manifests)
 
 
 def read_splits(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, LabelledDigits]:
-    """Read datasets and draw their labelled digits into ``train``, ``validation`` and ``gate``.
+    """Read the labelled digits of datasets, split into ``train``, ``validation`` and ``gate``.
 
-    A digit that several datasets hold is taken once, so that no split sees it twice.
+    A digit in several datasets is used only once.
 
     Raises:
-        TrainingError: none has a label.
-        ShardError: a shard is not what its manifest says.
+        TrainingError: No digit has a label.
+        ShardError: A shard does not match its manifest.
     """
     table = _read(lake, manifests)
     digits, ids = _labelled(table, manifests), digit_ids_array(table)
@@ -76,11 +73,11 @@ def read_splits(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, Labe
 
 
 def read_gates(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, LabelledDigits]:
-    """Read the ``gate`` split of each dataset, by name; what several hold is in the first of them alone.
+    """Read the ``gate`` split of each dataset, by name; a digit in several datasets counts for the first.
 
     Raises:
-        TrainingError: one has no labelled digit.
-        ShardError: a shard is not what its manifest says.
+        TrainingError: A dataset has no labelled digit.
+        ShardError: A shard does not match its manifest.
     """
     gates: dict[str, LabelledDigits] = {}
     seen: set[bytes] = set()
@@ -98,17 +95,17 @@ def read_gates(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, Label
 def read_unlearned(
     lake: AnyPlace, manifest: Manifest, learned: Sequence[Manifest], *, learned_all: bool
 ) -> LabelledDigits:
-    """Read the labelled digits of a dataset that no training on other datasets learned from, each once.
+    """Read the labelled digits of a dataset that a training did not learn from, each only once.
 
     Args:
-        lake: the lake's folder, or its place in an object store.
-        manifest: the dataset's.
-        learned: those of the datasets that were trained on.
-        learned_all: whether their gate digits were learned too.
+        lake: The lake's folder, or its location in an object store.
+        manifest: The manifest of the dataset to read.
+        learned: The manifests of the datasets that were trained on.
+        learned_all: Whether the training used their gate digits too.
 
     Raises:
-        TrainingError: none has a label.
-        ShardError: a shard is not what its manifest says.
+        TrainingError: No digit has a label.
+        ShardError: A shard does not match its manifest.
     """
     table = _read(lake, [manifest])
     ids = digit_ids_array(table)
@@ -122,7 +119,7 @@ def read_unlearned(
 
 
 def _is_first(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Tell which identifiers, uint8 (n, 16), are not there before, bool (n,)."""
+    """Mark the first occurrence of each digit id: uint8 (n, 16) to bool (n,)."""
     _, first = np.unique(ids, axis=0, return_index=True)
     is_first = np.zeros(len(ids), bool)
     is_first[first] = True
@@ -130,7 +127,7 @@ def _is_first(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 
 def _read(lake: AnyPlace, manifests: Sequence[Manifest]) -> pa.Table:
-    """Read the rows of datasets that have a label."""
+    """Read the labelled rows of datasets."""
     tables = [
         read_shard(lake, manifest.dataset, shard) for manifest in manifests for shard in manifest.shards
     ]
@@ -141,5 +138,5 @@ def _read(lake: AnyPlace, manifests: Sequence[Manifest]) -> pa.Table:
 def _labelled(table: pa.Table, manifests: Sequence[Manifest]) -> LabelledDigits:
     if not len(table):
         names = ", ".join(manifest.dataset for manifest in manifests)
-        raise TrainingError(f"no digit of {names} has a label; ingest labelled digits")
+        raise TrainingError(f"no digit in {names} has a label; ingest labelled digits")
     return LabelledDigits(images_array(table), table["label"].to_numpy())

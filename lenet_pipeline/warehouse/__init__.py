@@ -1,7 +1,7 @@
-"""The warehouse: one DuckDB file that holds every prediction and the record of how it came about.
+"""The warehouse: one DuckDB file that holds every prediction and its provenance.
 
 Only this room imports DuckDB. A ``Warehouse`` is a path and a waiting time. Each function opens the file,
-runs one short transaction and closes it, because DuckDB lets no other process read while a writer is open.
+runs one short transaction and closes it, because no other process can read the file while a writer is open.
 """
 
 from lenet_pipeline.warehouse.background import BackgroundLoader
@@ -11,9 +11,6 @@ from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.drift_tables import Drift, DriftBin, measure_drift, record_drift_reference
 from lenet_pipeline.warehouse.export import export_tables
 from lenet_pipeline.warehouse.form_tables import (
-    DOCUMENTS,
-    FIELD_TRUTHS,
-    RULE_FAILURES,
     PageTables,
     TemplateRecord,
     find_finished_run,
@@ -50,7 +47,7 @@ from lenet_pipeline.warehouse.records import (
     ScoringRunRecord,
     ShardScoreRecord,
 )
-from lenet_pipeline.warehouse.reviews import NEW_REVIEWS, find_reviewed, record_reviews
+from lenet_pipeline.warehouse.reviews import find_reviewed, record_reviews
 from lenet_pipeline.warehouse.runs import (
     StoredRun,
     StoredShard,
@@ -62,13 +59,9 @@ from lenet_pipeline.warehouse.runs import (
 )
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
 from lenet_pipeline.warehouse.snapshot import AsOf, take_snapshot
-from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks, sql_directory
+from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks
 
 __all__ = [
-    "DOCUMENTS",
-    "FIELD_TRUTHS",
-    "NEW_REVIEWS",
-    "RULE_FAILURES",
     "AsOf",
     "BackgroundLoader",
     "ChainHead",
@@ -129,7 +122,6 @@ __all__ = [
     "run_audit",
     "run_checks",
     "run_select",
-    "sql_directory",
     "start_scoring_run",
     "stop_scoring_run",
     "take_snapshot",

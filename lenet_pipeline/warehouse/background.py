@@ -1,4 +1,4 @@
-"""Loading beside scoring: what is ready is loaded by a thread of its own, some at a time."""
+"""Load shard scores in a background thread while scoring continues."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from lenet_pipeline.errors import DatabaseBusyError
 
 Item = TypeVar("Item")
 
-# The database is opened and closed once a load: closing writes what was changed to its place on disk.
-_TOGETHER = 8
+# Items are batched, because each load opens and closes the database, which writes all changes to the file.
+_BATCH_SIZE = 8
 _PAUSE_S = 2.0
 
 
 class BackgroundLoader(Generic[Item]):
-    """Hands items to ``load``, at most eight and a pause at a time, in a thread, in their order.
+    """Calls ``load`` in a background thread, in order, with up to eight items at a time.
 
-    A failure is raised by the next ``put``, or at the end of the ``with`` block; nothing is loaded after it.
-    A database that others hold is no failure before the end: the items wait with those that come.
+    The next ``put`` or the end of the ``with`` block raises an error of ``load``, and nothing is loaded after
+    it. A busy database is an error only at the end; until then, the items wait and are loaded later.
     """
 
     def __init__(self, load: Callable[[Sequence[Item]], None]) -> None:
@@ -32,7 +32,7 @@ class BackgroundLoader(Generic[Item]):
         self._thread = threading.Thread(target=self._run, name="load-shard-scores", daemon=True)
 
     def put(self, item: Item) -> None:
-        """Let an item be loaded; returns at once."""
+        """Queue an item, without waiting for it."""
         if self._failure:
             raise self._failure
         with self._changed:
@@ -57,9 +57,9 @@ class BackgroundLoader(Generic[Item]):
         while True:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._is_closed or len(self._waiting) >= _TOGETHER, timeout=_PAUSE_S
+                    lambda: self._is_closed or len(self._waiting) >= _BATCH_SIZE, timeout=_PAUSE_S
                 )
-                items, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+                items, self._waiting = self._waiting[:_BATCH_SIZE], self._waiting[_BATCH_SIZE:]
                 if not items and self._is_closed:
                     return
             if items and not self._try(items):

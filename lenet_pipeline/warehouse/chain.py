@@ -1,4 +1,4 @@
-"""The audit trail's chain: each event names the one before by its sha256, and so keeps it as it was."""
+"""The audit chain: each event includes the sha256 of the previous one, so that changes are detectable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import duckdb
 from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.snapshot import AsOf, asking
+from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
 
 VERSION, PROMOTION, POLICY, RUN, REVIEWS = "version", "promotion", "policy", "run", "reviews"
@@ -17,7 +17,7 @@ VERSION, PROMOTION, POLICY, RUN, REVIEWS = "version", "promotion", "policy", "ru
 
 @dataclass(frozen=True)
 class ChainHead:
-    """The last link of the chain: whoever keeps it elsewhere can tell whether a chain is the same."""
+    """The last link of the chain; a copy stored elsewhere reveals whether the chain was rewritten."""
 
     link_number: int
     link_sha256: str
@@ -27,25 +27,25 @@ class ChainHead:
 
 
 def link_event(connection: duckdb.DuckDBPyConnection, kind: str, subject: object) -> None:
-    """Link an event, in the transaction that recorded it.
+    """Add an event to the chain, in the transaction that records the event.
 
     Raises:
-        WarehouseError: the chain's view does not show the event, or shows it twice: it was altered.
+        WarehouseError: The chain's view does not show the event exactly once, so the view was altered.
     """
     links = run_statement(connection, "insert_chain_link", {"kind": kind, "subject": str(subject)})
     if len(links) != 1:
         raise WarehouseError(
-            f"the audit chain cannot take up {kind} {subject}: the database's own definitions were altered; "
-            "`lenet check` names them, restore the database from a backup"
+            f"cannot add {kind} {subject} to the audit chain: a view of the database was altered; run "
+            "`lenet check` to see which one, and restore the database from a backup"
         )
 
 
 def has_link(warehouse: Warehouse, head: ChainHead) -> bool:
-    """Tell whether the chain has a link, with the same sha256.
+    """Tell whether the chain contains a link with this number and sha256.
 
     Raises:
-        WarehouseError: there is no database yet, or it cannot be read.
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with reading(warehouse) as connection:
         found = run_statement(connection, "find_chain_link", {"link_number": head.link_number})
@@ -55,12 +55,12 @@ def has_link(warehouse: Warehouse, head: ChainHead) -> bool:
 def read_chain_head(warehouse: Warehouse, as_of: AsOf | None = None) -> ChainHead:
     """Return the last link of the chain.
 
-    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
+    With ``as_of``, the snapshot answers if the database is busy; see `AsOf`.
 
     Raises:
-        WarehouseError: there is no database yet, or it cannot be read.
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    with asking(warehouse, as_of) as connection:
+    with querying(warehouse, as_of) as connection:
         ((number, sha256),) = run_statement(connection, "find_chain_head", {})
     return ChainHead(number, sha256)

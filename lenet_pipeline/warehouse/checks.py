@@ -1,4 +1,4 @@
-"""Checks: queries that return no row where all is well."""
+"""Checks: queries that must return no rows."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import pyarrow as pa
 from lenet_pipeline.warehouse.chain import ChainHead
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, shipped_definitions
-from lenet_pipeline.warehouse.queries import ask, ask_statement, find_query
+from lenet_pipeline.warehouse.queries import fetch, fetch_statement, find_query
 from lenet_pipeline.warehouse.records import RegistryAlias
 from lenet_pipeline.warehouse.statements import Query, list_checks, run_statement
 
 _SHARD = "shard"  # the one parameter that a check may have
-_SHARDS_AN_OPENING = 32  # some seconds
+_SHARDS_PER_CONNECTION = 32  # keeps each connection to a few seconds
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A check and the rows that break it: none, when all is well."""
+    """A check and the rows that violate it; no rows if it passes."""
 
     query: Query
     violations: pa.Table
@@ -35,35 +35,35 @@ def run_checks(
     names: Sequence[str] | None = None,
     published_head: ChainHead | None = None,
 ) -> list[CheckResult]:
-    """Run the checks, all of them or those named.
+    """Run all checks or the named ones.
 
     Args:
-        warehouse: the database file, and how long to wait for it.
-        aliases: the aliases as the model registry has them now.
-        names: the checks to run.
-        published_head: the last link of the chain that the model registry was told of, number 0 where it
-            was told of none; None where that is not asked.
+        warehouse: The database file and how long to wait for it.
+        aliases: The current aliases in the model registry.
+        names: The checks to run; None for all.
+        published_head: The head of the chain as last published to the model registry, with number 0 if none
+            was published, or None to skip this comparison.
 
     Raises:
-        UnknownNameError: there is no check of one of the names.
-        WarehouseError: the database cannot be read.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        UnknownNameError: A name is not a check.
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     checks = list_checks()
     if names is not None:
         checks = [find_query("check", name, checks) for name in names]
-    opened = partial(_opened, warehouse, aliases, published_head)
-    return [CheckResult(check, _check(opened, check)) for check in checks]
+    open_database = partial(_open_database, warehouse, aliases, published_head)
+    return [CheckResult(check, _check(open_database, check)) for check in checks]
 
 
 @contextmanager
-def _opened(
+def _open_database(
     warehouse: Warehouse, aliases: Sequence[RegistryAlias], published_head: ChainHead | None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database with what checks hold against it beside: the registry's and the release's say.
+    """Open the database, with the registry's aliases and this release's definitions in temporary tables.
 
-    Anew for every check, and for some shards at a time: all of them take minutes over many rows, and none
-    who writes should wait that long.
+    Each check opens it separately, and some checks for every few shards. All checks together take minutes
+    over many rows, and a writer should not have to wait that long.
     """
     with reading(warehouse) as connection:
         run_statement(connection, "create_registry_aliases", {})
@@ -78,20 +78,22 @@ def _opened(
         yield connection
 
 
-def _check(opened: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]], check: Query) -> pa.Table:
-    """Ask one check; one that takes a shard is asked of every shard score.
+def _check(
+    open_database: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]], check: Query
+) -> pa.Table:
+    """Run one check; run a check with a shard parameter once for every shard score.
 
-    A shard at a time: the rows that a digest is made of lie in memory together.
+    Such a check processes one shard at a time, because its digest needs all its rows in memory.
     """
     text = check.path.read_text(encoding="utf-8")
-    with opened() as connection:
+    with open_database() as connection:
         if not check.parameters:
-            return ask(connection, text, {})
-        shards = ask_statement(connection, "load/list_shard_scores.sql", {})["shard_score_id"].to_pylist()
-    answers = []
-    for start in range(0, len(shards), _SHARDS_AN_OPENING):
-        with opened() as connection:
-            some = shards[start : start + _SHARDS_AN_OPENING]
-            answers += [ask(connection, text, {_SHARD: shard}) for shard in some]
-    found = [answer for answer in answers if len(answer)] or answers[:1]
+            return fetch(connection, text, {})
+        shards = fetch_statement(connection, "load/list_shard_scores.sql", {})["shard_score_id"].to_pylist()
+    tables = []
+    for start in range(0, len(shards), _SHARDS_PER_CONNECTION):
+        with open_database() as connection:
+            some = shards[start : start + _SHARDS_PER_CONNECTION]
+            tables += [fetch(connection, text, {_SHARD: shard}) for shard in some]
+    found = [table for table in tables if len(table)] or tables[:1]
     return pa.concat_tables(found) if found else pa.table({name: pa.nulls(0) for name in check.columns})

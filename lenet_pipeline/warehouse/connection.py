@@ -1,7 +1,7 @@
-"""Connections to the database file: one at a time, waited for, closed whatever happens.
+"""Connections to the database file: short, exclusive, and always closed.
 
-While one process has the file open for writing, no other can open it at all. So every connection is
-short, and whoever finds the file held waits.
+While one process has the file open for writing, no other process can open it. So every connection is short,
+and a process that finds the file in use waits.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ import duckdb
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
 from lenet_pipeline.system import describe_os_error
 
-# Files of this version open in DuckDB 1.2 (2025) and newer; unpinned, only in the release that wrote them.
+# DuckDB 1.2 (2025) and newer open files of this version. Unpinned files may need the release that wrote them.
 STORAGE_VERSION = "v1.2.0"
 
 _Config = dict[str, str | bool | int | float | list[str]]
 
-_NOTHING_FROM_OUTSIDE: _Config = {
+_ISOLATED: _Config = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    "python_enable_replacements": "false",  # a name in a query is a table, never a Python variable
+    "python_enable_replacements": "false",  # names in a query are tables, never Python variables
 }
-_WRITER: _Config = {"storage_compatibility_version": STORAGE_VERSION, **_NOTHING_FROM_OUTSIDE}
-_READER: _Config = {"enable_external_access": "false", **_NOTHING_FROM_OUTSIDE}
+_WRITER: _Config = {"storage_compatibility_version": STORAGE_VERSION, **_ISOLATED}
+_READER: _Config = {"enable_external_access": "false", **_ISOLATED}
 
-# Of each file: within a process DuckDB refuses a reader beside a writer, with another error than between
-# processes.
+# One lock per file. Within a process, DuckDB refuses a reader while a writer is open, with a different error
+# than between processes.
 _one_at_a_time: dict[Path, threading.Lock] = {}
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
@@ -50,26 +50,26 @@ _LONGEST_PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class Warehouse:
-    """A database file, and how many seconds to wait for it while another process holds it."""
+    """A database file, and how many seconds to wait while another process uses it."""
 
     path: Path
     wait_s: float = 60.0
 
     @property
     def snapshot(self) -> Warehouse:
-        """Return the copy that answers questions while a run is writing, next to the database."""
+        """The copy next to the database, which answers queries while a run is writing."""
         return Warehouse(self.path.with_name(f"{self.path.stem}-snapshot{self.path.suffix}"), self.wait_s)
 
 
 @contextmanager
 def opened(warehouse: Warehouse, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database, waiting while another process or thread holds it, and close it in any case.
+    """Open the database, after waiting while another process or thread uses it, and close it in any case.
 
-    A reader can change nothing, and can reach no file but the database.
+    A reader cannot change anything or access any other file.
 
     Raises:
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
-        WarehouseError: it cannot be opened, or DuckDB refused something in the ``with`` block.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database cannot be opened, or DuckDB raised an error in the ``with`` block.
     """
     database, wait_s = warehouse.path, warehouse.wait_s
     deadline = time.monotonic() + wait_s
@@ -86,7 +86,7 @@ def opened(warehouse: Warehouse, *, read_only: bool) -> Iterator[duckdb.DuckDBPy
         except duckdb.Error as exc:
             raise WarehouseError(describe(database, exc)) from exc
         except RuntimeError as exc:
-            if str(exc) == _INTERRUPTED:  # what DuckDB makes of Ctrl-C during a query
+            if str(exc) == _INTERRUPTED:  # DuckDB's error for Ctrl-C during a query
                 raise KeyboardInterrupt from exc
             raise
         finally:
@@ -97,19 +97,19 @@ def opened(warehouse: Warehouse, *, read_only: bool) -> Iterator[duckdb.DuckDBPy
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commit what the ``with`` block did, or, on any exception, nothing of it."""
+    """Commit the changes of the ``with`` block, or roll them back on any exception."""
     connection.begin()
     try:
         yield
         connection.commit()
     except BaseException:
-        with suppress(duckdb.Error):  # DuckDB may have rolled back already; the first error is the news
+        with suppress(duckdb.Error):  # DuckDB may have rolled back already; report the first error
             connection.rollback()
         raise
 
 
 def describe(database: Path, error: duckdb.Error) -> str:
-    """Say in one line what DuckDB refused and what to do."""
+    """Describe a DuckDB error and its remedy in one line."""
     message = str(error)
     for code in _OS_ERRORS:
         if os.strerror(code) in message:
@@ -119,11 +119,11 @@ def describe(database: Path, error: duckdb.Error) -> str:
             f"{database} is damaged or not a DuckDB database ({first_line(message)}); "
             "restore it from a backup, or choose another folder with --home"
         )
-    return f"the database {database} refused: {first_line(message)}"
+    return f"the database {database} raised an error: {first_line(message)}"
 
 
 def first_line(message: str) -> str:
-    """Return the first line of a DuckDB message, with its hints where they are short."""
+    """Return the first line of a DuckDB message, with its hints if they are short."""
     first, *others = message.splitlines() or [""]
     hints = [line for line in others if line.startswith(_HINTS) and len(line) <= 100]
     return f"{first} ({'; '.join(hints)})" if hints else first
@@ -156,6 +156,6 @@ def _holder(message: str) -> str:
 
 def _busy(database: Path, holder: str, wait_s: float) -> str:
     return (
-        f"{database} is held by {holder}; waited {wait_s:g} s; "
-        "let it finish, or end it, and run the same command again"
+        f"{database} is in use by {holder}, even after a wait of {wait_s:g} s; "
+        "let it finish, or stop it, then run the same command again"
     )

@@ -1,4 +1,4 @@
-"""Drift in the database: a version's reference, and how far each run is from it."""
+"""Drift in the database: the reference of each model version, and the distance of each run from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from lenet_pipeline.warehouse.statements import run_statement
 
 @dataclass(frozen=True)
 class DriftBin:
-    """One bin of a version's reference: ``critical`` is chance's statistic, exceeded once in a thousand."""
+    """One bin of a version's reference.
+
+    ``critical`` is the value that the test statistic exceeds by chance once in a thousand times.
+    """
 
     measure: str
     bin: int
@@ -25,7 +28,7 @@ class DriftBin:
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a run is from its version's reference in one measure, and from where that is an alarm."""
+    """A run's distance from its version's reference in one measure, and the distance that raises an alarm."""
 
     measure: str
     stability_index: float
@@ -37,10 +40,10 @@ class Drift:
 def record_drift_reference(
     warehouse: Warehouse, model_name: str, model_version: int, bins: Sequence[DriftBin]
 ) -> None:
-    """Record a version's reference; what is there already stays as it is.
+    """Record a version's reference; existing bins are not changed.
 
     Raises:
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     version = {"model_name": model_name, "model_version": model_version}
     with writing(warehouse) as connection:
@@ -51,16 +54,18 @@ def record_drift_reference(
 def measure_drift(
     warehouse: Warehouse, scoring_run_id: UUID, least: float, measured_at: datetime
 ) -> list[Drift]:
-    """Compare a finished run with its version's reference, once; return what is new.
+    """Compare a finished run with its version's reference; return the new comparisons.
+
+    A run that was compared before returns nothing.
 
     Args:
-        warehouse: the database file, and how long to wait for it.
-        scoring_run_id: the run.
-        least: population stability index from which it is an alarm, whatever chance would allow.
-        measured_at: the time, in UTC.
+        warehouse: The database file and how long to wait for it.
+        scoring_run_id: The run.
+        least: The smallest population stability index that may raise an alarm.
+        measured_at: The current time, in UTC.
 
     Raises:
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     values: Mapping[str, object] = {
         "scoring_run_id": scoring_run_id,

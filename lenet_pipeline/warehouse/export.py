@@ -1,4 +1,4 @@
-"""The audit tables as Parquet files, for whoever asks with another program."""
+"""Export the audit tables as Parquet files, for use with other programs."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
+from lenet_pipeline.schema import ROW_GROUP_ROWS
 from lenet_pipeline.system import describe_os_error, written_whole
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.snapshot import take_snapshot
 from lenet_pipeline.warehouse.statements import run_statement
 
-_ROWS_AT_A_TIME = 122_880  # DuckDB's own row group
-_OURS = re.compile(r"[a-z_]+")  # a table of another name was put in, and could name any path
+_OURS = re.compile(r"[a-z_]+")  # a foreign table could have any name, even a path
 _VIEW = Template("create view $name as from read_parquet('$name.parquet');\n")
 VIEWS = "views.sql"
 
 
 def export_tables(warehouse: Warehouse, folder: Path) -> dict[str, int]:
-    """Write every table as ``NAME.parquet``, and ``views.sql``, which shows them to DuckDB.
+    """Write every table as ``NAME.parquet``, and ``views.sql``, which opens them in DuckDB.
 
-    From a snapshot: all tables are of one moment, and nobody who writes waits until they are written. Files
-    that are there are replaced, each whole or not at all.
+    The export reads a snapshot, so all tables show the same moment, and writers do not have to wait. Each
+    existing file is replaced atomically.
 
     Args:
-        warehouse: the database file, and how long to wait for it.
-        folder: made where it is missing.
+        warehouse: The database file and how long to wait for it.
+        folder: The target folder; it is created if it is missing.
 
     Returns:
-        How many rows each table has.
+        The number of rows of each table.
 
     Raises:
-        WarehouseError: the database cannot be read, or the folder not be written.
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database cannot be read, or the folder cannot be written.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     rows = {}
     try:
@@ -55,7 +55,7 @@ def export_tables(warehouse: Warehouse, folder: Path) -> dict[str, int]:
 
 
 def _source(warehouse: Warehouse) -> Warehouse:
-    """Return a snapshot to read from; the database itself where none can be written beside it."""
+    """Return a snapshot to read from, or the database itself if a snapshot cannot be written next to it."""
     try:
         return take_snapshot(warehouse)
     except DatabaseBusyError:
@@ -65,10 +65,10 @@ def _source(warehouse: Warehouse) -> Warehouse:
 
 
 def _write_table(table: duckdb.DuckDBPyRelation, path: Path) -> int:
-    """Write a table some rows at a time: it need not fit into memory."""
+    """Write a table in batches, so that it does not have to fit in memory; return its number of rows."""
     rows = 0
     with (
-        table.to_arrow_reader(_ROWS_AT_A_TIME) as reader,
+        table.to_arrow_reader(ROW_GROUP_ROWS) as reader,
         written_whole(path) as temporary,
         pq.ParquetWriter(temporary, reader.schema, compression="zstd") as writer,
     ):
@@ -79,6 +79,6 @@ def _write_table(table: duckdb.DuckDBPyRelation, path: Path) -> int:
 
 
 def _views(names: list[str]) -> str:
-    """Return statements that show the files, which lie where DuckDB is started, as tables of their names."""
-    head = "-- The audit tables, read where they lie: duckdb -init views.sql, started in this folder.\n"
+    """Return the statements that create a view for each file, relative to the current folder."""
+    head = "-- The audit tables as views. In this folder, run: duckdb -init views.sql\n"
     return head + "".join(_VIEW.substitute(name=name) for name in names)

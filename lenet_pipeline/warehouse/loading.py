@@ -1,4 +1,4 @@
-"""Writes to the database: each function opens it, writes one short transaction, and closes it."""
+"""Write runs, versions, promotions and rejects, each in one short transaction."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _RUN_IDENTITY = (
 
 
 def record_model_version(warehouse: Warehouse, record: ModelVersionRecord) -> None:
-    """Record a model version; once recorded it stays as it is.
+    """Record a model version; an existing record is not changed.
 
     Raises:
-        WarehouseError: the version is recorded with other weights.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The version is already recorded with different weights.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     identity = {"model_name": record.model_name, "model_version": record.model_version}
     with writing(warehouse) as connection:
@@ -47,17 +47,17 @@ def record_model_version(warehouse: Warehouse, record: ModelVersionRecord) -> No
         if recorded != record.weights_sha256:
             raise WarehouseError(
                 f"{record.model_name}/{record.model_version} is recorded in {warehouse.path} with weights "
-                f"{recorded[:12]}, and these are {record.weights_sha256[:12]}: the registry was replaced; "
-                "restore it from a backup, or choose another folder with --home"
+                f"{recorded[:12]}, but the registry has {record.weights_sha256[:12]}: the registry was "
+                "replaced; restore it from a backup, or choose another folder with --home"
             )
 
 
 def record_promotion(warehouse: Warehouse, record: PromotionRecord) -> None:
-    """Record a promotion event; the same event again changes nothing.
+    """Record a promotion event; recording the same event again changes nothing.
 
     Raises:
-        WarehouseError: the database refused.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database refuses the record.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     values = asdict(record)
     gate = values.pop("gate") or _NO_GATE
@@ -67,14 +67,14 @@ def record_promotion(warehouse: Warehouse, record: PromotionRecord) -> None:
 
 
 def start_scoring_run(warehouse: Warehouse, run: ScoringRunRecord) -> set[UUID]:
-    """Record a run and the shard scores it consists of; a run that is there keeps its first start.
+    """Record a run and the shard scores that it consists of; an existing run keeps its first start.
 
     Returns:
-        The shard scores of the run that the ledger has already.
+        The shard scores of the run that are already in the ledger.
 
     Raises:
-        WarehouseError: the same id is recorded for another dataset, model version or precision.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The id is already recorded for another dataset, model version or precision.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     values = asdict(run)
     del values["shards"]
@@ -86,8 +86,8 @@ def start_scoring_run(warehouse: Warehouse, run: ScoringRunRecord) -> set[UUID]:
         for name, found in zip(_RUN_IDENTITY, recorded, strict=True):
             if found != values[name]:
                 raise WarehouseError(
-                    f"scoring run {run.scoring_run_id} is recorded with {name} {found}, and this one has "
-                    f"{values[name]}: an id must name one run only"
+                    f"scoring run {run.scoring_run_id} is recorded with {name} {found}, but now has "
+                    f"{values[name]}: the database was altered; restore it from a backup"
                 )
         connection.register("planned_shards", _planned_table(run.shards))
         run_statement(connection, "insert_planned_shards", identity)
@@ -98,10 +98,10 @@ def start_scoring_run(warehouse: Warehouse, run: ScoringRunRecord) -> set[UUID]:
 
 
 def stop_scoring_run(warehouse: Warehouse, scoring_run_id: UUID, stopped_at: datetime) -> None:
-    """Mark a run as stopped before its end; it is at work again when it is started again.
+    """Mark a run as stopped before its end, until it is started again.
 
     Raises:
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with writing(warehouse) as connection:
         run_statement(
@@ -110,22 +110,22 @@ def stop_scoring_run(warehouse: Warehouse, scoring_run_id: UUID, stopped_at: dat
 
 
 def finish_scoring_run(warehouse: Warehouse, scoring_run_id: UUID, finished_at: datetime) -> None:
-    """Mark a run as finished; one that is finished keeps its first time.
+    """Mark a run as finished; a finished run keeps its first time.
 
     Raises:
-        WarehouseError: no such run was started, or the ledger lacks shards of it.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The run was never started, or some of its shards are not scored.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     identity = {"scoring_run_id": scoring_run_id}
     with writing(warehouse) as connection:
         if not run_statement(connection, "find_scoring_run", identity):
-            raise WarehouseError(f"no scoring run {scoring_run_id} was started in {warehouse.path}")
+            raise WarehouseError(f"scoring run {scoring_run_id} was never started in {warehouse.path}")
         shards = run_statement(connection, "list_run_shards", identity)
         missing = sum(not is_scored for _, is_scored in shards)
         if missing:
             raise WarehouseError(
                 f"scoring run {scoring_run_id} is not finished: {missing} of its {len(shards)} shards are "
-                "not scored; run the same command again to score them"
+                "not scored; rerun the command to score them"
             )
         for (finished,) in run_statement(
             connection, "finish_scoring_run", identity | {"finished_at": finished_at}
@@ -134,14 +134,14 @@ def finish_scoring_run(warehouse: Warehouse, scoring_run_id: UUID, finished_at: 
 
 
 def load_rejects(warehouse: Warehouse, rejects: pa.Table) -> int:
-    """Load rejects, a table of schema ``REJECTS``; those that are there already stay as they are.
+    """Load rejects, a table of schema ``REJECTS``; existing ones are not changed.
 
     Returns:
-        How many were new.
+        The number of new rejects.
 
     Raises:
-        WarehouseError: the table has another schema, or the database refused.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The table has another schema.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with writing(warehouse) as connection:
         connection.register("new_rejects", rejects)

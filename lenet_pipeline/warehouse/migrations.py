@@ -1,4 +1,4 @@
-"""The database's schema: numbered, append-only migrations, each applied once, in one transaction."""
+"""The schema of the database: numbered, append-only migrations, each applied once in one transaction."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from lenet_pipeline.system import describe_os_error
 from lenet_pipeline.warehouse.connection import Warehouse, opened, transaction
 from lenet_pipeline.warehouse.statements import read_statement, sql_directory
 
-_WAIT_S = 60.0  # for another thread of this process that has its own database open
+_WAIT_S = 60.0  # for another thread of this process that uses the temporary database
 _UPGRADE = "upgrade lenet-pipeline, or choose another folder with --home"
 
 
 def migrate(warehouse: Warehouse) -> None:
-    """Create the database, or bring it to the newest schema; do nothing where it has that already.
+    """Create the database or upgrade it to the newest schema, if necessary.
 
     Raises:
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
-        WarehouseError: it cannot be written, is newer than this release, or is not the pipeline's.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database cannot be written, is newer than this release, or is not a warehouse.
     """
     with migrated(warehouse):
         pass
@@ -32,11 +32,11 @@ def migrate(warehouse: Warehouse) -> None:
 
 @contextmanager
 def writing(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database, bring it to the newest schema, and hold one transaction around the block.
+    """Open the database, upgrade it to the newest schema, and run the block in one transaction.
 
     Raises:
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
-        WarehouseError: it cannot be written; the transaction changed nothing.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database cannot be written; the transaction is rolled back.
     """
     with migrated(warehouse) as connection, transaction(connection):
         yield connection
@@ -44,38 +44,66 @@ def writing(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def reading(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database so that nothing can be changed and no other file be reached.
+    """Open the database read-only, without access to any other file.
+
+    A database of an older release is first brought to the newest schema, so that every command works after
+    an upgrade.
 
     Raises:
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
-        WarehouseError: there is none yet, it cannot be read, or it has another schema than this release.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist, cannot be read, or is newer than this release.
     """
-    try:
-        is_there = warehouse.path.exists()
-    except OSError as exc:
-        raise WarehouseError(f"cannot read the database {warehouse.path}: {describe_os_error(exc)}") from exc
-    if not is_there:
-        raise WarehouseError(
-            f"no database yet at {warehouse.path}; begin with `lenet demo`, or with `lenet ingest`, then "
-            "`lenet train`, then `lenet score`"
-        )
+    _require(warehouse)
     with opened(warehouse, read_only=True) as connection:
-        found, newest = _schema_version(connection, warehouse.path), _migrations()[-1][0]
-        if found < newest:
+        is_current = _schema_version(connection, warehouse.path) == _newest_version()
+        if is_current:
+            yield connection
+    if not is_current:
+        migrate(warehouse)
+        with opened(warehouse, read_only=True) as connection:
+            yield connection
+
+
+@contextmanager
+def reading_as_is(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Do what ``reading`` does, but refuse a database of an older release instead of changing it.
+
+    Raises:
+        WarehouseError: also if the schema is older than this release.
+    """
+    _require(warehouse)
+    with opened(warehouse, read_only=True) as connection:
+        found = _schema_version(connection, warehouse.path)
+        if found < _newest_version():
             raise WarehouseError(
-                f"{warehouse.path} has schema version {found}, and this release reads {newest}; "
-                "a command that writes, such as `lenet score`, brings it up to date"
+                f"{warehouse.path} has schema version {found}; this release reads {_newest_version()}"
             )
         yield connection
 
 
+def _require(warehouse: Warehouse) -> None:
+    try:
+        exists = warehouse.path.exists()
+    except OSError as exc:
+        raise WarehouseError(f"cannot read the database {warehouse.path}: {describe_os_error(exc)}") from exc
+    if not exists:
+        raise WarehouseError(
+            f"no database yet at {warehouse.path}; begin with `lenet demo`, or with `lenet ingest`, then "
+            "`lenet train`, then `lenet score`"
+        )
+
+
+def _newest_version() -> int:
+    return _migrations()[-1][0]
+
+
 @contextmanager
 def migrated(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database and bring it to the newest schema; transactions are the block's.
+    """Open the database and upgrade it to the newest schema; the block handles its own transactions.
 
     Raises:
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
-        WarehouseError: it cannot be written, is newer than this release, or is not the pipeline's.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database cannot be written, is newer than this release, or is not a warehouse.
     """
     try:
         warehouse.path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,9 +123,9 @@ def migrated(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @cache
 def shipped_definitions() -> list[dict[str, str]]:
-    """Return the views and macros that this release's migrations make: kind, name, parameters and text.
+    """Return the views and macros of this release's migrations: kind, name, parameters and text.
 
-    Of a file that was closed: only then does DuckDB write a definition's text as it will always have it.
+    They are read from a reopened file, because DuckDB normalises the text of definitions when it saves them.
     """
     with tempfile.TemporaryDirectory(prefix="lenet-") as folder:
         shipped = Warehouse(Path(folder) / "shipped.duckdb", _WAIT_S)
@@ -108,27 +136,27 @@ def shipped_definitions() -> list[dict[str, str]]:
 
 
 def _migrations() -> list[tuple[int, str]]:
-    """Return number and file name of every migration, in order."""
+    """Return the number and file name of each migration, in order."""
     names = sorted(path.name for path in (sql_directory() / "schema").glob("[0-9][0-9][0-9]_*.sql"))
     if not names:
-        raise WarehouseError(f"no migrations under {sql_directory()}; install lenet-pipeline again")
+        raise WarehouseError(f"no migrations in {sql_directory()}; reinstall lenet-pipeline")
     return [(int(name[:3]), name) for name in names]
 
 
 def _schema_version(connection: duckdb.DuckDBPyConnection, database: Path) -> int:
-    """Return the number of the last migration applied, 0 in an empty database."""
+    """Return the number of the last applied migration, 0 for an empty database."""
     tables = {name for (name,) in connection.execute(read_statement("load/list_tables.sql")).fetchall()}
     if not tables:
         return 0
     if "schema_migrations" not in tables:
         raise WarehouseError(
-            f"{database} is a DuckDB database of something else: it has the table {min(tables)} and no "
+            f"{database} is a DuckDB database of another program: it has a table {min(tables)}, but no "
             "schema_migrations; choose another folder with --home"
         )
     ((version,),) = connection.execute(read_statement("load/find_schema_version.sql")).fetchall()
     newest = _migrations()[-1][0]
     if version > newest:
         raise WarehouseError(
-            f"{database} has schema version {version}, and this release knows {newest}; {_UPGRADE}"
+            f"{database} has schema version {version}, but this release knows only {newest}; {_UPGRADE}"
         )
     return int(version)

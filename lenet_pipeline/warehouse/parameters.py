@@ -1,4 +1,4 @@
-"""What an audit is asked with: a value for each parameter, of those that its header says it takes."""
+"""The parameters of an audit: check the given values against its header, and fill in defaults."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import duckdb
 
 from lenet_pipeline.errors import UnknownNameError, WarehouseError
+from lenet_pipeline.system import first_line
 from lenet_pipeline.warehouse.statements import Parameter, Query
 
 _LIMIT = "limit"
@@ -16,11 +17,11 @@ _CHOICES = re.compile(r"(\w+(?:, \w+)+) or '(\w+)'")  # as in: accept, review, b
 
 
 def bind_parameters(query: Query, given: Mapping[str, str]) -> dict[str, str]:
-    """Return a value for each parameter of an audit: what was given, else its default.
+    """Return a value for each parameter of an audit: the given one or its default.
 
     Raises:
-        UnknownNameError: the audit takes no such parameter.
-        WarehouseError: a parameter is missing, or is out of the range that the header says.
+        UnknownNameError: The audit does not have a given parameter.
+        WarehouseError: A parameter is missing, or its value is outside the range in the header.
     """
     known = [parameter.name for parameter in query.parameters]
     for name in given:
@@ -41,18 +42,18 @@ def bind_parameters(query: Query, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def describe_audit_error(query: Query, values: Mapping[str, str], error: duckdb.Error) -> str:
-    """Name the parameter that DuckDB could not convert, or else what it refused."""
+    """Describe why DuckDB could not run an audit; name the parameter if it could not be converted."""
     message = str(error)
     if isinstance(error, duckdb.ConversionException):
         for parameter in query.parameters:
             if f"'{values[parameter.name]}'" in message:
                 return _malformed(query, parameter, values[parameter.name])
     given = ", ".join(f"{name}={value}" for name, value in values.items())
-    return f"{query.name} with {given or 'no parameters'} was refused: {message.splitlines()[0]}"
+    return f"{query.name} with {given or 'no parameters'} failed: {first_line(error)}"
 
 
 def _is_in_range(parameter: Parameter, value: str) -> bool:
-    """Tell whether a parameter takes a value, where its description says what; of others DuckDB judges."""
+    """Tell whether a value is in the range that the parameter's description states, if it states one."""
     if parameter.name == _LIMIT:
         return _COUNT.fullmatch(value) is not None
     if parameter.description.endswith("0 to 1"):

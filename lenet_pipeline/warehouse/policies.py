@@ -1,4 +1,4 @@
-"""Policies in the database: what is accepted unseen, and the evidence they rest on."""
+"""Policies in the database: which readings are accepted without review, and on what evidence."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pyarrow as pa
 from lenet_pipeline.warehouse.chain import POLICY, link_event
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
-from lenet_pipeline.warehouse.queries import ask_statement
+from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.records import PolicyRecord
 from lenet_pipeline.warehouse.statements import run_statement
 
 
 def record_policy(warehouse: Warehouse, record: PolicyRecord) -> int:
-    """Record a policy, which is in force from now on; return its number.
+    """Record a policy, put it in force, and return its number.
 
     Raises:
-        WarehouseError: the database refused.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database refuses the record.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with writing(warehouse) as connection:
         ((number,),) = run_statement(connection, "insert_policy", asdict(record))
@@ -30,7 +30,7 @@ def record_policy(warehouse: Warehouse, record: PolicyRecord) -> int:
 
 @dataclass(frozen=True)
 class KnownFields:
-    """Fields of a run whose truth is known: field_id, confidence, needs_look and is_right of each."""
+    """A run's fields with a known truth; columns: field_id, confidence, needs_look and is_right."""
 
     scoring_run_id: UUID
     manifest_fingerprint: str
@@ -40,18 +40,20 @@ class KnownFields:
 def read_known_fields(
     warehouse: Warehouse, dataset: str, model_name: str, model_version: int, precision: str
 ) -> KnownFields | None:
-    """Return the fields of known truth of a version's newest finished run over a dataset, None without one.
+    """Return the fields with a known truth in a version's newest finished run over a dataset.
+
+    Return None if there is no such run.
 
     Raises:
-        WarehouseError: the database cannot be read.
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with reading(warehouse) as connection:
         asked = {"dataset": dataset, "model_name": model_name, "model_version": str(model_version)}
         asked["precision"] = precision
-        runs = ask_statement(connection, "load/find_version_run.sql", asked).to_pylist()
+        runs = fetch_statement(connection, "load/find_version_run.sql", asked).to_pylist()
         if not runs:
             return None
         run = {"scoring_run_id": runs[0]["scoring_run_id"]}
-        fields = ask_statement(connection, "load/list_field_truths.sql", run)
+        fields = fetch_statement(connection, "load/list_field_truths.sql", run)
     return KnownFields(UUID(run["scoring_run_id"]), runs[0]["manifest_fingerprint"], fields)

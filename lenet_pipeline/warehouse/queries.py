@@ -1,4 +1,4 @@
-"""Questions to the database: audits and a person's own select, none of which can change it."""
+"""Read-only queries: audits and a user's own select statements."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lenet_pipeline.warehouse.connection import Warehouse, first_line
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.parameters import bind_parameters, describe_audit_error
 from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord
-from lenet_pipeline.warehouse.snapshot import AsOf, asking
+from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import Query, list_audits, read_statement
 
-# These parameters name something, some by its beginning: it is looked up before the query is asked.
+# These parameters are names or beginnings of ids, which are resolved before the query runs.
 _RUN, _DIGIT, _POLICY = "run", "digit", "policy"
-_OF_FIELDS = "field_decisions"  # the audit whose policy is of fields; the others' are of digits
+_OF_FIELDS = "field_decisions"  # the only audit that takes a policy for fields; others take one for digits
 _BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
@@ -32,21 +32,21 @@ def run_audit(
     parameters: Mapping[str, str],
     as_of: AsOf | None = None,
 ) -> pa.Table:
-    """Ask one audit; parameters are given as text.
+    """Run an audit; its parameters are text.
 
-    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
+    With ``as_of``, the snapshot answers if the database is busy; see `AsOf`.
 
     Returns:
-        The columns that the audit's header names; ids as text, times in UTC.
+        The columns that the audit's header lists; ids are text, and times are in UTC.
 
     Raises:
-        UnknownNameError: there is no such audit, or it takes no such parameter.
-        WarehouseError: a parameter is missing or malformed, or the database cannot be read.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        UnknownNameError: The audit does not exist or does not have a given parameter.
+        WarehouseError: A parameter is missing or invalid, or the database cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     query = find_query("audit", name, list_audits())
     values = bind_parameters(query, parameters)
-    with asking(warehouse, as_of) as connection:
+    with querying(warehouse, as_of) as connection:
         if _RUN in values:
             values[_RUN] = find_run(connection, warehouse.path, values[_RUN])
         if _DIGIT in values:
@@ -54,109 +54,112 @@ def run_audit(
         if values.get(_POLICY, "latest") != "latest":
             _require_policy(connection, values, "field" if name == _OF_FIELDS else "digit")
         try:
-            answer = ask(connection, query.path.read_text(encoding="utf-8"), values)
+            table = fetch(connection, query.path.read_text(encoding="utf-8"), values)
         except duckdb.Error as exc:
             raise WarehouseError(describe_audit_error(query, values, exc)) from exc
-    return _spread(answer, *query.pivot) if query.pivot else answer
+    return _pivot(table, *query.pivot) if query.pivot else table
 
 
-def _spread(answer: pa.Table, names: str, values: str) -> pa.Table:
-    """Give each name of one column a column of its own, in the order in which the names come.
+def _pivot(table: pa.Table, names: str, values: str) -> pa.Table:
+    """Pivot: each distinct value of the column ``names`` becomes a column that holds ``values``.
 
-    DuckDB's own pivot takes no parameters, and a name in a statement's text would be a value in SQL.
+    The new columns keep the order of the names. DuckDB's own pivot would need the names as literals in the
+    statement, and values are never formatted into SQL.
     """
-    rest = [name for name in answer.column_names if name not in (names, values)]
-    spread: dict[str, list[object]] = {name: [] for name in dict.fromkeys(answer[names].to_pylist())}
+    rest = [name for name in table.column_names if name not in (names, values)]
+    pivoted: dict[str, list[object]] = {name: [] for name in dict.fromkeys(table[names].to_pylist())}
     keys: dict[tuple[object, ...], None] = {}
-    columns = zip(*(answer[name].to_pylist() for name in rest), strict=True)
-    for key, name, value in zip(columns, answer[names].to_pylist(), answer[values].to_pylist(), strict=True):
+    columns = zip(*(table[name].to_pylist() for name in rest), strict=True)
+    for key, name, value in zip(columns, table[names].to_pylist(), table[values].to_pylist(), strict=True):
         if key not in keys:
             keys[key] = None
-            for column in spread.values():
+            for column in pivoted.values():
                 column.append(None)
-        spread[name][-1] = value
-    table = pa.Table.from_pylist(
-        [dict(zip(rest, key, strict=True)) for key in keys], schema=answer.select(rest).schema
+        pivoted[name][-1] = value
+    result = pa.Table.from_pylist(
+        [dict(zip(rest, key, strict=True)) for key in keys], schema=table.select(rest).schema
     )
-    for name, column in spread.items():
-        table = table.append_column(name, pa.array(column, answer[values].type))
-    return table
+    for name, column in pivoted.items():
+        result = result.append_column(name, pa.array(column, table[values].type))
+    return result
 
 
 def run_select(warehouse: Warehouse, statement: str, as_of: AsOf | None = None) -> pa.Table:
-    """Answer a person's own select; it can change nothing and reach no file but the database.
+    """Run a user's own select statement; it cannot change anything or access any other file.
 
-    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
+    With ``as_of``, the snapshot answers if the database is busy; see `AsOf`.
 
     Raises:
-        WarehouseError: it is not one select statement, DuckDB refused it, or the database cannot be read.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The text is not a single select statement, DuckDB cannot run it, or the database
+            cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    with asking(warehouse, as_of) as connection:
+    with querying(warehouse, as_of) as connection:
         try:
             _require_one_query(connection, statement)
-            return ask(connection, statement, {})
+            return fetch(connection, statement, {})
         except duckdb.Error as exc:
-            raise WarehouseError(f"the statement was refused: {first_line(str(exc))}") from exc
+            raise WarehouseError(f"DuckDB cannot run the statement: {first_line(str(exc))}") from exc
 
 
 def list_promotions(warehouse: Warehouse) -> list[PromotionRecord]:
-    """Return every promotion event, in the order they were recorded.
+    """Return all promotion events, oldest first.
 
     Raises:
-        WarehouseError: there is no database yet, or it cannot be read.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with reading(warehouse) as connection:
-        rows = ask_statement(connection, "load/list_promotions.sql", {}).to_pylist()
+        rows = fetch_statement(connection, "load/list_promotions.sql", {}).to_pylist()
     return [_promotion(row) for row in rows]
 
 
 def _require_one_query(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
-    """Raise a WarehouseError unless the text is one statement and that only asks."""
+    """Raise a WarehouseError unless the text is a single read-only statement."""
     statements = connection.extract_statements(statement)
     if len(statements) != 1:
         found = f"found {len(statements)}" if statements else "found none"
-        raise WarehouseError(f"expected one statement, {found}; run them one by one")
+        raise WarehouseError(f"expected one statement, {found}; enter one statement at a time")
     try:
         is_query = statements[0].type == duckdb.StatementType.SELECT
-    except ValueError:  # a kind of statement that DuckDB's Python package has no name for yet
+    except ValueError:  # DuckDB's Python package does not know this kind of statement yet
         is_query = False
     if not is_query:
         raise WarehouseError(
-            "only a query can be asked here: begin with select, with, from, values, describe, show or "
-            "summarize; the database is never changed this way"
+            "only read-only queries are allowed: start with select, with, from, values, describe, show or "
+            "summarize"
         )
 
 
-def ask(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]) -> pa.Table:
-    """Answer a statement's text, with named values."""
+def fetch(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]) -> pa.Table:
+    """Run a statement with named values, and return its rows."""
 
-    def answer() -> pa.Table:
+    def run() -> pa.Table:
         return connection.sql(statement, params=dict(values) or None).to_arrow_table()
 
-    # Not on this thread: DuckDB 2.0 hangs one time in three when Ctrl-C meets a query of two threads there.
+    # Run in another thread: on the main thread, DuckDB 2.0 hangs in a third of cases if Ctrl-C interrupts a
+    # multi-threaded query.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="query") as other_thread:
-        answering = other_thread.submit(answer)
+        result = other_thread.submit(run)
         try:
-            return answering.result()
+            return result.result()
         except KeyboardInterrupt:
             connection.interrupt()
             raise
 
 
-def ask_statement(
+def fetch_statement(
     connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]
 ) -> pa.Table:
-    """Answer one of the statements under ``sql/``, named by its path there."""
-    return ask(connection, read_statement(statement), values)
+    """Run a statement from a file under ``sql/``, given by its path there, and return its rows."""
+    return fetch(connection, read_statement(statement), values)
 
 
 def find_query(kind: str, name: str, queries: Sequence[Query]) -> Query:
-    """Return the query of a name.
+    """Return the query with a name.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: No query has this name.
     """
     for query in queries:
         if query.name == name:
@@ -165,7 +168,11 @@ def find_query(kind: str, name: str, queries: Sequence[Query]) -> Query:
 
 
 def find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) -> str:
-    """Return the id of the run that is meant by 'latest', by an id or by the beginning of one."""
+    """Return the id of a run, given as 'latest', as an id, or as the beginning of one.
+
+    Raises:
+        WarehouseError: There is no such run, or there are several.
+    """
     found = connection.execute(read_statement("load/find_runs.sql"), {"run": run}).fetchall()
     if run == "latest":
         if not found:
@@ -177,7 +184,7 @@ def find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) ->
 
 
 def _find_digit(connection: duckdb.DuckDBPyConnection, digit: str) -> str:
-    """Return the digit_id that a beginning of one means; a whole one, or no such thing, as it is."""
+    """Return the digit_id for a beginning of one; return any other text unchanged."""
     beginning = digit.strip().lower().replace("-", "")
     if not _BEGINNING.fullmatch(beginning):
         return digit
@@ -190,17 +197,17 @@ def _find_digit(connection: duckdb.DuckDBPyConnection, digit: str) -> str:
 
 
 def _require_policy(connection: duckdb.DuckDBPyConnection, values: Mapping[str, str], subject: str) -> None:
-    """Raise a WarehouseError unless a policy can decide on a run: with none, everything is for review."""
+    """Raise a WarehouseError unless the policy applies to the run; if not, all rows would be for review."""
     asked = {name: values[name] for name in (_RUN, _POLICY)}
     found = connection.execute(read_statement("load/find_policy.sql"), asked).fetchall()
     policy = values[_POLICY]
     if not found:
-        raise WarehouseError(f"there is no policy {policy!r}; `lenet policy` lists them")
-    of, reader, reader_of_run = found[0]
-    if (of, reader) != (subject, reader_of_run):
+        raise WarehouseError(f"there is no policy {policy!r}; `lenet policy` lists the policies")
+    policy_subject, policy_reader, run_reader = found[0]
+    if (policy_subject, policy_reader) != (subject, run_reader):
         raise WarehouseError(
-            f"policy {policy} is for {of}s read by {reader}, and this asks of {subject}s read by "
-            f"{reader_of_run}; `lenet policy` lists them"
+            f"policy {policy} is for {policy_subject}s read by {policy_reader}, but this audit shows "
+            f"{subject}s read by {run_reader}; `lenet policy` lists the policies"
         )
 
 

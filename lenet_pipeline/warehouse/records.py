@@ -1,4 +1,4 @@
-"""What the warehouse stores, as values. Times are timezone-aware, in UTC."""
+"""The records that the warehouse stores. Times are timezone-aware, in UTC."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class ModelVersionRecord:
-    """One registered model version and where its weights came from; ``test_accuracy`` is 0 to 1.
+    """One registered model version and its origin.
 
-    ``trained_on`` says which digits of ``datasets``, named with commas between: those drawn for training,
-    or all.
+    ``test_accuracy`` is 0 to 1. ``datasets`` lists the training datasets, separated by commas. ``trained_on``
+    tells whether their train split or all their digits were used.
     """
 
     model_name: str
@@ -36,10 +36,10 @@ class ModelVersionRecord:
 
 @dataclass(frozen=True)
 class GateEvidence:
-    """What the promotion gate saw, in digits of the gate split, and what it made of it.
+    """The evidence of the promotion gate, counted in digits of the gate split.
 
-    ``p_value`` is McNemar's exact one; ``smallest_difference`` is the smallest net difference that these
-    disagreements could have shown at the gate's level.
+    ``p_value`` is that of McNemar's exact test. ``smallest_difference`` is the smallest net difference that
+    would be significant at the gate's level, given the number of disagreements.
     """
 
     gate_digits: int
@@ -53,11 +53,11 @@ class GateEvidence:
 
 @dataclass(frozen=True)
 class PromotionRecord:
-    """One event that moved an alias, or was refused to.
+    """One event that moved an alias, or one that the gate refused.
 
-    ``action`` is register, promote, refuse or rollback; ``alias`` is challenger or champion. Of a refusal
-    the alias is champion, the model version the refused candidate, and the former one the champion that
-    stays.
+    ``action`` is register, promote, refuse or rollback; ``alias`` is challenger or champion. In a refusal,
+    ``alias`` is champion, ``model_version`` is the refused candidate, and ``former_version`` is the champion
+    that stays.
     """
 
     model_name: str
@@ -74,16 +74,33 @@ class PromotionRecord:
 
 @dataclass(frozen=True)
 class PolicyRecord:
-    """Which readings of a model version, in one precision, are accepted unseen, and the evidence for it.
+    """A policy: which readings of a model version are accepted without review, and the evidence for it.
 
-    ``subject`` is digit or field. ``threshold`` is the lowest confidence that is accepted, None where nothing
-    is; from ``not_a_digit_from`` on there is no digit. ``evidence`` names the labelled digits or fields, and
-    ``labelled`` counts them: ``accepted`` of them reach the threshold, of which ``errors`` are wrong, in all
-    no larger a share than ``error_bound``, with the certainty asked for. Where nothing qualifies, about
-    ``labelled_needed`` would have done. Of what would be accepted, the share ``review_rate`` is drawn by
-    ``review_seed`` for people to look at. The calibration is of fields' confidences, a ``Sigmoid`` fitted on
-    the evidence: the expected calibration error is ``calibration_error`` without it, and ``calibrated_error``
-    with one that was fitted on other fields.
+    Attributes:
+        subject: ``digit`` or ``field``.
+        model_name: The name of the model.
+        model_version: The version whose readings the policy decides on.
+        precision: The precision of those readings.
+        max_error: The largest share of errors allowed among accepted readings, 0 to 1.
+        certainty: The required confidence that this bound holds, 0 to 1.
+        threshold: The lowest accepted confidence, or None if nothing is accepted.
+        not_a_digit_from: From this value of not_a_digit on, a reading is not a digit.
+        review_rate: The share of accepted readings that people review as a sample, 0 to 1.
+        review_seed: The seed that draws this sample.
+        evidence: The datasets of the labelled digits or fields.
+        evidence_fingerprint: Their fingerprint.
+        labelled: The number of labelled digits or fields.
+        accepted: How many of them reach the threshold.
+        errors: How many of those are wrong.
+        error_bound: The upper bound of the true share of errors, at the given certainty.
+        labelled_needed: If nothing can be accepted, roughly how many labelled ones would be enough.
+        recorded_at: When the policy was recorded.
+        actor: Who recorded it.
+        flow_run_id: The Prefect run that recorded it, if any.
+        calibration_slope: The slope of the ``Sigmoid`` for the confidences of fields, fitted on the evidence.
+        calibration_offset: Its offset.
+        calibration_error: The expected calibration error without the sigmoid.
+        calibrated_error: The expected calibration error with a sigmoid fitted on other fields.
     """
 
     subject: str
@@ -114,7 +131,7 @@ class PolicyRecord:
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """One shard score that a scoring run consists of, scored or not yet."""
+    """One shard score of a scoring run, whether it is scored yet or not."""
 
     shard_score_id: UUID
     shard_fingerprint: str
@@ -123,7 +140,7 @@ class PlannedShard:
 
 @dataclass(frozen=True)
 class ScoringRunRecord:
-    """One dataset's manifest to be read by one model version, shard by shard in order."""
+    """A scoring run: one manifest scored by one model version, with its shards in order."""
 
     scoring_run_id: UUID
     dataset: str
@@ -141,11 +158,11 @@ class ScoringRunRecord:
 
 @dataclass(frozen=True)
 class ShardScoreRecord:
-    """One shard that one model version has read: a row of the ledger.
+    """A row of the ledger: one shard scored by one model version.
 
-    ``engine`` says what computed it and how; ``predictions_sha256`` digests what it computed, and
-    ``ink_counts`` are of its images, by bins. ``seconds`` of
-    a run's shards add up to the time it took; None where the predictions lay there already.
+    ``engine`` describes what computed it and how. ``predictions_sha256`` is the sha256 over the predictions.
+    ``ink_counts`` counts the images by amount of ink. ``seconds`` is this shard's part of the run's duration,
+    or None if the predictions existed already.
     """
 
     shard_score_id: UUID
@@ -167,7 +184,7 @@ class ShardScoreRecord:
 
 @dataclass(frozen=True)
 class RegistryAlias:
-    """Where the model registry has an alias now."""
+    """An alias in the model registry and the version that it points to now."""
 
     model_name: str
     alias: str

@@ -1,4 +1,4 @@
-"""Scoring runs as the database has them: to verify them."""
+"""Read stored scoring runs, to verify them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.queries import ask_statement, find_run
-from lenet_pipeline.warehouse.snapshot import AsOf, asking
+from lenet_pipeline.warehouse.queries import fetch_statement, find_run
+from lenet_pipeline.warehouse.snapshot import AsOf, querying
 
 
 @dataclass(frozen=True)
 class StoredShard:
-    """One shard score of a run, and what computed it."""
+    """One shard score of a run, and the engine that computed it."""
 
     shard_score_id: str
     shard_fingerprint: str
@@ -24,7 +24,7 @@ class StoredShard:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One scoring run: what it read, with what, and its shard scores that are in the ledger, in order."""
+    """One scoring run: its dataset, its model version, and its shard scores in the ledger, in order."""
 
     scoring_run_id: str
     dataset: str
@@ -37,69 +37,69 @@ class StoredRun:
 
 
 def read_run(warehouse: Warehouse, run: str, as_of: AsOf | None = None) -> StoredRun:
-    """Return the run that is meant by 'latest', by an id or by the beginning of one.
+    """Return a run, given as 'latest', as an id, or as the beginning of one.
 
-    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
+    With ``as_of``, the snapshot answers if the database is busy; see `AsOf`.
 
     Raises:
-        WarehouseError: there is no such run, or the database cannot be read.
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The run does not exist, or the database cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    with asking(warehouse, as_of) as connection:
+    with querying(warehouse, as_of) as connection:
         asked = {"run": find_run(connection, warehouse.path, run)}
-        (record,) = ask_statement(connection, "load/find_run_to_verify.sql", asked).to_pylist()
-        shards = ask_statement(connection, "load/list_engines.sql", asked).to_pylist()
+        (record,) = fetch_statement(connection, "load/find_run_to_verify.sql", asked).to_pylist()
+        shards = fetch_statement(connection, "load/list_engines.sql", asked).to_pylist()
     return StoredRun(**record, shards=tuple(StoredShard(**shard) for shard in shards))
 
 
 def read_shard_predictions(warehouse: Warehouse, shard_score_id: str) -> pa.Table:
-    """Return a shard score's predictions by digit: digit_id as 16 bytes, and what was read.
+    """Return the predictions of a shard score, sorted by digit_id, which is 16 bytes.
 
     Raises:
-        WarehouseError: the database cannot be read.
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with reading(warehouse) as connection:
-        return ask_statement(connection, "load/list_shard_predictions.sql", {"shard": shard_score_id})
+        return fetch_statement(connection, "load/list_shard_predictions.sql", {"shard": shard_score_id})
 
 
 def read_shard_places(warehouse: Warehouse, shard_fingerprint: str) -> pa.Table:
-    """Return where the digits of a shard are, by digit: digit_id as 16 bytes, source, page and the like.
+    """Return the source, page and position of a shard's digits, sorted by digit_id, which is 16 bytes.
 
     Raises:
-        WarehouseError: the database cannot be read.
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with reading(warehouse) as connection:
-        return ask_statement(connection, "load/list_shard_places.sql", {"shard": shard_fingerprint})
+        return fetch_statement(connection, "load/list_shard_places.sql", {"shard": shard_fingerprint})
 
 
 def read_shard_boxes(warehouse: Warehouse, dataset: str, shard_fingerprint: str) -> pa.Table:
-    """Return the cells that the digits of a dataset's shard were cut from: digit_id as 16 bytes, and boxes.
+    """Return the boxes of the cells that a shard's digits come from; digit_id is 16 bytes.
 
     Raises:
-        WarehouseError: the database cannot be read.
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with reading(warehouse) as connection:
         asked = {"dataset": dataset, "shard": shard_fingerprint}
-        return ask_statement(connection, "load/list_shard_boxes.sql", asked)
+        return fetch_statement(connection, "load/list_shard_boxes.sql", asked)
 
 
 def find_shards_of_digits(
     warehouse: Warehouse, run: str, digits: Sequence[str], as_of: AsOf | None = None
 ) -> dict[str, str]:
-    """Return the fingerprint of the shard of a run, by its id, that has each of some digits, by digit_id.
+    """Return the fingerprint of the shard that holds each digit, by digit_id; ``run`` is a full run id.
 
-    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked: see `AsOf`.
+    With ``as_of``, the snapshot answers if the database is busy; see `AsOf`.
 
     Raises:
-        WarehouseError: the database cannot be read.
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     if not digits:
         return {}
     asked = {"run": run, "digits": ",".join(digits)}
-    with asking(warehouse, as_of) as connection:
-        rows = ask_statement(connection, "load/list_shards_of_digits.sql", asked).to_pylist()
+    with querying(warehouse, as_of) as connection:
+        rows = fetch_statement(connection, "load/list_shards_of_digits.sql", asked).to_pylist()
     return {row["digit_id"]: row["shard_fingerprint"] for row in rows}

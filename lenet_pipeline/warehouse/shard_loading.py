@@ -1,4 +1,4 @@
-"""Loading shard scores: staged predictions and their ledger rows, together, each shard in one transaction."""
+"""Load shard scores: the staged predictions and the ledger row of each shard, in one transaction."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from lenet_pipeline.errors import StagedFileError, StorageError, WarehouseError
 from lenet_pipeline.lake import AnyPlace, Place, open_place
 from lenet_pipeline.schema import DIGITS
+from lenet_pipeline.system import first_line
 from lenet_pipeline.warehouse.connection import Warehouse, transaction
 from lenet_pipeline.warehouse.migrations import migrated
 from lenet_pipeline.warehouse.records import ShardScoreRecord
@@ -25,10 +26,10 @@ from lenet_pipeline.warehouse.statements import run_statement
 
 @dataclass(frozen=True)
 class ShardLoad:
-    """One shard score to load: its ledger row, and the files that its rows come from.
+    """One shard score to load: its ledger row and the files with its rows.
 
-    ``predictions`` is staged Parquet of schema ``PREDICTIONS``; ``digits`` is the shard's Parquet, of schema
-    ``DIGITS``: where its digits are on paper is loaded with the first model version that scores it.
+    ``predictions`` is a staged Parquet file of schema ``PREDICTIONS``. ``digits`` is the shard's Parquet
+    file, of schema ``DIGITS``; its columns, except for the images, are loaded with the shard's first score.
     """
 
     record: ShardScoreRecord
@@ -38,21 +39,21 @@ class ShardLoad:
 
 
 def load_shard_scores(warehouse: Warehouse, loads: Sequence[ShardLoad]) -> int:
-    """Load shards' predictions, each with its ledger row in one transaction, under one opening.
+    """Load the predictions of shards over one connection, each shard in one transaction with its ledger row.
 
     Returns:
-        How many were loaded; of those that the ledger has already nothing is changed.
+        The number of loaded shards; shards that are already in the ledger are skipped.
 
     Raises:
-        StagedFileError: predictions are missing, malformed or of another number of rows; what came before
-            them is loaded, and nothing of them or after them.
-        WarehouseError: the same of a shard's digits, or the database refused.
-        StorageError: a file lies in an object store that cannot be reached.
-        DatabaseBusyError: the database was still held after ``warehouse.wait_s`` seconds.
+        StagedFileError: A file of predictions is missing, malformed or has an unexpected number of rows. The
+            shards before it are loaded, and those after it are not.
+        WarehouseError: A file of digits has one of these faults, or the database cannot be written.
+        StorageError: A file is in an object store that cannot be reached.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    # Copied before the database is opened: while it is, no other process can read it.
-    with _on_disk(loads) as copied, migrated(warehouse) as connection:
-        # A shard is one row group, which one thread reads; more of them take twice the processor's time.
+    # Copy before opening the database, because no other process can read it while it is open.
+    with _local_copies(loads) as copied, migrated(warehouse) as connection:
+        # A shard is one row group, which a single thread reads. More threads would double the CPU time.
         connection.execute("set threads = 1")
         loaded = 0
         for load in copied:
@@ -62,8 +63,8 @@ def load_shard_scores(warehouse: Warehouse, loads: Sequence[ShardLoad]) -> int:
 
 
 @contextmanager
-def _on_disk(loads: Sequence[ShardLoad]) -> Iterator[list[ShardLoad]]:
-    """Yield the same loads with paths that DuckDB can read."""
+def _local_copies(loads: Sequence[ShardLoad]) -> Iterator[list[ShardLoad]]:
+    """Yield the same loads with local paths, which DuckDB can read."""
     with ExitStack() as copies:
         yield [
             replace(
@@ -77,10 +78,7 @@ def _on_disk(loads: Sequence[ShardLoad]) -> Iterator[list[ShardLoad]]:
 
 @contextmanager
 def _without_images(digits: Place) -> Iterator[Path]:
-    """Yield a shard's file, or, where it is on no disk of this machine, a copy of what is loaded of it.
-
-    The images, nine tenths of it, stay where they are.
-    """
+    """Yield the path of a local shard, or of a local copy without the images, which are nine tenths of it."""
     if digits.local is not None:
         yield digits.local
         return
@@ -91,7 +89,7 @@ def _without_images(digits: Place) -> Iterator[Path]:
             with digits.open() as file:
                 pq.write_table(pq.read_table(file, columns=columns), copy)
         except (OSError, pa.ArrowException) as exc:
-            reason = "it is missing" if isinstance(exc, FileNotFoundError) else str(exc).splitlines()[0]
+            reason = "it is missing" if isinstance(exc, FileNotFoundError) else first_line(exc)
             raise StorageError(f"cannot copy {digits} into {folder}: {reason}") from exc
         yield copy
 
@@ -118,9 +116,9 @@ def _load_file(
     values: Mapping[str, object],
     load: ShardLoad,
 ) -> None:
-    """Insert the rows of one Parquet file, and refuse it unless they are as many as the ledger row says."""
+    """Insert the rows of a Parquet file; raise an error unless their number matches the ledger row."""
     where = f"shard {load.record.shard_fingerprint[:12]} of {load.dataset}"
-    remedy = "nothing was loaded; run the same command again to score the shard anew"
+    remedy = "the shard was not loaded; rerun the command to score it again"
     path = Path(place)
     fault = (
         partial(StagedFileError, shard_score_id=load.record.shard_score_id)
@@ -129,13 +127,13 @@ def _load_file(
     )
     if not path.is_file():
         raise fault(f"cannot load {where}: {path} is missing; {remedy}")
-    # DuckDB reads a path as a pattern: shard[1].parquet would be taken for shard1.parquet.
+    # DuckDB treats a path as a pattern: shard[1].parquet would match shard1.parquet.
     pattern = glob.escape(str(path))
     try:
         ((inserted,),) = run_statement(connection, statement, {**values, "path": pattern})
     except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError) as exc:
-        reason = str(exc).splitlines()[0]
-        raise fault(f"cannot load {where}: {path} is not what it should be ({reason}); {remedy}") from exc
+        reason = first_line(exc)
+        raise fault(f"cannot load {where}: {path} is malformed ({reason}); {remedy}") from exc
     if inserted != load.record.rows:
         raise fault(
             f"cannot load {where}: {path} holds {inserted} rows, expected {load.record.rows}; {remedy}"

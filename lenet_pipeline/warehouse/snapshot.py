@@ -1,7 +1,8 @@
-"""Snapshots: a copy of the database, so that nobody who asks waits for a writer, nor holds one up.
+"""Snapshots: copies of the database, so that readers and writers do not wait for each other.
 
-While one process writes, no other can read, and while one reads, none can write. A scoring run leaves a copy
-before it loads; who finds the database held for longer than a second is answered from that.
+While one process writes, no other process can read, and while one reads, no other can write. A scoring run
+copies the database before it loads predictions. If the database stays busy for longer than a second, queries
+read the copy.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ import duckdb
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
 from lenet_pipeline.system import describe_os_error, written_whole
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.migrations import migrate, reading
+from lenet_pipeline.warehouse.migrations import migrate, reading, reading_as_is
 
-_SHORTLY_S = 1.0  # a load of eight shards holds the database for about that long
+_SHORT_WAIT_S = 1.0  # roughly how long it takes to load eight shards
 
 
 @dataclass
 class AsOf:
-    """Shared by all questions of one page, so that one source answers them: whichever answered the first.
+    """The source of several queries, shared so that all of them read the same one as the first.
 
-    ``changed_at`` is None where that is the database itself, else the time of the last change in the copy.
+    ``changed_at`` is None if the source is the database. If the source is the snapshot, it is the time of the
+    last change in it. The first query sets ``is_answered``.
     """
 
     changed_at: datetime | None = None
@@ -37,14 +39,14 @@ class AsOf:
 
 
 def take_snapshot(warehouse: Warehouse, keep_s: float = 0.0) -> Warehouse:
-    """Copy the database as it is between two writes, and return the copy.
+    """Copy the database between two writes, and return the copy.
 
-    Nothing is copied where the database has not changed since, or the copy holds changes that are younger
-    than ``keep_s`` seconds. Others can read the database meanwhile.
+    The existing copy is kept if the database has not changed since, or if the copy's last change is less than
+    ``keep_s`` seconds old. Other processes can read the database meanwhile.
 
     Raises:
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
-        WarehouseError: there is no database yet, it cannot be read, or its copy not be written.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist, cannot be read, or cannot be copied.
     """
     database, snapshot = warehouse.path, warehouse.snapshot.path
     try:
@@ -52,14 +54,14 @@ def take_snapshot(warehouse: Warehouse, keep_s: float = 0.0) -> Warehouse:
         if kept_ns and time.time() - kept_ns / 1e9 < keep_s:
             return warehouse.snapshot
         if database.with_name(f"{database.name}.wal").exists():
-            migrate(warehouse)  # what a writer that was killed left beside the file goes into it
+            migrate(warehouse)  # merges the write-ahead log that a killed writer left
         if kept_ns and kept_ns == _changed_ns(database):
             return warehouse.snapshot
-        # The database is closed before the copy is flushed: writers wait for the first only.
+        # The database is closed before the copy is flushed, so writers do not wait for the flush.
         with written_whole(snapshot) as temporary, reading(warehouse):
             changed_ns = _changed_ns(database)
-            # With the copy's end the lock is gone, which is the process's and not the connection's (POSIX):
-            # nothing is asked of the database after it.
+            # Closing the copied file releases DuckDB's lock, because POSIX locks belong to the process. So
+            # nothing may read the database after this.
             shutil.copyfile(database, temporary)
             os.utime(temporary, ns=(changed_ns, changed_ns))
     except OSError as exc:
@@ -68,16 +70,16 @@ def take_snapshot(warehouse: Warehouse, keep_s: float = 0.0) -> Warehouse:
 
 
 @contextmanager
-def asking(warehouse: Warehouse, as_of: AsOf | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database to be asked; where it is held for more than a second, its snapshot.
+def querying(warehouse: Warehouse, as_of: AsOf | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database read-only, or its snapshot if the database stays busy for more than a second.
 
     Args:
-        warehouse: the database file, and how long to wait for it.
-        as_of: is told from when answers are; without it, only the database will do.
+        warehouse: The database file and how long to wait for it.
+        as_of: Records which of the two was opened. Without it, the snapshot is never used.
 
     Raises:
-        DatabaseBusyError: it was still held after ``warehouse.wait_s`` seconds.
-        WarehouseError: there is none yet, it cannot be read, or it has another schema than this release.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+        WarehouseError: The database does not exist, cannot be read, or has another schema than this release.
     """
     with ExitStack() as stack:
         yield _open(stack, warehouse, as_of)
@@ -87,22 +89,22 @@ def _open(stack: ExitStack, warehouse: Warehouse, as_of: AsOf | None) -> duckdb.
     if as_of is None or (as_of.is_answered and as_of.changed_at is None):
         return stack.enter_context(reading(warehouse))
     if as_of.is_answered:
-        return stack.enter_context(reading(warehouse.snapshot))
+        return stack.enter_context(reading_as_is(warehouse.snapshot))
     as_of.is_answered = True
-    shortly = replace(warehouse, wait_s=min(_SHORTLY_S, warehouse.wait_s))
+    impatient = replace(warehouse, wait_s=min(_SHORT_WAIT_S, warehouse.wait_s))
     with suppress(DatabaseBusyError):
-        return stack.enter_context(reading(shortly))
+        return stack.enter_context(reading(impatient))
     changed_ns = _changed_ns(warehouse.snapshot.path)
     if changed_ns:
-        with suppress(WarehouseError):  # it is damaged, or of an older release
-            connection = stack.enter_context(reading(warehouse.snapshot))
+        with suppress(WarehouseError):  # the snapshot is damaged or from an older release
+            connection = stack.enter_context(reading_as_is(warehouse.snapshot))
             as_of.changed_at = datetime.fromtimestamp(changed_ns / 1e9, UTC)
             return connection
     return stack.enter_context(reading(warehouse))
 
 
 def _changed_ns(path: Path) -> int:
-    """Return when a file was last changed, nanoseconds since 1970; 0 where there is none."""
+    """Return when a file was last changed, in nanoseconds since 1970; 0 if it does not exist."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The SQL that ships with the package: where it lies, and what a query's header says of it."""
+"""The SQL files that ship with the package, and the headers that describe their queries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEFAULT = re.compile(r"(?P<description>.*) \(default: (?P<default>.*)\)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """A named value that a query takes, as text; without a default it must be given."""
+    """A named parameter of a query, given as text; it is required unless it has a default."""
 
     name: str
     description: str
@@ -31,10 +31,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Query:
-    """A query and what its header says: the question, what one row is, parameters, and columns in order.
+    """A query and its header: the question, the meaning of a row, the parameters and the columns in order.
 
-    ``pivot`` names two columns of the statement, where a row of it is one value: what the first says becomes
-    a column of its own, and holds the second.
+    If ``pivot`` is given, it names two columns of the statement. Each distinct value of the first becomes a
+    column, which holds the values of the second.
     """
 
     name: str
@@ -47,31 +47,31 @@ class Query:
 
 
 def sql_directory() -> Path:
-    """Return the folder of the project's SQL: inside the installed package, else beside it in a checkout."""
+    """Return the folder of the SQL files: inside the installed package, or next to it in a checkout."""
     installed = Path(str(importlib.resources.files("lenet_pipeline"))) / "sql"
     return installed if installed.is_dir() else installed.parent.parent / "sql"
 
 
 @cache
 def read_statement(path: str) -> str:
-    """Return the text of one file under the SQL folder, such as ``load/insert_digits.sql``."""
+    """Return the text of a file in the SQL folder, such as ``load/insert_digits.sql``."""
     return (sql_directory() / path).read_text(encoding="utf-8")
 
 
 def run_statement(
     connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]
 ) -> list[tuple[Any, ...]]:
-    """Run one statement of ``sql/load`` with named values, and return all its rows."""
+    """Run a statement of ``sql/load`` with named values, and return all its rows."""
     return connection.execute(read_statement(f"load/{statement}.sql"), dict(values) or None).fetchall()
 
 
 def list_audits() -> list[Query]:
-    """Return the audits, by name."""
+    """Return the audits, sorted by name."""
     return _list_queries("audit")
 
 
 def list_checks() -> list[Query]:
-    """Return the checks, by name."""
+    """Return the checks, sorted by name."""
     return _list_queries("checks")
 
 
@@ -80,10 +80,10 @@ def _list_queries(folder: str) -> list[Query]:
 
 
 def read_query(path: Path) -> Query:
-    """Read a query's header: the comment lines at the top of its file.
+    """Read a query's header, the comment lines at the top of its file.
 
     Raises:
-        WarehouseError: a header line is malformed, or the question or the grain is missing.
+        WarehouseError: A header line is malformed, or the question or the grain is missing.
     """
     single: dict[str, str] = {}
     parameters: list[Parameter] = []

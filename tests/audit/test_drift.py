@@ -1,26 +1,25 @@
-"""Drift: quiet on more of the same, loud on what is different, and heard by Prefect."""
+"""Drift: quiet on more of the same, and loud on what is different."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import duckdb
-import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
 from scipy import ndimage
 
 from lenet_pipeline.audit.drift import EVENT
-from lenet_pipeline.jobs.scoring_runs import score
+from lenet_pipeline.jobs import ScoringJob, score
 from lenet_pipeline.lake.appending import append_digits
 from lenet_pipeline.lake.datasets import read_manifest, read_shard
 from lenet_pipeline.lake.digits import images_array
 from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.scoring.drift_reference import LOWER_ENDS
 from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import Observer
 from lenet_pipeline.warehouse.migrations import migrate
 from lenet_pipeline.warehouse.queries import run_audit
 
@@ -44,12 +43,11 @@ def put(settings: Settings, dataset: str, change: Change, label: int | None = No
 
 
 def measured(settings: Settings, dataset: str) -> dict[str, dict[str, Any]]:
-    score(dataset, home=settings.home, actor="tester")
+    score(settings, ScoringJob(dataset))
     rows = run_audit(settings.warehouse, "drift", {"dataset": dataset}).to_pylist()
     return {row["measure"]: row for row in rows}
 
 
-@pytest.mark.slow
 def test_more_of_the_same_is_quiet(settings: Settings) -> None:
     rows = measured(settings, "optdigits/test")
     assert set(rows) == {"class", "confidence", "ink", "not_a_digit"}
@@ -58,7 +56,6 @@ def test_more_of_the_same_is_quiet(settings: Settings) -> None:
     assert all(row["alarm_from"] > 0.1 for row in rows.values())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change", "label", "expected"),
     [
@@ -74,7 +71,7 @@ def test_what_is_different_is_loud_once(
     rows = measured(settings, name)
     assert rows[expected]["is_drifted"]
     assert rows[expected]["stability_index"] > rows[expected]["alarm_from"] >= 0.1
-    again = score(name, home=settings.home, actor="tester")
+    again = score(settings, ScoringJob(name))
     assert again.drifted == ()  # it was told when it was found
     with duckdb.connect(str(settings.warehouse.path), read_only=True) as connection:
         assert connection.execute("select count(*) from drift").fetchall() == [(4,)]
@@ -108,17 +105,31 @@ def test_the_index_and_the_distance_are_what_their_definitions_say(settings: Set
     assert row["kolmogorov_smirnov"] == pytest.approx(np.abs(shares[:, 0] - shares[:, 1]).max())
 
 
-def test_a_running_prefect_server_is_told_which_run_and_how_far(settings: Settings, prefect_url: str) -> None:
+class Listener(Observer):
+    """Keeps the events that a job announces."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, str], set[str]]] = []
+
+    def announce(
+        self, event: str, resource: Mapping[str, str], payload: Mapping[str, Mapping[str, object]]
+    ) -> None:
+        self.events.append((event, dict(resource), set(payload)))
+
+
+def test_an_event_names_the_run_and_the_measures_that_drifted(settings: Settings) -> None:
     put(settings, "negatives/all", lambda images: 255 - images)
-    report = score("negatives/all", home=settings.home, actor="tester")
-    wanted = {"filter": {"event": {"name": [EVENT]}}}
-    deadline = time.monotonic() + 60
-    events: list[dict[str, Any]] = []
-    while not events and time.monotonic() < deadline:
-        found = httpx.post(f"{prefect_url}/events/filter", json=wanted, timeout=10).raise_for_status().json()
-        run_id = str(report.scoring_run_id)
-        events = [each for each in found["events"] if each["resource"]["lenet.scoring_run_id"] == run_id]
-        time.sleep(0.5)
-    (event,) = events
-    assert event["resource"]["prefect.resource.id"] == "lenet.dataset.negatives/all"
-    assert set(event["payload"]) == set(report.drifted) >= {"ink"}
+    listener = Listener()
+    report = score(settings, ScoringJob("negatives/all"), listener)
+    ((event, resource, measures),) = listener.events
+    assert event == EVENT == "lenet.drift"
+    assert resource == {
+        "prefect.resource.id": "lenet.dataset.negatives/all",
+        "prefect.resource.name": "negatives/all",
+        "lenet.scoring_run_id": str(report.scoring_run_id),
+        "lenet.model_version": "digits/1",
+    }
+    assert measures == set(report.drifted) >= {"ink"}
+    score(settings, ScoringJob("optdigits/test"), listener)
+    score(settings, ScoringJob("negatives/all"), listener)
+    assert len(listener.events) == 1

@@ -1,4 +1,4 @@
-"""The benchmarks of forms: each part on a page or two, written and read with the embedded digits."""
+"""The form benchmarks: each part on a page or two, filled with the digits that ship with scikit-learn."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import forms_accuracy, forms_checksum, forms_memory, forms_runs, forms_severity, forms_speed
-from benchmarks.forms_memory import Memory, Sample
-from benchmarks.forms_model import Reader
-from benchmarks.forms_pages import read_page
-from benchmarks.forms_runs import Run, RunCounts
-from benchmarks.forms_severity import Point
-from benchmarks.forms_sheets import cells_form, checksum_form
-from lenet_pipeline.forms.alignment.prepared_template import prepare_template
+from benchmarks.forms import accuracy, checksum, memory, runs, severity, speed
+from benchmarks.forms.memory import Memory, Sample
+from benchmarks.forms.model import Reader
+from benchmarks.forms.pages import read_page
+from benchmarks.forms.runs import Run, RunCounts
+from benchmarks.forms.severity import Point
+from benchmarks.forms.sheets import cells_form, checksum_form
+from lenet_pipeline.forms import (
+    SEVERITIES,
+    CellState,
+    FieldValue,
+    FormJob,
+    LabelledImages,
+    Template,
+    fill_pages,
+    prepare_template,
+    read_field_value,
+    read_template,
+)
 from lenet_pipeline.forms.documents.reader import read_pages
-from lenet_pipeline.forms.filling.filled_pages import fill_pages
-from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
 from lenet_pipeline.forms.page import Page
-from lenet_pipeline.forms.page_rows import FormJob
-from lenet_pipeline.forms.templates.model import Template
-from lenet_pipeline.forms.templates.template_file import read_template
-from lenet_pipeline.forms.values.field_values import CellState, FieldValue, read_field_value
-from lenet_pipeline.ingest.optdigits import read_optdigits
-from lenet_pipeline.lake.digits import images_array
-from lenet_pipeline.scoring.engine import Engine
-from lenet_pipeline.training.loop import train_network
-from lenet_pipeline.training.recipes import find_recipe
-from lenet_pipeline.training.training_sets import LabelledDigits
+from lenet_pipeline.ingest import read_optdigits
+from lenet_pipeline.lake import images_array
+from lenet_pipeline.scoring import Engine
+from lenet_pipeline.training import LabelledDigits, find_recipe, train_network
 
 SURE = 0.9
 CLEAN = replace(SEVERITIES["none"], dpi=100)
@@ -37,7 +39,7 @@ CLEAN = replace(SEVERITIES["none"], dpi=100)
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    """A model that knows the embedded digits a little, and those to write with."""
+    """A briefly trained model, and the digits to fill pages with."""
     table = read_optdigits()["test"].slice(0, 500)
     images, labels = images_array(table), table["label"].to_numpy()
     recipe = find_recipe("modern", "quick")
@@ -51,14 +53,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return checksum_form(tmp_path_factory.mktemp("form"), rows=3)
 
 
-def test_clean_pages_are_read_in_place_and_their_digits_as_rightly_as_alone(reader, template):
-    (form,) = forms_accuracy.measure_accuracy((template,), reader, 1, 0, 0, SURE, CLEAN)
+def test_clean_pages_are_read_in_place_and_their_digits_as_well_as_the_original_images(reader, template):
+    (form,) = accuracy.measure_accuracy((template,), reader, 1, 0, 0, SURE, CLEAN)
     counts = form.counts
     assert (form.pages, form.faults, form.misread, form.far) == (1, {}, [], [])
     assert counts.digits + counts.blanks == 54
     assert abs(counts.right - counts.right_alone) <= 0.1 * counts.digits
     assert counts.right > 0.5 * counts.digits
-    table = "\n".join(forms_accuracy.accuracy_table([form], reader))
+    table = "\n".join(accuracy.accuracy_table([form], reader))
     assert f"{counts.accuracy_pct:.2f} % of {counts.digits}" in table
     assert len(max(table.splitlines(), key=len)) <= 80
 
@@ -79,25 +81,25 @@ def test_a_page_taken_for_another_form_is_misread(reader, template, tmp_path):
     assert far.is_misread
 
 
-def test_pages_past_what_can_be_seen_count_as_rejected(reader, template, tmp_path):
+def test_invisible_pages_count_as_rejected(reader, template, tmp_path):
     points = [
         (Point("contrast", 1), CLEAN),
         (Point("contrast", 0), replace(CLEAN, contrast=0.0)),
     ]
-    seen, unseen = forms_severity.measure_severity((template,), reader, 1, 0, 0, SURE, points)
+    seen, unseen = severity.measure_severity((template,), reader, 1, 0, 0, SURE, points)
     assert (seen.pages, seen.read, unseen.pages, unseen.read) == (1, 1, 1, 0)
     assert unseen.faults == {"blank_page": 1}
-    table = forms_severity.severity_table([seen, unseen])
+    table = severity.severity_table([seen, unseen])
     assert max(map(len, table)) <= 80
-    forms_severity.plot_severity([seen, unseen], tmp_path / "severity.png")
+    severity.plot_severity([seen, unseen], tmp_path / "severity.png")
     assert (tmp_path / "severity.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_every_point_of_the_severity_table_is_light_but_for_one_property():
-    for point, severity in forms_severity.severity_points():
+def test_every_severity_point_changes_at_most_one_property():
+    for point, worsened in severity.severity_points():
         changed = {
             name: value
-            for name, value in vars(severity).items()
+            for name, value in vars(worsened).items()
             if value != getattr(SEVERITIES["light"], name)
         }
         assert changed in ({point.swept: point.value}, {})
@@ -115,10 +117,10 @@ def test_every_point_of_the_severity_table_is_light_but_for_one_property():
     ],
 )
 def test_the_edit_distance_counts_changes_additions_and_omissions(one: str, other: str, distance: int):
-    assert forms_runs.edit_distance(one, other) == distance
+    assert runs.edit_distance(one, other) == distance
 
 
-def test_touching_digits_are_counted_in_runs_of_the_right_number_alone():
+def test_touching_digits_count_only_in_runs_of_the_right_length():
     counts = RunCounts()
     counts.add(Run("range", "1234", "1734", (True, True, False, False), 4))
     counts.add(Run("range", "56", "5", (True, True), 2))
@@ -126,33 +128,33 @@ def test_touching_digits_are_counted_in_runs_of_the_right_number_alone():
 
 
 def test_runs_of_every_length_are_written_and_read(reader):
-    figures, rejected = forms_runs.measure_runs(reader, 1, 0, 0, CLEAN)
+    figures, rejected = runs.measure_runs(reader, 1, 0, 0, CLEAN)
     assert rejected == 0
     assert {counts.runs for counts in figures.values()} == {1}
-    apart = forms_runs.sum_runs([figures[0.0, "known", length] for length in forms_runs.LENGTHS])
-    touching = forms_runs.sum_runs([figures[1.0, "known", length] for length in forms_runs.LENGTHS])
+    apart = runs.sum_runs([figures[0.0, "known", length] for length in runs.LENGTHS])
+    touching = runs.sum_runs([figures[1.0, "known", length] for length in runs.LENGTHS])
     assert (apart.digits, apart.near) == (54, 0)
     assert touching.near > 0
     assert apart.counted >= 7
-    assert max(map(len, forms_runs.runs_table(figures, rejected))) <= 80
+    assert max(map(len, runs.runs_table(figures, rejected))) <= 80
 
 
-def test_a_correction_that_is_not_the_truth_counts_as_wrong(template):
+def test_a_correction_that_differs_from_the_truth_counts_as_wrong(template):
     field = template.fields[0]
     right, wrong = (_read_number(field, value) for value in ("000000019", "000000018"))
     assert (right.status, wrong.status) == ("corrected", "read")
-    figures = forms_checksum.ChecksumFigures("light")
+    figures = checksum.ChecksumFigures("light")
     assert right.value is not None
     figures.add(right, right.value)
     figures.add(right, "000000117")
     figures.add(wrong, "000000117")
     assert (figures.fields, figures.raw_right, figures.right) == (3, 0, 1)
     assert (figures.corrected, figures.wrongly_corrected, figures.passed_wrong) == (2, 1, 1)
-    assert max(map(len, forms_checksum.checksum_table([figures]))) <= 80
+    assert max(map(len, checksum.checksum_table([figures]))) <= 80
 
 
 def _read_number(field, value: str) -> FieldValue:
-    """Read a number whose digits are all rather sure, but for the last."""
+    """Read a number whose digits are all certain except the last."""
     cells = []
     for position, digit in enumerate(value):
         chances = np.full(10, 0.001)
@@ -164,32 +166,32 @@ def _read_number(field, value: str) -> FieldValue:
     return read_field_value(field, cells)
 
 
-def test_scans_to_time_are_read_in_both_files_and_each_step_takes_time(reader, tmp_path):
+def test_timed_scans_are_read_from_png_and_pdf(reader, tmp_path):
     template = cells_form(tmp_path, 8)
-    documents = forms_speed.write_scans(tmp_path, template, reader.digits, 1, 0, 100)
-    job = FormJob("timed/all", (template,), "", forms_speed.LIMITS)
-    turn = forms_speed.read_timed(documents["PNG"][0], job)
+    documents = speed.write_scans(tmp_path, template, reader.digits, 1, 0, 100)
+    job = FormJob("timed/all", (template,), "", speed.LIMITS)
+    turn = speed.read_timed(documents["PNG"][0], job)
     assert turn.is_read
     assert turn.processor_seconds > 0
-    stages = forms_speed.time_stages("PDF", 8, template, documents["PDF"])
-    assert min(stages.read_ms, stages.register_ms, stages.cut_ms) > 0
+    stages = speed.time_stages("PDF", 8, template, documents["PDF"])
+    assert min(stages.read_ms, stages.align_ms, stages.cut_ms) > 0
 
 
-def test_pages_to_measure_memory_with_all_differ(tmp_path):
-    forms_memory.write_documents(tmp_path, [np.full((200, 200), 255, np.uint8)], 100, 30)
+def test_pages_for_the_memory_benchmark_all_differ(tmp_path):
+    memory.write_documents(tmp_path, [np.full((200, 200), 255, np.uint8)], 100, 30)
     prints = set()
     for path in sorted(tmp_path.iterdir()):
-        document = forms_speed.inspect(path)
-        for page in read_pages(document, forms_speed.LIMITS):
+        document = speed.inspect(path)
+        for page in read_pages(document, speed.LIMITS):
             assert isinstance(page, Page)
             prints.add(page.fingerprint)
     assert len(prints) == 30
 
 
-def test_memory_is_the_largest_until_each_share_of_the_reading():
+def test_memory_is_the_peak_up_to_each_share_of_the_reading_time():
     samples = [Sample(at, 100 + at, 50 if at < 15 else 70) for at in range(10, 21)]
     before = [Sample(0, 300, 0)]
-    assert forms_memory.summarise_samples([*before, *samples], 100) == [
+    assert memory.summarise_samples([*before, *samples], 100) == [
         Memory(10, 111, 50),
         Memory(50, 115, 70),
         Memory(100, 120, 70),

@@ -1,8 +1,9 @@
-"""The benchmark of bulk scoring: its digits, one peer, the check of its rows, and what is made of turns."""
+"""The scoring benchmark: its digits, one peer, the check of rows, and the report."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,33 +11,32 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import scoring_peer_loader
-from benchmarks.scoring_digits import prepare_digits, varied_digits
-from benchmarks.scoring_job import Job
-from benchmarks.scoring_memory import FailedError, run_watched
-from benchmarks.scoring_ours import first_images, precision_option
-from benchmarks.scoring_peers import CONTESTANTS, UnavailableError, run
-from benchmarks.scoring_report import Turn, contest_record, contest_table, draw_contest
-from benchmarks.scoring_rows import Expected, WrongRowsError, check_rows, expect_rows
-from lenet_pipeline.lake.datasets import read_manifest, read_shard
-from lenet_pipeline.lake.digits import digit_ids_array, images_array
-from lenet_pipeline.network.architectures import build_network
+from benchmarks.scoring import peer_loader
+from benchmarks.scoring.contestants import CONTESTANTS, UnavailableError, run
+from benchmarks.scoring.digits import prepare_digits, varied_digits
+from benchmarks.scoring.job import Job
+from benchmarks.scoring.memory import FailedError, run_watched
+from benchmarks.scoring.ours import first_images
+from benchmarks.scoring.report import Turn, contest_record, contest_table, draw_contest
+from benchmarks.scoring.rows import Expected, WrongRowsError, check_rows, expect_rows
+from lenet_pipeline.lake import digit_ids_array, images_array, read_manifest, read_shard
+from lenet_pipeline.network import build_network
 from lenet_pipeline.registry.model_files import write_model
 from lenet_pipeline.schema import DIGITS
-from lenet_pipeline.scoring.engine import Preprocessing, TrainedModel, network_weights
+from lenet_pipeline.scoring import Preprocessing, TrainedModel, network_weights
 
 DIGITS_HERE = 200
 
 
 @pytest.fixture(scope="module")
 def model() -> TrainedModel:
-    """A model that has learned nothing: rows are compared, not labels with truths."""
+    """An untrained model, because the tests compare rows and not accuracy."""
     return TrainedModel("lenet5", network_weights(build_network("lenet5")), Preprocessing())
 
 
 @pytest.fixture(scope="module")
 def job(model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """Digits in a lake, and the model's files beside it."""
+    """Digits in a lake, with the model's files next to it."""
     home = tmp_path_factory.mktemp("home")
     dataset, warm_up = (prepare_digits(home / "lake", None, count) for count in (DIGITS_HERE, 8))
     job = Job(home, dataset, warm_up, "digits/1", cores=1, batch=32, workers=0)
@@ -50,7 +50,7 @@ def expected(job: Job, model: TrainedModel) -> Expected:
     return expect_rows(job.lake, job.dataset, model)
 
 
-def test_digits_are_made_a_shard_at_a_time_and_no_two_have_one_id():
+def test_digits_are_made_one_shard_at_a_time_with_unique_ids():
     images = np.random.default_rng(0).integers(0, 256, (7, 28, 28), np.uint8)
     labels = np.arange(7, dtype=np.uint8)
     shards = list(varied_digits(images, labels, 50, shard_rows=20))
@@ -65,7 +65,7 @@ def test_digits_are_made_a_shard_at_a_time_and_no_two_have_one_id():
     ]
 
 
-def test_an_image_made_is_a_real_one_moved_and_faded():
+def test_a_made_image_is_a_shifted_and_faded_copy():
     image = np.zeros((1, 28, 28), np.uint8)
     image[0, 13:15, 13:15] = 200
     (shard,) = varied_digits(image, np.zeros(1, np.uint8), 30, shard_rows=30)
@@ -75,15 +75,15 @@ def test_an_image_made_is_a_real_one_moved_and_faded():
         assert np.abs(np.argwhere(made).mean(axis=0) - 13.5).max() <= 2
 
 
-def test_a_dataset_made_before_is_used_again(job):
+def test_an_existing_dataset_is_reused(job):
     before = read_manifest(job.lake, job.dataset)
     assert prepare_digits(job.lake, None, DIGITS_HERE) == job.dataset
     assert read_manifest(job.lake, job.dataset) == before
     assert before.rows == DIGITS_HERE
 
 
-def test_the_loader_leaves_a_row_for_every_digit_with_our_labels(job, expected, tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring_peer_loader, "DATABASE_ROWS", 64)
+def test_the_loader_writes_one_row_per_digit_with_our_labels(job, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(peer_loader, "DATABASE_ROWS", 64)
     seconds = run(CONTESTANTS["loader"], job, tmp_path)
     assert seconds["seconds"] > 0
     assert expected.rows == len(expected.sample) == DIGITS_HERE
@@ -95,24 +95,24 @@ def test_rows_in_parquet_with_binary_ids_are_found_too(job, expected, tmp_path):
     assert check_rows(tmp_path, expected) == 1.0
 
 
-def test_missing_rows_and_other_labels_are_told(job, expected, tmp_path):
+def test_missing_rows_and_wrong_labels_are_reported(job, expected, tmp_path):
     write_rows(tmp_path, expected, rows=DIGITS_HERE - 1)
-    with pytest.raises(WrongRowsError, match="199 rows instead of 200"):
+    with pytest.raises(WrongRowsError, match="expected 200 rows, found 199"):
         check_rows(tmp_path, expected)
     write_rows(tmp_path, expected, wrong=1)
-    with pytest.raises(WrongRowsError, match=r"only 99\.50% of labels are ours"):
+    with pytest.raises(WrongRowsError, match=r"only 99\.50% of the labels equal ours"):
         check_rows(tmp_path, expected)
 
 
 def write_rows(folder: Path, expected: Expected, rows: int = DIGITS_HERE, wrong: int = 0) -> None:
-    """Write what a peer that knows no UUID would, with so many labels that are not ours."""
+    """Write rows with binary ids, of which the first ``wrong`` have a wrong label."""
     ids = [bytes.fromhex(digit) for digit in expected.sample["digit"].to_pylist()]
     labels = expected.sample["label"].to_numpy().copy()
     labels[:wrong] = (labels[:wrong] + 1) % 10
     pq.write_table(pa.table({"digit_id": ids, "label": labels}).slice(0, rows), folder / "rows.parquet")
 
 
-def test_the_first_images_go_across_shards(job):
+def test_the_first_images_span_shards(job):
     manifest = read_manifest(job.lake, job.dataset)
     assert len(manifest.shards) == 4
     first = images_array(read_shard(job.lake, job.dataset, manifest.shards[0]))
@@ -122,22 +122,21 @@ def test_the_first_images_go_across_shards(job):
     assert len(first_images(job.lake, job.dataset, 1_000)) == DIGITS_HERE
 
 
-def test_a_precision_that_is_not_known_is_told():
-    assert precision_option(lambda precision: precision, "fast") == {"precision": "fast"}
-    assert precision_option(lambda: None, "float32") == {}
-    with pytest.raises(UnavailableError, match="no precision fast"):
-        precision_option(lambda: None, "fast")
+def test_a_contestant_without_its_packages_names_them(job):
+    contestant = replace(CONTESTANTS["loader"], packages=("no_such_package", "numpy"))
+    with pytest.raises(UnavailableError, match="not installed: no_such_package"):
+        contestant.begin(job)
 
 
-def test_a_command_that_fails_or_does_not_end_says_why():
+def test_a_command_that_fails_or_runs_too_long_says_why():
     assert run_watched([sys.executable, "-c", "print('done')"], 60).output == "done\n"
     with pytest.raises(FailedError, match="no luck"):
         run_watched([sys.executable, "-c", "raise SystemExit('no luck')"], 60)
-    with pytest.raises(FailedError, match="not done after 1 s"):
+    with pytest.raises(FailedError, match="not finished after 1 s"):
         run_watched([sys.executable, "-c", "import time; time.sleep(60)"], 1)
 
 
-def test_medians_are_compared_with_the_best_peer_that_leaves_all_columns_and_with_the_ceiling():
+def test_the_report_compares_medians_with_the_best_complete_peer_and_the_ceiling():
     seconds = {"ours": (4, 5, 50), "loader": (10, 9, 11), "ray": (20, 20, 20), "mlflow": (4, 4, 4)}
     turns = [
         Turn(name, number, 1_000, seconds=one, start_up_s=1)

@@ -1,4 +1,4 @@
-"""The training benchmark's ladder: no rung is trained above the one that reaches the target."""
+"""The training benchmark: no rung above the one that reaches the target is trained."""
 
 from __future__ import annotations
 

@@ -63,17 +63,22 @@ def test_every_command_explains_itself_and_takes_the_common_options(lenet: Run) 
         assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def without_progress(errors: str) -> str:
+    """Leave out the lines on long work that a slow machine prints."""
+    return "".join(line for line in errors.splitlines(keepends=True) if not line.endswith(" s left\n"))
+
+
 @pytest.mark.slow
 def test_the_demo_runs_to_the_end_twice_and_the_second_adds_no_row(
     lenet: Run, lenet_process: Run, home: Path
 ) -> None:
     first = lenet_process("demo")
-    assert (first.returncode, first.stderr) == (0, "")
+    assert (first.returncode, without_progress(first.stderr)) == (0, "")
     assert "Try next" in first.stdout
     assert max(map(len, first.stdout.replace(str(home), "").splitlines())) <= 80
     counts = "select (select count(*) from predictions) p, (select count(*) from promotions) q"
     before = lenet("sql", counts, "--format", "json").stdout
-    second = lenet("demo")
+    second = lenet_process("demo")
     assert (second.returncode, second.stderr) == (0, "")
     for skipped in ("0 digits added, 1,446 were there already", "skipped: digits/1", "nothing to do"):
         assert skipped in second.stdout
@@ -97,7 +102,7 @@ def test_rows_come_as_json_csv_and_parquet(lenet: Run, settings: Settings, tmp_p
         (
             ["score", "nowhere/test"],
             1,
-            "no dataset 'nowhere/test'; there is: optdigits/test, optdigits/train",
+            "no dataset 'nowhere/test'; available: optdigits/test, optdigits/train",
         ),
         (["audit", "everything"], 1, "'everything'"),
         (["audit", "everything"], 1, ", evidence, "),
@@ -160,7 +165,6 @@ def test_an_empty_home_says_what_to_do_first(lenet: Run) -> None:
         assert "begin with `lenet demo`, or with `lenet ingest`, then `lenet train`" in one_error_line(result)
 
 
-@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_one_line(lenet: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for arguments in (["ingest", "optdigits"], ["demo"]):
@@ -180,11 +184,10 @@ def test_a_check_that_fails_exits_with_3_and_names_itself(lenet: Run, settings: 
 
 
 def test_an_alias_moved_behind_our_back_fails_the_check(lenet: Run, settings: Settings) -> None:
-    from lenet_pipeline.audit.versions import open_registry
 
-    open_registry(settings).client().set_registered_model_alias("digits", "champion", "1")
+    settings.registry.client().set_registered_model_alias("digits", "champion", "1")
     assert lenet("check").returncode == 0
-    open_registry(settings).client().delete_registered_model_alias("digits", "champion")
+    settings.registry.client().delete_registered_model_alias("digits", "champion")
     assert lenet("check").returncode == 3
 
 
@@ -205,7 +208,6 @@ def test_a_database_held_by_another_process_is_waited_for_then_named(lenet: Run,
     assert str(holder.pid) in one_error_line(result)
 
 
-@pytest.mark.slow
 def test_images_that_cannot_be_read_are_rejects_and_the_rest_goes_on(
     lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:
@@ -233,7 +235,6 @@ def read_sources(settings: Settings, dataset: str) -> list[str]:
     return [source for shard in shards for source in shard["source"].to_pylist()]
 
 
-@pytest.mark.slow
 def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
     lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:
@@ -272,12 +273,12 @@ def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
 def test_control_c_exits_with_130_and_the_next_run_goes_on(
     environment: dict[str, str], lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "flows", "train", "optdigits/train", "--epochs", "4000"]
-    before = settings.mlflow_database.stat().st_mtime_ns  # changes once the training run is open
+    command = [sys.executable, "-m", "lenet_pipeline.cli", "train", "optdigits/train", "--epochs", "4000"]
+    before = settings.registry.database.stat().st_mtime_ns  # changes once the training run is open
     with subprocess.Popen(
         command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        while process.poll() is None and settings.mlflow_database.stat().st_mtime_ns == before:
+        while process.poll() is None and settings.registry.database.stat().st_mtime_ns == before:
             time.sleep(0.1)
         os.kill(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
@@ -339,7 +340,7 @@ def test_rows_of_any_type_and_name_reach_a_program(lenet: Run, settings: Setting
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(environment: dict[str, str], settings: Settings) -> None:
-    command = [sys.executable, "-m", "flows", "sql", "from range(1000000)", "--format", "csv"]
+    command = [sys.executable, "-m", "lenet_pipeline.cli", "sql", "from range(1000000)", "--format", "csv"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -351,24 +352,11 @@ def test_a_reader_that_has_seen_enough_is_no_error(environment: dict[str, str], 
     assert process.returncode == 0
 
 
-def test_a_malformed_schedule_names_its_variable(lenet: Run, settings: Settings) -> None:
-    result = lenet("serve", LENET_SCORE_CRON="whenever")
-    assert result.returncode == 1
-    assert "LENET_SCORE_CRON is 'whenever'" in one_error_line(result)
-
-
 def test_a_damaged_dataset_does_not_hide_the_others(lenet: Run, settings: Settings) -> None:
     shutil.copytree(settings.lake / "optdigits/test", settings.lake / "optdigits/copy")
     result = lenet("datasets", "--format", "json")
     assert [row["dataset"] for row in json.loads(result.stdout)] == ["optdigits/test", "optdigits/train"]
     assert "it is the manifest of optdigits/test" in result.stderr
-
-
-@pytest.mark.slow
-def test_loopback_is_never_asked_of_a_proxy(lenet_process: Run, tmp_path: Path) -> None:
-    proxied = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "PREFECT_API_URL": ""}
-    result = lenet_process("ingest", "optdigits", **proxied)
-    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.slow

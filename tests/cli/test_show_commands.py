@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lenet_pipeline.audit.versions import open_registry
 from lenet_pipeline.registry.versions import list_versions
 from lenet_pipeline.settings import Settings
 from tests.homes import Run
@@ -44,7 +43,7 @@ def test_an_architecture_is_shown_layer_by_layer_with_its_totals(lenet: Run) -> 
 def test_an_unknown_architecture_is_one_line_and_the_list_is_as_ever(lenet: Run) -> None:
     result = lenet("architectures", "show", "lenet6")
     assert result.returncode == 1
-    assert result.stderr.startswith("error: there is no architecture 'lenet6'; there is: lenet-3x3, lenet5")
+    assert result.stderr.startswith("error: there is no architecture 'lenet6'; available: lenet-3x3, lenet5")
     rows = json.loads(lenet("architectures", "--format", "json").stdout)
     assert {"lenet5": 60_000, "lenet-3x3": 53_558}.items() <= {
         row["architecture"]: row["parameters"] for row in rows
@@ -60,7 +59,7 @@ def test_a_version_is_shown_in_80_columns_with_its_figures(
     *lines, last = shown.stdout.splitlines()
     assert last == f"6 figures written to {folder}"
     assert max(map(len, lines)) <= 80
-    version = list_versions(open_registry(trained))[0]
+    version = list_versions(trained.registry)[0]
     for text in (
         "digits/1",
         "champion",
@@ -102,7 +101,7 @@ def test_a_version_is_one_record_however_it_is_named(lenet: Run, settings: Setti
 
 
 def test_a_version_whose_run_was_deleted_for_good_is_still_shown(lenet: Run, settings: Settings) -> None:
-    with closing(sqlite3.connect(settings.mlflow_database)) as store, store:
+    with closing(sqlite3.connect(settings.registry.database)) as store, store:
         store.execute("delete from runs")
     shown = lenet("models", "show", "1")
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -113,11 +112,11 @@ def test_a_version_whose_run_was_deleted_for_good_is_still_shown(lenet: Run, set
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("7", "there is no version of digits '7'; there is: 1"),
-        ("digits/7", "there is no version of digits '7'; there is: 1"),
-        ("crown", "there is no alias 'crown'; there is: challenger, champion"),
-        ("letters/1", "there is no model 'letters'; there is: digits"),
-        ("digits:1", "names no model version; write digits@champion or digits/3"),
+        ("7", "there is no version of digits '7'; available: 1"),
+        ("digits/7", "there is no version of digits '7'; available: 1"),
+        ("crown", "there is no alias 'crown'; available: challenger, champion"),
+        ("letters/1", "there is no model 'letters'; available: digits"),
+        ("digits:1", "is not a model version; write digits@champion or digits/3"),
     ],
 )
 def test_an_unknown_version_is_one_line(lenet: Run, settings: Settings, reference: str, message: str) -> None:
@@ -137,4 +136,4 @@ def test_a_folder_that_cannot_be_made_is_one_line(lenet: Run, settings: Settings
 def test_a_home_without_a_version_says_how_to_make_one(lenet: Run) -> None:
     result = lenet("models", "show", "champion")
     assert result.returncode == 1
-    assert "make one with `lenet train DATASET`" in result.stderr
+    assert "train one with `lenet train DATASET`" in result.stderr

@@ -63,7 +63,7 @@ def test_mlflow_serves_the_champion_over_http(trained: Settings, tmp_path: Path)
     command = [mlflow, "models", "serve", "-m", "models:/digits@champion", "--env-manager", "local"]
     environment = {
         **os.environ,
-        "MLFLOW_TRACKING_URI": f"sqlite:///{trained.mlflow_database}",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{trained.registry.database}",
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
@@ -126,7 +126,9 @@ def test_served_deployments_run_on_their_schedules_and_when_triggered(
     variables = {**environment, "PREFECT_API_URL": real_server, "LENET_CHECK_CRON": "* * * * *"}
     with (
         log.open("w") as stream,
-        running([sys.executable, "-m", "flows", "serve"], env=variables, stdout=stream, stderr=stream),
+        running(
+            [sys.executable, "-m", "lenet_pipeline.cli", "serve"], env=variables, stdout=stream, stderr=stream
+        ),
         get_client(sync_client=True) as client,
     ):
 

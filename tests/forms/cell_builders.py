@@ -1,4 +1,4 @@
-"""Small forms drawn for the tests of cells, ink, cutting and reading."""
+"""Draw small forms for the tests of cells, ink, cutting and reading."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, UnusedMark, WritingBox
 
 Grey = NDArray[np.uint8]
 Points = Sequence[tuple[float, float]]
 
-PX_PER_MM = REGISTERED_DPI / MM_PER_INCH
-WIDTH, HEIGHT = 640, 240  # pixels of a registered page
+PX_PER_MM = ALIGNED_DPI / MM_PER_INCH
+WIDTH, HEIGHT = 640, 240  # pixels of an aligned page
 LEFT, TOP, SIDE, TALL, COLUMNS = 60, 80, 56, 72, 8  # of its row of cells
 
 # Strokes of digits on a unit square, as lines from point to point (x, y).
@@ -51,7 +51,7 @@ def template_of(*fields: Field) -> Template:
         width=WIDTH / PX_PER_MM,
         height=HEIGHT / PX_PER_MM,
         fields=fields,
-        registration="scale",
+        alignment="scale",
         max_residual_px=3.0,
         fingerprint="0" * 64,
         text="",

@@ -1,4 +1,4 @@
-"""Documents for tests: PDFs written object by object, pages to recognise, and TIFFs to damage."""
+"""Build documents for tests: PDFs written object by object, recognisable pages, and TIFFs to damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms drawn for tests, and scans of them whose true place is known."""
+"""Draw forms for tests, and scan them with known alignments."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.alignment.homographies import map_points
-from lenet_pipeline.forms.alignment.page_alignment import Registration
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
 from lenet_pipeline.forms.filling.scanning import Scan, Severity, scan_sheet
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey, Page
 from lenet_pipeline.forms.templates.model import (
+    AlignmentMethod,
     Cells,
     Field,
     Rectangle,
     Reference,
-    RegistrationMethod,
     Template,
     WritingBox,
 )
@@ -64,7 +64,7 @@ def make_template(
     fields: Sequence[Field] = (),
     *,
     size: tuple[float, float] = A4,
-    method: RegistrationMethod = "features",
+    method: AlignmentMethod = "features",
     page: int = 1,
 ) -> Template:
     """Return a template with a blank form; ``size`` is width and height in millimetres."""
@@ -144,8 +144,8 @@ def as_page(image: Grey, number: int = 1) -> Page:
     return Page(number, image, None, "0" * 64)
 
 
-def cell_errors(found: Registration, scan: Scan) -> NDArray[np.float64]:
-    """Return how far every corner of every cell is from its place, in registered pixels."""
+def cell_errors(found: AlignedPage, scan: Scan) -> NDArray[np.float64]:
+    """Return how far every corner of every cell is from its place, in pixels of the aligned page."""
     edges = np.array([place.pixels() for field in found.prepared.template.fields for place in _places(field)])
     corners = np.concatenate([edges[:, :2], edges[:, 2:], edges[:, [0, 3]], edges[:, [2, 1]]])
     back = map_points(np.linalg.inv(scan.homography) @ found.to_scan, corners)

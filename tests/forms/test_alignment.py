@@ -1,4 +1,4 @@
-"""Pages are found, however they lie; other pages are told from them; nothing is registered wrongly."""
+"""Tests of alignment: pages of a form are found in any position, and other pages are refused."""
 
 from __future__ import annotations
 
@@ -9,25 +9,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import page_builders as build
 import pypdfium2
 import pytest
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.alignment.homographies import map_points, shifting, warp_picture
 from lenet_pipeline.forms.alignment.layouts import guess_from_layouts
-from lenet_pipeline.forms.alignment.page_alignment import (
-    PreparedTemplate,
-    Registration,
-    Unregistered,
-    prepare_template,
-    register_page,
-)
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.alignment.refinement import Scan
 from lenet_pipeline.forms.alignment.self_similarity import measure_lead
 from lenet_pipeline.forms.filling.scanning import Severity, scan_sheet
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, WritingBox
+from tests.forms import page_builders as build
 from tests.forms.page_builders import HEAVY, MEDIUM, as_page, cells_at, make_template
 
 HALF_MILLIMETRE_PX = 0.5 / MM_PER_INCH * 200
@@ -40,20 +35,20 @@ ROW_FIELDS = tuple(
 )
 
 
-def lay(image: Grey, prepared: Iterable[PreparedTemplate]) -> Registration | Unregistered:
-    """Register a page however badly it can be read: registration holds longer than reading does."""
-    return register_page(as_page(image), [replace(one, gauge=None) for one in prepared])
+def lay(image: Grey, prepared: Iterable[PreparedTemplate]) -> AlignedPage | Unaligned:
+    """Align a page without checking its legibility: alignment still works on pages too poor to read."""
+    return align_page(as_page(image), [replace(one, gauge=None) for one in prepared])
 
 
-def register(image: Grey, *prepared: PreparedTemplate) -> Registration:
+def align(image: Grey, *prepared: PreparedTemplate) -> AlignedPage:
     found = lay(image, prepared)
-    assert isinstance(found, Registration), found
+    assert isinstance(found, AlignedPage), found
     return found
 
 
-def refuse(image: Grey, *prepared: PreparedTemplate) -> Unregistered:
-    found = register_page(as_page(image), prepared)
-    assert isinstance(found, Unregistered), found.prepared.template.form
+def refuse(image: Grey, *prepared: PreparedTemplate) -> Unaligned:
+    found = align_page(as_page(image), prepared)
+    assert isinstance(found, Unaligned), found.prepared.template.form
     return found
 
 
@@ -93,15 +88,15 @@ def letter_sheet(letter: PreparedTemplate) -> Grey:
 @pytest.mark.parametrize(
     "turn", [pytest.param(90, marks=pytest.mark.slow), pytest.param(180, marks=pytest.mark.slow), 270]
 )
-def test_a_page_turned_any_way_is_upright_when_registered(
+def test_a_page_turned_any_way_is_upright_when_aligned(
     letter: PreparedTemplate, letter_sheet: Grey, turn: int
 ) -> None:
     scan = scan_sheet(
         letter_sheet, build.SHEET_DPI, replace(MEDIUM, rotations=(turn,)), np.random.default_rng(turn)
     )
-    found = register(scan.image, letter)
+    found = align(scan.image, letter)
     assert found.rotation == -turn % 360
-    assert found.image.shape == letter.template.registered_size
+    assert found.image.shape == letter.template.aligned_size
     assert build.cell_errors(found, scan).max() < 1
     assert letter.reference is not None
     likeness = np.corrcoef(cv2.GaussianBlur(found.image, (0, 0), 2).ravel(), letter.reference.ravel())[0, 1]
@@ -118,7 +113,7 @@ def test_every_cell_of_a_filled_page_is_within_a_pixel_of_its_place(
     prepared = request.getfixturevalue(form)
     sheet = build.lay_sheet(prepared.template)
     scan = build.scan_filled(sheet, prepared.template, severity, 0)
-    found = register(scan.image, prepared)
+    found = align(scan.image, prepared)
     assert found.rotation == -scan.rotation % 360
     assert build.cell_errors(found, scan).max() < 1
     assert found.residual_px is not None and found.residual_px < 1
@@ -133,7 +128,7 @@ def test_the_resolution_does_not_matter_and_need_not_be_known(
 ) -> None:
     severity = Severity(dpi=dpi, skew_degrees=3, scale=0.05, blur_px=0.5, noise=5)
     scan = scan_sheet(letter_sheet, build.SHEET_DPI, severity, np.random.default_rng(dpi))
-    assert build.cell_errors(register(scan.image, letter), scan).max() < 1
+    assert build.cell_errors(align(scan.image, letter), scan).max() < 1
 
 
 @pytest.mark.slow
@@ -152,7 +147,7 @@ def test_stamps_dark_borders_watermarks_and_cropped_margins_do_no_harm(
     watermarked = (scan.image * (0.6 + 0.4 * cover / 255.0)).astype(np.uint8)
     cropped = scan.image[60:, 60:]
     for image, shift in ((stamped, 0), (bordered, 150), (watermarked, 0), (cropped, -60)):
-        found = register(np.ascontiguousarray(image), letter)
+        found = align(np.ascontiguousarray(image), letter)
         moved = replace(
             found, to_scan=np.array([[1, 0, -shift], [0, 1, -shift], [0, 0, 1.0]]) @ found.to_scan
         )
@@ -160,7 +155,7 @@ def test_stamps_dark_borders_watermarks_and_cropped_margins_do_no_harm(
 
 
 @pytest.mark.slow
-def test_a_scan_of_ink_and_paper_only_is_registered_without_its_pale_boxes(drawn: Path) -> None:
+def test_a_scan_of_ink_and_paper_only_is_aligned_without_its_pale_boxes(drawn: Path) -> None:
     fields = GRID_FIELDS
     path = build.draw_letter(drawn / "pale.png", seed=5, fields=())
     blank = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
@@ -175,7 +170,7 @@ def test_a_scan_of_ink_and_paper_only_is_registered_without_its_pale_boxes(drawn
         Severity(skew_degrees=2, noise=5),
         np.random.default_rng(1),
     )
-    found = register(np.where(scan.image > 128, np.uint8(255), np.uint8(0)), prepared)
+    found = align(np.where(scan.image > 128, np.uint8(255), np.uint8(0)), prepared)
     assert build.cell_errors(found, scan).max() < 1
 
 
@@ -183,11 +178,11 @@ def test_a_scan_of_ink_and_paper_only_is_registered_without_its_pale_boxes(drawn
 @pytest.mark.parametrize(
     "severity", [MEDIUM, pytest.param(HEAVY, marks=pytest.mark.slow)], ids=["medium", "heavy"]
 )
-def test_rows_of_alike_cells_are_never_registered_a_row_off(
+def test_rows_of_equal_cells_are_never_aligned_one_row_off(
     rows: PreparedTemplate, severity: Severity, seed: int
 ) -> None:
     scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, severity, seed)
-    found = register(scan.image, rows)
+    found = align(scan.image, rows)
     assert found.rotation == -scan.rotation % 360
     assert build.cell_errors(found, scan).max() < 1
 
@@ -205,7 +200,7 @@ def test_of_two_editions_the_right_one_is_found_though_one_has_all_the_print_of_
     ]
     for one in prepared:
         scan = build.scan_filled(build.lay_sheet(one.template), one.template, MEDIUM, seed)
-        assert register(scan.image, *prepared).prepared.template.form == one.template.form
+        assert align(scan.image, *prepared).prepared.template.form == one.template.form
 
 
 @pytest.mark.parametrize(
@@ -213,17 +208,17 @@ def test_of_two_editions_the_right_one_is_found_though_one_has_all_the_print_of_
     [({"noise": 90}, "too noisy"), ({"blur_px": 6}, "blurred"), ({"speckle": 250}, "specks")],
     ids=str,
 )
-def test_a_page_that_lies_right_and_shows_too_little_is_refused(
+def test_an_aligned_but_illegible_page_is_refused(
     rows: PreparedTemplate, worse: dict[str, float], reason: str
 ) -> None:
     scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, Severity(**worse), 0)
-    assert build.cell_errors(register(scan.image, rows), scan).max() < 1
+    assert build.cell_errors(align(scan.image, rows), scan).max() < 1
     refused = refuse(scan.image, rows)
     assert (refused.kind, refused.nearest) == ("poor_scan", "rows")
     assert reason in refused.reason
 
 
-def test_alike_cells_are_found_by_their_layout_alone_however_they_lie(rows: PreparedTemplate) -> None:
+def test_equal_cells_are_found_by_their_layout_alone_in_any_position(rows: PreparedTemplate) -> None:
     sheet, landmarks = build.lay_sheet(rows.template), rows.landmarks
     assert landmarks is not None
     for turn in (0, 90, 180):
@@ -231,20 +226,18 @@ def test_alike_cells_are_found_by_their_layout_alone_however_they_lie(rows: Prep
         scan = build.scan_filled(sheet, rows.template, severity, turn)
         page = Scan(scan.image)
         layout, from_layout = page.layout(rows.template)
-        guesses = guess_from_layouts(
-            landmarks.layout, layout, from_layout, size=rows.template.registered_size
-        )
+        guesses = guess_from_layouts(landmarks.layout, layout, from_layout, size=rows.template.aligned_size)
         corners = np.array([[0.0, 0], [1654, 0], [0, 2339], [1654, 2339]])
         apart = map_points(np.linalg.inv(scan.homography) @ guesses[0].to_scan, corners) - corners
         assert np.hypot(*apart.T).max() < ROW_PITCH / 3 / MM_PER_INCH * 200
 
 
-def test_a_page_laid_a_row_or_a_cell_off_is_told(rows: PreparedTemplate) -> None:
+def test_a_page_one_row_or_cell_off_has_a_negative_lead(rows: PreparedTemplate) -> None:
     landmarks = rows.landmarks
-    assert landmarks is not None and len(landmarks.aliases)
+    assert landmarks is not None and len(landmarks.self_matches)
     scan = build.scan_filled(build.lay_sheet(rows.template), rows.template, Severity(noise=8), 0)
-    size, ink = rows.template.registered_size, landmarks.layout.ink
-    for x, y, is_told in (
+    size, ink = rows.template.aligned_size, landmarks.layout.ink
+    for x, y, is_off in (
         (0, 0, False),
         (0, ROW_PITCH, True),
         (0, -ROW_PITCH, True),
@@ -252,11 +245,13 @@ def test_a_page_laid_a_row_or_a_cell_off_is_told(rows: PreparedTemplate) -> None
         (-7, 0, True),
     ):
         to_scan = scan.homography @ shifting(x / MM_PER_INCH * 200, y / MM_PER_INCH * 200)
-        lead = measure_lead(warp_picture(scan.image, to_scan, size, paper=255), ink.shape, landmarks.aliases)
-        assert (lead < 0) if is_told else (lead > 0.6), (x, y)
+        lead = measure_lead(
+            warp_picture(scan.image, to_scan, size, paper=255), ink.shape, landmarks.self_matches
+        )
+        assert (lead < 0) if is_off else (lead > 0.6), (x, y)
 
 
-def test_a_page_that_may_as_well_lie_a_row_off_is_not_read(drawn: Path) -> None:
+def test_a_page_with_an_ambiguous_position_is_refused(drawn: Path) -> None:
     path = build.draw_rows(drawn / "unlabelled.png", ROW_FIELDS, labels=False)
     prepared = prepare_template(make_template("unlabelled", path, ROW_FIELDS))
     sheet = build.lay_sheet(prepared.template)
@@ -266,7 +261,7 @@ def test_a_page_that_may_as_well_lie_a_row_off_is_not_read(drawn: Path) -> None:
     covered[:280], covered[1340:] = 255, 255
     found = refuse(covered, prepared)
     assert found.kind == "poor_registration"
-    assert "better there than where its rows or cells repeat" in found.reason
+    assert "its rows or cells repeat" in found.reason
 
 
 def test_an_empty_sheet_is_a_blank_page(letter: PreparedTemplate) -> None:
@@ -280,7 +275,7 @@ def test_an_empty_sheet_is_a_blank_page(letter: PreparedTemplate) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 4000), (4000, 3), (40, 30)])
-def test_pictures_too_small_to_be_pages_are_told_without_an_error(
+def test_pictures_too_small_to_be_pages_are_refused_without_an_error(
     letter: PreparedTemplate, grid: PreparedTemplate, shape: tuple[int, int]
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
@@ -303,10 +298,10 @@ def test_of_two_forms_that_differ_in_one_digit_the_right_one_is_chosen(drawn: Pa
     prepared = [prepare_template(template) for template in templates]
     for template in templates:
         scan = build.scan_filled(build.lay_sheet(template), template, MEDIUM, 4)
-        assert register(scan.image, *prepared).prepared.template.form == template.form
+        assert align(scan.image, *prepared).prepared.template.form == template.form
 
 
-def test_a_crumpled_page_is_poorly_registered_not_read(letter: PreparedTemplate, letter_sheet: Grey) -> None:
+def test_a_crumpled_page_is_refused(letter: PreparedTemplate, letter_sheet: Grey) -> None:
     scan = scan_sheet(letter_sheet, build.SHEET_DPI, Severity(noise=5), np.random.default_rng(0))
     y, x = np.mgrid[: scan.image.shape[0], : scan.image.shape[1]].astype(np.float32)
     crumpled = cv2.remap(
@@ -325,24 +320,22 @@ def test_a_residual_above_the_templates_limit_is_poor_registration(
     scan = scan_sheet(letter_sheet, build.SHEET_DPI, MEDIUM, np.random.default_rng(0))
     found = refuse(scan.image, strict)
     assert (found.kind, found.nearest) == ("poor_registration", "letter")
-    assert "of at most 0.01" in found.reason
+    assert "the limit is 0.01 px" in found.reason
     assert found.residual_px is not None and 0.01 < found.residual_px < 0.5
 
 
-def test_a_field_cut_off_by_the_scanner_is_not_read_as_blank(
-    letter: PreparedTemplate, letter_sheet: Grey
-) -> None:
+def test_a_field_beyond_the_scan_is_not_read_as_blank(letter: PreparedTemplate, letter_sheet: Grey) -> None:
     scan = scan_sheet(letter_sheet, build.SHEET_DPI, Severity(noise=5), np.random.default_rng(0))
     found = refuse(np.ascontiguousarray(scan.image[:, 450:]), letter)
     assert found.kind == "poor_registration"
-    assert "'number' lies off the scan" in found.reason
+    assert "'number' extends beyond the scan" in found.reason
 
 
 @pytest.mark.slow
-def test_the_same_page_gives_the_same_registration(letter: PreparedTemplate, letter_sheet: Grey) -> None:
+def test_the_same_page_gives_the_same_alignment(letter: PreparedTemplate, letter_sheet: Grey) -> None:
     scan = build.scan_filled(letter_sheet, letter.template, MEDIUM, 3)
-    once = register(scan.image, letter)
-    again = register(scan.image, pickle.loads(pickle.dumps(letter)))  # noqa: S301 - ours
+    once = align(scan.image, letter)
+    again = align(scan.image, pickle.loads(pickle.dumps(letter)))  # noqa: S301 - ours
     np.testing.assert_array_equal(once.to_scan, again.to_scan)
     np.testing.assert_array_equal(once.image, again.image)
 
@@ -352,26 +345,26 @@ def test_without_a_reference_the_page_is_scaled_and_nothing_claims_to_be_checked
     assert prepared.reference is None
     page = np.full((1170, 827), 250, np.uint8)
     page[200:260, 100:700] = 20
-    found = register(page, prepared)
+    found = align(page, prepared)
     assert (found.rotation, found.residual_px, found.score) == (0, None, None)
     assert found.image.shape == (2339, 1654)
     assert found.image[460, 800] < 60 < 200 < found.image[700, 800]
     np.testing.assert_allclose(map_points(found.to_scan, np.array([[1654.0, 2339.0]])), [[827, 1170]])
 
-    lying = register(np.ascontiguousarray(np.rot90(page, 1)), prepared)
+    lying = align(np.ascontiguousarray(np.rot90(page, 1)), prepared)
     assert lying.rotation == 90
     np.testing.assert_array_equal(lying.image, found.image)
     assert refuse(np.ascontiguousarray(page[:800]), prepared).kind == "unmatched_page"
 
 
-def test_a_template_that_cannot_be_registered_with_says_what_to_do(drawn: Path) -> None:
+def test_a_template_that_pages_cannot_be_aligned_with_is_refused_with_advice(drawn: Path) -> None:
     blank = drawn / "blank.png"
     cv2.imwrite(str(blank), np.full((351, 248), 255, np.uint8))
-    with pytest.raises(IngestError, match="has no reference; name a blank form"):
+    with pytest.raises(IngestError, match="has no reference; add a blank form"):
         prepare_template(make_template("none", None))
-    with pytest.raises(IngestError, match="print at 0 places"):
+    with pytest.raises(IngestError, match="only 0 places with print"):
         prepare_template(make_template("white", blank))
-    with pytest.raises(IngestError, match="no four equal discs"):
+    with pytest.raises(IngestError, match="lacks four equal discs"):
         prepare_template(make_template("unmarked", blank, method="markers"))
 
 
@@ -435,13 +428,13 @@ def test_the_cover_is_found_among_the_pages_of_a_shuffled_booklet(forms_root: Pa
     prepared = prepare_template(booklet(forms_root))
     path = forms_root / "exam-booklets" / "midterm_scan_101.pdf"
     for number, turns in ((3, 2), (1, 0)):
-        found = register_page(as_page(np.rot90(render(path, number, 150), turns).copy()), [prepared])
+        found = align_page(as_page(np.rot90(render(path, number, 150), turns).copy()), [prepared])
         if number == 3:
-            assert isinstance(found, Registration), found
+            assert isinstance(found, AlignedPage), found
             assert (found.rotation, found.score) == (90 * turns, 1.0)
             assert found.residual_px is not None and found.residual_px < 1
         else:
-            assert isinstance(found, Unregistered)
+            assert isinstance(found, Unaligned)
             assert found.kind == "unmatched_page"
 
 
@@ -456,8 +449,8 @@ def test_of_every_booklet_exactly_the_covers_are_found(forms_root: Path, name: s
     for number in range(1, count + 1):
         image = render(path, number, 300)
         for turns in range(4):
-            found = register_page(as_page(np.rot90(image, turns).copy()), [prepared])
-            if isinstance(found, Registration):
+            found = align_page(as_page(np.rot90(image, turns).copy()), [prepared])
+            if isinstance(found, AlignedPage):
                 covers.add(number)
                 assert found.rotation == 90 * turns
                 assert found.residual_px is not None and found.residual_px < 1
@@ -469,16 +462,14 @@ def test_of_every_booklet_exactly_the_covers_are_found(forms_root: Path, name: s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_form_that_has_changed_since_is_registered_by_the_print_it_kept(
-    forms_root: Path, number: int
-) -> None:
+def test_a_form_that_has_changed_since_is_aligned_by_the_print_it_kept(forms_root: Path, number: int) -> None:
     folder = forms_root / "answer-sheets"
     prepared = prepare_template(
         make_template("answers", folder / "reference.png", [box_at("student", 142, 102, 39, 7)])
     )
     image = cv2.imread(str(folder / f"sample_roll_0{number}.jpg"), cv2.IMREAD_GRAYSCALE)
     assert image is not None
-    found = register(np.asarray(image, dtype=np.uint8), prepared)
+    found = align(np.asarray(image, dtype=np.uint8), prepared)
     assert found.rotation == 0
     assert found.residual_px is not None and found.residual_px < 1.5
     assert prepared.reference is not None
@@ -501,7 +492,7 @@ def test_many_real_forms_are_never_confused_nor_misplaced(forms_root: Path, seve
         for seed in range(12):
             scan = build.scan_filled(sheet, template, severity, 1, seed)
             found = lay(scan.image, prepared)
-            if isinstance(found, Unregistered):
+            if isinstance(found, Unaligned):
                 rejected += 1
                 continue
             assert found.prepared.template.form == template.form
@@ -516,6 +507,6 @@ def test_one_marked_form_is_not_taken_for_the_other(forms_root: Path) -> None:
     prepared = [prepare_template(template) for template in templates]
     for template, ours, other in ((templates[0], *prepared), (templates[1], *reversed(prepared))):
         scan = build.scan_filled(build.lay_sheet(template), template, MEDIUM, 2)
-        assert build.cell_errors(register(scan.image, *prepared), scan).max() < 1
-        assert register(scan.image, ours).prepared.template.form == template.form
+        assert build.cell_errors(align(scan.image, *prepared), scan).max() < 1
+        assert align(scan.image, ours).prepared.template.form == template.form
         assert refuse(scan.image, other).kind == "unmatched_page"

@@ -1,4 +1,4 @@
-"""Assembly: cells as a model read them to the values of whole pages, by what their template's text says."""
+"""Tests of assembly: scored cells and the text of a template give the values of whole pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.rules.field_rules import SumRule, UniqueRule
+from lenet_pipeline.forms.rules.across_rules import SumRule, UniqueRule
 from lenet_pipeline.forms.templates.content import TemplateContent, read_content
 from lenet_pipeline.forms.templates.model import WritingBox
 from lenet_pipeline.forms.values.assembly import AssembledPages, assemble_pages
@@ -125,7 +125,7 @@ def test_a_box_with_too_few_digits_breaks_the_rule_of_its_template(content: Temp
     assert (second["status"], second["value"], second["broken_rule"]) == ("rule_failed", "3", "length 2 to 5")
 
 
-def test_rules_across_fields_are_told_of_the_pages_that_break_them(content: TemplateContent) -> None:
+def test_pages_that_break_rules_across_fields_are_reported(content: TemplateContent) -> None:
     pages = {"right": ("12_", "34", "46__"), "wrong": ("12_", "34", "47__"), "lacking": ("12_", "34", "____")}
     assembled = assemble([each for page, cells in pages.items() for each in rows(page, *cells)], content)
     broken = {uuid.UUID(bytes=page): rule for page, rule in assembled.rule_failures}

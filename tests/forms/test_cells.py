@@ -1,4 +1,4 @@
-"""Cells are found where the page's own lines are."""
+"""Tests of cells: they are found at the printed lines of the page."""
 
 from __future__ import annotations
 

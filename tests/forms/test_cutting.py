@@ -1,4 +1,4 @@
-"""A run without dividers is cut into its digits."""
+"""Tests of cutting: a run without dividers is divided into its digits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from lenet_pipeline.forms.reading.cutting import cut_run
 from lenet_pipeline.ingest.idx import read_idx
 from tests.forms.cell_builders import STROKES, write
 
-Mask = NDArray[np.bool_]
 HEIGHT = 50
 
 

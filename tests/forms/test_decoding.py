@@ -1,4 +1,4 @@
-"""Decoding: the same answers as trying every string, and nothing changed without saying so."""
+"""Tests of decoding: the results equal those of an exhaustive search, and every correction is reported."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_strings_are_tried_in_the_order_of_their_probability_each_once() -> None
     assert (decoded.tried, decoded.is_valid) == (1000, False)
 
 
-def test_misread_digit_is_put_right_by_the_checksum_and_says_so() -> None:
+def test_misread_digit_is_corrected_by_the_checksum_with_a_reason() -> None:
     decoded = decode(sure_of("79927398113", {8: ("7", 0.4), 2: ("4", 0.01)}), (Checksum("luhn"),))
     assert (decoded.raw_value, decoded.value) == ("79927398113", "79927398713")
     assert decoded.is_corrected
@@ -194,7 +194,7 @@ def test_search_stops_after_as_many_as_it_may_try_and_keeps_the_raw_value() -> N
     assert decoded.posterior == 0
 
 
-def test_listed_value_is_found_however_improbable() -> None:
+def test_listed_value_is_found_even_if_improbable() -> None:
     probabilities = draw(np.random.default_rng(0), 8, 1.0)
     far = "".join(map(str, probabilities.argmin(axis=1)))
     decoded = decode(probabilities, (OneOf((far, "123")),), most_tried=1)
@@ -245,7 +245,7 @@ def test_forty_digits_with_a_checksum_are_decoded_in_few_tries() -> None:
         np.array([[1.5, -0.5] + [0.0] * 8]),
     ],
 )
-def test_what_is_no_probabilities_is_refused(wrong: Probabilities) -> None:
+def test_invalid_probabilities_are_refused(wrong: Probabilities) -> None:
     with pytest.raises(ValueError, match="expected probabilities"):
         decode(wrong)
 

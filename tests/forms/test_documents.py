@@ -1,4 +1,4 @@
-"""Documents: which are found, how many pages they have, and that no page is lost or made up."""
+"""Tests of documents: which files are found, and that every page is read exactly once."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_scan_in_a_pdf_comes_out_pixel_by_pixel_upright_at_its_own_resolution(
     assert (page.number, page.dpi) == (1, 100.0)
 
 
-def test_a_scan_on_paper_whose_size_is_no_round_number_is_not_blurred(tmp_path):
+def test_a_scan_on_paper_of_fractional_size_is_not_blurred(tmp_path):
     grey = page_picture(1, height=1754, width=1240)
     path = write_scans(tmp_path / "a.pdf", grey, dpi=149.9)
     assert np.array_equal(only_page(path).image, grey)
@@ -193,7 +193,7 @@ def test_ten_thousand_pages_are_one_reject_that_names_the_limit(tmp_path):
     path = writer.write(tmp_path / "a.pdf")
     reject = reject_of(path)
     assert reject.kind == "too_many_pages"
-    assert "10,000 pages and at most 500" in reject.reason and "LENET_FORM_MAX_PAGES" in reject.reason
+    assert "10,000 pages, and the limit is 500" in reject.reason and "LENET_FORM_MAX_PAGES" in reject.reason
     raised = PageLimits(LIMITS.max_bytes, LIMITS.max_pixels, 10_000)
     assert outcomes(read(path, raised, range(9_999, 10_001))) == [(9_999, "read"), (10_000, "read")]
 
@@ -284,17 +284,17 @@ def test_a_broken_first_page_of_a_tiff_does_not_take_the_others_with_it(tmp_path
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
-def test_a_tiff_cut_off_says_that_pages_may_be_missing(tmp_path, compression):
+def test_a_truncated_tiff_reports_that_pages_may_be_missing(tmp_path, compression):
     path = write_tiff(tmp_path / "a.tif", *(page_picture(seed) for seed in range(3)), compression=compression)
     content = path.read_bytes()
     path.write_bytes(content[: tiff_directories(content)[1] + 5])
     first, *others = read(path)
     assert isinstance(first, Page) and np.array_equal(first.image, page_picture(0))
     assert others and all(isinstance(page, Reject) for page in others)
-    assert "more may be missing" in others[-1].reason
+    assert "later pages may be missing" in others[-1].reason
 
 
-def test_a_tiff_whose_list_of_pages_goes_round_ends(tmp_path):
+def test_a_tiff_with_a_circular_page_list_ends(tmp_path):
     path = write_tiff(tmp_path / "a.tif", page_picture(1), page_picture(2))
     content = bytearray(path.read_bytes())
     first, last = tiff_directories(content)
@@ -402,7 +402,7 @@ def test_a_jpeg_with_its_resolution_in_centimetres_is_read_in_inches(tmp_path):
         ((3000, 4000), 350.0, 350),
     ],
 )
-def test_the_size_of_common_paper_tells_the_resolution_that_a_file_does_not(size, stated, dpi):
+def test_a_common_paper_size_gives_the_resolution_if_the_file_does_not(size, stated, dpi):
     assert judge_resolution(*size, stated) == dpi
 
 
@@ -430,7 +430,7 @@ def test_too_many_bytes_are_a_reject_that_names_the_setting(tmp_path):
     assert reject.kind == "too_many_bytes" and "LENET_IMAGE_MAX_BYTES" in reject.reason
 
 
-def test_a_moving_picture_is_no_page(tmp_path):
+def test_an_animation_is_not_a_page(tmp_path):
     frames = [Image.fromarray(page_picture(seed)) for seed in range(2)]
     path = save(tmp_path / "a.png", frames[0], save_all=True, append_images=frames[1:])
     assert reject_of(path).kind == "several_frames"
@@ -536,13 +536,13 @@ def test_a_scan_in_a_format_that_is_not_read_is_a_reject_and_not_left_out(tmp_pa
     assert reject_of(tmp_path / "b.webp").kind == "unsupported_format"
 
 
-def test_one_file_is_a_document_whatever_it_is(tmp_path):
+def test_a_single_file_is_always_a_document(tmp_path):
     (tmp_path / "notes.doc").write_text("no scan")
     assert list_documents(tmp_path / "notes.doc") == [tmp_path / "notes.doc"]
     assert reject_of(tmp_path / "notes.doc").kind == "not_a_document"
 
 
-def test_a_document_is_told_by_its_content_and_not_its_name(tmp_path):
+def test_a_document_is_recognised_by_its_content_instead_of_its_name(tmp_path):
     grey = page_picture()
     write_scans(tmp_path / "a.png", grey)
     save(tmp_path / "b.pdf", Image.fromarray(grey), format="PNG")
@@ -571,10 +571,10 @@ def test_a_csv_lists_the_column_path(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("list.csv", "file,day\na,1\n", "expected a header row with the column path, found file, day"),
-        ("list.csv", "", "found nothing"),
-        ("list.csv", "path\n", "names no document"),
-        ("list.txt", "\n\n", "names no document"),
+        ("list.csv", "file,day\na,1\n", "expected a header row with a column path, found file, day"),
+        ("list.csv", "", "found an empty file"),
+        ("list.csv", "path\n", "contains no paths"),
+        ("list.txt", "\n\n", "contains no paths"),
     ],
 )
 def test_a_list_that_names_nothing_is_one_clear_line(tmp_path, name, text, said):
@@ -588,7 +588,7 @@ def test_a_missing_path_and_a_folder_without_documents_are_one_clear_line(tmp_pa
     with pytest.raises(IngestError, match="cannot read"):
         list_documents(tmp_path / "missing")
     (tmp_path / "README").touch()
-    with pytest.raises(IngestError, match="holds no document among its 1 files"):
+    with pytest.raises(IngestError, match="found no documents among 1 file in"):
         list_documents(tmp_path)
 
 
@@ -596,14 +596,14 @@ NAMES = ["two\nlines.pdf", 'it\'s "quoted".pdf', "試験 нота é.pdf", "  sp
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_of_any_letters_is_found_read_and_told(tmp_path, name):
+def test_a_name_with_any_letters_is_found_read_and_reported(tmp_path, name):
     write_scans(tmp_path / name, page_picture())
     (path,) = list_documents(tmp_path)
     assert inspect(path).source == str(tmp_path / name)
     assert outcomes(read(path)) == [(1, "read")]
 
 
-def test_a_name_that_is_no_utf8_is_found_read_and_told(tmp_path):
+def test_a_name_that_is_not_utf8_is_found_read_and_reported(tmp_path):
     content = write_scans(tmp_path / "a.pdf", page_picture()).read_bytes()
     with open(os.fsencode(tmp_path) + b"/\xff.pdf", "wb") as file:  # noqa: PTH123
         file.write(content)

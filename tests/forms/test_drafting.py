@@ -1,4 +1,4 @@
-"""Drafts of templates: every printed cell is found in its place, and little else."""
+"""Tests of drafts: printed cells are found at their places, with few false ones."""
 
 from __future__ import annotations
 

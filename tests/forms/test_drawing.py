@@ -11,7 +11,8 @@ from PIL import Image
 
 from lenet_pipeline.forms.drawing.lettering import fit_text, load_lettering
 from lenet_pipeline.forms.drawing.mistake_sheets import DrawnMistake, draw_mistakes
-from lenet_pipeline.forms.drawing.pages import DrawnCell, DrawnField, draw_page, outline_template
+from lenet_pipeline.forms.drawing.page_annotations import DrawnCell, DrawnField
+from lenet_pipeline.forms.drawing.pages import draw_page, outline_template
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, WritingBox
 from lenet_pipeline.ingest.batch import Box
 
@@ -100,7 +101,7 @@ def test_rows_that_leave_no_room_have_their_readings_within_the_cells() -> None:
         assert (count(inside, BLUE) > 20) == (cell.box.y in (160, 220))  # the outer rows have room
 
 
-def test_a_field_shows_its_name_and_value_beside_it() -> None:
+def test_a_field_shows_its_name_and_value_next_to_it() -> None:
     box = Box(100, 100, 300, 60)
     plain = page_pixels(draw_page(PAGE, [], "", fields=[DrawnField("customer", box)]))
     valued = page_pixels(draw_page(PAGE, [], "", fields=[DrawnField("customer", box, "123", 0.98)]))
@@ -109,7 +110,7 @@ def test_a_field_shows_its_name_and_value_beside_it() -> None:
     assert (valued[106:154, 106:394] == 255).all()
 
 
-def test_a_value_that_breaks_a_rule_stands_out_and_says_which() -> None:
+def test_a_value_that_breaks_a_rule_stands_out_and_names_the_rule() -> None:
     box = Box(100, 100, 300, 60)
 
     def drawn(*rules: str) -> Image.Image:
@@ -150,7 +151,7 @@ def test_a_long_caption_is_cut_and_a_line_break_in_it_is_a_space() -> None:
     assert draw_page(PAGE, [], "two\nlines").tobytes() == draw_page(PAGE, [], "two lines").tobytes()
 
 
-def test_fitted_text_is_no_wider_than_asked_for() -> None:
+def test_fitted_text_does_not_exceed_its_width() -> None:
     font = load_lettering("Sans", 20)
     assert fit_text("short", "Sans", 20, 500) == "short"
     fitted = fit_text("a very long line of text", "Sans", 20, 100)
@@ -168,7 +169,7 @@ def test_a_template_is_outlined_with_all_its_cells_and_boxes() -> None:
             Field("grid", Cells(Rectangle(10, 10, 6, 8), 3, 7, rows=2, row_pitch=10)),
             Field("run", WritingBox(Rectangle(50, 10, 40, 10), 1, 6)),
         ),
-        registration="scale",
+        alignment="scale",
         max_residual_px=3,
         fingerprint="f",
         text="",

@@ -1,4 +1,4 @@
-"""Tests of filled forms: what is said of them is true of their pixels, and their values obey the rules."""
+"""Tests of filled forms: the truth matches the pixels, and the values pass the rules."""
 
 from __future__ import annotations
 
@@ -18,24 +18,15 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.drawing.lettering import FontStyle, load_lettering
 from lenet_pipeline.forms.filling.demo_form import draw_demo_form
 from lenet_pipeline.forms.filling.filled_fields import Sheet, Writer
-from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_page, fill_pages, lay_blank_sheet
+from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_page, fill_pages, render_blank_sheet
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.made_up_patterns import make_up_match
-from lenet_pipeline.forms.filling.made_up_values import make_up_value, make_up_values
+from lenet_pipeline.forms.filling.pattern_generation import generate_match
 from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity, move_points, scan_sheet
+from lenet_pipeline.forms.filling.value_generation import generate_value, generate_values
 from lenet_pipeline.forms.page import MM_PER_INCH
-from lenet_pipeline.forms.rules.field_rules import (
-    AcrossRule,
-    Checksum,
-    EqualRule,
-    Length,
-    OneOf,
-    Pattern,
-    Range,
-    Rule,
-    SumRule,
-)
+from lenet_pipeline.forms.rules.across_rules import AcrossRule, EqualRule, SumRule
+from lenet_pipeline.forms.rules.field_rules import Checksum, Length, OneOf, Pattern, Range, Rule
 from lenet_pipeline.forms.templates.model import (
     Cells,
     Field,
@@ -87,7 +78,7 @@ def form(*fields: Field, rules: Sequence[AcrossRule] = (), reference: Reference 
         width=100,
         height=70,
         fields=fields,
-        registration="scale",
+        alignment="scale",
         max_residual_px=3,
         fingerprint="f",
         text="",
@@ -98,7 +89,7 @@ def form(*fields: Field, rules: Sequence[AcrossRule] = (), reference: Reference 
 
 def values_of(template: Template, pages: int = 60, blank_rate: float = 0.0) -> list[dict[str, str]]:
     return [
-        make_up_values(template, np.random.default_rng(seed), blank_rate=blank_rate) for seed in range(pages)
+        generate_values(template, np.random.default_rng(seed), blank_rate=blank_rate) for seed in range(pages)
     ]
 
 
@@ -167,14 +158,14 @@ def test_a_seed_below_zero_is_refused(digits: LabelledImages) -> None:
 def test_values_pass_the_rules_of_their_field(rules: list[Rule]) -> None:
     field = row_of_cells("a", rules=rules)
     for seed in range(40):
-        value = make_up_value(field, np.random.default_rng(seed))
+        value = generate_value(field, np.random.default_rng(seed))
         assert 1 <= len(value) <= 7
         assert all(rule.accepts(value) for rule in rules)
 
 
 def test_values_vary_within_their_rules() -> None:
     field = row_of_cells("a", rules=[Length(4, 7), Checksum("luhn")])
-    values = {make_up_value(field, np.random.default_rng(seed)) for seed in range(60)}
+    values = {generate_value(field, np.random.default_rng(seed)) for seed in range(60)}
     assert len(values) > 50
     assert {len(value) for value in values} == {4, 5, 6, 7}
 
@@ -215,15 +206,15 @@ def test_a_field_that_must_be_filled_is_never_blank() -> None:
 def test_rules_that_contradict_each_other_are_named() -> None:
     template = form(row_of_cells("a", rules=[Range(0, 99), OneOf(("123",))]))
     with pytest.raises(IngestError, match=r"'a'.*0 to 99.*one of 123"):
-        make_up_values(template, np.random.default_rng(0), blank_rate=0)
+        generate_values(template, np.random.default_rng(0), blank_rate=0)
 
 
 def test_a_sum_that_cannot_hold_is_named() -> None:
     fields = [row_of_cells("a", rules=[Range(lowest=9_000_000)]), row_of_cells("b", rules=[Range(0, 9)])]
     other = row_of_cells("c", rules=[Range(lowest=9_000_000)])
     template = form(*fields, other, rules=[SumRule(("a", "c"), "b")])
-    with pytest.raises(IngestError, match="cannot make up values for form 'test'"):
-        make_up_values(template, np.random.default_rng(0), blank_rate=0)
+    with pytest.raises(IngestError, match="cannot generate values for form 'test'"):
+        generate_values(template, np.random.default_rng(0), blank_rate=0)
 
 
 @pytest.mark.parametrize(
@@ -240,16 +231,16 @@ def test_a_sum_that_cannot_hold_is_named() -> None:
         "1|",
     ],
 )
-def test_made_up_matches_match(expression: str) -> None:
+def test_generated_matches_match(expression: str) -> None:
     rule = Pattern(expression)
-    matches = [make_up_match(expression, np.random.default_rng(seed)) for seed in range(30)]
+    matches = [generate_match(expression, np.random.default_rng(seed)) for seed in range(30)]
     assert all(match == "" or (match is not None and rule.accepts(match)) for match in matches)
     assert any(matches)
 
 
 @pytest.mark.parametrize("expression", [r"\p{Nd}+", "[[:digit:]]", "a", "((([0-9]{60}){60}){60}){60}"])
 def test_patterns_that_cannot_be_walked_are_left_to_chance(expression: str) -> None:
-    assert make_up_match(expression, np.random.default_rng(0)) is None
+    assert generate_match(expression, np.random.default_rng(0)) is None
 
 
 # Where things are
@@ -257,13 +248,13 @@ def test_patterns_that_cannot_be_walked_are_left_to_chance(expression: str) -> N
 
 @pytest.mark.parametrize("name", SEVERITIES)
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_the_homography_says_where_a_dot_of_the_form_is_on_the_scan(name: str, rotation: int) -> None:
+def test_the_homography_maps_a_dot_of_the_form_to_the_scan(name: str, rotation: int) -> None:
     severity = replace(SEVERITIES[name], rotations=(rotation,), noise=0, speckle=0, jpeg_quality=None)
     sheet = np.full((1100, 1600), 255, np.uint8)  # at 400 dpi
     sheet[300:330, 1000:1030] = 0
     for seed in range(3):
         scan = scan_sheet(sheet, 400, severity, np.random.default_rng(seed))
-        expected = move_points(scan.homography, np.array([[1015, 315]]) / 2)[0]  # registered: 200 dpi
+        expected = move_points(scan.homography, np.array([[1015, 315]]) / 2)[0]  # aligned: 200 dpi
         x, y = (round(float(place)) for place in expected)
         around = 255 - scan.image[y - 20 : y + 20, x - 20 : x + 20].astype(float)
         around -= np.median(around)
@@ -360,7 +351,7 @@ def test_digits_are_as_high_as_the_writer_writes(digits: LabelledImages) -> None
 
 
 @pytest.mark.parametrize(("touching_rate", "parts"), [(0.0, 6), (1.0, 1)])
-def test_digits_of_a_run_touch_where_the_truth_says_so(
+def test_digits_of_a_run_touch_according_to_the_truth(
     digits: LabelledImages, touching_rate: float, parts: int
 ) -> None:
     field = Field("run", WritingBox(Rectangle(5, 5, 60, 10), 6, 6))
@@ -414,9 +405,9 @@ def test_a_crossed_out_digit_is_written_again_in_the_next_cell(digits: LabelledI
     assert [cell.label for cell in cells if cell.state == "digit"] == [1, 2, 3, 4, 5]
 
 
-def test_digits_to_write_with_must_be_all_ten(digits: LabelledImages) -> None:
+def test_labelled_images_need_all_ten_digits(digits: LabelledImages) -> None:
     some = digits.labels != 7
-    with pytest.raises(IngestError, match="no 7"):
+    with pytest.raises(IngestError, match="lack the digit 7"):
         LabelledImages(digits.images[some], digits.labels[some])
     with pytest.raises(IngestError, match="expected uint8"):
         LabelledImages(digits.images[:, :20], digits.labels)
@@ -439,7 +430,7 @@ def test_medium_is_what_accuracy_is_stated_for() -> None:
     assert (medium.speckle, medium.contrast, medium.scale) == (0, 1, 0.02)
 
 
-def test_noise_has_the_deviation_that_it_says() -> None:
+def test_noise_has_the_stated_deviation() -> None:
     severity = Severity(noise=8, paper=200)
     scan = scan_sheet(np.full((800, 800), 255, np.uint8), 400, severity, np.random.default_rng(0))
     assert scan.image.std() == pytest.approx(8, abs=0.1)
@@ -456,7 +447,7 @@ def test_contrast_shade_and_paper_change_grey_levels_as_they_say() -> None:
     assert (shaded.max(), shaded.min()) == (pytest.approx(255, abs=1), pytest.approx(205, abs=1))
 
 
-def test_specks_are_as_many_as_the_severity_says() -> None:
+def test_the_number_of_specks_follows_the_severity() -> None:
     white = np.full((4000, 4000), 255, np.uint8)  # 100 square inches
     severity = Severity(speckle=3, paper=200, contrast=1)
     scan = scan_sheet(white, 400, severity, np.random.default_rng(0))
@@ -476,9 +467,9 @@ def test_a_turned_page_has_its_sides_swapped_and_a_skew_shows_the_scanner_bed() 
 def test_a_page_of_no_severity_is_the_form_itself(digits: LabelledImages) -> None:
     template = form(row_of_cells("a"))
     page = fill_page(template, digits, np.random.default_rng(0), NONE, habits=Habits(blank_rate=1))
-    sheet = lay_blank_sheet(template, 200).image
+    sheet = render_blank_sheet(template, 200).image
     half = cv2.resize(sheet, (page.image.shape[1], page.image.shape[0]), interpolation=cv2.INTER_AREA)
-    assert page.image.shape == template.registered_size
+    assert page.image.shape == template.aligned_size
     assert np.abs(page.image.astype(int) - half).mean() < 0.5
 
 
@@ -523,7 +514,7 @@ def test_a_reference_is_the_paper_that_is_written_on(digits: LabelledImages, tmp
     assert page.image[430:].min() > 200  # no lines are drawn where there is a reference
 
 
-def test_the_demo_form_has_its_cells_where_its_template_says(tmp_path: Path) -> None:
+def test_the_demo_form_has_its_cells_at_the_places_of_its_template(tmp_path: Path) -> None:
     form_files = draw_demo_form(tmp_path)
     template = read_template(form_files.template)
     blank = np.asarray(Image.open(form_files.blank))
@@ -554,7 +545,7 @@ def test_filled_demo_forms_keep_all_their_rules(digits: LabelledImages, tmp_path
             for rule in field.rules
         )
     page = fill_page(template, digits, np.random.default_rng(0), SEVERITIES["medium"])
-    assert page.image.shape == template.registered_size
+    assert page.image.shape == template.aligned_size
 
 
 def test_a_demo_form_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:

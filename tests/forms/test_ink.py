@@ -1,4 +1,4 @@
-"""Ink is told from paper and from the form's own print."""
+"""Tests of ink: it is separated from paper and from the form's own print."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.reading.cells import expect_edges, refine_cells, template_places
-from lenet_pipeline.forms.reading.ink import Floats, measure_darkness, measure_paper, remove_print
+from lenet_pipeline.forms.reading.ink import measure_darkness, measure_paper, remove_print
+from lenet_pipeline.schema import Floats
 from tests.forms.cell_builders import (
     LEFT,
     SIDE,
@@ -79,14 +80,14 @@ def test_a_digit_that_touches_no_line_is_left_as_it_was() -> None:
     assert np.abs(without_print(scan, blank_form())[inside] - before[inside]).max() == 0
 
 
-def test_print_of_the_blank_form_inside_a_cell_is_no_ink() -> None:
+def test_print_of_the_blank_form_inside_a_cell_is_not_ink() -> None:
     form = blank_form()
     cv2.putText(form, "kg", (LEFT + 10, TOP + 50), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (90,), 2, cv2.LINE_AA)
     left = without_print(scanned(form, noise=4), form)
     assert left[TOP + 8 : TOP + TALL - 8, LEFT + 6 : LEFT + SIDE - 6].max() < 45
 
 
-def test_paper_is_measured_beside_a_digit_that_fills_most_of_its_cell() -> None:
+def test_paper_is_measured_next_to_a_digit_that_fills_most_of_its_cell() -> None:
     rng = np.random.default_rng(3)
     darkness = rng.normal(5, 8, (200, 600)).astype(np.float32)
     darkness[90:142, 70:110] += 180

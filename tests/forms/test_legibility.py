@@ -1,4 +1,4 @@
-"""Legibility: pages past the bend are refused before anything is read from them."""
+"""Tests of legibility: pages that are too poor are refused before any digit is read."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_a_fair_scan_has_no_fault(blank, gauge, seen):
     ],
     ids=str,
 )
-def test_a_scan_past_the_bend_says_what_is_wrong_and_what_to_do(blank, gauge, seen, fault):
+def test_an_illegible_scan_reports_its_fault_and_gives_advice(blank, gauge, seen, fault):
     found = measure_legibility(scan(blank, **seen), gauge).fault
     assert found is not None
     assert found.startswith(fault)
     assert "; " in found
 
 
-def test_what_is_written_in_the_fields_says_nothing_about_the_scan(blank, gauge):
+def test_writing_in_fields_does_not_affect_legibility(blank, gauge):
     page = scan(blank)
     before = measure_legibility(page, gauge)
     page[475:525, 160:530] = np.random.default_rng(1).integers(0, 255, (50, 370))

@@ -1,4 +1,4 @@
-"""Pages of a document to rows: what is read, what is not and why, and where on paper it all is."""
+"""Tests of page rows: pages become rows with digits, fields, cells, reasons and places."""
 
 from __future__ import annotations
 
@@ -124,11 +124,11 @@ def test_a_page_becomes_a_row_with_its_fields_its_cells_and_a_digit_for_each_ink
     assert rows.digits["digit_id"][0].as_py() == first
 
 
-def test_places_are_told_on_the_registered_page_and_on_the_scan(tmp_path: Path, slip: Template) -> None:
+def test_places_are_given_on_the_aligned_page_and_on_the_scan(tmp_path: Path, slip: Template) -> None:
     rows = only(read(document_of(tmp_path, page()), job_of(slip)))
     cell = rows.cells.to_pylist()[0]
     place, scanned = cell["box"], cell["source_box"]
-    # 10 mm at the registered page's 200 dpi, and at the scan's 254.
+    # 10 mm at the aligned page's 200 dpi, and at the scan's 254.
     assert (place["x"], place["y"]) == (pytest.approx(79, abs=2), pytest.approx(79, abs=2))
     assert (place["width"], place["height"]) == (pytest.approx(63, abs=2), pytest.approx(79, abs=2))
     assert (scanned["x"], scanned["y"]) == (pytest.approx(100, abs=3), pytest.approx(100, abs=3))
@@ -145,7 +145,7 @@ def test_a_field_comes_with_its_picture(tmp_path: Path, slip: Template) -> None:
     assert np.asarray(picture).min() < 60
 
 
-def test_pages_that_are_no_slip_are_told_apart_and_hold_nothing(tmp_path: Path, slip: Template) -> None:
+def test_other_and_blank_pages_have_their_own_status_and_no_fields(tmp_path: Path, slip: Template) -> None:
     square = np.full((500, 500), 255, np.uint8)
     square[100:300, 100:300] = 0
     blank = np.full((500, 1000), 250, np.uint8)
@@ -198,9 +198,7 @@ def test_another_template_reads_the_same_page_as_other_digits_of_another_page(
     assert first.page["page_fingerprint"] == second.page["page_fingerprint"]
 
 
-def test_a_page_is_the_same_whatever_other_templates_are_offered_beside_its_own(
-    tmp_path: Path, slip: Template
-) -> None:
+def test_other_templates_do_not_change_the_result_of_a_page(tmp_path: Path, slip: Template) -> None:
     document = document_of(tmp_path, page())
     (tmp_path / "other").mkdir()
     square = SLIP.replace("form: slip", "form: square").replace("100, height: 50", "95, height: 95")
@@ -211,7 +209,7 @@ def test_a_page_is_the_same_whatever_other_templates_are_offered_beside_its_own(
     assert alone.digits.equals(beside.digits)
 
 
-def test_a_duplicate_says_of_which_page_and_holds_no_field(tmp_path: Path, slip: Template) -> None:
+def test_a_duplicate_names_its_original_and_has_no_fields(tmp_path: Path, slip: Template) -> None:
     rows = only(read(document_of(tmp_path, page()), job_of(slip)))
     original = uuid.uuid4().bytes
     duplicate = duplicate_page(rows, original)

@@ -1,4 +1,4 @@
-"""A registered page is read cell by cell."""
+"""Tests of reading: an aligned page is read cell by cell."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_faint_pencil_one_is_ink() -> None:
     assert states(read(scanned(page, noise=6))) == "bbdbbbbb"
 
 
-def test_a_watermark_behind_empty_cells_is_no_ink_where_others_are_written_on() -> None:
+def test_a_watermark_behind_empty_cells_is_not_ink_next_to_written_cells() -> None:
     page = blank_form()
     mark = np.full_like(page, 255)
     cv2.putText(mark, "COPY", (40, 190), cv2.FONT_HERSHEY_SIMPLEX, 5.5, (218,), 14)
@@ -130,7 +130,7 @@ def test_a_digit_over_the_top_of_its_cell_keeps_its_ink() -> None:
 
 
 @pytest.mark.parametrize(("mark", "strokes"), [("X", CROSS), ("-", DASH)])
-def test_the_mark_of_unused_cells_is_told_from_digits(mark: UnusedMark, strokes: list) -> None:
+def test_the_mark_of_unused_cells_is_distinguished_from_digits(mark: UnusedMark, strokes: list) -> None:
     page = blank_form()
     for column, digit in enumerate((1, 4, 7, 8)):
         write(page, STROKES[digit], in_cell(column))

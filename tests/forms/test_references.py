@@ -23,7 +23,7 @@ def template(reference: Reference | None, *, width: float = 215.9, height: float
         width=width,
         height=height,
         fields=(),
-        registration="features",
+        alignment="features",
         max_residual_px=3,
         fingerprint="0" * 64,
         text="",
@@ -71,16 +71,16 @@ def test_a_page_of_a_tiff_is_chosen_by_its_number(tmp_path):
 @pytest.mark.parametrize(
     ("name", "page", "said"),
     [
-        ("missing.pdf", 1, "no such file"),
-        ("scan.pdf", 0, "it has 1 page; correct the page"),
-        ("scan.pdf", 2, "it has 1 page; correct the page"),
-        ("two.tif", 3, "it has 2 pages; correct the page"),
+        ("missing.pdf", 1, "the file does not exist"),
+        ("scan.pdf", 0, "it has 1 page, counted from 1; correct the page"),
+        ("scan.pdf", 2, "it has 1 page, counted from 1; correct the page"),
+        ("two.tif", 3, "it has 2 pages, counted from 1; correct the page"),
         ("encrypted.pdf", 1, "encrypted"),
         ("broken.pdf", 1, "damaged"),
         ("broken.png", 1, "truncated"),
         ("notes.txt", 1, "not a PDF, TIFF, PNG or JPEG"),
-        ("empty.png", 1, "no bytes"),
-        ("folder", 1, "no regular file"),
+        ("empty.png", 1, "the file is empty"),
+        ("folder", 1, "not a regular file"),
     ],
 )
 def test_a_reference_that_cannot_be_read_is_one_line_that_names_it(tmp_path, name, page, said):

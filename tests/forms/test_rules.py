@@ -9,19 +9,14 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from lenet_pipeline.errors import IngestError, PipelineError
-from lenet_pipeline.forms.rules.field_rules import (
+from lenet_pipeline.forms.rules.across_rules import (
     AcrossRule,
-    Checksum,
     EqualRule,
-    Length,
-    OneOf,
-    Pattern,
-    Range,
-    Rule,
     SumRule,
     UniqueRule,
     find_repeated,
 )
+from lenet_pipeline.forms.rules.field_rules import Checksum, Length, OneOf, Pattern, Range, Rule
 
 ACCEPTED = [
     (Pattern(r"20\d{2}"), "2026"),

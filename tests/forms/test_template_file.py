@@ -14,16 +14,8 @@ import yaml
 from PIL import Image
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.rules.field_rules import (
-    Checksum,
-    EqualRule,
-    Length,
-    OneOf,
-    Pattern,
-    Range,
-    SumRule,
-    UniqueRule,
-)
+from lenet_pipeline.forms.rules.across_rules import EqualRule, SumRule, UniqueRule
+from lenet_pipeline.forms.rules.field_rules import Checksum, Length, OneOf, Pattern, Range
 from lenet_pipeline.forms.templates.json_schema import template_schema
 from lenet_pipeline.forms.templates.model import Cells, Rectangle, WritingBox
 from lenet_pipeline.forms.templates.template_file import read_template
@@ -101,7 +93,7 @@ rules:
 """)
     template = read_template(path)
     assert (template.form, template.width, template.height) == ("order", 254, 381)
-    assert (template.registration, template.max_residual_px) == ("markers", 2.5)
+    assert (template.alignment, template.max_residual_px) == ("markers", 2.5)
     assert template.reference is not None
     assert (template.reference.path, template.reference.page) == (blank, 1)
     assert template.text == path.read_text(encoding="utf-8")
@@ -124,11 +116,11 @@ rules:
 
 def test_omitted_keys_have_defaults(write: Any, tmp_path: Path) -> None:
     scaled = read_template(write(SMALL))
-    assert (scaled.width, scaled.height, scaled.registration) == (210, 297, "scale")
+    assert (scaled.width, scaled.height, scaled.alignment) == (210, 297, "scale")
     assert (scaled.reference, scaled.max_residual_px, scaled.rules) == (None, 3, ())
     blank_form(tmp_path)
     compared = read_template(write(SMALL.replace("page: A4", "reference: blank.png")))
-    assert (compared.width, compared.height, compared.registration) == (254, 381, "features")
+    assert (compared.width, compared.height, compared.alignment) == (254, 381, "features")
 
 
 @pytest.mark.parametrize(

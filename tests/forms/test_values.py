@@ -1,11 +1,12 @@
-"""Values: what the cells of a field make together, and what a person is asked to look at."""
+"""Tests of values: the cells of a field give its value, and the reasons to review it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lenet_pipeline.forms.rules.field_rules import Checksum, EqualRule, Length, Range, Rule, SumRule
+from lenet_pipeline.forms.rules.across_rules import EqualRule, SumRule
+from lenet_pipeline.forms.rules.field_rules import Checksum, Length, Range, Rule
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, WritingBox
 from lenet_pipeline.forms.values.field_values import (
     CellState,
@@ -46,9 +47,9 @@ def test_value_may_stand_anywhere_among_blank_and_marked_cells(written: str) -> 
     value = read_field_value(field(), cells(written))
     assert (value.status, value.raw_value, value.value) == ("read", "123", "123")
     assert value.confidence == value.raw_probability == pytest.approx(SURE**3)
-    assert not value.needs_look
-    assert value.why is None
-    assert value.rule is None
+    assert not value.is_doubtful
+    assert value.reason is None
+    assert value.broken_rule is None
 
 
 @pytest.mark.parametrize(
@@ -65,21 +66,21 @@ def test_gap_between_digits_is_read_over_and_needs_a_look(written: str, reasons:
     assert value.status == "read"
     assert value.value == "".join(sign for sign in written if sign.isdigit())
     assert value.reasons == reasons
-    assert value.why == "; ".join(reasons)
-    assert value.needs_look
+    assert value.reason == "; ".join(reasons)
+    assert value.is_doubtful
 
 
 @pytest.mark.parametrize("written", ["________", "XXXXXXXX", "__XX", ""])
 def test_field_without_ink_is_blank_and_fine_unless_a_value_is_required(written: str) -> None:
     value = read_field_value(field(Length(8, 8)), cells(written))
     assert value == FieldValue("number", "blank")
-    assert not value.needs_look
+    assert not value.is_doubtful
     required = read_field_value(field(may_be_blank=False), cells(written))
-    assert (required.status, required.value, required.why) == ("blank", None, "blank: a value is required")
-    assert required.needs_look
+    assert (required.status, required.value, required.reason) == ("blank", None, "blank: a value is required")
+    assert required.is_doubtful
 
 
-def test_what_is_no_digit_is_shown_as_unread_and_never_guessed() -> None:
+def test_writing_that_is_not_a_digit_is_shown_as_unread_and_never_guessed() -> None:
     letter = CellState(2, "not_a_digit", np.full(10, 0.1), not_a_digit=0.876)
     value = read_field_value(field(Checksum("luhn")), [*cells("12"), letter, digit(3, 4)])
     assert (value.status, value.raw_value, value.value) == ("unreadable", "12?4", None)
@@ -87,7 +88,7 @@ def test_what_is_no_digit_is_shown_as_unread_and_never_guessed() -> None:
     assert value.reasons == ("not_a_digit: position 2, score 0.88",)
 
 
-def test_every_piece_that_is_no_digit_and_every_gap_is_named() -> None:
+def test_every_piece_that_is_not_a_digit_and_every_gap_is_named() -> None:
     value = read_field_value(field(), cells("?1_?____"))
     assert value.raw_value == "?1?"
     assert value.reasons == (
@@ -105,15 +106,15 @@ def test_correction_keeps_both_values_both_probabilities_and_the_rule() -> None:
     assert value.probability == value.confidence == pytest.approx(SURE**2 * 0.42)
     assert value.posterior is not None
     assert SURE**2 * 0.42 < value.posterior < 1
-    assert (value.rule, value.broken_rules) == ("luhn", ("luhn",))
-    assert value.reasons == ("corrected: 791 breaks luhn, 794 does not",)
+    assert (value.broken_rule, value.broken_rules) == ("luhn", ("luhn",))
+    assert value.reasons == ("corrected: 791 breaks luhn, 794 passes",)
 
 
-def test_value_that_nothing_can_put_right_stays_and_every_rule_it_breaks_is_named() -> None:
+def test_value_that_cannot_be_corrected_stays_and_its_broken_rules_are_named() -> None:
     value = read_field_value(field(Length(4, 4), Range(lowest=500), Checksum("luhn")), cells("123"))
     assert (value.status, value.raw_value, value.value) == ("rule_failed", "123", "123")
     assert value.broken_rules == ("length 4", "at least 500", "luhn")
-    assert value.rule == "length 4"
+    assert value.broken_rule == "length 4"
     assert value.reasons == ("rule_failed: 123 breaks length 4 and at least 500 and luhn",)
     assert value.posterior == 0
 
@@ -135,7 +136,7 @@ def test_corrections_and_failures_are_never_silent() -> None:
         seen.add(value.status)
         raw = "".join(map(str, rows.argmax(axis=1)))
         assert value.raw_value == raw
-        assert value.needs_look is (value.status != "read") is bool(value.broken_rules)
+        assert value.is_doubtful is (value.status != "read") is bool(value.broken_rules)
         assert (value.value != raw) is (value.status == "corrected")
     assert seen == {"read", "corrected", "rule_failed"}
 
@@ -143,7 +144,7 @@ def test_corrections_and_failures_are_never_silent() -> None:
 @pytest.mark.parametrize(
     ("written", "status"), [("1", "rule_failed"), ("12", "read"), ("1234", "rule_failed")]
 )
-def test_box_without_dividers_takes_as_many_digits_as_it_says(written: str, status: str) -> None:
+def test_box_without_dividers_limits_the_number_of_digits(written: str, status: str) -> None:
     box = Field("amount", WritingBox(Rectangle(10, 10, 40, 8), fewest=2, most=3))
     value = read_field_value(box, cells(written))
     assert value.status == status

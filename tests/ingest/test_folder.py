@@ -1,4 +1,4 @@
-"""Pictures on disk: what is listed, what is read, and what becomes a reject."""
+"""Image files: which are listed, which are read, and which become rejects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from lenet_pipeline.ingest.batch import Reject, SourceBatch
 from lenet_pipeline.ingest.folder import ListedImage, list_images, read_images
 from lenet_pipeline.ingest.images import UnreadableImageError, decode_image
 from lenet_pipeline.schema import BRIGHT_ON_DARK, DARK_ON_BRIGHT, DIGITS, derive_digit_id
-from lenet_pipeline.warehouse import Warehouse
 
 WIDTH, HEIGHT = 30, 40
 INK = {"x": 9, "y": 6, "width": 13, "height": 26}
@@ -219,7 +218,7 @@ def test_a_truncated_image_is_a_reject_that_says_so(tmp_path, name, share):
     path.write_bytes(content[: max(9, int(len(content) * share))])
     reject = reject_of(path)
     assert reject.kind in ("truncated_image", "damaged_image")
-    assert "truncated" in reject.reason or "its end is missing" in reject.reason
+    assert "truncated" in reject.reason or "the end of the file is missing" in reject.reason
     assert reject.source_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -462,9 +461,9 @@ def test_a_missing_path_and_a_folder_without_files_are_one_clear_line(tmp_path, 
     assert str(tmp_path / "here") in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_folder_with_only_hidden_files_holds_no_file(tmp_path):
+def test_a_folder_with_only_hidden_files_counts_as_empty(tmp_path):
     (tmp_path / ".DS_Store").touch()
-    with pytest.raises(IngestError, match="holds no file"):
+    with pytest.raises(IngestError, match="contains no files"):
         list_images(tmp_path)
 
 
@@ -500,7 +499,7 @@ def test_a_csv_lists_paths_relative_to_itself_with_labels(tmp_path, column, enco
     listed = list_images(write_csv(tmp_path / "list.csv", text, encoding))
     assert [(item.path, item.label) for item in listed] == [
         (tmp_path / "b.png", None),
-        (Warehouse(tmp_path / "img" / "ä.png", 4)),
+        (tmp_path / "img" / "ä.png", 4),
     ]
     assert len(read(tmp_path / "list.csv").digits) == 2
 
@@ -551,14 +550,14 @@ def test_a_csv_without_the_columns_says_what_it_needs(tmp_path, text):
         list_images(write_csv(tmp_path / "list.csv", text))
 
 
-def test_a_csv_without_rows_names_no_image(tmp_path):
-    with pytest.raises(IngestError, match="names no image"):
+def test_a_csv_without_rows_is_refused(tmp_path):
+    with pytest.raises(IngestError, match="lists no images"):
         list_images(write_csv(tmp_path / "list.csv", "path,label\n"))
 
 
 def test_a_csv_in_another_encoding_is_one_clear_line(tmp_path):
     path = write_csv(tmp_path / "list.csv", "path,label\nä.png,1\n", encoding="latin-1")
-    with pytest.raises(IngestError, match="no UTF-8 CSV") as caught:
+    with pytest.raises(IngestError, match="not a UTF-8 CSV") as caught:
         list_images(path)
     assert "\n" not in str(caught.value)
 

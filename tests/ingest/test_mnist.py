@@ -1,4 +1,4 @@
-"""MNIST: read from a folder with every fault named, and downloaded."""
+"""MNIST is read from a folder, with a clear error for every fault, or downloaded."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_unpacked_files_are_read_row_by_row(root):
 
 
 @pytest.mark.parametrize("folder", ["raw", "MNIST/raw"])
-def test_the_files_may_lie_in_the_folders_that_torchvision_makes(root, folder):
+def test_files_are_found_in_the_folders_of_torchvision(root, folder):
     (root / folder).mkdir(parents=True)
     for name in (IMAGES, LABELS, TEST_IMAGES, TEST_LABELS):
         (root / name).rename(root / folder / name)
@@ -137,10 +137,10 @@ def test_a_gz_with_a_flipped_bit_is_damaged(root):
     assert f"{packed} is damaged" in fault_of(root)
 
 
-def test_a_gz_that_is_no_gzip_says_so(root):
+def test_a_gz_file_that_is_not_gzip_is_reported(root):
     packed = pack(root, IMAGES)
     packed.write_bytes(b"<html>404</html>")
-    assert "no gzip file" in fault_of(root)
+    assert "not a gzip file" in fault_of(root)
 
 
 def test_a_whole_gz_with_other_content_fails_its_checksum(root):

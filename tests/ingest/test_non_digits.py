@@ -1,4 +1,4 @@
-"""Intruders are drawn again the same, look like what they are called, and are no digits."""
+"""Images that are not digits are reproducible and match their kind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_blanks_have_next_to_no_ink_and_dashes_are_wide_and_low(digits):
 
 def test_a_kind_that_there_is_not_is_named_with_those_there_are(digits):
     with pytest.raises(
-        UnknownNameError, match="no kind of intruder 'ghost'; there is: blank, clear-letter, cross"
+        UnknownNameError, match="no kind of intruder 'ghost'; available: blank, clear-letter, cross"
     ):
         draw_intruders("ghost", 1, digits)
 
@@ -55,7 +55,7 @@ def test_rubbish_to_learn_from_is_drawn_again_and_is_not_what_is_measured(digits
     assert not seen & measured
 
 
-def test_letters_are_measured_in_other_families_than_they_are_learned_in():
+def test_training_and_measuring_use_letters_of_different_families():
     learned, measured = (
         {glyph.tobytes() for glyph in draw_letters(string.ascii_letters, side)} for side in ("train", "test")
     )

@@ -1,4 +1,4 @@
-"""A grey picture of one digit becomes 28x28 the way MNIST was made."""
+"""A grey picture of one digit is normalised to 28x28 as in MNIST."""
 
 from __future__ import annotations
 

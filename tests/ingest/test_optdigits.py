@@ -1,4 +1,4 @@
-"""The digits that ship inside scikit-learn."""
+"""The digits that scikit-learn includes."""
 
 from __future__ import annotations
 

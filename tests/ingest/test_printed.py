@@ -137,12 +137,12 @@ def test_two_ingests_into_one_name_never_share_a_family_between_the_sides(shippe
 @pytest.mark.parametrize(
     ("families", "found"),
     [
-        (["dejavu", "stix"], r"only families that are all for train \(dejavu, stix\)"),
-        (["computer modern"], r"only families that are all for test \(computer modern\)"),
+        (["dejavu", "stix"], r"only families for train \(dejavu, stix\)"),
+        (["computer modern"], r"only families for test \(computer modern\)"),
         ([], "no font with digits"),
     ],
 )
-def test_families_that_all_fall_on_one_side_are_refused_named_and_said_what_to_do(shipped, families, found):
+def test_families_that_are_all_on_one_side_are_named_with_the_remedy(shipped, families, found):
     with pytest.raises(IngestError, match=f"found {found}; .* add fonts of another design") as refused:
         split_fonts([font for font in shipped if font.family in families])
     assert "\n" not in str(refused.value)
@@ -187,7 +187,7 @@ def test_fonts_that_cannot_be_read_or_have_no_digits_are_rejects_and_the_rest_go
 def test_a_folder_named_like_a_font_is_a_reject_that_asks_for_fonts(folder):
     (folder / "folder.ttf").mkdir()
     _, (reject,) = read_font_folder(folder, max_bytes=ENOUGH_BYTES)
-    assert (reject.kind, reject.reason) == ("not_a_file", "it is no regular file; give font files")
+    assert (reject.kind, reject.reason) == ("not_a_file", "not a regular file; give font files")
 
 
 def test_damaged_fonts_never_raise_anything_but_a_reject(folder):
@@ -203,8 +203,8 @@ def test_damaged_fonts_never_raise_anything_but_a_reject(folder):
     assert len(rejects) > 100
 
 
-def test_a_folder_without_fonts_or_that_is_none_says_what_to_give(tmp_path):
-    with pytest.raises(IngestError, match=r"holds no font; expected \.ttf or \.otf files"):
+def test_a_missing_folder_or_one_without_fonts_is_refused(tmp_path):
+    with pytest.raises(IngestError, match=r"contains no fonts; expected \.ttf or \.otf files"):
         read_font_folder(tmp_path, max_bytes=ENOUGH_BYTES)
     with pytest.raises(IngestError, match=r"cannot read .*nowhere"):
         read_font_folder(tmp_path / "nowhere", max_bytes=ENOUGH_BYTES)
@@ -225,7 +225,7 @@ def test_digits_have_the_schema_name_their_font_and_have_every_label_equally_oft
     assert last["source_box"]["height"] > 15
 
 
-def test_the_same_seed_gives_the_same_bytes_however_many_are_printed_and_by_how_many_processes(shipped):
+def test_the_same_seed_gives_the_same_bytes_for_any_number_of_digits_and_processes(shipped):
     fonts = named(shipped, "cmr10.ttf", "STIXGeneral.ttf")
     once = print_all(fonts)
     assert once.equals(print_all(fonts))
@@ -237,7 +237,7 @@ def test_the_same_seed_gives_the_same_bytes_however_many_are_printed_and_by_how_
 
 
 @pytest.mark.slow
-def test_a_font_with_many_digits_is_several_tables_and_each_is_told_of(shipped):
+def test_a_font_with_many_digits_yields_several_tables_and_reports_each(shipped):
     fonts, done = named(shipped, "cmr10.ttf", "load_default"), list[int]()
     wanted = {"degradation": "none", "per_font": POSITIONS_A_TABLE + 5, "seed": 0}
     tables = list(print_digits(fonts, processes=2, advance=done.append, **wanted))
@@ -251,13 +251,13 @@ def test_a_process_that_is_killed_is_an_error_and_the_others_end(shipped):
     next(tables)
     killed, other = multiprocessing.active_children()
     killed.kill()
-    with pytest.raises(IngestError, match="a process that prints digits was ended before it was done"):
+    with pytest.raises(IngestError, match="a process that prints digits was killed"):
         list(tables)
     assert other.exitcode is not None
     assert multiprocessing.active_children() == []
 
 
-def test_processes_end_when_nobody_wants_more_tables(shipped):
+def test_processes_end_when_the_iterator_is_closed(shipped):
     tables = print_digits(shipped, degradation="none", per_font=10, seed=0, processes=2)
     next(tables)
     tables.close()
@@ -273,8 +273,8 @@ def test_what_goes_wrong_in_a_process_is_raised_where_the_tables_are_read(shippe
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_processes_end_with_a_command_that_is_killed():
     script = """
-from lenet_pipeline.sources.fonts import read_shipped_fonts
-from lenet_pipeline.sources.printed import print_digits
+from lenet_pipeline.ingest.printed.fonts import read_shipped_fonts
+from lenet_pipeline.ingest.printed.printing import print_digits
 for _ in print_digits(read_shipped_fonts(), degradation="none", per_font=300, seed=0, processes=2):
     print("printed", flush=True)
 """
@@ -340,7 +340,7 @@ def test_a_scan_has_the_size_of_its_level_and_paper_around_the_ink(shipped):
 
 
 def test_an_unknown_level_or_seed_is_refused_before_anything_is_printed(shipped):
-    with pytest.raises(UnknownNameError, match="no degradation 'dire'; there is: heavy, light, medium, none"):
+    with pytest.raises(UnknownNameError, match="'dire'; available: heavy, light, medium, none"):
         print_digits(shipped, degradation="dire", per_font=1, seed=0)
     for per_font, seed in ((0, 0), (10**10, 0), (1, -1), (1, 10**9)):
         with pytest.raises(IngestError, match="expected 1 to 1,000,000,000 digits and a seed from 0 to 100,"):

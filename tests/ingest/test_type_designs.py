@@ -1,4 +1,4 @@
-"""Type designs: each digit to learn from is drawn a little differently, and stays that digit."""
+"""Type designs vary each training digit, which stays the same digit."""
 
 from __future__ import annotations
 

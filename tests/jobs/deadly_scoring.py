@@ -14,8 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flows.__main__ import main
-
+from lenet_pipeline.cli import main
 from lenet_pipeline.scoring import shards as scoring
 from lenet_pipeline.scoring.engine import Engine
 from lenet_pipeline.system import files

@@ -13,8 +13,7 @@ from PIL import Image
 
 from lenet_pipeline.forms.filling.scanning import SEVERITIES
 from lenet_pipeline.forms.templates.template_file import read_template
-from lenet_pipeline.jobs.checking import check_home
-from lenet_pipeline.jobs.form_filling import fill_forms
+from lenet_pipeline.jobs import FillingJob, check, fill_forms
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse.queries import run_audit, run_select
 
@@ -60,7 +59,7 @@ def fill_slips(
 ) -> Path:
     """Fill slips with the embedded digits into a folder of their own; return it."""
     template = read_template(write_template(folder.parent / f"{folder.name}-template", text))
-    fill_forms(template, "optdigits/test", pages, seed, SEVERITIES[severity], folder, settings)
+    fill_forms(settings, FillingJob(template, "optdigits/test", pages, seed, SEVERITIES[severity], folder))
     return folder
 
 
@@ -93,7 +92,7 @@ def count(settings: Settings, table: str) -> int:
 
 
 def broken_checks(settings: Settings) -> list[str]:
-    return [item.query.name for item in check_home(settings) if len(item.violations)]
+    return [item.query.name for item in check(settings) if len(item.violations)]
 
 
 def pick(rows: Iterable[Row], *names: str) -> list[tuple[Any, ...]]:

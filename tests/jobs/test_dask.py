@@ -13,12 +13,9 @@ import pytest
 from distributed import Client, LocalCluster
 
 from lenet_pipeline.errors import ScoringError
-from lenet_pipeline.jobs.checking import check_home
-from lenet_pipeline.jobs.ingestion import ingest
-from lenet_pipeline.jobs.scoring_runs import score
+from lenet_pipeline.jobs import IngestJob, ScoringJob, check, ingest, score
 from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings, read_settings
-from lenet_pipeline.warehouse import Warehouse
 from lenet_pipeline.warehouse.queries import run_select
 
 DATASET = "optdigits/train"
@@ -45,9 +42,9 @@ def test_a_cluster_scores_as_this_machine_does_though_a_worker_is_killed_midway(
     monkeypatch.setenv("LENET_SHARD_ROWS", "15")
     here = read_settings(settings.home, "tester")
     shutil.rmtree(here.lake.local)
-    ingest("optdigits", home=here.home)
+    ingest(here, IngestJob("optdigits"))
     there = read_settings(Path(shutil.copytree(here.home, tmp_path / "there")), "tester")
-    score(DATASET, home=here.home)
+    score(here, ScoringJob(DATASET))
     cluster = LocalCluster(
         n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", memory_limit=0
     )
@@ -55,16 +52,16 @@ def test_a_cluster_scores_as_this_machine_does_though_a_worker_is_killed_midway(
         address = cluster.scheduler_address
         killer = threading.Thread(target=kill_a_worker, args=(address, there.predictions.local))
         killer.start()
-        report = score(DATASET, runner=address.replace("tcp", "dask"), home=there.home)
+        report = score(there, ScoringJob(DATASET, runner=address.replace("tcp", "dask")))
         killer.join()
     assert report.digits_scored == report.digits == read_manifest(there.lake, DATASET).rows
-    expected = run_select(Warehouse(here.database, 5), ROWS)
+    expected = run_select(here.warehouse, ROWS)
     assert run_select(there.warehouse, ROWS).equals(expected)
-    assert [item.query.name for item in check_home(there) if len(item.violations)] == []
-    again = score(DATASET, home=there.home)
+    assert [item.query.name for item in check(there) if len(item.violations)] == []
+    again = score(there, ScoringJob(DATASET))
     assert again.digits_scored == 0
 
 
 def test_a_runner_that_is_none_is_refused(settings: Settings) -> None:
     with pytest.raises(ScoringError, match="no runner 'spark'; choose local or dask://HOST:PORT"):
-        score("optdigits/test", runner="spark", home=settings.home)
+        score(settings, ScoringJob("optdigits/test", runner="spark"))

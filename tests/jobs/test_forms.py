@@ -20,18 +20,28 @@ from lenet_pipeline.audit.verification import verify_run
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.documents.reader import PageLimits, inspect_document
 from lenet_pipeline.forms.filling.demo_form import draw_demo_form
+from lenet_pipeline.forms.filling.scanning import SEVERITIES
 from lenet_pipeline.forms.page_rows import FormJob, PagePart
 from lenet_pipeline.forms.templates.template_file import read_template
-from lenet_pipeline.jobs import ingest_forms as ingest_forms_module
-from lenet_pipeline.jobs import read_forms as read_forms_module
-from lenet_pipeline.jobs.form_evaluation import evaluate_forms
-from lenet_pipeline.jobs.form_ingestion import IngestedForms, ingest_forms
-from lenet_pipeline.jobs.retraining import retrain
-from lenet_pipeline.jobs.scoring_runs import ScoringReport, score
+from lenet_pipeline.jobs import (
+    FillingJob,
+    FormIngestJob,
+    IngestedForms,
+    ScoringJob,
+    ScoringReport,
+    TrainingJob,
+    evaluate_forms,
+    fill_forms,
+    form_ingestion,
+    form_reading,
+    ingest_forms,
+    retrain,
+    score,
+)
 from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.system import SILENT
 from lenet_pipeline.system.processes import Done, ProcessLostError
-from lenet_pipeline.warehouse import Warehouse
 from tests.forms.document_builders import (
     page_picture,
     tiff_directories,
@@ -80,34 +90,26 @@ class Read:
 
     def again(self, folder: Path | None = None, *templates: Path) -> IngestedForms:
         """Ingest once more: the same unless said otherwise."""
-        return ingest_forms(
-            folder or self.folder,
-            list(templates) or [self.template],
-            self.ingested.dataset,
-            home=self.settings.home,
-        )
+        job = FormIngestJob(folder or self.folder, templates or (self.template,), self.ingested.dataset)
+        return ingest_forms(self.settings, job)
 
     def score(self, model: str = "digits@champion") -> ScoringReport:
-        return score(self.ingested.dataset, model, home=self.settings.home)
+        return score(self.settings, ScoringJob(self.ingested.dataset, model))
 
 
 def read_forms(trained: Settings, base: Path, dataset: str, folder: Path, template: Path) -> Read:
     settings = read_settings(Path(shutil.copytree(trained.home, base / "home")), "tester")
-    ingested = ingest_forms(folder, [template], dataset, home=settings.home)
-    return Read(settings, folder, template, ingested, score(dataset, home=settings.home))
+    ingested = ingest_forms(settings, FormIngestJob(folder, (template,), dataset))
+    return Read(settings, folder, template, ingested, score(settings, ScoringJob(dataset)))
 
 
 @pytest.fixture(scope="module")
 def notes(trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> Read:
     """Delivery notes, scanned at medium severity and read: look at them, never write."""
-    from lenet_pipeline.forms.filling.scanning import SEVERITIES
-    from lenet_pipeline.jobs.form_filling import fill_forms
-
     base = tmp_path_factory.mktemp("notes")
     form = draw_demo_form(base)
-    fill_forms(
-        read_template(form.template), "optdigits/test", 3, 3, SEVERITIES["medium"], base / "scans", trained
-    )
+    template = read_template(form.template)
+    fill_forms(trained, FillingJob(template, "optdigits/test", 3, 3, SEVERITIES["medium"], base / "scans"))
     return read_forms(trained, base, NOTES, base / "scans", form.template)
 
 
@@ -144,7 +146,7 @@ def statuses(settings: Settings, folder: Path) -> list[tuple[str, int, str]]:
 def empty_slip(template: Path, number: int = 0) -> np.ndarray:
     """Draw a slip that nothing is written on, as a picture of its own."""
     form = read_template(template)
-    page = np.full(form.registered_size, 255, np.uint8)
+    page = np.full(form.aligned_size, 255, np.uint8)
     for field in form.fields:
         for rectangle in field.place.rectangles():
             left, top, right, bottom = (round(edge) for edge in rectangle.pixels())
@@ -259,7 +261,7 @@ def sources_with_a_wrong_sum(values: list[Row]) -> set[str]:
 
 
 def test_evaluation_counts_what_a_person_would_count(notes: Read) -> None:
-    outcome = evaluate_forms(NOTES, notes.folder / "truth.csv", 0.9, notes.settings)
+    outcome = evaluate_forms(notes.settings, NOTES, notes.folder / "truth.csv", 0.9)
     truth, values = notes.truth, notes.values()
     right = {
         (Path(row["source"]).name, row["field"]): (row["value"] or "")
@@ -298,19 +300,18 @@ def test_rules_that_what_is_written_breaks_are_found_and_corrections_told(
     written = SLIP.replace("{length: [4, 4]}", "{range: [5000, 9999]}").replace(
         "{length: [3, 3]}", "{range: [100, 199]}"
     )
-    folder = fill_slips(slips.settings, Warehouse(tmp_path / "broken", 4), written)
+    folder = fill_slips(slips.settings, tmp_path / "broken", 4, written)
     # The same values once more, as another scanner saw them: another picture of another page.
-    fill_slips(slips.settings, Warehouse(tmp_path / "once-more", 4), written, severity="light")
+    fill_slips(slips.settings, tmp_path / "once-more", 4, written, severity="light")
     assert read_truth(tmp_path / "once-more").values() is not None
     expected = SLIP.replace("{length: [4, 4]}", "{range: [1000, 4999]}") + (
         "rules:\n  - sum: {of: [one, other], equals: total}\n  - unique: key\n"
     )
     template = write_template(tmp_path, expected)
-    home = slips.settings.home
     for part in (folder, tmp_path / "once-more"):
-        outcome = ingest_forms(part, [template], "broken/all", home=home)
+        outcome = ingest_forms(slips.settings, FormIngestJob(part, (template,), "broken/all"))
         assert (outcome.read, outcome.duplicates) == (4, 0)
-    score("broken/all", home=home)
+    score(slips.settings, ScoringJob("broken/all"))
 
     values = audit(slips.settings, "document_values", document=str(tmp_path))
     numbers = [row for row in values if row["field"] == "number"]
@@ -355,7 +356,7 @@ def test_a_second_version_reads_with_values_of_its_own_and_leaves_the_firsts(sli
         return pick(rows, "field_id", "raw_value", "value", "confidence")
 
     before = values(slips.scored.scoring_run_id)
-    retrain(["optdigits/train"], [], epochs=1, home=slips.settings.home)
+    retrain(slips.settings, TrainingJob(("optdigits/train",), epochs=1))
     report = slips.score("digits/2")
     assert report.form_pages == 4
     assert values(slips.scored.scoring_run_id) == before
@@ -378,7 +379,7 @@ def test_the_same_scan_under_another_name_is_reported_and_not_doubled(slips: Rea
     later = slips.again(inbox)
     assert (later.read, later.known, later.duplicates, later.added) == (0, 1, 1, 0)
     assert tables(slips.settings) == before
-    fresh = ingest_forms(inbox, [slips.template], "inbox/all", home=slips.settings.home)
+    fresh = ingest_forms(slips.settings, FormIngestJob(inbox, (slips.template,), "inbox/all"))
     assert (fresh.documents, fresh.pages, fresh.read, fresh.duplicates) == (2, 2, 1, 1)
 
 
@@ -444,7 +445,7 @@ def test_a_corrected_template_reads_again_and_both_readings_stay_apart(slips: Re
 @pytest.mark.slow
 def test_a_new_page_in_the_folder_is_all_that_is_read_and_scored_next(slips: Read, tmp_path: Path) -> None:
     inbox = Path(shutil.copytree(slips.folder, tmp_path / "inbox"))
-    extra = fill_slips(slips.settings, Warehouse(tmp_path / "extra", 1), seed=99)
+    extra = fill_slips(slips.settings, tmp_path / "extra", 1, seed=99)
     shutil.copy(scans(extra)[0], inbox / "zz-new.png")
     outcome = slips.again(inbox)
     assert (outcome.known, outcome.read) == (4, 1)
@@ -462,9 +463,9 @@ def test_pages_whose_every_field_is_blank_have_blank_values(slips: Read, tmp_pat
         page = empty_slip(slips.template, number)
         Image.fromarray(page).save(inbox / f"{number}.png", dpi=(200, 200))
     shutil.copy(scans(slips.folder)[0], inbox / "filled.png")
-    outcome = ingest_forms(inbox, [slips.template], "blank/all", home=slips.settings.home)
+    outcome = ingest_forms(slips.settings, FormIngestJob(inbox, (slips.template,), "blank/all"))
     assert outcome.read == 4
-    score("blank/all", home=slips.settings.home)
+    score(slips.settings, ScoringJob("blank/all"))
     rows = audit(slips.settings, "document_values", document=str(inbox))
     blank = [row for row in rows if Path(row["source"]).name != "filled.png"]
     assert {row["status"] for row in blank} == {"blank"}
@@ -481,9 +482,10 @@ def test_pages_whose_every_field_is_blank_have_blank_values(slips: Read, tmp_pat
 @pytest.mark.slow
 def test_a_dataset_in_which_no_page_has_a_digit_is_scored_all_the_same(slips: Read, tmp_path: Path) -> None:
     Image.fromarray(empty_slip(slips.template)).save(tmp_path / "empty.png", dpi=(200, 200))
-    outcome = ingest_forms(tmp_path / "empty.png", [slips.template], "none/all", home=slips.settings.home)
+    job = FormIngestJob(tmp_path / "empty.png", (slips.template,), "none/all")
+    outcome = ingest_forms(slips.settings, job)
     assert (outcome.read, outcome.added, outcome.digits) == (1, 0, 0)
-    report = score("none/all", home=slips.settings.home)
+    report = score(slips.settings, ScoringJob("none/all"))
     assert (report.digits, report.form_pages) == (0, 1)
     (row,) = audit(slips.settings, "documents_wide")
     assert [row[field] for field in SLIP_FIELDS] == [None] * 5
@@ -550,7 +552,7 @@ def test_bad_documents_and_pages_are_told_apart_and_the_good_ones_are_read(
     assert all(row["reason"] and "\n" not in row["reason"] for row in rejects.values())
     assert "password" in rejects["encrypted.pdf", None]["reason"]
 
-    report = score("mixed/all", home=slips.settings.home)
+    report = score(slips.settings, ScoringJob("mixed/all"))
     assert report.form_pages == 4
     wide = [Path(row["source"]).name for row in audit(slips.settings, "documents_wide")]
     assert len(wide) == 4 and "two\nlines.png" in wide
@@ -591,14 +593,15 @@ def test_a_page_is_read_with_the_template_that_fits_though_it_fitted_none_before
         SLIP.replace("form: slip", "form: card").replace("width: 100, height: 50", "width: 100, height: 80"),
         "card.yaml",
     )
-    home = slips.settings.home
-    before = ingest_forms(slips.folder, [square], "late/all", home=home)
+    before = ingest_forms(slips.settings, FormIngestJob(slips.folder, (square,), "late/all"))
     assert (before.read, before.unmatched) == (0, 4)
     assert len(audit(slips.settings, "pages_not_read", dataset="late/all")) == 4
-    after = ingest_forms(slips.folder, [square, slips.template], "late/all", home=home)
+    both = FormIngestJob(slips.folder, (square, slips.template), "late/all")
+    after = ingest_forms(slips.settings, both)
     assert (after.read, after.known) == (4, 0)
     assert audit(slips.settings, "pages_not_read", dataset="late/all") == []
-    assert ingest_forms(slips.folder, [slips.template], "late/all", home=home).known == 4
+    one = FormIngestJob(slips.folder, (slips.template,), "late/all")
+    assert ingest_forms(slips.settings, one).known == 4
 
 
 def test_a_template_given_twice_is_one_clear_line(slips: Read) -> None:
@@ -622,9 +625,10 @@ def test_a_page_that_ends_its_reader_is_a_reject_and_its_neighbours_are_read(
 ) -> None:
     pages = [grey(path) for path in scans(slips.folder)]
     path = write_tiff(tmp_path / "four.tif", *pages, dpi=(200, 200))
-    monkeypatch.setattr(read_forms_module, "read_part", partial(read, at=3))
-    monkeypatch.setattr(ingest_forms_module, "_PAGES_ALONE", 0)
-    outcome = ingest_forms(path, [slips.template], "deadly/all", home=slips.settings.home, processes=1)
+    monkeypatch.setattr(form_reading, "read_part", partial(read, at=3))
+    monkeypatch.setattr(form_ingestion, "_PAGES_ALONE", 0)
+    job = FormIngestJob(path, (slips.template,), "deadly/all", processes=1)
+    outcome = ingest_forms(slips.settings, job)
     assert (outcome.pages, outcome.read, outcome.rejected) == (4, 3, 1)
     (reject,) = audit(slips.settings, "rejects")
     assert (reject["kind"], reject["page"]) == (kind, 3)
@@ -636,13 +640,12 @@ def test_a_page_that_ends_its_reader_is_a_reject_and_its_neighbours_are_read(
 
 @pytest.mark.slow
 def test_pages_are_read_in_processes_as_they_are_in_one(slips: Read, tmp_path: Path) -> None:
-    folder = fill_slips(slips.settings, Warehouse(tmp_path / "many", 11), seed=21)
-    home = slips.settings.home
-    outcome = ingest_forms(folder, [slips.template], "many/all", home=home, processes=2)
+    folder = fill_slips(slips.settings, tmp_path / "many", 11, seed=21)
+    outcome = ingest_forms(slips.settings, FormIngestJob(folder, (slips.template,), "many/all", processes=2))
     assert (outcome.read, outcome.rejected) == (11, 0)
     order = ask(slips.settings, "select source from pages where dataset = 'many/all' order by rowid")
     assert [Path(row["source"]).name for row in order] == [path.name for path in scans(folder)]
-    alone = ingest_forms(scans(folder)[6], [slips.template], "alone/all", home=home)
+    alone = ingest_forms(slips.settings, FormIngestJob(scans(folder)[6], (slips.template,), "alone/all"))
     assert alone.read == 1
     digits = ask(slips.settings, "select count(distinct digit_id) as n from cells where digit_id is not null")
     assert digits == [{"n": slips.ingested.added + outcome.added}]  # those alone are among them
@@ -655,7 +658,7 @@ def test_a_lost_part_is_read_again_page_by_page(slips: Read, tmp_path: Path) -> 
     template = read_template(slips.template)
     job = FormJob("lost/all", (template,), template.fingerprint, PageLimits(10**8, 10**8, 100))
     done = Done(PagePart(document, range(1, 5)), ProcessLostError())
-    part = read_forms_module._read_one_by_one(job, done)
+    part = form_reading._read_one_by_one(job, done, SILENT)
     assert [rows.page["status"] for rows in part.pages] == ["read"] * 4
     assert part.rejects == ()
 
@@ -663,8 +666,8 @@ def test_a_lost_part_is_read_again_page_by_page(slips: Read, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_scans_in_two_datasets_are_verified_each_by_its_own_cells(slips: Read) -> None:
     settings = slips.settings
-    ingest_forms(slips.folder, [slips.template], "again/all", home=settings.home)
-    score("again/all", home=settings.home)
+    ingest_forms(settings, FormIngestJob(slips.folder, (slips.template,), "again/all"))
+    score(settings, ScoringJob("again/all"))
     for dataset in (SLIPS, "again/all"):
         asked = f"select scoring_run_id::varchar as run from scoring_runs where dataset = '{dataset}'"  # noqa: S608
         (row,) = ask(settings, asked)

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from lenet_pipeline.forms.filling.demo_form import DemoForm, draw_demo_form
 from lenet_pipeline.forms.templates.model import Cells, WritingBox
 from lenet_pipeline.forms.templates.template_file import read_template
+from lenet_pipeline.jobs import FormIngestJob, ScoringJob, ingest_forms, score
 from lenet_pipeline.settings import Settings, read_settings
 from tests.cli.test_command_line import one_error_line
 from tests.homes import Run
@@ -264,13 +265,10 @@ def test_truths_that_are_of_no_field_are_told_and_do_not_count(
 @pytest.fixture(scope="module")
 def read_once(trained: Settings, slips: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home in which the slips were read: to copy."""
-    from lenet_pipeline.jobs.form_ingestion import ingest_forms
-    from lenet_pipeline.jobs.scoring_runs import score
-
     base = tmp_path_factory.mktemp("read")
     settings = read_settings(Path(shutil.copytree(trained.home, base / "home")), "tester")
-    ingest_forms(slips, [write_template(base)], DATASET, home=settings.home)
-    score(DATASET, home=settings.home)
+    ingest_forms(settings, FormIngestJob(slips, (write_template(base),), DATASET))
+    score(settings, ScoringJob(DATASET))
     return settings
 
 
@@ -318,17 +316,17 @@ def test_a_malformed_table_of_truths_is_one_line_that_names_where(
         (["ingest", "forms", "SCAN", "--template", "missing.yaml"], "there is no template missing.yaml"),
         (["ingest", "forms", "nowhere", "--template", "TEMPLATE"], "nowhere"),
         (["ingest", "forms", "SCAN", "--template", "TEMPLATE", "--name", "x"], "not a dataset name"),
-        (["ingest", "forms", "HERE", "--template", "TEMPLATE"], "holds no document"),
+        (["ingest", "forms", "HERE", "--template", "TEMPLATE"], "found no documents among"),
         (["forms", "show", "missing.yaml"], "there is no template missing.yaml"),
         (["forms", "show", "TEMPLATE", "OTHER"], "page 1 of OTHER was not read: the page"),
         (["forms", "show", "TEMPLATE", "SCAN", "--page", "2"], "has 1 pages and page 2 is asked for"),
-        (["forms", "show", "TEMPLATE", "TEMPLATE"], "it is no PDF, TIFF, PNG or JPEG"),
+        (["forms", "show", "TEMPLATE", "TEMPLATE"], "it is not a PDF, TIFF, PNG or JPEG"),
         (["forms", "show", "TEMPLATE", "SCAN", "--model", "digits/9"], "there is no version of digits '9'"),
         (["forms", "show", "TEMPLATE", "SCAN", "--output", "BELOW"], "cannot write the picture"),
         (["forms", "draft", "nowhere.pdf"], "nowhere.pdf"),
         (
             ["forms", "fill", "TEMPLATE", "--digits", "optdigits/test", "--severity", "dire"],
-            "there is no severity 'dire'; there is: heavy, light, medium, none",
+            "there is no severity 'dire'; available: heavy, light, medium, none",
         ),
         (["forms", "fill", "TEMPLATE", "--digits", "nowhere/test"], "there is no dataset 'nowhere/test'"),
         (["forms", "fill", "TEMPLATE", "--digits", "optdigits/test", "--output", "SCAN"], "cannot write"),

@@ -13,10 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lenet_pipeline.jobs import field_values
-from lenet_pipeline.jobs import ingest_forms as ingest_forms_module
-from lenet_pipeline.jobs.form_ingestion import ingest_forms
-from lenet_pipeline.jobs.scoring_runs import score
+from lenet_pipeline.jobs import FormIngestJob, ScoringJob, field_values, form_ingestion, ingest_forms, score
 from lenet_pipeline.lake.datasets import read_manifest, read_shard
 from lenet_pipeline.settings import Settings, read_settings
 from tests.forms.document_builders import write_tiff
@@ -90,7 +87,7 @@ def kill_an_ingest(
     environment: dict[str, str], settings: Settings, inbox: Path, template: Path, moment: float
 ) -> bool:
     """Start an ingest, kill it ``moment`` seconds after it stores something; tell whether it lived."""
-    command = [sys.executable, "-m", "flows", "ingest", "forms", str(inbox)]
+    command = [sys.executable, "-m", "lenet_pipeline.cli", "ingest", "forms", str(inbox)]
     before = stored(settings)
     with subprocess.Popen(
         [*command, "--template", str(template), "--name", DATASET],
@@ -137,9 +134,8 @@ def test_an_ingest_killed_at_random_moments_ends_as_an_undisturbed_one(
 ) -> None:
     undisturbed, disturbed = (new_home(trained, tmp_path, name) for name in ("undisturbed", "disturbed"))
     monkeypatch.setenv("LENET_SHARD_ROWS", COMMIT)
-    monkeypatch.setattr(ingest_forms_module, "_PAGES_ALONE", 100)  # only what is killed has processes
-    given = {"templates": [template], "name": DATASET}
-    whole = ingest_forms(inbox, home=undisturbed.home, **given)
+    monkeypatch.setattr(form_ingestion, "_PAGES_ALONE", 100)  # only what is killed has processes
+    whole = ingest_forms(undisturbed, FormIngestJob(inbox, (template,), DATASET))
     pages = whole.pages
     assert (whole.read, whole.duplicates, whole.unmatched, whole.rejected) == (pages - 2, 1, 1, 1)
 
@@ -149,15 +145,15 @@ def test_an_ingest_killed_at_random_moments_ends_as_an_undisturbed_one(
     assert killed >= kills / 3, "too few runs were still going when they were to be killed"
     between = count(disturbed, "pages")
     assert kills > 1 or between < pages
-    last = ingest_forms(inbox, home=disturbed.home, **given)
+    last = ingest_forms(disturbed, FormIngestJob(inbox, (template,), DATASET))
     assert last.known == between
     assert state(disturbed) == state(undisturbed)
 
     for settings in (undisturbed, disturbed):
-        score(DATASET, home=settings.home)
+        score(settings, ScoringJob(DATASET))
         assert broken_checks(settings) == []
     assert ask(disturbed, VALUES) == ask(undisturbed, VALUES)
-    again = ingest_forms(inbox, home=disturbed.home, **given)
+    again = ingest_forms(disturbed, FormIngestJob(inbox, (template,), DATASET))
     assert (again.read, again.added, again.known) == (0, 0, pages)
 
 
@@ -167,13 +163,12 @@ def test_pages_in_the_lake_that_the_database_does_not_know_yet_are_read_again_an
 ) -> None:
     """A command killed after digits are stored and before their pages are leaves just this."""
     settings = new_home(trained, tmp_path, "home")
-    given = {"templates": [template], "name": DATASET, "home": settings.home}
-    ingest_forms(inbox / "0.tif", **given)
+    ingest_forms(settings, FormIngestJob(inbox / "0.tif", (template,), DATASET))
     before = state(settings)
     whole = settings.warehouse.path.read_bytes()
-    ingest_forms(inbox / "1.tif", **given)
+    ingest_forms(settings, FormIngestJob(inbox / "1.tif", (template,), DATASET))
     settings.warehouse.path.write_bytes(whole)
-    again = ingest_forms(inbox / "1.tif", **given)
+    again = ingest_forms(settings, FormIngestJob(inbox / "1.tif", (template,), DATASET))
     assert (again.read, again.added) == (4, 0)
     after = state(settings)
     assert len(after["digits"]) > len(before["digits"])
@@ -186,8 +181,7 @@ def test_an_interrupted_scoring_makes_the_values_that_are_missing(
     trained: Settings, tmp_path: Path, inbox: Path, template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = new_home(trained, tmp_path, "home")
-    given = {"templates": [template], "name": DATASET, "home": settings.home}
-    ingest_forms(inbox / "0.tif", **given)
+    ingest_forms(settings, FormIngestJob(inbox / "0.tif", (template,), DATASET))
     with monkeypatch.context() as patch:
         patch.setattr(field_values, "_PAGES_AT_ONCE", 2)
         loaded = field_values.load_field_values
@@ -201,9 +195,9 @@ def test_an_interrupted_scoring_makes_the_values_that_are_missing(
 
         patch.setattr(field_values, "load_field_values", load_once)
         with pytest.raises(KeyboardInterrupt):
-            score(DATASET, home=settings.home)
+            score(settings, ScoringJob(DATASET))
     assert count(settings, "field_values") == 2 * 5
-    report = score(DATASET, home=settings.home)
+    report = score(settings, ScoringJob(DATASET))
     assert (report.digits_scored, report.form_pages) == (0, 2)
     assert count(settings, "field_values") == 4 * 5
     assert broken_checks(settings) == []
@@ -214,7 +208,16 @@ def test_two_ingests_of_the_same_pages_at_once_leave_each_page_once(
     trained: Settings, environment: dict[str, str], tmp_path: Path, inbox: Path, template: Path
 ) -> None:
     settings = new_home(trained, tmp_path, "home")
-    command = [sys.executable, "-m", "flows", "ingest", "forms", str(inbox), "--template", str(template)]
+    command = [
+        sys.executable,
+        "-m",
+        "lenet_pipeline.cli",
+        "ingest",
+        "forms",
+        str(inbox),
+        "--template",
+        str(template),
+    ]
     runs = [
         subprocess.Popen(
             [*command, "--name", DATASET],
@@ -228,14 +231,13 @@ def test_two_ingests_of_the_same_pages_at_once_leave_each_page_once(
     # Whoever finds that the other was faster says so in one line, and goes on when it is started again.
     for run, error in zip(runs, errors, strict=True):
         assert run.returncode == 0 or (len(error.strip().splitlines()) == 1 and "again" in error), error
-    given = {"templates": [template], "name": DATASET, "home": settings.home}
-    ingest_forms(inbox, **given)
+    ingest_forms(settings, FormIngestJob(inbox, (template,), DATASET))
     rows = ask(settings, "select source_sha256, page, count(*) as n from pages group by all having n > 1")
     assert rows == []
     assert count(settings, "pages") == 19
     digits = [row["digit_id"] for row in state(settings)["digits"]]
     assert len(set(digits)) == len(digits)
-    score(DATASET, home=settings.home)
+    score(settings, ScoringJob(DATASET))
     assert broken_checks(settings) == []
 
 
@@ -244,7 +246,16 @@ def test_control_c_while_pages_are_read_exits_with_130_and_the_next_ingest_goes_
     trained: Settings, environment: dict[str, str], tmp_path: Path, inbox: Path, template: Path
 ) -> None:
     settings = new_home(trained, tmp_path, "home")
-    command = [sys.executable, "-m", "flows", "ingest", "forms", str(inbox), "--template", str(template)]
+    command = [
+        sys.executable,
+        "-m",
+        "lenet_pipeline.cli",
+        "ingest",
+        "forms",
+        str(inbox),
+        "--template",
+        str(template),
+    ]
     with subprocess.Popen(
         [*command, "--name", DATASET],
         env={**environment, "LENET_HOME": str(settings.home), "LENET_SHARD_ROWS": COMMIT},
@@ -260,6 +271,6 @@ def test_control_c_while_pages_are_read_exits_with_130_and_the_next_ingest_goes_
     assert process.returncode == 130, errors
     assert len(errors.strip().splitlines()) == 1 and "interrupted" in errors
     between = count(settings, "pages")
-    outcome = ingest_forms(inbox, [template], DATASET, home=settings.home)
+    outcome = ingest_forms(settings, FormIngestJob(inbox, (template,), DATASET))
     assert (outcome.known, outcome.pages) == (between, 19)
     assert count(settings, "pages") == 19

@@ -10,10 +10,17 @@ import pytest
 from PIL import Image
 
 from lenet_pipeline.forms.documents.reader import PageLimits, inspect_document, read_pages
-from lenet_pipeline.jobs.form_ingestion import IngestedForms, ingest_forms
-from lenet_pipeline.jobs.ingestion import ingest
-from lenet_pipeline.jobs.retraining import retrain
-from lenet_pipeline.jobs.scoring_runs import score
+from lenet_pipeline.jobs import (
+    FormIngestJob,
+    IngestedForms,
+    IngestJob,
+    ScoringJob,
+    TrainingJob,
+    ingest,
+    ingest_forms,
+    retrain,
+    score,
+)
 from lenet_pipeline.settings import Settings, read_settings
 from tests.conftest import CHECKOUT
 from tests.jobs.form_builders import Row, ask, audit, broken_checks, count
@@ -39,16 +46,16 @@ pytestmark = [pytest.mark.mnist, pytest.mark.slow, pytest.mark.timeout(900)]
 def reader(mnist_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home with the model that users have: the default recipe's, learned from MNIST."""
     settings = read_settings(tmp_path_factory.mktemp("reader") / "home", "tester")
-    ingest("mnist", mnist_root, home=settings.home)
-    report = retrain(["mnist/train"], ["mnist/test"], home=settings.home)
+    ingest(settings, IngestJob("mnist", mnist_root))
+    report = retrain(settings, TrainingJob(("mnist/train",), ("mnist/test",)))
     assert report.tests[0].accuracy >= 0.99
     return settings
 
 
 def read(settings: Settings, path: Path, template: str, dataset: str, references: Path) -> IngestedForms:
-    given = [TEMPLATES / f"{template}.yaml"]
-    outcome = ingest_forms(path, given, dataset, references=references, home=settings.home)
-    score(dataset, home=settings.home)
+    job = FormIngestJob(path, (TEMPLATES / f"{template}.yaml",), dataset, references)
+    outcome = ingest_forms(settings, job)
+    score(settings, ScoringJob(dataset))
     return outcome
 
 

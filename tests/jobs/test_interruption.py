@@ -20,16 +20,12 @@ import pytest
 
 from lenet_pipeline.audit.versions import promote_by_hand
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
-from lenet_pipeline.jobs.checking import check_home
-from lenet_pipeline.jobs.ingestion import ingest
-from lenet_pipeline.jobs.retraining import retrain
-from lenet_pipeline.jobs.scoring_runs import score
+from lenet_pipeline.jobs import IngestJob, ScoringJob, TrainingJob, check, ingest, retrain, score
 from lenet_pipeline.lake.appending import append_digits
 from lenet_pipeline.lake.datasets import read_manifest, shard_path
 from lenet_pipeline.schema import derive_digit_id
 from lenet_pipeline.scoring import shards as scoring
 from lenet_pipeline.settings import Settings, read_settings
-from lenet_pipeline.warehouse import Warehouse
 from lenet_pipeline.warehouse.queries import run_audit, run_select
 from tests.jobs.deadly_scoring import STEPS
 
@@ -46,13 +42,13 @@ from predictions order by digit_id
 
 
 @pytest.fixture(scope="module")
-def many_shards(tmp_path_factory: pytest.TempPathFactory, prefect_url: str) -> Settings:
+def many_shards(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A trained home whose training digits lie in about fifty shards: read it, never write."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LENET_SHARD_ROWS", "30")
         settings = read_settings(tmp_path_factory.mktemp("many-shards") / "home", "tester")
-        ingest("optdigits", home=settings.home)
-    retrain([DATASET], epochs=5, home=settings.home)
+        ingest(settings, IngestJob("optdigits"))
+    retrain(settings, TrainingJob((DATASET,), epochs=5))
     return settings
 
 
@@ -88,18 +84,18 @@ def kill_a_run(environment: dict[str, str], settings: Settings, step: str, numbe
 
 def assert_same_in_the_end(disturbed: Settings, undisturbed: Settings) -> None:
     """Every digit has one prediction, the undisturbed run's to the bit, and every check holds."""
-    score(DATASET, home=disturbed.home)
+    score(disturbed, ScoringJob(DATASET))
     rows = predictions(disturbed)
     assert len(rows) == read_manifest(disturbed.lake, DATASET).rows
     assert rows.equals(predictions(undisturbed))
-    assert [item.query.name for item in check_home(disturbed) if len(item.violations)] == []
+    assert [item.query.name for item in check(disturbed) if len(item.violations)] == []
 
 
 @pytest.fixture(scope="module")
 def undisturbed(many_shards: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The home with its digits scored in one go: read it, never write."""
     settings = copy_home(many_shards, tmp_path_factory.mktemp("undisturbed") / "home")
-    score(DATASET, home=settings.home)
+    score(settings, ScoringJob(DATASET))
     return settings
 
 
@@ -170,11 +166,8 @@ def test_a_database_that_another_process_holds_midway_is_waited_for_and_what_is_
         def read_and_hold(*arguments: Any) -> pa.Table:
             with holding:
                 if not held:
-                    held.append(
-                        holders.enter_context(
-                            hold(Warehouse(disturbed.database, 60.0) if is_in_vain else 4.0)
-                        )
-                    )
+                    seconds = 60.0 if is_in_vain else 4.0
+                    held.append(holders.enter_context(hold(disturbed.warehouse.path, seconds)))
             return read(*arguments)
 
         held: list[subprocess.Popen[str]] = []
@@ -182,12 +175,12 @@ def test_a_database_that_another_process_holds_midway_is_waited_for_and_what_is_
         with monkeypatch.context() as patch:
             patch.setattr(scoring, "read_shard", read_and_hold)
             if is_in_vain:
-                patch.setenv("LENET_DATABASE_WAIT_S", "0.2")
-                with pytest.raises(DatabaseBusyError, match="is held by process"):
-                    score(DATASET, home=disturbed.home)
+                impatient = disturbed.model_copy(update={"database_wait_s": 0.2})
+                with pytest.raises(DatabaseBusyError, match="is in use by process"):
+                    score(impatient, ScoringJob(DATASET))
                 held[0].kill()
             else:
-                score(DATASET, home=disturbed.home)
+                score(disturbed, ScoringJob(DATASET))
     staged = {path: path.stat().st_mtime_ns for path in disturbed.predictions.local.glob("*.parquet")}
     assert len(staged) > 1
     assert_same_in_the_end(disturbed, undisturbed)
@@ -210,11 +203,9 @@ def test_shards_that_are_damaged_leave_a_partial_run_that_goes_on_when_they_are_
     done = lenet("score", DATASET, "--home", str(disturbed.home))
     assert done.returncode == 1
     assert f"partial: 2 of {len(shards)} shards" in done.stderr
-    (run,) = run_audit(Warehouse(disturbed.database, 5), "runs", {}).to_pylist()
+    (run,) = run_audit(disturbed.warehouse, "runs", {}).to_pylist()
     assert (run["status"], run["shards_scored"]) == ("partial", len(shards) - 2)
-    reasons = [
-        row["reason"] for row in run_audit(Warehouse(disturbed.database, 5), "rejects", {}).to_pylist()
-    ]
+    reasons = [row["reason"] for row in run_audit(disturbed.warehouse, "rejects", {}).to_pylist()]
     assert len(reasons) == 2
     assert all("its fingerprint is" in reason for reason in reasons)
     for path, content in whole.items():
@@ -233,7 +224,7 @@ def test_a_run_keeps_the_version_and_the_manifest_that_it_began_with(
     def read_and_meddle(*arguments: Any) -> pa.Table:
         if not events:
             events.append("meddled")
-            retrain([DATASET], epochs=1, seed=1, home=disturbed.home)
+            retrain(disturbed, TrainingJob((DATASET,), epochs=1, seed=1))
             promote_by_hand(disturbed, 2, "meddling")
             more = read(*arguments).slice(0, 3)
             column = more.column_names.index("digit_id")
@@ -243,7 +234,7 @@ def test_a_run_keeps_the_version_and_the_manifest_that_it_began_with(
         return read(*arguments)
 
     monkeypatch.setattr(scoring, "read_shard", read_and_meddle)
-    report = score(DATASET, home=disturbed.home, threads=1)
+    report = score(disturbed, ScoringJob(DATASET, threads=1))
     assert (report.model, report.digits) == ("digits/1", began_with.rows)
     assert read_manifest(disturbed.lake, DATASET).rows == began_with.rows + 3
     assert predictions(disturbed).equals(predictions(undisturbed))
@@ -253,7 +244,7 @@ def test_a_run_keeps_the_version_and_the_manifest_that_it_began_with(
 def test_two_runs_of_the_same_work_at_once_leave_each_digit_once(
     disturbed: Settings, undisturbed: Settings, environment: dict[str, str]
 ) -> None:
-    command = [sys.executable, "-m", "flows", "score", DATASET]
+    command = [sys.executable, "-m", "lenet_pipeline.cli", "score", DATASET]
     seen = {**environment, "LENET_HOME": str(disturbed.home)}
     runs = [subprocess.Popen(command, env=seen, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     errors = [run.communicate(timeout=120)[1] for run in runs]
@@ -265,7 +256,7 @@ def test_two_runs_of_the_same_work_at_once_leave_each_digit_once(
 def test_a_killed_command_leaves_no_server_behind(environment: dict[str, str], tmp_path: Path) -> None:
     own = {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
     with subprocess.Popen(
-        [sys.executable, "-m", "flows", "ingest", "optdigits"],
+        [sys.executable, "-m", "lenet_pipeline.cli", "ingest", "optdigits"],
         env={**own, "LENET_HOME": str(tmp_path / "home")},
         stdout=subprocess.DEVNULL,
     ) as process:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from lenet_pipeline.errors import ScoringError
-from lenet_pipeline.jobs.checking import check_home
-from lenet_pipeline.jobs.ingestion import ingest
-from lenet_pipeline.jobs.retraining import retrain
-from lenet_pipeline.jobs.scoring_runs import score, score_all
+from lenet_pipeline.jobs import (
+    IngestJob,
+    ScoringJob,
+    TrainingJob,
+    check,
+    ingest,
+    retrain,
+    score,
+    score_all,
+)
 from lenet_pipeline.lake.datasets import read_manifest, shard_path
 from lenet_pipeline.lake.storage import open_place
 from lenet_pipeline.settings import read_settings
@@ -27,22 +34,22 @@ def test_digits_are_ingested_learned_and_scored_from_a_bucket(home: Path, monkey
         monkeypatch.setenv("LENET_LAKE", lake)
         monkeypatch.setenv("LENET_PREDICTIONS", staged)
         settings = read_settings(home, "tester")
-        ingest("optdigits", home=home)
-        assert [outcome.added for outcome in ingest("optdigits", home=home)] == [0, 0]
-        retrain(["optdigits/train"], [TEST], epochs=1, home=home)
-        report = score(TEST, home=home)
-        assert (report.digits_scored, score(TEST, home=home).digits_scored) == (report.digits, 0)
+        ingest(settings, IngestJob("optdigits"))
+        assert [outcome.added for outcome in ingest(settings, IngestJob("optdigits"))] == [0, 0]
+        retrain(settings, TrainingJob(("optdigits/train",), (TEST,), epochs=1))
+        report = score(settings, ScoringJob(TEST))
+        assert (report.digits_scored, score(settings, ScoringJob(TEST)).digits_scored) == (report.digits, 0)
         rows = run_select(settings.warehouse, "select count(*) as n from predictions")
         assert rows["n"].to_pylist() == [report.digits]
         assert [len(name) for name in open_place(staged).names()] == [len(f"{report.scoring_run_id}.parquet")]
-        assert [item.query.name for item in check_home(settings) if len(item.violations)] == []
+        assert [item.query.name for item in check(settings) if len(item.violations)] == []
         assert not (home / "lake").exists()
         assert not (home / "predictions").exists()
 
         shard = read_manifest(settings.lake, "optdigits/train").shards[0]
         shard_path(settings.lake, "optdigits/train", shard).write_bytes(b"not Parquet")
         with pytest.raises(ScoringError, match="1 of 1 shards of optdigits/train could not be scored"):
-            score_all(home=home)
+            score_all(settings, partial(score, settings))
         (reject,) = run_audit(settings.warehouse, "rejects", {}).to_pylist()
         assert "s3://" in reject["source"]
         assert "127.0.0.1" not in reject["source"]

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from benchmarks.scoring_digits import prepare_digits
-from lenet_pipeline.jobs.scoring_runs import score
+from lenet_pipeline.jobs import ScoringJob, score
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse.queries import run_select
 from lenet_pipeline.warehouse.snapshot import take_snapshot
@@ -67,7 +67,7 @@ def test_questions_beside_a_writer_are_answered_and_say_from_when(
 @pytest.mark.slow
 def test_a_run_leaves_a_snapshot_of_what_there_was_before_its_first_load(settings: Settings) -> None:
     dataset = prepare_digits(settings.lake, None, 60_000)
-    run = score(dataset, home=settings.home).scoring_run_id
+    run = score(settings, ScoringJob(dataset)).scoring_run_id
     with duckdb.connect(str(settings.warehouse.snapshot.path), read_only=True) as connection:
         assert connection.execute(_LEDGER).fetchall() == [(0,)]
         assert connection.execute("select scoring_run_id from scoring_runs").fetchall() == [(run,)]
@@ -76,5 +76,5 @@ def test_a_run_leaves_a_snapshot_of_what_there_was_before_its_first_load(setting
 @pytest.mark.slow
 def test_a_short_run_does_not_copy_a_database_that_is_large_beside_it(scored: Settings) -> None:
     dataset = prepare_digits(scored.lake, None, 400)
-    score(dataset, home=scored.home)
+    score(scored, ScoringJob(dataset))
     assert not scored.warehouse.snapshot.path.exists()

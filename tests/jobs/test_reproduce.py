@@ -6,12 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from prefect.exceptions import ParameterTypeError
+from pydantic import ValidationError
 
-from lenet_pipeline.audit.versions import open_registry
 from lenet_pipeline.errors import TrainingError, UnknownNameError
-from lenet_pipeline.jobs.ingestion import ingest
-from lenet_pipeline.jobs.reproduction import reproduce
+from lenet_pipeline.jobs import IngestJob, ReproductionJob, ReproductionReport, ingest, reproduce
 from lenet_pipeline.registry.versions import list_versions
 from lenet_pipeline.settings import read_settings
 from lenet_pipeline.system.revision import code_revision
@@ -28,8 +26,12 @@ def home_with_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose mnist/train and mnist/test are the embedded digits; each test has seeds of its own."""
     home = tmp_path_factory.mktemp("reproduced") / "home"
     for dataset in (TRAINING_SET, TEST_SET):
-        ingest("optdigits", name=dataset, home=home)
+        ingest(read_settings(home, "tester"), IngestJob("optdigits", name=dataset))
     return home
+
+
+def reproduce_tanh(home: Path, seed: int) -> ReproductionReport:
+    return reproduce(read_settings(home, "tester"), ReproductionJob((TANH,), quick=True, seed=seed))
 
 
 def test_published_stands_beside_ours_and_nothing_is_trained_twice(
@@ -43,7 +45,7 @@ def test_published_stands_beside_ours_and_nothing_is_trained_twice(
     assert line.split()[1] == "96.00"
     assert "4 of 20" in line
     assert line.split()[-1] == "no"
-    assert "hyper-parameters as the usual tutorial" in " ".join(first.stdout.split())
+    assert "the usual hyper-parameters of tutorials" in " ".join(first.stdout.split())
     # Whole lines only: where the report lies may be longer than any terminal is wide.
     assert max(len(line) for line in first.stdout.splitlines() if "reproduction.md" not in line) <= 80
 
@@ -69,9 +71,7 @@ def test_published_stands_beside_ours_and_nothing_is_trained_twice(
 
 
 def test_a_row_is_kept_for_its_seed_and_becomes_no_version(home_with_digits: Path) -> None:
-    first, again, other = (
-        reproduce([TANH], quick=True, seed=seed, home=home_with_digits) for seed in (3, 3, 4)
-    )
+    first, again, other = (reproduce_tanh(home_with_digits, seed) for seed in (3, 3, 4))
     assert [report.trained_now for report in (first, again, other)] == [(TANH,), (), (TANH,)]
     assert again.rows == first.rows
     (trained,) = (row.trained for row in other.rows)
@@ -81,7 +81,7 @@ def test_a_row_is_kept_for_its_seed_and_becomes_no_version(home_with_digits: Pat
         folder / "seed-3" / "quick",
         folder / "seed-4" / "quick",
     ]
-    registry = open_registry(read_settings(home_with_digits))
+    registry = read_settings(home_with_digits).registry
     assert list_versions(registry) == []
     run = registry.client().get_run(trained.training_run_id)
     assert run.data.metrics["test_accuracy"] == pytest.approx(trained.accuracy_pct / 100)
@@ -91,7 +91,7 @@ def test_a_row_is_kept_for_its_seed_and_becomes_no_version(home_with_digits: Pat
 def test_a_row_of_other_code_is_said_to_be_and_trained_anew_only_when_asked(
     home_with_digits: Path, lenet: Run
 ) -> None:
-    reproduce([TANH], quick=True, seed=5, home=home_with_digits)
+    reproduce_tanh(home_with_digits, 5)
     rows = home_with_digits / "reproduction" / "rows"
     (path,) = (path for path in rows.iterdir() if (row := read_trained_row(path)) and row.seed == 5)
     path.write_text(json.dumps({**json.loads(path.read_text()), "code_revision": "0.0.1"}))
@@ -108,7 +108,7 @@ def test_a_row_of_other_code_is_said_to_be_and_trained_anew_only_when_asked(
         str(home_with_digits),
     )
     report = home_with_digits / "reproduction" / "seed-5" / "quick" / "reproduction.md"
-    note = f"rained with code 0.0.1, this is code {code_revision()}: {TANH}"
+    note = f"rained with code revision 0.0.1, not the current {code_revision()}: {TANH}"
     assert note in " ".join(lenet(*command).stdout.split())
     assert note in report.read_text()
 
@@ -121,24 +121,24 @@ def test_a_row_of_other_code_is_said_to_be_and_trained_anew_only_when_asked(
 
 
 def test_a_kept_row_without_an_epoch_counts_as_unreadable(home_with_digits: Path) -> None:
-    reproduce([TANH], quick=True, seed=6, home=home_with_digits)
+    reproduce_tanh(home_with_digits, 6)
     rows = home_with_digits / "reproduction" / "rows"
     (path,) = (path for path in rows.iterdir() if (row := read_trained_row(path)) and row.seed == 6)
     path.write_text(json.dumps({**json.loads(path.read_text()), "accuracies_pct": []}))
     assert read_trained_row(path) is None
-    assert reproduce([TANH], quick=True, seed=6, home=home_with_digits).trained_now == (TANH,)
+    assert reproduce_tanh(home_with_digits, 6).trained_now == (TANH,)
 
 
 def test_a_seed_larger_than_any_generator_takes_is_refused(home: Path, lenet: Run) -> None:
     refused = lenet("reproduce", "--seed", str(2**63))
     assert refused.returncode == 2
     assert "--seed" in refused.stderr
-    with pytest.raises(ParameterTypeError, match="seed"):
-        reproduce(seed=2**63, home=home)
+    with pytest.raises(ValidationError, match="seed"):
+        ReproductionJob(seed=2**63)
 
 
 def test_what_is_not_there_is_told_before_anything_is_trained(home: Path) -> None:
     with pytest.raises(UnknownNameError, match="no published row 'lenet6'"):
-        reproduce(["lenet6"], home=home)
+        reproduce(read_settings(home), ReproductionJob(("lenet6",)))
     with pytest.raises(TrainingError, match="`lenet ingest mnist` first"):
-        reproduce(home=home)
+        reproduce(read_settings(home), ReproductionJob())

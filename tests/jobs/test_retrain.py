@@ -13,11 +13,9 @@ import pyarrow as pa
 import pytest
 
 from lenet_pipeline.audit.promotion import champion_reigns, promote_version, roll_back
-from lenet_pipeline.audit.versions import open_ledger, open_registry
+from lenet_pipeline.audit.versions import open_ledger
 from lenet_pipeline.errors import RegistryError, TrainingError, UnknownNameError
-from lenet_pipeline.jobs.ingestion import ingest
-from lenet_pipeline.jobs.retraining import retrain
-from lenet_pipeline.jobs.scoring_runs import score
+from lenet_pipeline.jobs import IngestJob, ScoringJob, TrainingJob, ingest, retrain, score
 from lenet_pipeline.lake.appending import append_digits
 from lenet_pipeline.lake.datasets import read_manifest, read_shard
 from lenet_pipeline.lake.digits import images_array
@@ -34,7 +32,7 @@ TRAINING, TEST = "optdigits/train", "optdigits/test"
 
 
 def champion(settings: Settings) -> int:
-    version = find_champion(open_registry(settings))
+    version = find_champion(settings.registry)
     assert version is not None
     return version.version
 
@@ -42,12 +40,12 @@ def champion(settings: Settings) -> int:
 @pytest.mark.slow
 def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_restores(home: Path) -> None:
     settings = read_settings(home, "tester")
-    ingest("optdigits", home=home)
-    first = retrain([TRAINING], [TEST], epochs=1, home=home, actor="anna")
-    score(TEST, home=home)
-    better = retrain([TRAINING], [TEST], epochs=15, home=home, actor="ben")
-    score(TEST, home=home)
-    no_better = retrain([TRAINING], [TEST], epochs=1, home=home, actor="cleo")
+    ingest(settings, IngestJob("optdigits"))
+    first = retrain(read_settings(home, "anna"), TrainingJob((TRAINING,), (TEST,), epochs=1))
+    score(settings, ScoringJob(TEST))
+    better = retrain(read_settings(home, "ben"), TrainingJob((TRAINING,), (TEST,), epochs=15))
+    score(settings, ScoringJob(TEST))
+    no_better = retrain(read_settings(home, "cleo"), TrainingJob((TRAINING,), (TEST,), epochs=1))
     assert [report.decision.action for report in (first, better, no_better)] == [
         "promote",
         "promote",
@@ -58,7 +56,7 @@ def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_resto
     assert no_better.decision.reason.startswith("worse than the champion on optdigits/train: -")
     assert champion(settings) == 2
 
-    roll_back(open_ledger(settings), open_registry(settings), "version 2 read badly in production")
+    roll_back(open_ledger(settings), settings.registry, "version 2 read badly in production")
     assert champion(settings) == 1
     events = run_audit(settings.warehouse, "promotions", {}).to_pylist()
     assert [
@@ -72,38 +70,38 @@ def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_resto
     runs = run_audit(settings.warehouse, "runs", {}).to_pylist()
     assert sorted(run["model_version"] for run in runs) == [1, 2]
     with pytest.raises(RegistryError, match="no earlier champion"):
-        roll_back(open_ledger(settings), open_registry(settings), "once more")
+        roll_back(open_ledger(settings), settings.registry, "once more")
 
 
 def test_a_person_may_promote_by_hand_but_not_twice(settings: Settings) -> None:
     with pytest.raises(RegistryError, match="is the champion already"):
-        promote_version(open_ledger(settings), open_registry(settings), 1, "again")
+        promote_version(open_ledger(settings), settings.registry, 1, "again")
     with pytest.raises(UnknownNameError, match="there is no version of digits '7'"):
-        promote_version(open_ledger(settings), open_registry(settings), 7, "a guess")
+        promote_version(open_ledger(settings), settings.registry, 7, "a guess")
 
 
 @pytest.mark.slow
 def test_a_version_that_learned_from_the_gates_digits_is_promoted_only_by_hand(settings: Settings) -> None:
-    everything = retrain([TRAINING], epochs=1, all_digits=True, home=settings.home)
+    everything = retrain(settings, TrainingJob((TRAINING,), epochs=1, all_digits=True))
     assert (everything.training_digits, everything.validation_accuracy) == (1446, None)
     assert everything.decision.action == "refuse"
     assert everything.decision.reason == "version 2 learned from the gate's digits too: promote by hand"
-    promote_version(open_ledger(settings), open_registry(settings), 2, "checked on paper")
+    promote_version(open_ledger(settings), settings.registry, 2, "checked on paper")
     assert champion(settings) == 2
 
-    fair = retrain([TRAINING], epochs=1, home=settings.home)
+    fair = retrain(settings, TrainingJob((TRAINING,), epochs=1))
     assert fair.decision.action == "refuse"
     assert fair.decision.reason == "version 2 learned from the gate's digits too: promote by hand"
-    versions = list_versions(open_registry(settings))
+    versions = list_versions(settings.registry)
     assert [version.trained_on for version in versions] == ["train split", "all digits", "train split"]
     assert [version.effort for version in versions] == ["quick"] * 3
 
 
 @pytest.mark.slow
 def test_the_papers_recipe_learns_from_every_digit_and_is_promoted_only_by_hand(settings: Settings) -> None:
-    report = retrain([TRAINING], recipe="paper", epochs=1, home=settings.home)
+    report = retrain(settings, TrainingJob((TRAINING,), recipe="paper", epochs=1))
     assert (report.trained_on, report.decision.action) == ("all digits", "refuse")
-    newest = read_version(open_registry(settings), list_versions(open_registry(settings))[-1])
+    newest = read_version(settings.registry, list_versions(settings.registry)[-1])
     assert newest.model.temperature == 1.0
 
 
@@ -127,7 +125,7 @@ def turned_digits(settings: Settings) -> pa.Table:
 def test_a_challenger_must_keep_what_the_champion_learned_to_read(settings: Settings) -> None:
     turned = turned_digits(settings)
     append_digits(settings.lake, "turned/train", [turned], shard_rows=10_000, actor="tester")
-    report = retrain(["turned/train"], epochs=15, home=settings.home)
+    report = retrain(settings, TrainingJob(("turned/train",), epochs=15))
     assert report.validation_accuracy is not None
     assert report.validation_accuracy > 0.8
     assert report.decision.action == "refuse"
@@ -140,7 +138,7 @@ def test_a_challenger_must_keep_what_the_champion_learned_to_read(settings: Sett
     ]
 
     shutil.rmtree(settings.lake / TRAINING)
-    gone = retrain(["turned/train"], epochs=1, home=settings.home)
+    gone = retrain(settings, TrainingJob(("turned/train",), epochs=1))
     assert gone.decision.action == "refuse"
     assert gone.decision.reason == (
         "the champion learned from optdigits/train, which the lake has no more: promote by hand"
@@ -149,11 +147,11 @@ def test_a_challenger_must_keep_what_the_champion_learned_to_read(settings: Sett
 
 def test_what_a_model_learns_from_cannot_test_it(trained: Settings) -> None:
     with pytest.raises(TrainingError, match="cannot test on optdigits/train: the model learns from it"):
-        retrain([TRAINING], [TRAINING], home=trained.home)
+        retrain(trained, TrainingJob((TRAINING,), (TRAINING,)))
 
 
 def test_a_version_carries_all_that_scoring_needs(trained: Settings) -> None:
-    registry = open_registry(trained)
+    registry = trained.registry
     version = list_versions(registry)[0]
     resolved = read_version(registry, version)
     digits = read_labelled(trained.lake, [read_manifest(trained.lake, TEST)])
@@ -167,23 +165,23 @@ def test_mlflow_loads_the_champion_and_unpickles_nothing(
     trained: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    open_registry(trained).client()
+    trained.registry.client()
     model = mlflow.pyfunc.load_model("models:/digits@champion")
     digits = read_labelled(trained.lake, [read_manifest(trained.lake, TEST)])
-    champion_model = read_version(open_registry(trained), list_versions(open_registry(trained))[0]).model
+    champion_model = read_version(trained.registry, list_versions(trained.registry)[0]).model
     expected = Engine(champion_model, "cpu").score(digits.images[:5])
     for rows in (1, 5):
         answer = model.predict(digits.images[:rows])
         assert list(answer.columns) == ["label", "confidence"]
         assert answer["label"].tolist() == expected.labels[:rows].tolist()
         assert answer["confidence"].to_numpy() == pytest.approx(expected.confidences[:rows], abs=1e-6)
-    files = [path.suffix for path in trained.mlflow_artifacts.rglob("*") if path.is_file()]
+    files = [path.suffix for path in trained.registry.artifacts.rglob("*") if path.is_file()]
     assert not {".pkl", ".pickle", ".pt", ".pth", ".bin"} & set(files)
 
 
 def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
-    client = open_registry(trained).client()
-    version = list_versions(open_registry(trained))[0]
+    client = trained.registry.client()
+    version = list_versions(trained.registry)[0]
     run = client.get_run(version.training_run_id)
     inputs = {(item.dataset.name, tag.value) for item in run.inputs.dataset_inputs for tag in item.tags}
     manifest = read_manifest(trained.lake, TRAINING)
@@ -208,17 +206,17 @@ def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
 
 def test_unknown_architectures_recipes_and_datasets_are_named_before_training(trained: Settings) -> None:
     for arguments, message in (
-        ({"architecture": "lenet6"}, "no architecture 'lenet6'; there is: lenet-3x3, lenet5, lenet5-28"),
-        ({"recipe": "magic"}, "no recipe 'magic'; there is: keras-adam, keras-sgd, modern"),
-        ({"tests": ["nowhere/test"]}, "no dataset 'nowhere/test'"),
+        ({"architecture": "lenet6"}, "no architecture 'lenet6'; available: lenet-3x3, lenet5, lenet5-28"),
+        ({"recipe": "magic"}, "no recipe 'magic'; available: keras-adam, keras-sgd, modern"),
+        ({"tests": ("nowhere/test",)}, "no dataset 'nowhere/test'"),
     ):
         with pytest.raises(UnknownNameError, match=message):
-            retrain([TRAINING], home=trained.home, **arguments)
+            retrain(trained, TrainingJob((TRAINING,), **arguments))
 
 
 def test_training_on_nothing_says_what_to_do(home: Path) -> None:
     with pytest.raises(TrainingError, match="no dataset to train on; ingest one"):
-        retrain([], home=home)
+        retrain(read_settings(home), TrainingJob())
 
 
 def test_rolling_back_goes_past_a_promotion_that_was_recorded_twice() -> None:

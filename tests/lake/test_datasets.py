@@ -144,7 +144,7 @@ def test_the_same_digit_in_two_datasets_is_in_both(lake):
 
 
 def test_nothing_at_all_makes_no_dataset(lake):
-    with pytest.raises(LakeError, match="nothing to put into scans/train"):
+    with pytest.raises(LakeError, match="cannot create dataset scans/train"):
         put(lake, NAME)
     assert find_manifest(lake, NAME) is None
 
@@ -267,7 +267,7 @@ def test_a_copied_dataset_folder_is_not_taken_for_the_dataset_it_was_copied_from
     assert read_manifest(lake, NAME).rows == 1
 
 
-def test_a_digit_that_comes_again_with_another_label_is_told_and_keeps_its_first(lake):
+def test_a_repeated_digit_with_another_label_is_reported_and_keeps_its_first_label(lake):
     put(lake, NAME, digits_table(3, labels=[1, None, 3]))
     again = put(lake, NAME, digits_table(3, labels=[8, 5, 3]))
     assert (again.added, again.skipped) == (0, 3)
@@ -375,7 +375,7 @@ def test_a_shard_of_another_schema_names_the_column(lake, stored, change, words)
     pq.write_table(change(pq.read_table(path)), path)
     with pytest.raises(ShardError) as caught:
         read_shard(lake, NAME, shard)
-    assert is_one_line_with(caught, path, "another schema", words, "restore")
+    assert is_one_line_with(caught, path, "schema of digits", words, "restore")
 
 
 def test_one_other_pixel_is_found(lake, stored):

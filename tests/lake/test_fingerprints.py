@@ -1,4 +1,4 @@
-"""A fingerprint covers what a digit is, and nothing of how it is stored."""
+"""A fingerprint covers the content of digits, not their storage."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ def test_fractions_are_the_same_for_bytes_and_for_an_array(digit_ids):
     assert np.array_equal(hash_fractions(listed, "a"), hash_fractions(digit_ids[:50], "a"))
 
 
-def test_no_identifiers_give_no_fractions():
+def test_an_empty_list_of_identifiers_has_no_fractions():
     assert hash_fractions([], "a").shape == (0,)
     assert training_splits([]).shape == (0,)
 
 
-def test_fractions_lie_in_the_unit_interval_evenly(digit_ids):
+def test_fractions_are_uniform_in_the_unit_interval(digit_ids):
     fractions = hash_fractions(digit_ids, "a")
     assert fractions.min() >= 0 and fractions.max() < 1
     counts = np.histogram(fractions, bins=10, range=(0, 1))[0]

@@ -1,4 +1,4 @@
-"""The same few operations on a disk, in S3 and behind fsspec; what a store refuses is one clear line."""
+"""Places work alike on a disk, in S3 and with fsspec, and report errors in one clear line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lenet_pipeline.lake.datasets import (
     shard_path,
     write_shard,
 )
-from lenet_pipeline.lake.storage import Place, open_place, written_whole
+from lenet_pipeline.lake.storage import Place, open_place, open_sink
 from lenet_pipeline.scoring.engine import Engine
 from lenet_pipeline.scoring.shards import score_shard
 from lenet_pipeline.settings import read_settings
@@ -114,7 +114,7 @@ def test_an_error_while_a_file_is_written_leaves_what_was_there(place):
     file = place / "x"
     file.write_bytes(b"before")
     for _ in range(2):
-        with pytest.raises(RuntimeError), written_whole(file) as sink:
+        with pytest.raises(RuntimeError), open_sink(file) as sink:
             Path(sink).write_bytes(b"aft") if isinstance(sink, Path) else sink.write(b"aft")
             raise RuntimeError("midway")
         assert (place.names(), file.read_bytes()) == (["x"], b"before")
@@ -138,22 +138,22 @@ def test_a_path_is_a_local_place_and_shows_as_it_did(tmp_path, monkeypatch):
 def test_a_url_shows_without_options_and_is_no_path():
     place = open_place("s3://bucket/prefix/?endpoint_override=127.0.0.1:9&scheme=http") / "a" / "b.txt"
     assert (str(place), place.name, place.local) == ("s3://bucket/prefix/a/b.txt", "b.txt", None)
-    with pytest.raises(TypeError, match="on no disk of this machine"):
+    with pytest.raises(TypeError, match="not on a local disk"):
         os.fspath(place)
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("zzz://bucket/x", "zzz:// is neither s3, gs, hdfs nor a protocol of fsspec"),
-        ("s3://", "names no bucket"),
-        ("s3://bucket?colour=red", "there is no option colour; there is: endpoint_override, region, scheme"),
+        ("zzz://bucket/x", "zzz:// is not s3, gs, hdfs or an installed fsspec protocol"),
+        ("s3://", "has no bucket"),
+        ("s3://bucket?colour=red", "unknown option colour; available: endpoint_override, region, scheme"),
         ("s3://hunter:hunter2@bucket/x", "AWS_SECRET_ACCESS_KEY"),
         ("s3://bucket/x?access_key=a&secret_key=hunter2", "AWS_SECRET_ACCESS_KEY"),
         ("zzz://me:hunter2@host/x", "me:***@host"),
     ],
 )
-def test_a_url_that_cannot_be_opened_is_told_at_once_and_shows_no_secret(url, words, monkeypatch):
+def test_an_invalid_url_is_refused_at_once_without_showing_a_secret(url, words, monkeypatch):
     with pytest.raises(StorageError) as caught:
         open_place(url)
     assert words in str(caught.value)
@@ -165,7 +165,7 @@ def test_a_url_that_cannot_be_opened_is_told_at_once_and_shows_no_secret(url, wo
         assert "hunter2" not in message
 
 
-def test_lake_and_predictions_may_lie_elsewhere_than_the_home(monkeypatch, tmp_path):
+def test_lake_and_predictions_can_be_outside_the_home(monkeypatch, tmp_path):
     monkeypatch.setenv("LENET_LAKE", "s3://bucket/lake?region=eu-west-1")
     monkeypatch.setenv("LENET_PREDICTIONS", str(tmp_path / "shared"))
     settings = read_settings(home=tmp_path / "home")
@@ -236,7 +236,7 @@ def told_by(call) -> tuple[str, float]:
     return str(caught.value), time.perf_counter() - started
 
 
-def test_a_bucket_that_is_not_there_is_told_by_every_operation(endpoint):
+def test_every_operation_reports_a_missing_bucket(endpoint):
     place = open_place(f"s3://no-such-bucket/lake?endpoint_override={endpoint}&scheme=http")
     calls = [
         lambda: read_manifest(place, NAME),
@@ -247,11 +247,11 @@ def test_a_bucket_that_is_not_there_is_told_by_every_operation(endpoint):
     for call in calls:
         message, _ = told_by(call)
         assert "s3://no-such-bucket/lake" in message
-        assert "there is no such bucket" in message
+        assert "the bucket does not exist" in message
 
 
 @pytest.mark.slow
-def test_an_endpoint_that_is_not_there_is_told_within_seconds(endpoint):
+def test_a_missing_endpoint_is_reported_within_seconds(endpoint):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         place = open_place(f"s3://b/lake?endpoint_override=127.0.0.1:{free.getsockname()[1]}&scheme=http")
@@ -289,7 +289,7 @@ def answering(answer: Callable[[str], tuple[int, bytes]]) -> Iterator[str]:
             thread.join()
 
 
-def test_credentials_that_are_refused_are_told_with_where_to_put_them(endpoint):
+def test_refused_credentials_are_reported_with_the_remedy(endpoint):
     with answering(lambda _: (403, b"")) as refusing:
         place = open_place(f"s3://b/lake?endpoint_override={refusing}&scheme=http")
         for call in (lambda: place.names(), lambda: (place / "x").write_new(b"x")):
@@ -320,7 +320,7 @@ def test_without_boto3_a_commit_to_s3_says_what_to_install(bucket, monkeypatch):
 def test_a_put_that_dies_midway_leaves_nothing(bucket, tmp_path):
     program = """
         import os, signal, sys
-        from lenet_pipeline import storage
+        from lenet_pipeline.lake import storage
         place = storage.open_place(sys.argv[1])
         class Dying:
             def __init__(self, stream): self.stream = stream
@@ -365,7 +365,7 @@ def test_a_put_of_which_a_part_fails_is_never_completed(endpoint):
 
 def test_fsspec_is_imported_only_for_its_own_protocols():
     assert "memory" in fsspec.available_protocols()
-    program = "import sys, pyarrow; from lenet_pipeline.storage import open_place; open_place('s3://b/x'); "
+    program = "import sys, pyarrow; from lenet_pipeline.lake import open_place; open_place('s3://b/x'); "
     program += "print({'fsspec', 'boto3'} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert loaded.stdout == "set()\n"

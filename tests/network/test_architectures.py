@@ -1,4 +1,4 @@
-"""The networks are those of the 1998 paper, to the parameter."""
+"""The networks match the 1998 paper, down to the number of parameters."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_a_parameter_that_is_not_trained_is_not_counted():
     assert count_parameters(network) == 60_000 - 10_164
 
 
-def test_an_unknown_architecture_names_those_there_are():
+def test_an_unknown_architecture_lists_the_known_ones():
     with pytest.raises(UnknownNameError) as caught:
         build_network("lenet6")
     assert str(caught.value) == (
         "there is no architecture 'lenet6'; "
-        "there is: lenet-3x3, lenet5, lenet5-28, lenet5-relu, lenet5-softmax"
+        "available: lenet-3x3, lenet5, lenet5-28, lenet5-relu, lenet5-softmax"
     )
 
 
@@ -89,7 +89,7 @@ def test_the_bitmaps_are_fixed_and_not_part_of_the_weights():
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_network_gives_ten_scores_an_image(name, count):
+def test_a_network_returns_ten_scores_per_image(name, count):
     side = 28 + 2 * find_architecture(name).padding_px
     scores = build_network(name)(torch.zeros(count, 1, side, side))
     assert scores.shape == (count, 10)
@@ -116,7 +116,7 @@ def test_each_layer_is_as_large_as_in_figure_2_of_the_paper(layer, shape):
     assert found == [shape]
 
 
-def test_lenet5_scores_are_its_penalties_turned_round():
+def test_lenet5_scores_are_the_negated_penalties():
     assert bool((build_network("lenet5")(torch.randn(4, 1, 32, 32)) <= 0).all())
 
 

@@ -1,4 +1,4 @@
-"""The faster forward pass computes what the chain of layers does, to the gradient."""
+"""The fused forward pass computes the same scores and gradients as the chain of layers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lenet_pipeline.network.architectures import ARCHITECTURES, DigitNetwork, build_network, find_architecture
-from lenet_pipeline.network.fused_forward import fused
+from lenet_pipeline.network.fused_forward import fuse_forward
 from lenet_pipeline.network.layers import Tanh
 
 SIDES = [(name, 28 + 2 * find_architecture(name).padding_px) for name in ARCHITECTURES]
@@ -29,7 +29,7 @@ def test_scores_and_gradients_are_those_of_the_plain_chain(name: str, side: int)
     labels = torch.tensor([0, 3, 3, 9, 5])
     plain = network(images)
     plain_gradients = torch.autograd.grad(network.loss(plain, labels), list(network.parameters()))
-    faster = fused(network)(images)
+    faster = fuse_forward(network)(images)
     faster_gradients = torch.autograd.grad(network.loss(faster, labels), list(network.parameters()))
     torch.testing.assert_close(faster, plain, rtol=1e-12, atol=1e-12)
     for found, expected in zip(faster_gradients, plain_gradients, strict=True):
@@ -37,18 +37,18 @@ def test_scores_and_gradients_are_those_of_the_plain_chain(name: str, side: int)
 
 
 def test_no_images_give_no_scores():
-    assert fused(build_network("lenet5"))(torch.empty(0, 1, 32, 32)).shape == (0, 10)
+    assert fuse_forward(build_network("lenet5"))(torch.empty(0, 1, 32, 32)).shape == (0, 10)
 
 
 def test_weights_that_change_later_are_used():
     network, images = network_and_batch("lenet5", 32)
-    forward = fused(network)
+    forward = fuse_forward(network)
     with torch.no_grad():
         network.get_submodule("c1").weight.mul_(2)
     torch.testing.assert_close(forward(images), network(images), rtol=1e-12, atol=1e-12)
 
 
-def test_a_chain_that_begins_otherwise_is_left_as_it_is():
+def test_a_network_that_begins_differently_is_returned_unchanged():
     network = DigitNetwork({"flat": nn.Flatten(), "squash": Tanh(), "output": nn.Linear(784, 10)})
     images = torch.randn(2, 1, 28, 28)
-    assert torch.equal(fused(network)(images), network(images))
+    assert torch.equal(fuse_forward(network)(images), network(images))

@@ -1,4 +1,4 @@
-"""The table of a network's layers says what the 1998 paper published of them."""
+"""The layer table agrees with the numbers published in the 1998 paper."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_pooling_without_parameters_connects_each_unit_to_four():
     assert (s2.name, s2.parameters, s2.connections) == ("S2", 0, 6 * 14 * 14 * 4)
 
 
-def test_a_pooled_map_of_odd_size_leaves_its_last_row_and_column_out():
+def test_pooling_a_map_of_odd_size_drops_its_last_row_and_column():
     layers = {layer.name: layer for layer in table_of("lenet-3x3")}
     assert layers["C3"].output_size == (16, 11, 11)
     assert (layers["S4"].output_size, layers["S4"].connections) == ((16, 5, 5), 16 * 25 * 4)

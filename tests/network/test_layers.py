@@ -1,4 +1,4 @@
-"""The layers do what the 1998 paper says, and their gradients are right."""
+"""The layers compute what the 1998 paper says, and their gradients are correct."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def runs(seen: tuple[int, ...]) -> int:
     return sum((place + 1) % 6 not in seen for place in seen)
 
 
-def test_the_table_is_as_the_paper_describes_it():
+def test_the_connection_table_matches_the_papers_description():
     three, four = (
         [row for row in C3_CONNECTIONS if len(row) == 3],
         [row for row in C3_CONNECTIONS if len(row) == 4],
@@ -41,7 +41,7 @@ def test_the_table_is_as_the_paper_describes_it():
     assert C3_CONNECTIONS[15] == (0, 1, 2, 3, 4, 5)
 
 
-def test_no_two_maps_see_the_same_and_each_is_seen_as_often():
+def test_no_two_rows_are_equal_and_each_map_is_used_equally_often():
     assert len(set(C3_CONNECTIONS)) == 16
     assert all(list(row) == sorted(set(row)) for row in C3_CONNECTIONS)
     assert [sum(place in row for row in C3_CONNECTIONS) for place in range(6)] == [10] * 6
@@ -68,7 +68,7 @@ def test_a_partial_convolution_adds_up_the_maps_that_each_output_sees():
         torch.testing.assert_close(found[:, [output]], expected + layer.bias[output], rtol=1e-4, atol=1e-5)
 
 
-def test_an_image_a_map_does_not_see_does_not_change_it():
+def test_an_unconnected_input_map_does_not_change_an_output_map():
     layer = PartialConvolution(6, C3_CONNECTIONS)
     maps = torch.randn(1, 6, 14, 14)
     changed = maps.clone()
@@ -117,7 +117,7 @@ def test_subsampling_adds_four_pixels_times_a_coefficient_plus_a_bias():
 
 @pytest.mark.parametrize("layer", [Subsampling(3), AveragePooling(), MaximumPooling()])
 @pytest.mark.parametrize("size", [(4, 6), (5, 7)], ids=["even", "odd"])
-def test_pooling_is_what_it_makes_of_four_neighbours(layer: Pooling, size):
+def test_pooling_combines_and_finishes_four_neighbours(layer: Pooling, size):
     maps = torch.randn(2, 3, *size)
     found = layer(maps)
     assert found.shape == (2, 3, 2, 3)  # an odd last row or column has no neighbourhood
@@ -133,7 +133,7 @@ def test_average_and_maximum_of_four_pixels():
 # The radial basis
 
 
-def test_a_code_that_is_a_digits_bitmap_is_at_no_distance_from_it():
+def test_a_bitmap_is_at_distance_zero_from_itself():
     bitmaps = torch.from_numpy(digit_bitmaps())
     penalties = EuclideanRadialBasis().penalties(bitmaps)
     flipped = (bitmaps[:, None] != bitmaps).sum(dim=2)

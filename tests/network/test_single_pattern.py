@@ -1,4 +1,4 @@
-"""One pattern at a time, the gradients are those of autograd."""
+"""For a single pattern, the gradients equal those of autograd."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lenet_pipeline.network.architectures import ARCHITECTURES, DigitNetwork, build_network, find_architecture
 from lenet_pipeline.network.layers import ScaledTanh, Tanh
-from lenet_pipeline.network.single_pattern import OnePattern
+from lenet_pipeline.network.single_pattern import SinglePattern
 from lenet_pipeline.training.recipes import initialise
 
 
@@ -25,7 +25,7 @@ def network_and_images(name: str, number: int, dtype: torch.dtype) -> tuple[Digi
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-4)])
 def test_loss_and_gradients_are_those_of_autograd(name: str, dtype: torch.dtype, tolerance: float):
     network, images = network_and_images(name, 3, dtype)
-    pattern = OnePattern(network)
+    pattern = SinglePattern(network)
     for image, label in zip(images, (0, 7, 9), strict=True):
         expected = network.loss(network(image[None]), torch.tensor([label]))
         gradients = torch.autograd.grad(expected, list(network.parameters()))
@@ -39,7 +39,7 @@ def test_loss_and_gradients_are_those_of_autograd(name: str, dtype: torch.dtype,
 
 def test_a_gradient_replaces_the_one_before_it():
     network, images = network_and_images("lenet5", 2, torch.float32)
-    pattern = OnePattern(network)
+    pattern = SinglePattern(network)
     pattern.gradient(images[0].numpy(), 1)
     first = [parameter.grad.clone() for parameter in network.parameters()]
     pattern.gradient(images[1].numpy(), 2)
@@ -52,7 +52,7 @@ def test_a_gradient_replaces_the_one_before_it():
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_weights_that_changed_in_place_are_the_ones_used(name: str):
     network, images = network_and_images(name, 1, torch.float32)
-    pattern = OnePattern(network)
+    pattern = SinglePattern(network)
     before = pattern.gradient(images[0].numpy(), 1)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -62,14 +62,14 @@ def test_weights_that_changed_in_place_are_the_ones_used(name: str):
     assert before != pytest.approx(after, rel=1e-2)
 
 
-def test_one_activation_may_stand_in_two_places():
+def test_one_activation_module_may_be_used_twice():
     squash = Tanh()
     network = DigitNetwork(
         {"f5": nn.Linear(3, 4), "f5_squash": squash, "f6": nn.Linear(4, 5), "f6_squash": squash}
         | {"output": nn.Linear(5, 10)}
     ).double()
     inputs = torch.rand(1, 3, dtype=torch.float64)
-    OnePattern(network).gradient(inputs[0].numpy(), 2)
+    SinglePattern(network).gradient(inputs[0].numpy(), 2)
     expected = torch.autograd.grad(
         network.loss(network(inputs), torch.tensor([2])), list(network.parameters())
     )
@@ -80,7 +80,7 @@ def test_one_activation_may_stand_in_two_places():
 def test_a_code_far_from_every_bitmap_still_gives_numbers():
     network, images = network_and_images("lenet5", 1, torch.float32)
     network.rubbish_score = None
-    loss = OnePattern(network).gradient(100 * images[0].numpy(), 4)
+    loss = SinglePattern(network).gradient(100 * images[0].numpy(), 4)
     assert np.isfinite(loss)
     assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
 
@@ -98,10 +98,10 @@ def test_a_code_far_from_every_bitmap_still_gives_numbers():
 )
 def test_a_layer_without_a_rule_is_named(layer: nn.Module):
     with pytest.raises(TypeError, match=r"no rule .* through " + type(layer).__name__):
-        OnePattern(DigitNetwork({"f6": nn.Linear(1, 1), "f6_squash": Tanh(), "other": layer}))
+        SinglePattern(DigitNetwork({"f6": nn.Linear(1, 1), "f6_squash": Tanh(), "other": layer}))
 
 
 def test_derivatives_are_named_and_shaped_like_the_parameters():
     network = DigitNetwork({"c1": nn.Conv2d(1, 2, 3), "c1_squash": ScaledTanh()})
-    shapes = {name: derivative.shape for name, derivative in OnePattern(network).derivatives.items()}
+    shapes = {name: derivative.shape for name, derivative in SinglePattern(network).derivatives.items()}
     assert shapes == {"c1.weight": (2, 1, 3, 3), "c1.bias": (2,)}

@@ -1,4 +1,4 @@
-"""What is scored with is what was trained: through the two files, to float32 rounding."""
+"""A model scores the same after a round trip through its two files, up to float32 rounding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model is two files, and reading them runs nothing."""
+"""A model is stored as two files, and reading them runs no code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_model_is_read_back_as_it_was_written(folder):
+def test_a_model_survives_a_round_trip(folder):
     found = read_model(folder)
     assert (found.architecture, found.temperature) == ("lenet5", 1.25)
     assert found.preprocessing == Preprocessing(paper=0.0, ink=1.0)
@@ -43,7 +43,7 @@ def test_a_model_scores_the_same_after_it_was_stored(folder):
     assert before.not_a_digit.tobytes() == after.not_a_digit.tobytes()
 
 
-def test_the_same_weights_always_make_the_same_file(folder, tmp_path):
+def test_the_same_weights_always_give_the_same_file(folder, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     write_model(other, replace(MODEL, temperature=3.0))
@@ -76,7 +76,7 @@ def without(key: str) -> str:
         '{"architecture": "lenet5", "preprocessing": {}, "temperature": null}',
     ],
 )
-def test_a_damaged_record_is_named_in_one_line_with_a_remedy(folder, content):
+def test_a_damaged_record_is_reported_in_one_line_with_a_remedy(folder, content):
     (folder / RECORD).write_text(content)
     with pytest.raises(RegistryError) as caught:
         read_model(folder)
@@ -86,7 +86,7 @@ def test_a_damaged_record_is_named_in_one_line_with_a_remedy(folder, content):
 
 
 @pytest.mark.parametrize("keep", [0, 7, 100, -1])
-def test_truncated_weights_are_named_in_one_line_with_a_remedy(folder, keep):
+def test_truncated_weights_are_reported_in_one_line_with_a_remedy(folder, keep):
     content = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(content[:keep])
     with pytest.raises(RegistryError) as caught:

@@ -1,4 +1,4 @@
-"""The forward pass as machine code: the network's own numbers, the same bits in any company."""
+"""The compiled forward pass matches the network, and each image gets the same bits in any batch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from lenet_pipeline.errors import ScoringError
 from lenet_pipeline.network.architectures import ARCHITECTURES, DigitNetwork
 from lenet_pipeline.network.layers import ScaledTanh
+from lenet_pipeline.schema import Images
 from lenet_pipeline.scoring.compiled.forward import CompiledForward
 from lenet_pipeline.scoring.compiled.plan import UnplannedError, paired, plan_network
 from lenet_pipeline.scoring.compiled.program import Processor, find_processor
@@ -23,8 +23,6 @@ from lenet_pipeline.scoring.torch_forward import TorchForward, TorchNetwork
 from tests.digit_builders import separable_images, untrained_model
 
 pytestmark = pytest.mark.skipif(find_processor() is None, reason="nothing can be compiled for this processor")
-
-Images = NDArray[np.uint8]
 
 
 def model_of(architecture: str, temperature: float = 1.7) -> TrainedModel:
@@ -67,7 +65,7 @@ def answer_bits(forward: CompiledForward | TorchForward, images: Images) -> list
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_answers_are_the_networks_in_double_precision(architecture: str, images: Images) -> None:
+def test_probabilities_match_the_network_in_double_precision(architecture: str, images: Images) -> None:
     model = model_of(architecture)
     network = load_network(model).eval().double()
     with torch.inference_mode():
@@ -105,7 +103,7 @@ def test_an_image_has_the_same_bits_in_any_batch_and_on_any_number_of_threads(
     assert answer_bits(compiled(model, threads=threads, batch_size=batch_size), images) == expected
 
 
-def test_an_image_has_the_same_bits_in_any_order_and_beside_any_other(images: Images) -> None:
+def test_an_image_has_the_same_bits_in_any_order_and_next_to_any_other(images: Images) -> None:
     forward = compiled(model_of("lenet5"))
     expected = answer_bits(forward, images)
     order = np.random.default_rng(1).permutation(len(images))
@@ -113,7 +111,7 @@ def test_an_image_has_the_same_bits_in_any_order_and_beside_any_other(images: Im
     assert [answer_bits(forward, image[None])[0] for image in images[:20]] == expected[:20]
 
 
-def test_without_the_compiler_too_an_image_has_the_same_bits_in_any_batch(images: Images) -> None:
+def test_without_the_compiler_an_image_has_the_same_bits_in_any_batch(images: Images) -> None:
     model = model_of("lenet5")
     forward = TorchForward(TorchNetwork(load_network(model), model.preprocessing.apply, model.temperature))
     expected = answer_bits(forward, np.concatenate([images, images, images]))[: len(images)]
@@ -127,7 +125,7 @@ def test_without_the_compiler_too_an_image_has_the_same_bits_in_any_batch(images
         torch.set_num_threads(before)
 
 
-def test_with_and_without_the_compiler_answers_agree(images: Images) -> None:
+def test_probabilities_agree_with_and_without_the_compiler(images: Images) -> None:
     model = model_of("lenet5")
     forward = TorchForward(TorchNetwork(load_network(model), model.preprocessing.apply, model.temperature))
     expected, _ = forward.score(images, lambda _: None)
@@ -137,17 +135,15 @@ def test_with_and_without_the_compiler_answers_agree(images: Images) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["lenet5-softmax", "lenet5-relu"])
-def test_numbers_past_all_bounds_are_told_and_not_made_probabilities(
-    architecture: str, images: Images
-) -> None:
+def test_overflow_is_an_error_and_not_a_probability(architecture: str, images: Images) -> None:
     model = model_of(architecture)
     weights = {**model.weights, "f6.bias": np.full(84, 100, np.float32)}
     weights["output.weight"] = np.full((10, 84), 3e38, np.float32)  # a number itself, and no sum of it is
-    with pytest.raises(ScoringError, match="no number"):
+    with pytest.raises(ScoringError, match="not a finite number"):
         Engine(replace(model, weights=weights), "cpu").score(images)
 
 
-def test_threads_that_score_at_once_do_not_wait_for_each_other(images: Images) -> None:
+def test_concurrent_threads_do_not_wait_for_each_other(images: Images) -> None:
     """A worker's tasks share one engine, each with a thread of its own."""
     forward = compiled(model_of("lenet5"))
     expected, meeting = answer_bits(forward, images), threading.Barrier(3, timeout=20)
@@ -160,7 +156,7 @@ def test_threads_that_score_at_once_do_not_wait_for_each_other(images: Images) -
         assert list(threads.map(score, range(3))) == [expected] * 3
 
 
-def test_scores_far_apart_give_certainty_and_no_number_out_of_range(images: Images) -> None:
+def test_scores_far_apart_give_probabilities_of_zero_and_one(images: Images) -> None:
     model = model_of("lenet5-softmax", temperature=1e-4)
     probabilities, _ = compiled(model).score(images, lambda _: None)
     assert np.isfinite(probabilities).all()
@@ -175,7 +171,7 @@ needs_pairs = pytest.mark.skipif(
 
 @needs_pairs
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_bfloat16_is_near_float32_and_not_the_same(architecture: str, images: Images) -> None:
+def test_bfloat16_is_close_to_float32_but_not_equal(architecture: str, images: Images) -> None:
     model = model_of(architecture)
     exact, fast = compiled(model).raw_scores(images), compiled(model, is_fast=True).raw_scores(images)
     difference = np.abs(fast - exact).max() / np.abs(exact).max()
@@ -183,7 +179,7 @@ def test_bfloat16_is_near_float32_and_not_the_same(architecture: str, images: Im
 
 
 @needs_pairs
-def test_in_bfloat16_too_an_image_has_the_same_bits_in_any_batch_and_order(images: Images) -> None:
+def test_in_bfloat16_an_image_has_the_same_bits_in_any_batch_and_order(images: Images) -> None:
     model = model_of("lenet5")
     expected = answer_bits(compiled(model, is_fast=True), images)
     for batch_size in (1, 7, 256):
@@ -192,23 +188,23 @@ def test_in_bfloat16_too_an_image_has_the_same_bits_in_any_batch_and_order(image
     assert answer_bits(compiled(model, is_fast=True), images[::-1]) == expected[::-1]
 
 
-def test_pairs_are_rounded_to_the_nearest_and_half_to_even() -> None:
+def test_pairs_are_rounded_to_nearest_even() -> None:
     exact = np.array([1.0, -2.5, 1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-12], np.float32)
     both = paired(exact).view(np.uint16)
     halves = both.astype(np.uint32) << 16
     assert halves.view(np.float32).tolist() == [1.0, -2.5, 1.0, 1 + 2**-6, 1 + 2**-7, 0.0]
 
 
-def test_the_engine_says_how_it_computes() -> None:
+def test_the_engine_describes_how_it_computes() -> None:
     host = find_processor()
     assert host is not None
     engine = Engine(untrained_model(), "cpu", threads=2)
     assert engine.description == f"float32 compiled for {host.name}: {host.lanes} images at once"
 
 
-def test_a_network_that_is_built_otherwise_is_not_compiled_but_scored() -> None:
+def test_a_network_that_cannot_be_compiled_is_still_scored() -> None:
     network = DigitNetwork({"flat": nn.Flatten(), "squash": ScaledTanh(), "output": nn.Linear(1024, 10)})
-    with pytest.raises(UnplannedError, match="does not begin with a convolution"):
+    with pytest.raises(UnplannedError, match="expected a convolution as the first layer"):
         plan_network(network, Preprocessing(), 1.0)
     forward = TorchForward(TorchNetwork(network, Preprocessing().apply, 1.0))
     assert forward.score(np.zeros((3, 28, 28), np.uint8), lambda _: None)[0].shape == (3, 10)

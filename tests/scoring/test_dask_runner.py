@@ -1,4 +1,4 @@
-"""Shards scored on a real Dask cluster of two worker processes: the same bytes, whatever is lost."""
+"""A real Dask cluster of two worker processes writes the same bytes, even if workers are lost."""
 
 from __future__ import annotations
 
@@ -117,14 +117,14 @@ def test_shards_are_scored_to_the_same_bytes_as_here(cluster, model, work, tmp_p
 
 
 @pytest.mark.slow
-def test_the_lake_and_the_predictions_may_lie_in_an_object_store(cluster, s3, model, tmp_path):
+def test_the_lake_and_the_predictions_may_be_in_an_object_store(cluster, s3, model, tmp_path):
     place = open_place(make_bucket(s3))
     work = planned(place / "lake", place / "predictions", digits_table(250), 100)
     assert [type(result) for result in score_all(cluster, model, work).values()] == [ScoredShard] * 3
     assert_scored_as_here(work, model, tmp_path)
 
 
-def test_a_bad_shard_is_told_and_the_others_go_on(cluster, model, work):
+def test_a_bad_shard_is_reported_and_the_others_are_scored(cluster, model, work):
     bad = Path(work[3].lake / NAME / work[3].shard.file)
     bad.write_bytes(bad.read_bytes()[:-100])
     results = score_all(cluster, model, work)
@@ -134,7 +134,7 @@ def test_a_bad_shard_is_told_and_the_others_go_on(cluster, model, work):
     assert not work[3].destination.exists()
 
 
-def test_a_model_that_no_worker_can_load_is_told_for_each_shard_in_one_line(cluster, model, work):
+def test_a_model_that_no_worker_can_load_is_reported_for_each_shard(cluster, model, work):
     for wrong in (replace(model, architecture="lenet9000"), replace(model, weights={})):
         results = score_all(cluster, wrong, work[:2])
         for result in results.values():
@@ -142,7 +142,7 @@ def test_a_model_that_no_worker_can_load_is_told_for_each_shard_in_one_line(clus
             assert "\n" not in str(result)
 
 
-def test_predictions_that_cannot_be_written_are_told_in_one_line(cluster, model, work, tmp_path):
+def test_predictions_that_cannot_be_written_are_reported_in_one_line(cluster, model, work, tmp_path):
     (tmp_path / "file").write_text("no folder")
     nowhere = replace(work[0], destination=open_place(tmp_path / "file" / "sub" / "x.parquet"))
     (result,) = score_all(cluster, model, [nowhere]).values()
@@ -158,13 +158,13 @@ def test_a_run_leaves_no_task_no_model_and_no_thread(cluster, model, work):
     assert left_on(cluster) == (0, set())
 
 
-def test_a_run_that_is_left_early_takes_back_what_waits(cluster, model, work):
+def test_closing_a_run_early_cancels_the_waiting_tasks(cluster, model, work):
     with closing(score_on_dask(cluster, model, "cpu", "float32", work)) as results:
         next(results)
     assert left_on(cluster) == (0, set())
 
 
-def test_no_more_than_a_few_shards_a_thread_are_in_flight(cluster, model, work):
+def test_only_a_few_shards_per_thread_are_in_flight(cluster, model, work):
     taken = 0
 
     def counted() -> Iterator[ShardWork]:
@@ -187,7 +187,7 @@ def test_no_more_than_a_few_shards_a_thread_are_in_flight(cluster, model, work):
 
 
 @pytest.mark.parametrize("scheme", ["dask", "tcp"])
-def test_a_cluster_that_is_not_there_is_told_in_one_line_within_seconds(model, work, scheme):
+def test_a_missing_cluster_is_reported_in_one_line_within_seconds(model, work, scheme):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"{scheme}://127.0.0.1:{free.getsockname()[1]}"
@@ -202,12 +202,12 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line_within_seconds(model, w
 
 
 @pytest.mark.parametrize("address", ["nowhere", "dask://127.0.0.1", "dask://:8786", "dask://127.0.0.1:port"])
-def test_what_is_no_address_is_told_in_one_line(model, work, address):
+def test_an_invalid_address_is_reported_in_one_line(model, work, address):
     with pytest.raises(ScoringError, match="there is no Dask cluster at"):
         score_all(address, model, work)
 
 
-def test_a_cluster_without_workers_is_told_after_a_while(model, work):
+def test_a_cluster_without_workers_is_reported_after_a_while(model, work):
     told: list[bool] = []
     with cluster_of(0) as address, pytest.raises(ScoringError, match=r"has had no worker for 1\.5 s"):
         list(
@@ -236,7 +236,7 @@ def long_work(tmp_path: Path) -> list[ShardWork]:
 
 
 @pytest.mark.slow
-def test_a_worker_killed_midway_costs_nothing(model, long_work, tmp_path):
+def test_a_killed_worker_loses_no_shard(model, long_work, tmp_path):
     with cluster_of(2) as address:
         with Client(address, set_as_default=False) as client:
             victim = next(iter(client.run(os.getpid).values()))
@@ -288,7 +288,7 @@ def start_run(address: str, model: TrainedModel, work: list[ShardWork]) -> subpr
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_leaves_no_task_and_says_nothing_else(cluster, model, long_work):
+def test_an_interrupted_run_leaves_no_task_and_prints_nothing_else(cluster, model, long_work):
     process = start_run(cluster, model, long_work)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
@@ -298,11 +298,11 @@ def test_an_interrupted_run_leaves_no_task_and_says_nothing_else(cluster, model,
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_lost_is_told_in_one_line(model, long_work):
+def test_a_lost_cluster_is_reported_in_one_line(model, long_work):
     with cluster_of(2) as address:
         process = start_run(address, model, long_work)
     started = time.perf_counter()
     output, errors = process.communicate(timeout=60)
-    assert b"was lost, or cancelled the scoring; run the same command again" in output.splitlines()[-1]
+    assert b"or it cancelled the tasks; rerun the command to resume" in output.splitlines()[-1]
     assert errors.decode() == ""
     assert time.perf_counter() - started < 45

@@ -1,4 +1,4 @@
-"""A batch of images in, probabilities out."""
+"""The engine turns images into probabilities and refuses invalid input."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def engine(architecture: str = "lenet5", temperature: float = 1.0, batch_size: i
 
 
 @pytest.mark.parametrize("architecture", BOTH)
-def test_probabilities_sum_to_one_and_labels_are_where_they_are_largest(architecture, images):
+def test_probabilities_sum_to_one_and_labels_are_the_largest(architecture, images):
     scores = engine(architecture).score(images)
     assert scores.probabilities.shape == (42, 10)
     assert scores.probabilities.dtype == np.float32
@@ -70,13 +70,13 @@ def test_a_batch_of_no_images_is_refused(batch_size):
         engine(batch_size=batch_size)
 
 
-def test_each_batch_says_how_many_images_it_did(images):
+def test_each_batch_reports_its_number_of_images(images):
     done: list[int] = []
     engine(batch_size=16).score(images, done.append)
     assert done == [16, 16, 10]
 
 
-def test_only_an_architecture_with_a_rubbish_class_says_what_is_not_a_digit(images):
+def test_only_an_architecture_with_a_rubbish_class_has_not_a_digit(images):
     assert engine("lenet5-softmax").score(images).not_a_digit is None
     found = engine("lenet5").score(images).not_a_digit
     assert found.shape == (42,)
@@ -84,7 +84,7 @@ def test_only_an_architecture_with_a_rubbish_class_says_what_is_not_a_digit(imag
     assert ((found >= 0) & (found <= 1)).all()
 
 
-def test_not_a_digit_is_the_rubbish_classs_share_of_all_eleven(images):
+def test_not_a_digit_is_the_rubbish_classs_probability_among_eleven(images):
     scores = engine("lenet5").raw_scores(images).astype(np.float64)
     others = np.exp(scores).sum(axis=1)
     found = engine("lenet5", temperature=3.0).score(images).not_a_digit
@@ -113,7 +113,7 @@ def test_no_images_give_no_scores():
     assert engine().raw_scores(nothing).shape == (0, 10)
 
 
-def test_images_in_arrows_memory_are_read_without_a_warning_and_left_alone():
+def test_images_in_arrows_memory_are_read_without_a_warning_and_not_changed():
     written = pa.BufferOutputStream()
     with pa.ipc.new_stream(written, digits_table(1).schema) as stream:
         stream.write_table(digits_table(5))
@@ -125,7 +125,7 @@ def test_images_in_arrows_memory_are_read_without_a_warning_and_left_alone():
     assert content == written.getvalue().to_pybytes()
 
 
-def test_images_laid_out_otherwise_in_memory_are_the_same_images(images):
+def test_the_memory_layout_of_images_does_not_matter(images):
     expected = engine().score(images).probabilities
     assert (engine().score(np.asfortranarray(images)).probabilities == expected).all()
     assert (
@@ -145,7 +145,7 @@ def test_images_laid_out_otherwise_in_memory_are_the_same_images(images):
     ],
     ids=lambda wrong: f"{wrong.dtype}-{wrong.shape}",
 )
-def test_anything_but_uint8_images_is_refused_with_what_was_found(wrong):
+def test_other_shapes_and_types_of_images_are_refused_by_name(wrong):
     with pytest.raises(ScoringError) as caught:
         engine().score(wrong)
     message = str(caught.value)
@@ -156,7 +156,7 @@ def test_anything_but_uint8_images_is_refused_with_what_was_found(wrong):
 # Preprocessing
 
 
-def test_paper_becomes_minus_a_tenth_and_ink_1_175_and_two_pixels_are_added_around():
+def test_preprocessing_scales_greys_and_adds_two_pixels_of_padding():
     image = torch.zeros(1, 28, 28, dtype=torch.uint8)
     image[0, 0, 0], image[0, 27, 27] = 255, 51
     found = Preprocessing().apply(image)
@@ -169,13 +169,13 @@ def test_paper_becomes_minus_a_tenth_and_ink_1_175_and_two_pixels_are_added_arou
     assert found[0, 0][rest].unique().tolist() == pytest.approx([-0.1])
 
 
-def test_preprocessing_leaves_its_input_alone():
+def test_preprocessing_does_not_change_its_input():
     image = torch.full((1, 28, 28), 7, dtype=torch.uint8)
     Preprocessing().apply(image)
     assert bool((image == 7).all())
 
 
-def test_the_fingerprint_of_preprocessing_is_its_values_and_does_not_change():
+def test_the_fingerprint_of_preprocessing_depends_only_on_its_values():
     assert Preprocessing().fingerprint == "a540eeca14569cd46bc84cabf056940ae2b19b56856cf83fa97b80b2701a0534"
     assert Preprocessing() == Preprocessing(paper=-0.1, ink=1.175, padding_px=2)
     others = [Preprocessing(paper=0.0), Preprocessing(ink=1.0), Preprocessing(padding_px=0)]
@@ -194,7 +194,7 @@ def test_a_model_is_scored_with_its_own_preprocessing(images):
 # Devices and weights
 
 
-def test_a_device_that_is_not_there_is_refused_in_one_line(monkeypatch):
+def test_an_unavailable_device_is_refused_in_one_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ScoringError) as caught:
         Engine(untrained_model(), "cuda")
@@ -203,7 +203,7 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(monkeypatch):
     assert choose_device("auto") == torch.device("cpu")
 
 
-def test_an_unknown_device_names_those_there_are():
+def test_an_unknown_device_lists_the_known_ones():
     with pytest.raises(ScoringError, match="there is no device 'tpu'; choose auto, cpu or cuda"):
         choose_device("tpu")
 
@@ -240,7 +240,7 @@ def test_an_unknown_architecture_is_refused_by_name():
         Engine(replace(untrained_model(), architecture="alexnet"), "cpu")
 
 
-def test_weights_are_copied_out_of_a_network_and_back_unchanged():
+def test_weights_survive_a_round_trip_through_arrays():
     network = build_network("lenet5")
     weights = network_weights(network)
     again = network_weights(load_network(TrainedModel("lenet5", weights, Preprocessing())))
@@ -252,8 +252,8 @@ def test_weights_are_copied_out_of_a_network_and_back_unchanged():
     assert (weights["f6.bias"] == bias).all()  # a copy, not a view of what goes on training
 
 
-def test_weights_that_are_no_number_are_refused_and_not_scored_with():
+def test_weights_that_are_not_finite_are_refused():
     model = untrained_model()
     weights = {name: values * np.float32("nan") for name, values in model.weights.items()}
-    with pytest.raises(ScoringError, match="no number"):
+    with pytest.raises(ScoringError, match="not finite numbers"):
         Engine(replace(model, weights=weights), "cpu").score(np.zeros((1, 28, 28), np.uint8))

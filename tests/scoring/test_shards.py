@@ -1,4 +1,4 @@
-"""A verified shard in, a shard of predictions out, once."""
+"""A verified shard of digits becomes a shard of predictions, only once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def engine() -> Engine:
 # Names
 
 
-def test_a_score_is_named_by_what_it_was_computed_from_and_the_name_does_not_change():
+def test_a_shard_scores_id_depends_only_on_its_inputs():
     assert KEY.shard_score_id(SHARD) == uuid.UUID("3b65a533-39c1-8af3-8a09-602c6f987d0a")
     assert KEY.scoring_run_id(MANIFEST) == uuid.UUID("71ccafc9-6cf5-8eae-9533-0f440b4b4084")
 
@@ -71,17 +71,17 @@ def test_a_score_is_named_by_what_it_was_computed_from_and_the_name_does_not_cha
     ],
     ids=["model", "version", "weights", "preprocessing", "precision"],
 )
-def test_another_model_version_weights_preprocessing_or_precision_is_another_score(other):
+def test_every_part_of_the_key_changes_the_score_id(other):
     assert other.shard_score_id(SHARD) != KEY.shard_score_id(SHARD)
     assert other.scoring_run_id(MANIFEST) != KEY.scoring_run_id(MANIFEST)
 
 
-def test_another_shard_is_another_score_and_another_file_of_the_same_content_is_not():
+def test_the_score_id_depends_on_the_shards_content_not_on_its_file():
     assert KEY.shard_score_id(replace(SHARD, fingerprint="c" * 64)) != KEY.shard_score_id(SHARD)
     assert KEY.shard_score_id(replace(SHARD, file="moved.parquet", size_bytes=7)) == KEY.shard_score_id(SHARD)
 
 
-def test_another_dataset_or_another_content_of_it_is_another_run():
+def test_the_run_id_depends_on_the_dataset_and_its_content():
     run = KEY.scoring_run_id(MANIFEST)
     assert KEY.scoring_run_id(replace(MANIFEST, dataset="scans/old")) != run
     assert KEY.scoring_run_id(replace(MANIFEST, fingerprint="c" * 64)) != run
@@ -92,7 +92,7 @@ def test_another_dataset_or_another_content_of_it_is_another_run():
 # Predictions
 
 
-def test_a_shard_becomes_one_prediction_a_digit_in_order(lake, shard, engine, tmp_path):
+def test_a_shard_becomes_one_prediction_per_digit_in_order(lake, shard, engine, tmp_path):
     scored = score_shard(engine, lake, NAME, shard, tmp_path / "staged" / "x.parquet")
     table = pq.read_table(scored.path)
     digits = pq.read_table(shard_path(lake, NAME, shard))
@@ -118,7 +118,7 @@ def test_a_confidence_is_the_largest_probability_of_its_row_to_the_bit(lake, sha
     assert [row["probabilities"][row["label"]] for row in rows] == [row["confidence"] for row in rows]
 
 
-def test_without_a_rubbish_class_not_a_digit_is_unknown_and_not_zero():
+def test_without_a_rubbish_class_not_a_digit_is_null():
     digits = digits_table(4)
     scores = Engine(untrained_model("lenet5-softmax"), "cpu").score(images_array(digits))
     table = predictions_table(digits, scores)
@@ -140,7 +140,7 @@ def test_the_same_shard_scored_twice_gives_the_same_bytes(lake, shard, engine, t
     assert first.path.read_bytes() == second.path.read_bytes()
 
 
-def test_progress_is_told_in_digits_done(lake, shard, engine, tmp_path):
+def test_progress_is_reported_in_digits(lake, shard, engine, tmp_path):
     done: list[int] = []
     score_shard(engine, lake, NAME, shard, tmp_path / "x.parquet", done.append)
     assert done == [3, 3, 2]
@@ -148,7 +148,7 @@ def test_progress_is_told_in_digits_done(lake, shard, engine, tmp_path):
     assert done == [3, 3, 2, 8]
 
 
-def test_what_is_staged_already_is_kept_untouched(lake, shard, engine, tmp_path):
+def test_a_staged_file_is_kept_unchanged(lake, shard, engine, tmp_path):
     destination = tmp_path / "x.parquet"
     score_shard(engine, lake, NAME, shard, destination)
     before = (destination.stat().st_ino, destination.stat().st_mtime_ns)
@@ -161,7 +161,7 @@ def test_what_is_staged_already_is_kept_untouched(lake, shard, engine, tmp_path)
 # Side by side
 
 
-def test_shards_side_by_side_are_all_scored_and_a_bad_one_comes_back_as_what_it_is(lake, engine, tmp_path):
+def test_concurrent_shards_are_all_scored_and_a_bad_one_yields_its_error(lake, engine, tmp_path):
     manifest = put(lake, NAME, digits_table(40), shard_rows=4).manifest
     bad = manifest.shards[4]
     shard_path(lake, NAME, bad).write_bytes(b"not Parquet")
@@ -187,7 +187,7 @@ def test_shards_side_by_side_are_all_scored_and_a_bad_one_comes_back_as_what_it_
     assert not (tmp_path / bad.file).exists()
 
 
-def test_no_more_shards_than_threads_are_scored_at_a_time_and_an_error_ends_the_rest():
+def test_at_most_one_shard_per_thread_is_scored_and_an_error_ends_the_rest():
     lock, now, most, begun = threading.Lock(), 0, 0, 0
 
     def work(shard: Shard) -> ScoredShard:
@@ -220,7 +220,7 @@ def test_a_damaged_shard_is_not_scored(lake, shard, engine, tmp_path):
     assert not (tmp_path / "staged").exists()
 
 
-def test_an_interrupted_score_leaves_no_file_and_the_next_run_makes_it(lake, shard, engine, tmp_path):
+def test_an_interrupted_score_leaves_no_file_and_can_be_repeated(lake, shard, engine, tmp_path):
     destination = tmp_path / "staged" / "x.parquet"
 
     def interrupt(done: int) -> None:
@@ -232,7 +232,7 @@ def test_an_interrupted_score_leaves_no_file_and_the_next_run_makes_it(lake, sha
     assert score_shard(engine, lake, NAME, shard, destination).is_new
 
 
-def test_a_full_disk_says_so_and_leaves_no_file(lake, engine, mount_disk):
+def test_a_full_disk_is_reported_and_leaves_no_file(lake, engine, mount_disk):
     disk = mount_disk("size=8k")
     (disk / "ballast").write_bytes(bytes(8192))
     shard = put(lake, NAME, digits_table(8)).manifest.shards[0]
@@ -244,7 +244,7 @@ def test_a_full_disk_says_so_and_leaves_no_file(lake, engine, mount_disk):
     assert list((disk / "staged").iterdir()) == []
 
 
-def test_a_read_only_disk_says_so(lake, shard, engine, mount_disk):
+def test_a_read_only_disk_is_reported(lake, shard, engine, mount_disk):
     with pytest.raises(ScoringError, match="read-only"):
         score_shard(engine, lake, NAME, shard, mount_disk("ro,size=8k") / "staged" / "x.parquet")
 

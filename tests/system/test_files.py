@@ -1,4 +1,4 @@
-"""A file is whole or absent, whatever interrupts its writing."""
+"""Interrupted writes never leave a partial file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_written_file_replaces_the_old_one_and_makes_its_folder(tmp_path):
     assert names(path.parent) == ["file"]
 
 
-def test_nothing_lies_under_the_final_name_before_the_end(tmp_path):
+def test_the_final_name_does_not_exist_before_the_end(tmp_path):
     path = tmp_path / "file"
     with written_whole(path) as temporary:
         temporary.write_text("half")
@@ -68,7 +68,7 @@ def test_a_writer_killed_halfway_leaves_the_old_file(tmp_path):
     program = textwrap.dedent(f"""
         import os, signal
         from pathlib import Path
-        from lenet_pipeline.files import written_whole
+        from lenet_pipeline.system import written_whole
         with written_whole(Path({str(path)!r})) as temporary:
             temporary.write_text("half of the n")
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Work in processes: every part comes back in order, whatever becomes of the process that had it."""
+"""Work in processes returns every part in order, even if a process is lost."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_parts_come_back_in_order_though_the_first_takes_longest() -> None:
     assert os.getpid() not in workers
 
 
-def test_a_part_that_ends_its_process_is_told_and_every_other_one_is_done() -> None:
+def test_a_part_that_ends_its_process_is_reported_and_the_others_finish() -> None:
     parts = ["a", "die 1", "b", "exit 2", "c", "die 3", "d"]
     done = work(*parts)
     assert [each.part for each in done] == parts
@@ -92,7 +92,7 @@ def test_who_stops_early_leaves_no_process_behind() -> None:
     assert set(multiprocessing.active_children()) - before == set()
 
 
-def test_no_parts_give_nothing() -> None:
+def test_an_empty_list_of_parts_yields_nothing() -> None:
     assert work(processes=1) == []
 
 

@@ -1,4 +1,4 @@
-"""One temperature makes a confidence mean what it says."""
+"""Calibrated confidences agree with accuracy."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def scores_and_labels(temperature: float) -> tuple[NDArray[np.float32], NDArray[
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
-def test_a_known_temperature_is_found_again(temperature):
+def test_a_known_temperature_is_recovered(temperature):
     assert fit_temperature(*scores_and_labels(temperature)) == pytest.approx(temperature, rel=0.03)
 
 
-def test_confidences_at_the_fitted_temperature_come_true():
+def test_confidences_at_the_fitted_temperature_match_the_accuracy():
     scores, labels = scores_and_labels(3.0)
     scaled = scores / fit_temperature(scores, labels)
     probabilities = np.exp(scaled - scaled.max(axis=1, keepdims=True))
@@ -43,12 +43,12 @@ def test_confidences_at_the_fitted_temperature_come_true():
         assert right[chosen].mean() == pytest.approx(confidence[chosen].mean(), abs=0.06)
 
 
-def test_with_nothing_misread_the_confidences_are_left_alone():
+def test_without_any_error_the_temperature_is_one():
     labels = (np.arange(50) % 10).astype(np.uint8)
     assert fit_temperature(np.eye(10, dtype=np.float32)[labels], labels) == 1.0
 
 
-def test_the_temperature_stays_within_a_tenth_and_ten():
+def test_the_temperature_stays_between_a_tenth_and_ten():
     labels = (np.arange(50) % 10).astype(np.uint8)
     hopeless = np.roll(np.eye(10, dtype=np.float32)[labels], 1, axis=1)  # surely wrong, each time
     assert fit_temperature(hopeless * 100, labels) == pytest.approx(10, rel=0.01)
@@ -73,12 +73,12 @@ def test_the_expected_calibration_error_is_the_mean_distance_over_the_digits():
     assert found.expected_error == pytest.approx((2 * 0.05 + 4 * 0.20) / 6)
 
 
-def test_a_confidence_of_one_is_in_the_last_bin_and_no_digit_is_no_error():
+def test_a_confidence_of_one_is_in_the_last_bin_and_no_digits_mean_no_error():
     assert measure_reliability(np.ones(3, np.float32), np.ones(3, bool)).digits[-1] == 3
     assert measure_reliability(np.empty(0, np.float32), np.empty(0, bool)).expected_error == 0
 
 
-def test_confidences_that_come_true_have_next_to_no_error_before_and_after():
+def test_accurate_confidences_have_almost_no_calibration_error():
     scores, labels = scores_and_labels(3.0)
     is_right = scores.argmax(axis=1) == labels
     before = measure_reliability(uncalibrated_confidences(scores), is_right)
@@ -87,14 +87,14 @@ def test_confidences_that_come_true_have_next_to_no_error_before_and_after():
     assert after.expected_error < 0.02
 
 
-def test_the_fitted_none_score_refuses_just_the_share_of_digits_asked_for():
+def test_the_fitted_none_score_refuses_the_requested_share_of_digits():
     scores, _ = scores_and_labels(1.0)
     none_score = fit_none_score(scores, 0.01)
     share = np.exp(none_score) / (np.exp(none_score) + np.exp(scores.astype(float)).sum(axis=1))
     assert (share > 0.5).mean() == pytest.approx(0.01, abs=0.0002)
 
 
-def test_confidences_that_promise_too_much_come_true_after_the_sigmoid():
+def test_the_sigmoid_corrects_overconfidence():
     random = np.random.default_rng(5)
     honest = random.beta(8, 1, COUNT)
     is_right = random.random(COUNT) < honest
@@ -108,7 +108,7 @@ def test_confidences_that_promise_too_much_come_true_after_the_sigmoid():
 
 
 @pytest.mark.parametrize("outcome", [True, False])
-def test_a_sigmoid_of_few_and_all_alike_is_sane(outcome):
+def test_a_sigmoid_of_few_identical_readings_is_finite(outcome):
     confidences = np.array([0.2, 0.9, 1.0], np.float32)
     found = fit_sigmoid(confidences, np.full(3, outcome))
     calibrated = found.apply(confidences)
@@ -124,7 +124,7 @@ def test_a_sigmoid_keeps_the_order_of_confidences():
     assert (np.diff(calibrated) >= 0).all()
 
 
-def test_what_is_calibrated_unseen_is_never_fitted_on_itself():
+def test_unseen_calibration_never_fits_a_reading_on_itself():
     confidences = np.full(10, 0.5, np.float32)
     is_right = np.zeros(10, bool)
     is_right[3] = True

@@ -1,4 +1,4 @@
-"""How training images are distorted."""
+"""Random distortions of training images stay within their bounds."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def centres(images: Tensor) -> Tensor:
     return torch.stack([(ink.sum(2) * places).sum(1) / total, (ink.sum(1) * places).sum(1) / total], dim=1)
 
 
-def test_no_distortion_leaves_images_as_they_are():
+def test_no_distortion_leaves_images_unchanged():
     images = torch.rand(5, 1, 32, 32)
     found = distort(images, STILL, PAPER, INK, torch.Generator().manual_seed(0))
     torch.testing.assert_close(found, images, rtol=0, atol=1e-4)
 
 
-def test_a_seed_means_the_same_distortions_and_another_seed_others():
+def test_distortions_depend_only_on_the_seed():
     bounds = EVERYTHING
     first, again, other = (
         distort(blots(), bounds, PAPER, INK, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
@@ -60,20 +60,20 @@ def test_each_image_has_its_own_distortion():
     assert len({image.numpy().tobytes() for image in found}) == 64
 
 
-def test_what_comes_in_at_the_edges_is_paper():
+def test_pixels_from_outside_the_image_are_paper():
     images = torch.full((64, 1, 32, 32), PAPER)
     shift = Distortion(rotation_degrees=45, shear=0.5, scale=0.5, shift_px=10)
     torch.testing.assert_close(distort(images, shift, PAPER, INK, torch.Generator().manual_seed(0)), images)
 
 
-def test_an_image_is_shifted_by_no_more_than_the_bound():
+def test_an_image_is_shifted_by_at_most_the_bound():
     bounds = Distortion(shift_px=1.5)
     moved = centres(distort(blots(), bounds, PAPER, INK, torch.Generator().manual_seed(0))).abs()
     assert float(moved.max()) <= 1.5 + 1e-4
     assert float(moved.max()) > 1.3
 
 
-def test_an_image_is_scaled_by_no_more_than_the_bound():
+def test_an_image_is_scaled_by_at_most_the_bound():
     bounds = Distortion(scale=0.1)
     found = distort(blots(), bounds, PAPER, INK, torch.Generator().manual_seed(0))
     area = (found - PAPER).sum(dim=(1, 2, 3)) / (blots() - PAPER).sum(dim=(1, 2, 3))
@@ -82,7 +82,7 @@ def test_an_image_is_scaled_by_no_more_than_the_bound():
     assert float(centres(found).abs().max()) < 1e-4
 
 
-def test_an_image_is_turned_by_no_more_than_the_bound():
+def test_an_image_is_rotated_by_at_most_the_bound():
     bar = torch.full((64, 1, 32, 32), PAPER)
     bar[:, :, 15:17, 6:26] = 1.0
     bounds = Distortion(rotation_degrees=8)
@@ -93,14 +93,14 @@ def test_an_image_is_turned_by_no_more_than_the_bound():
     assert 7 < float(degrees.max()) < 8.3
 
 
-def test_elastic_displacements_have_the_deviation_asked_for_and_are_smooth():
+def test_elastic_displacements_have_the_requested_deviation_and_are_smooth():
     grids = [_grid(Distortion(elastic_px=amount), 256) for amount in (0.0, 0.8)]
     moved = (grids[1] - grids[0]) * 16  # the grid spans 2, the image 32 pixels
     assert float(moved.std()) == pytest.approx(0.8, rel=0.05)
     assert float((moved[:, 1:] - moved[:, :-1]).std()) < 0.25
 
 
-def test_strokes_grow_thicker_and_thinner_by_less_than_a_pixel_all_round():
+def test_strokes_become_thicker_or_thinner_by_less_than_a_pixel():
     found = distort(blots(256), Distortion(thickness=0.5, worn_share=1), PAPER, INK, _seeded())
     ink = (found - PAPER).sum(dim=(1, 2, 3)) / ((1.0 - PAPER) * 36)
     assert 1 - 0.5 * (36 - 16) / 36 <= float(ink.min()) < 0.8
@@ -108,7 +108,7 @@ def test_strokes_grow_thicker_and_thinner_by_less_than_a_pixel_all_round():
     assert float((found[:, 0, 0, 0] - PAPER).abs().max()) < 1e-6
 
 
-def test_fading_takes_away_contrast_and_leaves_the_paper():
+def test_fading_reduces_contrast_and_keeps_the_paper():
     found = distort(blots(256), Distortion(fading=0.4, worn_share=1), PAPER, INK, _seeded())
     strongest = (found.amax(dim=(1, 2, 3)) - PAPER) / (1.0 - PAPER)
     assert 0.6 <= float(strongest.min()) < 0.65
@@ -116,7 +116,7 @@ def test_fading_takes_away_contrast_and_leaves_the_paper():
     assert float((found[:, 0, 0, 0] - PAPER).abs().max()) < 1e-6
 
 
-def test_noise_has_up_to_the_deviation_asked_for():
+def test_noise_has_at_most_the_requested_deviation():
     found = distort(
         torch.full((256, 1, 32, 32), PAPER), Distortion(noise=0.1, worn_share=1), PAPER, INK, _seeded()
     )

@@ -1,4 +1,4 @@
-"""What a model gets right, and whether it is better than another beyond noise."""
+"""Evaluations count correctly, and comparisons are significant only beyond noise."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_log_loss_is_the_mean_of_minus_log_of_the_truths_probability():
     assert evaluate(probabilities, truth).log_loss == mean_log_loss(probabilities, truth)
 
 
-def test_a_truth_thought_impossible_costs_much_and_not_infinity():
+def test_a_true_class_of_probability_zero_has_a_finite_loss():
     loss = mean_log_loss(one_hot([1], right=1.0), np.array([2], np.uint8))
     assert loss == pytest.approx(-math.log(np.finfo(np.float32).tiny))
     assert mean_log_loss(one_hot([1], right=1.0), np.array([1], np.uint8)) == 0
@@ -64,7 +64,7 @@ def test_the_exact_p_value_is_the_binomials(one_only, other_only, p_value):
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.01, 0.3])
-def test_the_smallest_difference_is_the_first_that_passes(alpha):
+def test_the_smallest_difference_is_the_first_significant_one(alpha):
     for disagreements in range(61):
         passing = [
             disagreements - 2 * losses
@@ -83,7 +83,7 @@ def labels_with(truth: np.ndarray, wrong: range) -> np.ndarray:
     return labels
 
 
-def test_a_comparison_counts_what_only_one_of_the_two_reads():
+def test_a_comparison_counts_digits_that_only_one_model_reads_correctly():
     truth = (np.arange(100) % 10).astype(np.uint8)
     champion, challenger = labels_with(truth, range(0, 20)), labels_with(truth, range(17, 25))
     found = compare(champion, challenger, truth, 0.05)
@@ -95,7 +95,7 @@ def test_a_comparison_counts_what_only_one_of_the_two_reads():
     assert not compare(champion, challenger, truth, 0.01).is_better
 
 
-def test_a_worse_challenger_is_not_better_however_sure_that_is():
+def test_a_significantly_worse_challenger_is_not_better():
     truth = (np.arange(100) % 10).astype(np.uint8)
     found = compare(truth, labels_with(truth, range(50)), truth, 0.05)
     assert found.p_value < 1e-12
@@ -103,14 +103,14 @@ def test_a_worse_challenger_is_not_better_however_sure_that_is():
 
 
 @pytest.mark.parametrize(("gained", "is_better"), [(0, False), (5, False), (6, True)])
-def test_a_gain_passes_from_the_smallest_difference_on(gained, is_better):
+def test_a_gain_is_significant_from_the_smallest_difference_on(gained, is_better):
     truth = (np.arange(100) % 10).astype(np.uint8)
     found = compare(labels_with(truth, range(gained)), truth, truth, 0.05)
     assert found.is_better is is_better
     assert found.smallest_difference == 6
 
 
-def test_two_models_that_are_wrong_in_different_ways_on_one_digit_do_not_count_it():
+def test_a_digit_that_both_models_misread_does_not_count():
     truth = np.zeros(10, np.uint8)
     found = compare(truth + 1, truth + 2, truth, 0.05)
     assert (found.champion_only_right, found.challenger_only_right, found.p_value) == (0, 0, 1.0)

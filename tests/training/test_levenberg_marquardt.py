@@ -1,4 +1,4 @@
-"""Second derivatives pass down layer by layer, and set each parameter's step (appendix C of the paper)."""
+"""Second derivatives are back-propagated layer by layer and set the step sizes (appendix C of the paper)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lenet_pipeline.network.layers import (
     Subsampling,
     Tanh,
 )
-from lenet_pipeline.network.single_pattern import OnePattern
+from lenet_pipeline.network.single_pattern import SinglePattern
 from lenet_pipeline.training.levenberg_marquardt import DiagonalLevenbergMarquardt, second_derivatives
 from lenet_pipeline.training.recipes import initialise
 
@@ -87,7 +87,7 @@ def assert_alike(found: Derivatives, expected: Derivatives) -> None:
 # The rules
 
 
-def test_along_a_single_path_they_are_the_exact_gauss_newton_diagonal():
+def test_along_a_single_path_they_equal_the_gauss_newton_diagonal():
     network = chain(
         c1=nn.Conv2d(1, 1, 3),
         c1_squash=ScaledTanh(),
@@ -135,7 +135,7 @@ def test_every_kind_of_layer_squares_its_factors(
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_architecture_has_them_finite_and_never_negative(name: str):
+def test_second_derivatives_are_finite_and_never_negative(name: str):
     found = second_derivatives(trained_like(name), digits(name, 2))
     assert sum(values.numel() for values in found.values()) == find_architecture(name).parameters
     assert all((torch.isfinite(values) & (values >= 0)).all() for values in found.values())
@@ -160,7 +160,7 @@ def test_lenet5_starts_with_the_curvature_of_the_squared_distance():
     torch.testing.assert_close(found["f6.bias"], 2 * slopes.square())
 
 
-def test_a_bias_adds_up_every_unit_of_its_map_and_a_weight_what_it_meets():
+def test_shared_weights_and_biases_sum_over_their_connections():
     network = chain(c1=nn.Conv2d(1, 1, 3), s2=AveragePooling(), flat=nn.Flatten(), output=nn.Linear(1, 10))
     image = torch.rand(1, 1, 4, 4, dtype=torch.float64)
     unit = 0.25 * (network.output.weight / 4).square().sum()  # each of four, through a weight of 1/4
@@ -217,14 +217,14 @@ def test_mu_is_the_papers():
     assert optimizer.defaults["mu"] == 0.02
 
 
-def test_a_step_before_any_estimate_says_so():
+def test_a_step_before_any_estimate_is_refused():
     network, images = trained_like("lenet5"), digits("lenet5", 1)
     network.loss(network(images), torch.tensor([1])).backward()
     with pytest.raises(RuntimeError, match="estimate"):
         DiagonalLevenbergMarquardt(network.parameters(), lr=5e-4).step()
 
 
-def test_a_parameter_without_a_gradient_stays():
+def test_a_parameter_without_a_gradient_does_not_change():
     network = trained_like("lenet5")
     optimizer = DiagonalLevenbergMarquardt(network.parameters(), lr=5e-4)
     optimizer.estimate(network, digits("lenet5", 1))
@@ -233,11 +233,11 @@ def test_a_parameter_without_a_gradient_stays():
     assert all(map(torch.equal, before, network.parameters()))
 
 
-def test_the_same_patterns_give_the_same_weights_to_the_bit():
+def test_the_same_patterns_give_bit_identical_weights():
     assert all(map(torch.equal, learned(20), learned(20)))
 
 
-def test_twenty_patterns_seen_again_and_again_are_learned():
+def test_twenty_repeated_patterns_are_learned():
     first, last = [], []
     learned(20, first)
     learned(20 * 15, last)
@@ -246,7 +246,7 @@ def test_twenty_patterns_seen_again_and_again_are_learned():
 
 def learned(steps: int, losses: list[float] | None = None) -> list[Tensor]:
     network, images = trained_like("lenet5"), digits("lenet5", 20)
-    pattern = OnePattern(network)
+    pattern = SinglePattern(network)
     optimizer = DiagonalLevenbergMarquardt(network.parameters(), lr=5e-4)
     for step in range(steps):
         if step % 20 == 0:

@@ -1,4 +1,4 @@
-"""The same digits, recipe and seed give the same weights; the best epoch is kept."""
+"""Training is deterministic, keeps the best epoch, and refuses unusable input."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def accuracy(model: TrainedModel, digits: LabelledDigits) -> float:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_digits_that_a_child_could_tell_apart_are_learned(architecture):
+def test_easy_digits_are_learned(architecture):
     result = train(architecture=architecture, epochs=5)
     unseen = labelled_digits(100, seed=3)
     assert accuracy(result.model, unseen) > 0.9
@@ -70,7 +70,7 @@ def test_each_recipe_lowers_the_loss(name):
     assert result.epochs[-1].training_loss < result.epochs[0].training_loss
 
 
-def test_the_model_says_all_that_scoring_needs():
+def test_the_model_has_everything_that_scoring_needs():
     model = train().model
     assert model.architecture == "lenet5-softmax"
     assert model.preprocessing == Preprocessing()
@@ -78,7 +78,7 @@ def test_the_model_says_all_that_scoring_needs():
     assert all(values.dtype == np.float32 for values in model.weights.values())
 
 
-def test_arrays_that_may_not_be_written_to_are_learned_from():
+def test_read_only_arrays_are_accepted():
     frozen = [LabelledDigits(each.images.copy(), each.labels.copy()) for each in (TRAINING, VALIDATION)]
     for digits in frozen:
         digits.images.flags.writeable = digits.labels.flags.writeable = False
@@ -86,7 +86,7 @@ def test_arrays_that_may_not_be_written_to_are_learned_from():
     assert same_weights(found.model, train(epochs=1).model)
 
 
-def test_each_architecture_sees_the_paper_around_a_digit_that_it_was_made_for():
+def test_each_architecture_gets_its_own_padding():
     preprocessing = train(architecture="lenet5-28", epochs=1).model.preprocessing
     assert preprocessing == Preprocessing(padding_px=0)
     keras = replace(RECIPES["keras-sgd"], batch_size=16)
@@ -96,7 +96,7 @@ def test_each_architecture_sees_the_paper_around_a_digit_that_it_was_made_for():
 # Without validation
 
 
-def test_without_digits_to_validate_with_the_last_epoch_is_kept_at_temperature_one():
+def test_without_validation_digits_the_last_epoch_is_kept_at_temperature_one():
     result = train_network("lenet5-softmax", QUICK, TRAINING, None, epochs=3, device="cpu")
     assert result.best_epoch == 3
     assert result.model.temperature == 1.0
@@ -104,7 +104,7 @@ def test_without_digits_to_validate_with_the_last_epoch_is_kept_at_temperature_o
     assert same_weights(result.model, train(epochs=3).model) == (train(epochs=3).best_epoch == 3)
 
 
-def test_digits_that_only_watch_choose_nothing():
+def test_with_keep_last_validation_digits_select_nothing():
     contrary = LabelledDigits(VALIDATION.images, ((VALIDATION.labels + 1) % 10).astype(np.uint8))
     watched = train_network("lenet5-softmax", QUICK, TRAINING, contrary, epochs=4, device="cpu", keep="last")
     alone = train_network("lenet5-softmax", QUICK, TRAINING, None, epochs=4, device="cpu")
@@ -125,7 +125,7 @@ def test_the_papers_procedure_learns_one_pattern_at_a_time(architecture):
     assert rates == [RECIPES["paper"].pass_rates[place] for place in (0, 4, 8, 12, 16)]
 
 
-def test_averaged_weights_trail_behind_the_last_ones_by_the_share_kept():
+def test_averaged_weights_lag_behind_by_the_share_kept():
     network = build_network("lenet5-softmax").requires_grad_(False)
     average = _Average(network, 0.5)
     first = network.output.bias.clone()
@@ -143,7 +143,7 @@ def test_averaged_weights_trail_behind_the_last_ones_by_the_share_kept():
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_same_seed_gives_the_same_weights_to_the_bit(architecture):
+def test_the_same_seed_gives_bit_identical_weights(architecture):
     distorted = replace(QUICK, distortion=Distortion(8, 0.1, 0.1, 1.5), schedule="one-cycle")
     first, second = (train(distorted, architecture=architecture, seed=5) for _ in range(2))
     assert same_weights(first.model, second.model)
@@ -152,11 +152,11 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit(architecture):
     assert losses[0] == losses[1]
 
 
-def test_another_seed_gives_other_weights():
+def test_different_seeds_give_different_weights():
     assert not same_weights(train(seed=1, epochs=1).model, train(seed=2, epochs=1).model)
 
 
-def test_random_numbers_drawn_before_do_not_matter_and_those_after_are_as_without_training():
+def test_training_neither_uses_nor_changes_the_global_random_state():
     expected = train(epochs=1)
     torch.manual_seed(99)
     torch.rand(1000)
@@ -168,7 +168,7 @@ def test_random_numbers_drawn_before_do_not_matter_and_those_after_are_as_withou
 # Epochs
 
 
-def test_the_best_epoch_is_kept_and_not_the_last():
+def test_the_best_epoch_is_kept_even_if_it_is_not_the_last():
     # Each validation label is wrong in the same way: the better the network, the worse it does here.
     contrary = LabelledDigits(VALIDATION.images, ((VALIDATION.labels + 1) % 10).astype(np.uint8))
     slow = replace(QUICK, learning_rate=3e-4)
@@ -181,7 +181,7 @@ def test_the_best_epoch_is_kept_and_not_the_last():
     assert not same_weights(result.model, train(slow, epochs=8).model)
 
 
-def test_what_is_reported_of_the_best_epoch_is_what_its_weights_do():
+def test_the_kept_weights_reproduce_the_reported_validation_results():
     result = train(epochs=3)
     best = result.epochs[result.best_epoch - 1]
     scores = Engine(replace(result.model, temperature=1.0), "cpu").score(VALIDATION.images)
@@ -189,7 +189,7 @@ def test_what_is_reported_of_the_best_epoch_is_what_its_weights_do():
     assert mean_log_loss(scores.probabilities, VALIDATION.labels) == best.validation_loss
 
 
-def test_each_epoch_is_reported_as_it_ends_and_each_batch_as_it_is_learned():
+def test_epochs_and_batches_are_reported_as_they_finish():
     reported: list[Epoch] = []
     learned: list[int] = []
     result = train_network(
@@ -207,7 +207,7 @@ def test_each_epoch_is_reported_as_it_ends_and_each_batch_as_it_is_learned():
     assert all(epoch.images_per_second > 0 for epoch in reported)
 
 
-def test_a_recipe_has_its_own_number_of_epochs_unless_another_is_asked_for():
+def test_a_recipes_number_of_epochs_can_be_overridden():
     assert len(train().epochs) == 2
     assert len(train(epochs=1).epochs) == 1
 
@@ -219,7 +219,7 @@ def test_fewer_than_one_epoch_is_refused(epochs, schedule):
         train(replace(QUICK, schedule=schedule), epochs=epochs)
 
 
-def test_a_one_cycle_schedule_warms_up_and_comes_down():
+def test_a_one_cycle_schedule_rises_and_falls():
     result = train(replace(QUICK, schedule="one-cycle"), epochs=6)
     rates = [epoch.learning_rate for epoch in result.epochs]
     assert rates[0] < max(rates) <= QUICK.learning_rate
@@ -235,11 +235,11 @@ def test_too_few_digits_are_refused_with_the_counts(digits, validating):
     few = [each.where(np.arange(len(each)) < n) for each, n in ((TRAINING, digits), (VALIDATION, validating))]
     with pytest.raises(TrainingError) as caught:
         train(training=few[0], validation=few[1])
-    assert f"{digits} digits to train on and {validating} to validate" in str(caught.value)
+    assert f"found {digits} training digits and {validating} validation digits" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_one_batch_and_one_digit_to_validate_with_are_enough():
+def test_one_batch_and_one_validation_digit_are_enough():
     result = train(
         training=TRAINING.where(np.arange(160) < 16), validation=VALIDATION.where(np.arange(40) < 1), epochs=1
     )
@@ -248,11 +248,11 @@ def test_one_batch_and_one_digit_to_validate_with_are_enough():
 
 def test_a_loss_that_is_no_longer_a_number_stops_the_training():
     absurd = replace(QUICK, optimizer="sgd", learning_rate=1e38)
-    with pytest.raises(TrainingError, match="no longer a number in epoch 1; lower the learning rate"):
+    with pytest.raises(TrainingError, match="no longer a number in epoch 1; use a lower learning rate"):
         train(absurd)
 
 
-def test_a_network_that_breaks_in_its_very_last_step_is_not_kept():
+def test_a_network_that_diverges_in_its_last_step_is_not_kept():
     one_step = TRAINING.where(np.arange(160) < 16)
     absurd = replace(QUICK, optimizer="sgd", learning_rate=1e38)
     with pytest.raises(TrainingError, match="no longer a number in epoch 1"):
@@ -286,7 +286,7 @@ def blots(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("architecture", ["lenet5", "lenet5-relu"])
-def test_rubbish_that_was_learned_is_told_from_digits(architecture):
+def test_learned_rubbish_is_distinguished_from_digits(architecture):
     recipe = replace(QUICK, rubbish=0.25)
     result = train_network(
         architecture, recipe, TRAINING, VALIDATION, epochs=5, device="cpu", rubbish=blots(40)
@@ -298,7 +298,7 @@ def test_rubbish_that_was_learned_is_told_from_digits(architecture):
     assert (engine.score(VALIDATION.images).not_a_digit >= 0.5).sum() <= 1
 
 
-def test_without_rubbish_to_learn_from_nothing_is_learned_or_fitted():
+def test_without_rubbish_images_no_rubbish_class_is_learned():
     with_share = train_network(
         "lenet5", replace(QUICK, rubbish=0.25), TRAINING, VALIDATION, device="cpu", rubbish=None
     )
@@ -307,7 +307,7 @@ def test_without_rubbish_to_learn_from_nothing_is_learned_or_fitted():
     assert (with_share.model.none_score, without.model.none_score) == (None, None)
 
 
-def test_the_same_rubbish_gives_the_same_weights_and_other_rubbish_others():
+def test_weights_depend_on_the_rubbish_images():
     recipe = replace(QUICK, rubbish=0.25)
 
     def learned(rubbish: np.ndarray) -> TrainedModel:

@@ -1,4 +1,4 @@
-"""What was published is a table that our own names fit, and a difference has its reason by rule."""
+"""The table of published results is consistent, and comparisons follow its rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALL_DIGITS = 60_000
 
 
 @pytest.mark.parametrize("result", PUBLISHED.values(), ids=PUBLISHED)
-def test_each_row_names_an_architecture_and_a_recipe_of_as_many_epochs(result):
+def test_each_row_matches_an_architecture_and_a_recipes_epochs(result):
     assert find_architecture(result.architecture)
     assert find_recipe(result.recipe).epochs == result.epochs
     assert quick_epochs(result) == result.epochs // 5
@@ -29,7 +29,7 @@ def test_each_row_names_an_architecture_and_a_recipe_of_as_many_epochs(result):
     assert result.accuracy_pct or result.above_pct, "there must be something to stand beside"
 
 
-def test_the_rows_of_two_activations_differ_in_activation_and_pooling_alone():
+def test_the_rows_of_two_activations_differ_only_in_activation_and_pooling():
     relu = PUBLISHED["lenet5-relu+keras-sgd"]
     assert relu.above
     tanh = PUBLISHED[relu.above]
@@ -45,11 +45,11 @@ def test_the_rows_of_two_activations_differ_in_activation_and_pooling_alone():
     assert sizes[0][1:] == (2, 61_706)
 
 
-def test_rows_are_chosen_by_name_in_the_order_of_the_table_or_all():
+def test_rows_are_chosen_by_name_in_table_order():
     assert choose_published([]) == tuple(PUBLISHED.values())
     chosen = choose_published(["lenet5+paper-distorted", "lenet5+paper"])
     assert [result.name for result in chosen] == ["lenet5+paper", "lenet5+paper-distorted"]
-    with pytest.raises(UnknownNameError, match="no published row 'lenet6'; there is: lenet-3x3"):
+    with pytest.raises(UnknownNameError, match="no published row 'lenet6'; available: lenet-3x3"):
         choose_published(["lenet6"])
 
 
@@ -57,18 +57,18 @@ def test_rows_are_chosen_by_name_in_the_order_of_the_table_or_all():
     ("accuracy", "is_reproduced", "reason"),
     [
         (99.15, True, "above the published accuracy"),
-        (99.05, True, "the published accuracy"),
+        (99.05, True, "equal to the published accuracy"),
         (98.55, True, "within 0.5 points"),
         (98.54, False, "more than 0.5 points below"),
     ],
 )
-def test_a_row_is_reproduced_from_half_a_point_below(accuracy, is_reproduced, reason):
+def test_a_row_is_reproduced_up_to_half_a_point_below(accuracy, is_reproduced, reason):
     compared = compare_with_published(PUBLISHED["lenet5+paper"], [accuracy] * 20, None, ALL_DIGITS)
     assert (compared.is_reproduced, compared.reason) == (is_reproduced, reason)
     assert compared.difference_points == pytest.approx(accuracy - 99.05)
 
 
-def test_what_was_less_than_published_is_said():
+def test_fewer_epochs_and_digits_are_reported():
     compared = compare_with_published(PUBLISHED["lenet5+paper"], [90, 98.0], None, 1_000)
     assert compared.reason == ("2 of 20 epochs (--quick); 1,000 of 60,000 digits; more than 0.5 points below")
 
@@ -82,7 +82,9 @@ def test_what_was_less_than_published_is_said():
         (96.0, None, False, "not above the published lenet5-softmax+keras-sgd (96.00 %)"),
     ],
 )
-def test_a_row_without_a_figure_of_its_own_must_be_above_another(accuracy, other_pct, is_reproduced, reason):
+def test_a_row_without_a_published_accuracy_must_exceed_another_row(
+    accuracy, other_pct, is_reproduced, reason
+):
     relu = PUBLISHED["lenet5-relu+keras-sgd"]
     compared = compare_with_published(relu, [accuracy] * 20, other_pct, ALL_DIGITS)
     assert (compared.is_reproduced, compared.reason) == (is_reproduced, reason)
@@ -98,7 +100,7 @@ def test_a_row_without_a_figure_of_its_own_must_be_above_another(accuracy, other
         (99.1, None, True, "within 0.5 points; above the published lenet5+paper (99.05 %)"),
     ],
 )
-def test_distortions_must_reach_their_figure_and_be_above_the_paper_without(
+def test_the_distorted_row_must_reach_its_accuracy_and_exceed_the_plain_row(
     accuracy, other_pct, is_reproduced, reason
 ):
     distorted = PUBLISHED["lenet5+paper-distorted"]

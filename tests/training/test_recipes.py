@@ -1,4 +1,4 @@
-"""How to train, by name."""
+"""Recipes are found by name and initialise networks as described."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def test_each_recipe_is_found_by_its_name():
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-def test_a_recipe_says_only_what_training_knows(recipe):
+def test_recipes_use_only_known_options(recipe):
     assert recipe.optimizer in ("adam", "sgd", "levenberg-marquardt")
     assert recipe.schedule in ("one-cycle", "constant", "by-pass")
     assert recipe.initial_weights in ("paper", "unit-variance", "glorot")
     assert recipe.epochs > 0 < recipe.batch_size
 
 
-def test_an_unknown_recipe_names_those_there_are():
+def test_an_unknown_recipe_lists_the_known_ones():
     with pytest.raises(UnknownNameError) as caught:
         find_recipe("secret")
     assert str(caught.value) == (
-        "there is no recipe 'secret'; there is: keras-adam, keras-sgd, modern, paper, paper-distorted"
+        "there is no recipe 'secret'; available: keras-adam, keras-sgd, modern, paper, paper-distorted"
     )
 
 
@@ -41,21 +41,21 @@ def test_the_papers_learning_rates_are_those_of_section_three():
     assert len(rates) == RECIPES["paper"].epochs == 20
 
 
-def test_the_best_effort_is_another_training_of_the_same_recipe_where_there_is_one():
+def test_the_best_effort_is_a_variant_of_the_same_recipe():
     quick, best = find_recipe("modern"), find_recipe("modern", "best")
     assert (quick.effort, best.effort, best.name) == ("quick", "best", "modern")
     assert best.epochs > quick.epochs
-    with pytest.raises(UnknownNameError, match="no effort of modern 'some'; there is: best, quick"):
+    with pytest.raises(UnknownNameError, match="no effort of modern 'some'; available: best, quick"):
         find_recipe("modern", "some")
-    with pytest.raises(UnknownNameError, match="no effort of paper 'best'; there is: quick"):
+    with pytest.raises(UnknownNameError, match="no effort of paper 'best'; available: quick"):
         find_recipe("paper", "best")
 
 
-def test_the_papers_recipes_keep_no_digit_to_validate_with():
+def test_the_papers_recipes_use_no_validation_digits():
     assert [name for name, recipe in RECIPES.items() if not recipe.validates] == ["paper", "paper-distorted"]
 
 
-def test_few_digits_are_passed_over_more_often_for_as_many_steps():
+def test_few_digits_get_more_passes():
     modern = find_recipe("modern")
     assert modern.passes(60_000) == modern.epochs
     assert modern.passes(1_300) == 75
@@ -72,7 +72,7 @@ def test_glorot_weights_are_uniform_within_the_root_of_six_over_both_fans():
     assert not network.f6.bias.any()
 
 
-def test_the_papers_weights_are_uniform_within_its_bounds_for_units_whose_inputs_differ():
+def test_the_papers_weights_are_uniform_within_their_bounds():
     network = build_network("lenet5").requires_grad_(False)
     initialise(network, "paper")
     for layer, fan_in in ((network.c1, 25), (network.c5, 400), (network.f6, 120)):
@@ -87,7 +87,7 @@ def test_the_papers_weights_are_uniform_within_its_bounds_for_units_whose_inputs
             assert 0.5 * limit < float(next(kernels).abs().max()) <= limit
 
 
-def test_unit_variance_weights_spread_as_one_over_the_root_of_the_fan_in():
+def test_unit_variance_weights_have_a_deviation_of_one_over_root_fan_in():
     network = build_network("lenet5").requires_grad_(False)
     initialise(network, "unit-variance")
     for layer, fan_in in ((network.c5, 400), (network.f6, 120)):
@@ -102,7 +102,7 @@ def test_unit_variance_weights_spread_as_one_over_the_root_of_the_fan_in():
     assert network.s2.coefficient.tolist() == pytest.approx([0.3] * 6)
 
 
-def test_unit_variance_reaches_every_layer_of_the_other_architecture():
+def test_unit_variance_applies_to_every_layer_of_a_variant():
     network = build_network("lenet5-softmax")
     before = {name: value.clone() for name, value in network.state_dict().items() if name.endswith("weight")}
     initialise(network, "unit-variance")

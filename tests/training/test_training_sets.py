@@ -1,4 +1,4 @@
-"""The labelled digits of datasets, drawn into splits by each digit's identifier."""
+"""Labelled digits are read and split by their digit ids."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_splits_are_disjoint_and_cover_everything(lake):
     assert 0.8 < len(found["train"]) / COUNT < 0.97
 
 
-def test_each_digit_is_in_the_split_that_its_identifier_draws(lake):
+def test_a_digits_id_determines_its_split(lake):
     table = digits_table(COUNT)
     found = drawn(read_splits(lake, [put(lake, "a/x", table).manifest]))
     splits = training_splits(digit_ids_array(table))
@@ -75,13 +75,13 @@ def test_order_shards_and_datasets_do_not_change_a_digits_split(lake):
     assert drawn(read_splits(lake, parts)) == expected
 
 
-def test_more_digits_move_none_from_one_split_to_another(lake):
+def test_more_digits_do_not_change_the_split_of_others(lake):
     before = drawn(read_splits(lake, [put(lake, "a/x", digits_table(100)).manifest]))
     after = drawn(read_splits(lake, [put(lake, "a/x", digits_table(COUNT)).manifest]))
     assert all(before[name] <= after[name] for name in SPLITS)
 
 
-def test_a_digit_in_two_datasets_is_taken_once(lake):
+def test_a_digit_in_two_datasets_is_used_once(lake):
     first = put(lake, "a/x", digits_table(80)).manifest
     second = put(lake, "b/x", digits_table(80, start=40)).manifest
     found = drawn(read_splits(lake, [first, second]))
@@ -89,7 +89,7 @@ def test_a_digit_in_two_datasets_is_taken_once(lake):
     assert sum(len(split) for split in found.values()) == 120
 
 
-def test_a_digit_without_a_label_is_left_out_even_where_it_comes_first(lake):
+def test_unlabelled_digits_are_skipped_even_if_they_come_first(lake):
     labels = [None if position % 3 else position % 10 for position in range(60)]
     unknown = put(lake, "a/x", digits_table(60, labels=labels)).manifest
     known = put(lake, "b/x", digits_table(60)).manifest
@@ -111,7 +111,7 @@ def test_labelled_digits_are_read_in_order(lake):
     assert [image.tobytes() for image in found.images] == expected
 
 
-def test_a_mask_chooses_digits_in_their_order():
+def test_a_mask_selects_digits_in_order():
     digits = LabelledDigits(
         np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((1, 28, 28), np.uint8), np.arange(4)
     )
@@ -124,25 +124,25 @@ def test_datasets_without_any_label_are_refused_by_name(lake, read):
     manifests = [put(lake, name, digits_table(5, labels=[None] * 5)).manifest for name in ("a/x", "b/y")]
     with pytest.raises(TrainingError) as caught:
         read(lake, manifests)
-    assert str(caught.value) == "no digit of a/x, b/y has a label; ingest labelled digits"
+    assert str(caught.value) == "no digit in a/x, b/y has a label; ingest labelled digits"
 
 
 @pytest.mark.parametrize("read", [read_labelled, read_splits])
 def test_a_dataset_without_any_digit_is_refused_by_name(lake, read):
     manifest = append_digits(lake, "a/x", [], shard_rows=5, actor="test", may_be_empty=True).manifest
-    with pytest.raises(TrainingError, match="no digit of a/x has a label"):
+    with pytest.raises(TrainingError, match="no digit in a/x has a label"):
         read(lake, [manifest])
 
 
 @pytest.mark.parametrize("read", [read_labelled, read_splits])
-def test_a_damaged_shard_is_not_trained_on(lake, read):
+def test_a_damaged_shard_is_refused(lake, read):
     manifest = put(lake, "a/x", digits_table(6), shard_rows=3).manifest
     shard_path(lake, "a/x", manifest.shards[1]).write_bytes(b"PAR1")
     with pytest.raises(ShardError):
         read(lake, [manifest])
 
 
-def test_a_digit_that_was_learned_from_is_no_evidence_whatever_its_dataset_is_called(lake):
+def test_a_learned_digit_is_excluded_whatever_its_dataset(lake):
     learned = put(lake, "a/train", digits_table(200)).manifest
     copied = put(lake, "copy/all", digits_table(300)).manifest  # the same 200, and 100 more
     ids = digit_ids_array(digits_table(300))

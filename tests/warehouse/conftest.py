@@ -1,4 +1,4 @@
-"""A small warehouse made of real Parquet and real DuckDB files, through the public functions only."""
+"""Builders of a small warehouse from real Parquet and DuckDB files, through public functions only."""
 
 from __future__ import annotations
 

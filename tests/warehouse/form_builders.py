@@ -1,4 +1,4 @@
-"""Forms in a small warehouse: pages, their cells, and what a reader made of them."""
+"""Builders of forms in a small warehouse: pages, their cells, and the values read from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenet_pipeline import warehouse
-from lenet_pipeline.schema import CELLS, DIGITS, FIELD_VALUES, FIELDS, IMAGE_BYTES, PAGES, derive_uuid
+from lenet_pipeline.schema import (
+    CELLS,
+    DIGITS,
+    DOCUMENTS,
+    FIELD_TRUTHS,
+    FIELD_VALUES,
+    FIELDS,
+    IMAGE_BYTES,
+    PAGES,
+    RULE_FAILURES,
+    derive_uuid,
+)
 from lenet_pipeline.warehouse import Warehouse
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -90,7 +101,7 @@ class FormBuilder:
             "recorded_at": START,
             "actor": "ada",
         }
-        table = pa.Table.from_pylist([row], schema=warehouse.DOCUMENTS)
+        table = pa.Table.from_pylist([row], schema=DOCUMENTS)
         warehouse.record_documents(Warehouse(self.builder.database, WAIT_S), table)
 
     def add_page(
@@ -177,7 +188,7 @@ class FormBuilder:
             Warehouse(self.builder.database, WAIT_S),
             run,
             pa.Table.from_pylist(values, schema=FIELD_VALUES),
-            pa.Table.from_pylist(list(rules), schema=warehouse.RULE_FAILURES),
+            pa.Table.from_pylist(list(rules), schema=RULE_FAILURES),
         )
 
     def tell_truth(self, page: GivenPage, **truths: str) -> None:
@@ -192,7 +203,7 @@ class FormBuilder:
             }
             for name, truth in truths.items()
         ]
-        table = pa.Table.from_pylist(rows, schema=warehouse.FIELD_TRUTHS)
+        table = pa.Table.from_pylist(rows, schema=FIELD_TRUTHS)
         warehouse.record_field_truths(Warehouse(self.builder.database, WAIT_S), table)
 
     def _page_row(self, source: str, number: int, status: str, hours: float, page_id: UUID) -> dict[str, Any]:

@@ -337,12 +337,12 @@ def test_confidence_at_the_threshold_is_not_below_it(builder: Any) -> None:
 
 
 def test_unknown_audit_names_those_there_are(scored: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"there is no audit 'confusoin'; there is: .*confusion"):
+    with pytest.raises(UnknownNameError, match=r"there is no audit 'confusoin'; available: .*confusion"):
         scored.audit("confusoin")
 
 
 def test_unknown_parameter_names_those_there_are(scored: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"parameter of confusion 'runn'; there is: run"):
+    with pytest.raises(UnknownNameError, match=r"parameter of confusion 'runn'; available: run"):
         scored.audit("confusion", runn="latest")
 
 

@@ -1,4 +1,4 @@
-"""What is ready is loaded beside what goes on, in its order, and a failure is heard."""
+"""Items are loaded in the background, in order, and errors are raised."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lenet_pipeline.errors import DatabaseBusyError
 from lenet_pipeline.warehouse.background import BackgroundLoader
 
 
-def test_everything_is_loaded_in_its_order_and_at_most_eight_at_a_time() -> None:
+def test_items_are_loaded_in_order_and_at_most_eight_at_a_time() -> None:
     loads: list[list[int]] = []
     with BackgroundLoader[int](lambda items: loads.append(list(items))) as loader:
         for number in range(50):
@@ -22,7 +22,7 @@ def test_everything_is_loaded_in_its_order_and_at_most_eight_at_a_time() -> None
     assert len(loads) < 50
 
 
-def test_putting_does_not_wait_for_a_load() -> None:
+def test_put_does_not_wait_for_a_load() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def load(_items: Sequence[int]) -> None:
@@ -37,7 +37,7 @@ def test_putting_does_not_wait_for_a_load() -> None:
         go_on.set()
 
 
-def test_a_few_items_are_loaded_before_the_end_too() -> None:
+def test_a_few_items_are_loaded_before_the_end() -> None:
     loaded = threading.Event()
     with BackgroundLoader[int](lambda _: loaded.set()) as loader:
         loader.put(1)
@@ -57,7 +57,7 @@ def test_a_failure_is_raised_at_the_end_and_nothing_is_loaded_after_it() -> None
     assert loads == [list(range(8))]
 
 
-def test_a_failure_is_raised_by_the_next_item() -> None:
+def test_a_failure_is_raised_by_the_next_put() -> None:
     def load(_items: Sequence[int]) -> None:
         raise ValueError("refused")
 
@@ -68,7 +68,7 @@ def test_a_failure_is_raised_by_the_next_item() -> None:
         raise AssertionError("no item was refused")
 
 
-def test_an_error_beside_it_is_not_hidden_by_a_failure() -> None:
+def test_a_failure_does_not_hide_the_blocks_own_error() -> None:
     def load(_items: Sequence[int]) -> None:
         raise ValueError("refused")
 
@@ -77,7 +77,7 @@ def test_an_error_beside_it_is_not_hidden_by_a_failure() -> None:
         raise KeyError("the first")
 
 
-def test_what_a_busy_database_refused_is_loaded_with_what_came_meanwhile() -> None:
+def test_items_refused_by_a_busy_database_are_loaded_later() -> None:
     loads: list[list[int]] = []
     is_refused = threading.Event()
 

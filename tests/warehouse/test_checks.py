@@ -357,7 +357,7 @@ def test_equal_largest_probabilities_are_no_violation(scored: Any) -> None:
 
 
 def test_unknown_check_names_those_there_are(scored: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"there is no check 'sums'; there is: .*probabilities_sum"):
+    with pytest.raises(UnknownNameError, match=r"there is no check 'sums'; available: .*probabilities_sum"):
         scored.violations("sums")
 
 

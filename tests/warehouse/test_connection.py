@@ -1,4 +1,4 @@
-"""The database file when it is held, missing, damaged or out of reach."""
+"""A database file that is in use, missing, damaged or inaccessible is reported clearly."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 
 from lenet_pipeline import warehouse
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
+from lenet_pipeline.schema import NEW_REVIEWS
 from lenet_pipeline.warehouse import Warehouse
 from lenet_pipeline.warehouse.connection import describe
 
@@ -44,7 +45,7 @@ FOR_EVER = "select sum(a.range * b.range) from range(10_000_000) a, range(10_000
 signal.signal(signal.SIGINT, signal.default_int_handler)
 print("held", flush=True)
 try:
-    warehouse.run_select(Path(sys.argv[1]), 5, FOR_EVER)
+    warehouse.run_select(warehouse.Warehouse(Path(sys.argv[1]), 5), FOR_EVER)
 except KeyboardInterrupt:
     print("KeyboardInterrupt")
 """
@@ -67,7 +68,9 @@ def other_process(program: str, *arguments: str) -> Iterator[subprocess.Popen[st
 def test_writer_names_the_process_that_holds_the_database(scored: Any, holder: str) -> None:
     with other_process(HOLD, str(scored.database), holder, "60") as process:
         begun = time.monotonic()
-        with pytest.raises(DatabaseBusyError, match=rf"held by process {process.pid} \(python.*waited 0.3 s"):
+        with pytest.raises(
+            DatabaseBusyError, match=rf"in use by process {process.pid} \(python.*wait of 0.3 s"
+        ):
             warehouse.migrate(Warehouse(scored.database, 0.3))
         assert 0.3 <= time.monotonic() - begun < 3
 
@@ -75,15 +78,17 @@ def test_writer_names_the_process_that_holds_the_database(scored: Any, holder: s
 def test_reader_names_the_writer_that_holds_the_database(scored: Any) -> None:
     with (
         other_process(HOLD, str(scored.database), "writer", "60") as process,
-        pytest.raises(DatabaseBusyError, match=f"held by process {process.pid} .*run the same command again"),
+        pytest.raises(
+            DatabaseBusyError, match=f"in use by process {process.pid} .*run the same command again"
+        ),
     ):
         warehouse.run_select(Warehouse(scored.database, 0.1), "select 1")
 
 
-def test_readers_do_not_hold_each_other_up(scored: Any) -> None:
+def test_readers_do_not_block_each_other(scored: Any) -> None:
     with other_process(HOLD, str(scored.database), "reader", "60"):
         assert len(scored.audit("runs")) == 1
-        nothing = warehouse.NEW_REVIEWS.empty_table()
+        nothing = NEW_REVIEWS.empty_table()
         assert len(warehouse.find_reviewed(Warehouse(scored.database, 0.5), nothing, "ada")) == 0
 
 
@@ -93,10 +98,10 @@ def test_writer_waits_until_the_database_is_free(scored: Any, make_model_version
     assert scored.count("model_versions") == 3
 
 
-def test_connection_of_the_same_process_is_waited_for(scored: Any) -> None:
+def test_writer_waits_for_a_connection_of_the_same_process(scored: Any) -> None:
     with (
         scored.by_hand(),
-        pytest.raises(DatabaseBusyError, match="held by another part of this process"),
+        pytest.raises(DatabaseBusyError, match="in use by another part of this process"),
     ):
         warehouse.run_select(Warehouse(scored.database, 0.1), "select 1")
 
@@ -120,7 +125,7 @@ def test_threads_of_one_process_take_turns(scored: Any, make_model_version: Any)
     assert scored.count("model_versions") == 7
 
 
-def test_what_a_killed_writer_committed_is_read(scored: Any) -> None:
+def test_commits_of_a_killed_writer_are_read(scored: Any) -> None:
     with other_process(COMMIT_AND_HANG, str(scored.database)) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -132,7 +137,7 @@ def test_what_a_killed_writer_committed_is_read(scored: Any) -> None:
 
 
 @pytest.mark.parametrize("ask", ["runs", "select", "checks", "promotions"])
-def test_readers_never_make_a_database(builder: Any, ask: str) -> None:
+def test_readers_never_create_a_database(builder: Any, ask: str) -> None:
     questions = {
         "runs": lambda: warehouse.run_audit(Warehouse(builder.database, WAIT_S), "runs", {}),
         "select": lambda: warehouse.run_select(Warehouse(builder.database, WAIT_S), "select 1"),
@@ -145,7 +150,7 @@ def test_readers_never_make_a_database(builder: Any, ask: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all" * 1000])
-def test_file_that_is_no_database_is_one_clear_line(builder: Any, content: bytes) -> None:
+def test_file_that_is_not_a_database_is_reported_in_one_line(builder: Any, content: bytes) -> None:
     builder.database.parent.mkdir()
     builder.database.write_bytes(content)
     for use in (warehouse.migrate, lambda *a: warehouse.run_select(*a, "select 1")):
@@ -155,34 +160,34 @@ def test_file_that_is_no_database_is_one_clear_line(builder: Any, content: bytes
     assert builder.database.read_bytes() == content
 
 
-def test_truncated_database_is_one_clear_line(scored: Any) -> None:
+def test_truncated_database_is_reported_in_one_line(scored: Any) -> None:
     content = scored.database.read_bytes()
     scored.database.write_bytes(content[:9000])
     with pytest.raises(WarehouseError, match="damaged or not a DuckDB database"):
         warehouse.run_select(Warehouse(scored.database, WAIT_S), "select 1")
 
 
-def test_overwritten_block_is_one_clear_line(scored: Any) -> None:
+def test_overwritten_block_is_reported_in_one_line(scored: Any) -> None:
     content = scored.database.read_bytes()
     scored.database.write_bytes(content[:12_288] + b"x" * (len(content) - 12_288))
     with pytest.raises(WarehouseError, match="damaged or not a DuckDB database"):
         warehouse.run_select(Warehouse(scored.database, WAIT_S), "select * from predictions")
 
 
-def test_folder_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_gives_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WarehouseError, match=r"cannot create .*--home"):
         warehouse.migrate(Warehouse(tmp_path / "file" / "home" / "audit.duckdb", WAIT_S))
 
 
-def test_folder_in_the_place_of_the_database_is_one_clear_line(tmp_path: Path) -> None:
+def test_folder_in_place_of_the_database_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "audit.duckdb").mkdir()
     with pytest.raises(WarehouseError, match=r"audit.duckdb") as failure:
         warehouse.migrate(Warehouse(tmp_path / "audit.duckdb", WAIT_S))
     assert "\n" not in str(failure.value)
 
 
-def test_full_disk_says_what_to_do(tmp_path: Path) -> None:
+def test_full_disk_gives_a_remedy(tmp_path: Path) -> None:
     error = duckdb.IOException('IO Error: Could not write file "a.wal": No space left on device')
     assert describe(tmp_path / "audit.duckdb", error).endswith(
         "audit.duckdb: the disk is full; free some space and run the same command again"

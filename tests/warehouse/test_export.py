@@ -1,4 +1,4 @@
-"""The audit tables as Parquet: the same rows, for whatever reads them."""
+"""The exported Parquet files have the same rows as the audit tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_views_show_the_files_to_duckdb(scored: Any, tmp_path: Path, monkeyp
         assert connection.execute(f"{asked} shard_scores.shard_score_id").fetchall() == [(6,)]
 
 
-def test_a_table_that_was_put_in_writes_nowhere(scored: Any, tmp_path: Path) -> None:
+def test_a_foreign_table_is_not_exported(scored: Any, tmp_path: Path) -> None:
     with scored.by_hand() as connection:
         connection.execute('create table "../evil" (a integer)').fetchall()
     assert "../evil" not in warehouse.export_tables(Warehouse(scored.database, WAIT_S), tmp_path / "out")
@@ -53,7 +53,7 @@ def test_a_second_export_replaces_the_first(scored: Any, tmp_path: Path) -> None
     assert not list((tmp_path / "out").glob("*.tmp*"))
 
 
-def test_a_folder_that_cannot_be_is_one_line(scored: Any, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_in_one_line(scored: Any, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(WarehouseError, match=r"cannot export to .*out"):
         warehouse.export_tables(Warehouse(scored.database, WAIT_S), tmp_path / "out")

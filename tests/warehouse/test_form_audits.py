@@ -1,4 +1,4 @@
-"""Each audit and check of forms with given pages and the rows it must answer."""
+"""Each audit and check of forms, with given pages and the expected rows."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_once(make_builder: Any, empty_once: Path, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def empty(empty_once: Path, make_builder: Any, tmp_path: Path) -> FormBuilder:
-    """A copy of the database without pages, for one test to do with as it likes."""
+    """A copy of the database without pages, for the use of a single test."""
     return FormBuilder(make_builder(Path(shutil.copytree(empty_once, tmp_path, dirs_exist_ok=True))))
 
 
@@ -129,7 +129,7 @@ def test_document_cells_lists_every_cell_with_what_was_read_in_it(forms: FormBui
     assert rows[2]["digit_id"] is None
 
 
-def test_fields_to_look_at_names_the_reason_and_the_least_sure_come_first(forms: FormBuilder) -> None:
+def test_fields_to_look_at_gives_reasons_and_starts_with_the_least_confident(forms: FormBuilder) -> None:
     rows = audit(forms, "fields_to_look_at")
     assert pick(rows, "page", "field", "value", "why") == [
         (2, "number", "125", "corrected: 124 breaks luhn"),
@@ -154,7 +154,7 @@ def test_fields_to_look_at_leaves_out_what_a_corrected_template_has_read_since(f
     ]
 
 
-def test_corrected_fields_shows_both_values_both_probabilities_and_the_rule(forms: FormBuilder) -> None:
+def test_corrected_fields_shows_both_values_and_probabilities_and_the_rule(forms: FormBuilder) -> None:
     rows = audit(forms, "corrected_fields")
     names = ("page", "field", "raw_value", "value", "rule", "raw_probability", "probability", "posterior")
     assert pick(rows, *names) == [(2, "number", "124", "125", "luhn", 0.5, 0.3, 0.3)]
@@ -182,14 +182,14 @@ def test_a_page_read_again_with_a_corrected_template_repeats_no_value_of_its_own
     assert "unique" not in {row["rule"] for row in audit(forms, "rule_failures")}
 
 
-def test_rules_that_another_version_found_broken_are_not_this_runs(forms: FormBuilder) -> None:
+def test_rules_that_another_version_found_broken_are_excluded(forms: FormBuilder) -> None:
     forms.read(2, hours=4)  # to version 2 no rule across fields is broken
     assert "amount = total" not in {row["rule"] for row in audit(forms, "rule_failures")}
     first = str(forms.score(1))
     assert "amount = total" in {row["rule"] for row in audit(forms, "rule_failures", run=first)}
 
 
-def test_pages_not_read_says_why_and_of_what_a_page_is_a_repetition(forms: FormBuilder) -> None:
+def test_pages_not_read_gives_the_reason_and_the_original_of_a_duplicate(forms: FormBuilder) -> None:
     first = forms.pages[0].page_id
     forms.add_unread_page("ark", 3, "unmatched", "fits no template", form="note", residual_px=7.5)
     forms.add_unread_page("ark", 4, "blank", "no ink", hours=1)
@@ -204,7 +204,7 @@ def test_pages_not_read_says_why_and_of_what_a_page_is_a_repetition(forms: FormB
     assert audit(forms, "pages_not_read", dataset="forms/april") == []
 
 
-def test_pages_not_read_leaves_out_pages_read_by_now_and_says_of_others_what_was_found_last(
+def test_pages_not_read_omits_pages_read_since_and_gives_the_last_reason(
     forms: FormBuilder,
 ) -> None:
     forms.add_unread_page("ark", 1, "unmatched", "fits neither", hours=5, templates="set-2")
@@ -213,7 +213,7 @@ def test_pages_not_read_leaves_out_pages_read_by_now_and_says_of_others_what_was
     assert pick(audit(forms, "pages_not_read"), "page", "reason") == [(3, "lies off its place")]
 
 
-def test_straight_through_counts_sure_fields_that_need_no_look_by_day(forms: FormBuilder) -> None:
+def test_straight_through_counts_accepted_fields_by_day(forms: FormBuilder) -> None:
     names = ("read_on", "template", "pages", "fields", "straight_through", "straight_through_pct")
     counts = ("corrected", "unreadable", "rule_failed")
     rows = audit(forms, "straight_through")
@@ -275,14 +275,14 @@ def test_a_page_read_again_with_a_corrected_template_counts_as_it_was_read_last(
     assert pick(audit(forms, "accuracy_by_position"), "digits", "correct") == [(1, 1)] * 3
 
 
-def test_form_accuracy_has_no_row_where_no_truth_is_known(forms: FormBuilder) -> None:
+def test_form_accuracy_has_no_row_without_known_truths(forms: FormBuilder) -> None:
     assert audit(forms, "form_accuracy") == []
 
 
 WIDE = ("source", "copy", "pages", "is_doubtful", "least_confidence", "number", "amount", "total")
 
 
-def test_documents_wide_has_a_row_a_copy_and_a_column_a_field(forms: FormBuilder) -> None:
+def test_documents_wide_has_a_row_per_copy_and_a_column_per_field(forms: FormBuilder) -> None:
     rows = audit(forms, "documents_wide")
     assert list(rows[0]) == [*WIDE[:5], "source_sha256", *WIDE[5:]]
     assert pick(rows, *WIDE) == [
@@ -317,7 +317,7 @@ def test_documents_wide_shows_a_page_as_it_was_read_last(forms: FormBuilder) -> 
     assert pick(rows, "copy", "number", "amount") == [(1, "129", None), (2, "125", "77")]
 
 
-def test_a_field_that_is_called_as_a_column_of_the_audit_is_a_column_all_the_same(empty: FormBuilder) -> None:
+def test_a_field_may_have_the_name_of_an_audit_column(empty: FormBuilder) -> None:
     empty.add_template("odd-1", "odd", ["source", "copy"])
     empty.add_page("ark", 1, Given("source", "12"), Given("copy", "34"), template="odd-1", form="odd")
     empty.read()
@@ -331,7 +331,7 @@ def test_audits_of_a_run_over_no_forms_are_empty(scored: Any) -> None:
         assert scored.audit(name) == [], name
 
 
-def test_a_malformed_parameter_is_one_clear_line(forms: FormBuilder) -> None:
+def test_a_malformed_parameter_is_reported_in_one_line(forms: FormBuilder) -> None:
     with pytest.raises(WarehouseError, match="the parameter below of fields_to_look_at is 'unsure'"):
         audit(forms, "fields_to_look_at", below="unsure")
 

@@ -1,4 +1,4 @@
-"""Pages, fields and values into the database: once each, and a whole page or nothing of it."""
+"""Pages, fields and values are loaded once, each page completely or not at all."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def counts(forms: FormBuilder) -> dict[str, int]:
     return {table: forms.builder.count(table) for table in ("pages", "fields", "cells")}
 
 
-def test_a_page_loaded_twice_is_there_once_and_stays_as_it_was(forms: FormBuilder) -> None:
+def test_a_page_loaded_twice_is_stored_once_and_not_changed(forms: FormBuilder) -> None:
     forms.store(PAGE)
     once = counts(forms)
     assert once == {"pages": 1, "fields": 2, "cells": 5}
@@ -51,7 +51,7 @@ def test_a_page_loaded_twice_is_there_once_and_stays_as_it_was(forms: FormBuilde
     assert (page["source_sha256"], page["page"], page["status"]) == ("ark", 1, "read")
 
 
-def test_of_a_page_with_a_cell_that_cannot_be_nothing_is_loaded(forms: FormBuilder) -> None:
+def test_a_page_with_an_invalid_cell_is_not_loaded_at_all(forms: FormBuilder) -> None:
     forms.store(PAGE)
     before = counts(forms)
     with pytest.raises(PipelineError) as caught:
@@ -64,14 +64,14 @@ def test_of_a_page_with_a_cell_that_cannot_be_nothing_is_loaded(forms: FormBuild
     ("column", "value"),
     [("status", "read"), ("status", "lost"), ("rotation", 45), ("residual_px", -1.0)],
 )
-def test_a_page_that_cannot_be_is_refused(forms: FormBuilder, column: str, value: object) -> None:
+def test_an_invalid_page_is_refused(forms: FormBuilder, column: str, value: object) -> None:
     forms.add_unread_page("ark", 1, "blank", "no ink")
     with pytest.raises(PipelineError):
         forms.add_unread_page("ark", 2, **{"status": "blank", "reason": "no ink", column: value})
     assert counts(forms)["pages"] == 1
 
 
-def test_documents_are_known_by_their_content_once_a_dataset(forms: FormBuilder) -> None:
+def test_a_document_is_recorded_once_per_dataset_by_its_content(forms: FormBuilder) -> None:
     forms.add_document("ark", 5)
     forms.add_document("ark", 2, "forms/april")
     with forms.builder.by_hand() as connection:
@@ -99,7 +99,7 @@ def test_pages_are_listed_oldest_first_and_those_of_other_datasets_are_not(forms
     assert len(warehouse.list_pages(Warehouse(forms.builder.database, WAIT_S), "forms/april")) == 0
 
 
-def test_cells_come_page_by_page_and_field_by_field_with_what_was_read(forms: FormBuilder) -> None:
+def test_cells_are_sorted_by_page_and_field_with_their_readings(forms: FormBuilder) -> None:
     forms.store(PAGE)
     forms.store(BLANK_PAGE)
     rows = unassembled(forms, forms.score())
@@ -118,7 +118,7 @@ def test_cells_come_page_by_page_and_field_by_field_with_what_was_read(forms: Fo
     assert read["number", 1]["probabilities"].index(max(read["number", 1]["probabilities"])) == 2
 
 
-def test_what_was_read_on_a_page_of_mostly_blank_cells_comes_whole(forms: FormBuilder) -> None:
+def test_a_page_of_mostly_blank_cells_is_returned_whole(forms: FormBuilder) -> None:
     """DuckDB 2.0 returns garbage for an array that a left join leaves null in most rows."""
     page = GivenPage("ark", 1, (Given("number", "_______7"), Given("amount", "________")))
     forms.store(page)
@@ -132,7 +132,7 @@ def test_what_was_read_on_a_page_of_mostly_blank_cells_comes_whole(forms: FormBu
     assert [cell["probabilities"] for cell in cells if cell["state"] == "digit"] == [read["probabilities"]]
 
 
-def test_a_field_without_any_cell_is_listed_all_the_same(forms: FormBuilder) -> None:
+def test_a_field_without_cells_is_listed(forms: FormBuilder) -> None:
     """A box without dividers has a cell for each digit found in it: none, where it is blank."""
     forms.store(GivenPage("ark", 1, (Given("number", "12"), Given("amount", ""))))
     rows = unassembled(forms, forms.score())
@@ -151,7 +151,7 @@ def test_a_page_whose_digits_the_run_does_not_read_waits_for_the_next_run(forms:
     assert len({row["page_id"] for row in unassembled(forms, forms.score(hours=2))}) == 2
 
 
-def test_at_most_so_many_whole_pages_come_at_once(forms: FormBuilder) -> None:
+def test_the_limit_counts_whole_pages(forms: FormBuilder) -> None:
     pages = [GivenPage("ark", number, PAGE.fields) for number in (1, 2, 3)]
     for page in pages:
         forms.store(page)
@@ -160,7 +160,7 @@ def test_at_most_so_many_whole_pages_come_at_once(forms: FormBuilder) -> None:
     assert {row["page_id"] for row in rows} == set(sorted(str(page.page_id) for page in pages)[:2])
 
 
-def test_values_made_once_are_kept_and_a_second_making_adds_none(forms: FormBuilder) -> None:
+def test_values_are_stored_once(forms: FormBuilder) -> None:
     forms.store(PAGE)
     run = forms.read(failures={PAGE: ["number = amount"]})
     assert unassembled(forms, run) == []
@@ -171,7 +171,7 @@ def test_values_made_once_are_kept_and_a_second_making_adds_none(forms: FormBuil
     assert forms.builder.count("page_rule_failures") == 1
 
 
-def test_every_version_has_values_of_its_own(forms: FormBuilder) -> None:
+def test_every_version_has_its_own_values(forms: FormBuilder) -> None:
     forms.store(PAGE)
     first = forms.read()
     second = forms.read(2, hours=3, number=Given("number", "13"))
@@ -201,7 +201,7 @@ def test_the_newest_truth_of_a_field_counts(forms: FormBuilder) -> None:
     assert truths == [("21",), ("3",)]
 
 
-def test_misread_fields_come_surest_first_with_their_pictures(forms: FormBuilder) -> None:
+def test_misread_fields_start_with_the_most_confident_and_have_pictures(forms: FormBuilder) -> None:
     forms.store(PAGE)
     run = forms.read(number=Given("number", "12", confidence=0.5))
     forms.tell_truth(PAGE, number="13", amount="4")
@@ -213,7 +213,7 @@ def test_misread_fields_come_surest_first_with_their_pictures(forms: FormBuilder
     assert rows[0]["picture"] == b"picture"
 
 
-def test_misread_fields_of_a_page_read_again_are_those_of_the_last_time(forms: FormBuilder) -> None:
+def test_misread_fields_of_a_page_are_those_of_its_last_reading(forms: FormBuilder) -> None:
     forms.store(PAGE)
     forms.add_template("note-2", "note", ["number"])
     again = GivenPage("ark", 1, (Given("number", "13"),), template="note-2", hours=2)
@@ -231,7 +231,7 @@ def test_the_templates_of_a_runs_pages_are_found_by_their_fingerprints(forms: Fo
     assert texts == {TEMPLATE: "form: note"}
 
 
-def test_fields_of_a_dataset_are_listed_for_whoever_knows_what_they_say(forms: FormBuilder) -> None:
+def test_fields_of_a_dataset_are_listed(forms: FormBuilder) -> None:
     forms.store(PAGE)
     rows = warehouse.list_fields(Warehouse(forms.builder.database, WAIT_S), DATASET).to_pylist()
     assert [(row["source"], row["page"], row["field"]) for row in rows] == [

@@ -1,4 +1,4 @@
-"""Writes to the database: whole or not at all, and the same again when repeated."""
+"""Writes to the database are atomic and can be repeated."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from lenet_pipeline import warehouse
 from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse import Warehouse
+from lenet_pipeline.warehouse.statements import sql_directory
 
 WAIT_S = 5.0
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
@@ -20,7 +21,7 @@ LATER = datetime(2027, 1, 1, tzinfo=UTC)
 def test_migrating_twice_applies_each_migration_once(builder: Any) -> None:
     warehouse.migrate(Warehouse(builder.database, WAIT_S))
     warehouse.migrate(Warehouse(builder.database, WAIT_S))
-    migrations = sorted((warehouse.sql_directory() / "schema").glob("*.sql"))
+    migrations = sorted((sql_directory() / "schema").glob("*.sql"))
     with builder.by_hand() as connection:
         applied = connection.execute(
             "select version, name from schema_migrations order by version"
@@ -49,7 +50,7 @@ def test_older_schema_is_refused_by_readers_and_brought_up_by_writers(builder: A
     builder.database.parent.mkdir()
     with builder.by_hand():
         pass  # a DuckDB file without any table: schema version 0
-    with pytest.raises(WarehouseError, match="schema version 0, and this release reads"):
+    with pytest.raises(WarehouseError, match="schema version 0, but this release needs"):
         warehouse.run_select(Warehouse(builder.database, WAIT_S), "select 1")
     warehouse.migrate(Warehouse(builder.database, WAIT_S))
     assert warehouse.run_select(Warehouse(builder.database, WAIT_S), "select 1 as one").to_pydict() == {
@@ -57,11 +58,11 @@ def test_older_schema_is_refused_by_readers_and_brought_up_by_writers(builder: A
     }
 
 
-def test_database_of_something_else_is_left_alone(builder: Any) -> None:
+def test_database_of_another_program_is_not_changed(builder: Any) -> None:
     builder.database.parent.mkdir()
     with builder.by_hand() as connection:
         connection.execute("create table invoices (total integer)")
-    with pytest.raises(WarehouseError, match="something else: it has the table invoices"):
+    with pytest.raises(WarehouseError, match="another program: it has a table invoices"):
         warehouse.migrate(Warehouse(builder.database, WAIT_S))
     with builder.by_hand() as connection:
         assert connection.execute("show tables").fetchall() == [("invoices",)]
@@ -75,7 +76,7 @@ def test_model_version_is_recorded_once(builder: Any, make_model_version: Any) -
 
 def test_model_version_with_other_weights_is_refused(builder: Any, make_model_version: Any) -> None:
     warehouse.record_model_version(Warehouse(builder.database, WAIT_S), make_model_version())
-    with pytest.raises(WarehouseError, match=r"digits/1 is recorded .* with weights 111111111111, and"):
+    with pytest.raises(WarehouseError, match=r"digits/1 is recorded .* with weights 111111111111, but"):
         warehouse.record_model_version(
             Warehouse(builder.database, WAIT_S), make_model_version(weights_sha256="f" * 64)
         )
@@ -105,7 +106,7 @@ def test_unknown_action_is_refused_by_the_table(builder: Any, make_promotion: An
         warehouse.record_promotion(Warehouse(builder.database, WAIT_S), make_promotion("stage", 1))
 
 
-def test_starting_a_run_again_keeps_its_first_start_and_says_what_is_scored(
+def test_starting_a_run_again_keeps_its_first_start_and_returns_scored_shards(
     builder: Any, readings: Any
 ) -> None:
     run = builder.run_record("scans/march", 1, readings)
@@ -147,7 +148,7 @@ def test_run_with_missing_shards_is_not_finished(builder: Any, readings: Any) ->
 
 def test_run_that_was_never_started_is_not_finished(builder: Any, readings: Any) -> None:
     run = builder.run_record("scans/march", 1, readings)
-    with pytest.raises(WarehouseError, match=r"no scoring run .* was started"):
+    with pytest.raises(WarehouseError, match=r"scoring run .* was never started"):
         warehouse.finish_scoring_run(Warehouse(builder.database, WAIT_S), run.scoring_run_id, LATER)
 
 
@@ -157,7 +158,7 @@ def test_shard_score_loads_once(builder: Any, readings: Any) -> None:
     assert [builder.count(table) for table in ("shard_scores", "predictions", "digits")] == [1, 3, 3]
 
 
-def test_predictions_are_loaded_to_the_bit(builder: Any, readings: Any) -> None:
+def test_predictions_are_loaded_bit_for_bit(builder: Any, readings: Any) -> None:
     builder.load("ark", 1, readings["ark"])
     staged = pq.read_table(builder.folder / "ark-1-predictions.parquet")
     loaded = warehouse.run_select(
@@ -191,7 +192,7 @@ def test_provenance_is_loaded_once_for_several_model_versions(builder: Any, read
 
 
 @pytest.mark.parametrize("rows", [2, 4])
-def test_other_number_of_rows_than_recorded_loads_nothing(builder: Any, readings: Any, rows: int) -> None:
+def test_unexpected_number_of_predictions_loads_nothing(builder: Any, readings: Any, rows: int) -> None:
     predictions = builder.stage("ark", 1, readings["ark"])
     record = builder.shard_record("ark", 1, rows)
     digits = builder.shards["ark"][0]
@@ -203,7 +204,7 @@ def test_other_number_of_rows_than_recorded_loads_nothing(builder: Any, readings
     assert [builder.count(table) for table in ("shard_scores", "predictions", "digits")] == [0, 0, 0]
 
 
-def test_digits_of_another_number_load_nothing(builder: Any, readings: Any) -> None:
+def test_unexpected_number_of_digits_loads_nothing(builder: Any, readings: Any) -> None:
     predictions = builder.stage("ark", 1, readings["ark"])
     digits = builder.write_shard("bay", [1])
     record = builder.shard_record("ark", 1, 3)
@@ -238,7 +239,7 @@ def test_malformed_prediction_is_refused_by_the_table(
     table = pq.read_table(predictions)
     pq.write_table(table.set_column(table.column_names.index(column), column, values), predictions)
     record = builder.shard_record("ark", 1, 3)
-    with pytest.raises(WarehouseError, match="is not what it should be") as failure:
+    with pytest.raises(WarehouseError, match="is malformed") as failure:
         warehouse.load_shard_scores(
             Warehouse(builder.database, WAIT_S),
             [warehouse.ShardLoad(record, predictions, builder.shards["ark"][0], "scans/march")],
@@ -250,7 +251,7 @@ def test_malformed_prediction_is_refused_by_the_table(
 def test_missing_column_is_named(builder: Any, readings: Any) -> None:
     predictions = builder.stage("ark", 1, readings["ark"])
     pq.write_table(pq.read_table(predictions).drop_columns("truth"), predictions)
-    with pytest.raises(WarehouseError, match=r'is not what it should be .*"truth"'):
+    with pytest.raises(WarehouseError, match=r'is malformed .*"truth"'):
         warehouse.load_shard_scores(
             Warehouse(builder.database, WAIT_S),
             [
@@ -264,7 +265,9 @@ def test_missing_column_is_named(builder: Any, readings: Any) -> None:
 def test_missing_file_is_named(builder: Any, readings: Any) -> None:
     predictions = builder.stage("ark", 1, readings["ark"])
     predictions.unlink()
-    with pytest.raises(WarehouseError, match=r"ark-1-predictions.parquet is missing; nothing was loaded"):
+    with pytest.raises(
+        WarehouseError, match=r"ark-1-predictions.parquet is missing; the shard was not loaded"
+    ):
         warehouse.load_shard_scores(
             Warehouse(builder.database, WAIT_S),
             [
@@ -276,7 +279,9 @@ def test_missing_file_is_named(builder: Any, readings: Any) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 cut off"])
-def test_file_that_is_not_parquet_is_one_clear_line(builder: Any, readings: Any, content: bytes) -> None:
+def test_file_that_is_not_parquet_is_reported_in_one_line(
+    builder: Any, readings: Any, content: bytes
+) -> None:
     predictions = builder.stage("ark", 1, readings["ark"])
     predictions.write_bytes(content)
     with pytest.raises(WarehouseError, match=r"ark-1-predictions.parquet") as failure:
@@ -291,7 +296,7 @@ def test_file_that_is_not_parquet_is_one_clear_line(builder: Any, readings: Any,
     assert "\n" not in str(failure.value)
 
 
-def test_path_is_not_read_as_a_pattern(builder: Any, readings: Any) -> None:
+def test_path_is_not_treated_as_a_pattern(builder: Any, readings: Any) -> None:
     """DuckDB would take ``scan[1]`` for ``scan1``, whose predictions are others."""
     decoy, meant = builder.folder / "scan1 a=b", builder.folder / "scan[1] a=b"
     decoy.mkdir()
@@ -339,9 +344,7 @@ def test_error_inside_a_transaction_leaves_nothing(builder: Any, readings: Any) 
     assert builder.load("ark", 1, readings["ark"]) is True
 
 
-def test_times_are_stored_in_utc_whatever_the_machine_says(
-    scored: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_times_are_stored_in_utc_in_any_time_zone(scored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
     (row,) = scored.audit("runs")
     assert row["started_at"].isoformat() == "2026-11-02T09:30:00+00:00"

@@ -1,4 +1,4 @@
-"""Policies turn predictions into decisions in SQL: a new one never scores again."""
+"""Policies turn predictions into decisions in SQL, without scoring again."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def decisions(builder: Any, **parameters: str) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_digits_as_sure_as_the_policy_asks_are_accepted_and_the_others_are_for_review(scored: Any) -> None:
+def test_digits_that_reach_the_threshold_are_accepted_and_others_are_for_review(scored: Any) -> None:
     number = record(scored)
     assert decisions(scored) == [
         (5, "review", number),
@@ -63,7 +63,7 @@ def test_digits_as_sure_as_the_policy_asks_are_accepted_and_the_others_are_for_r
     ]
 
 
-def test_a_new_policy_decides_anew_and_the_old_one_can_still_be_asked(scored: Any) -> None:
+def test_a_new_policy_applies_and_the_old_one_remains_available(scored: Any) -> None:
     first = record(scored)
     second = record(scored, threshold=0.75)
     assert [row[1] for row in decisions(scored)].count("accept") == 4
@@ -91,7 +91,7 @@ def test_a_policy_without_a_threshold_accepts_nothing(scored: Any) -> None:
     assert {row[1:] for row in decisions(scored)} == {("review", number)}
 
 
-def test_what_is_rather_no_digit_is_not_accepted_however_sure(scored: Any) -> None:
+def test_not_a_digit_is_never_accepted(scored: Any) -> None:
     record(scored)
     with scored.by_hand() as connection:
         connection.execute("update predictions set not_a_digit = 0.5 where label = 3").fetchall()
@@ -100,14 +100,14 @@ def test_what_is_rather_no_digit_is_not_accepted_however_sure(scored: Any) -> No
     assert (0, "accept", 1) in decisions(scored)
 
 
-def test_a_sample_of_what_would_be_accepted_is_for_review_and_says_so(scored: Any) -> None:
+def test_a_sample_of_accepted_digits_is_marked_for_review(scored: Any) -> None:
     record(scored, review_rate=1.0)
     rows = scored.audit("decisions")
     assert {row["decision"] for row in rows} == {"review"}
     assert [row["is_sampled"] for row in rows] == [False, False, False, True, True, True]
 
 
-def test_the_sample_is_a_share_that_the_seed_draws_again(scored: Any) -> None:
+def test_the_sample_is_a_share_that_the_seed_determines(scored: Any) -> None:
     with scored.by_hand() as connection:
 
         def draw(rate: float, seed: int) -> set[int]:
@@ -122,7 +122,7 @@ def test_the_sample_is_a_share_that_the_seed_draws_again(scored: Any) -> None:
         assert (draw(0, 1), len(draw(1, 1))) == (set(), 20_000)
 
 
-def test_counts_tell_what_goes_through_and_how_much_of_it_is_wrong(scored: Any) -> None:
+def test_counts_show_accepted_digits_and_their_errors(scored: Any) -> None:
     number = record(scored, threshold=0.75)
     rows = {row["decision"]: row for row in scored.audit("decision_counts")}
     accepted = rows["accept"]
@@ -158,28 +158,30 @@ def test_policies_are_listed_with_their_evidence_and_which_is_in_force(scored: A
         {"subject": "page"},
     ],
 )
-def test_a_policy_that_cannot_be_is_refused(scored: Any, wrong: dict[str, Any]) -> None:
+def test_an_invalid_policy_is_refused(scored: Any, wrong: dict[str, Any]) -> None:
     with pytest.raises(WarehouseError):
         record(scored, **wrong)
     assert scored.audit("policies") == []
 
 
-def test_a_policy_that_does_not_exist_is_an_error_and_not_everything_for_review(scored: Any) -> None:
+def test_an_unknown_policy_is_an_error(scored: Any) -> None:
     record(scored)
     for audit in ("decisions", "decision_counts", "digits_to_review", "field_decisions"):
-        with pytest.raises(WarehouseError, match=r"there is no policy '99'; `lenet policy` lists them"):
+        with pytest.raises(
+            WarehouseError, match=r"there is no policy '99'; `lenet policy` lists the policies"
+        ):
             scored.audit(audit, policy="99")
 
 
-def test_a_policy_that_cannot_decide_on_the_run_says_what_it_is_for(scored: Any) -> None:
+def test_a_policy_that_does_not_apply_to_the_run_is_an_error(scored: Any) -> None:
     other_version, of_fields = record(scored, model_version=2), record(scored, subject="field")
     with pytest.raises(
         WarehouseError,
-        match=r"policy 1 is for digits read by digits/2 in float32, .* of digits read by digits/1 in float32",
+        match=r"policy 1 is for digits read by digits/2 in float32, .* shows digits read by digits/1 in",
     ):
         scored.audit("decisions", policy=str(other_version))
     with pytest.raises(
-        WarehouseError, match=r"policy 2 is for fields read by .*, and this asks of digits read"
+        WarehouseError, match=r"policy 2 is for fields read by .*, but this audit shows digits read"
     ):
         scored.audit("decision_counts", policy=str(of_fields))
     assert scored.audit("field_decisions", policy=str(of_fields)) == []

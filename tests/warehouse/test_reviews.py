@@ -1,4 +1,4 @@
-"""What people say of readings is recorded once, however often and from wherever it is imported."""
+"""Each review is recorded once, however often it is imported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from lenet_pipeline import warehouse
-from lenet_pipeline.schema import derive_uuid
+from lenet_pipeline.schema import NEW_REVIEWS, derive_uuid
 from lenet_pipeline.warehouse import Warehouse
 
 WAIT_S = 5.0
@@ -25,7 +25,7 @@ def reviews(builder: Any, *verdicts: str) -> pa.Table:
             "verdict": list(verdicts),
             "note": pa.nulls(len(verdicts), pa.string()),
         },
-        schema=warehouse.NEW_REVIEWS,
+        schema=NEW_REVIEWS,
     )
 
 
@@ -34,7 +34,7 @@ def record(builder: Any, table: pa.Table, actor: str = "ada") -> int:
     return warehouse.record_reviews(Warehouse(builder.database, WAIT_S), uuid4(), table, now, actor)
 
 
-def test_only_what_somebody_did_not_say_last_is_new(scored: Any) -> None:
+def test_a_repeated_verdict_is_not_new(scored: Any) -> None:
     assert record(scored, reviews(scored, "3", "blank")) == 2
     assert record(scored, reviews(scored, "3", "5", "7")) == 2
     assert record(scored, reviews(scored, "3", "blank")) == 1

@@ -1,4 +1,4 @@
-"""A person's own select can change nothing and reach no file but the database."""
+"""A user's own select cannot change anything or access any other file."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def lone(scored: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return scored
 
 
-def test_every_statement_that_is_no_plain_select_is_refused(lone: Any) -> None:
+def test_every_statement_other_than_a_plain_select_is_refused(lone: Any) -> None:
     """One database for all: each must leave the folder to the bit as it was, and say one line."""
     local_variable = pa.table({"a": [1]})
     before = folder_state(lone.folder)
@@ -137,9 +137,7 @@ def test_every_statement_that_is_no_plain_select_is_refused(lone: Any) -> None:
         "select * from local_variable",
     ],
 )
-def test_connection_itself_refuses_what_the_statement_check_would_let_through(
-    lone: Any, statement: str
-) -> None:
+def test_the_connection_itself_refuses_writes_and_file_access(lone: Any, statement: str) -> None:
     local_variable = pa.table({"a": [1]})
     before = folder_state(lone.folder)
     with pytest.raises(WarehouseError), reading(Warehouse(lone.database, WAIT_S)) as connection:
@@ -159,23 +157,23 @@ def test_connection_itself_refuses_what_the_statement_check_would_let_through(
         ("select label from predictions where false", {"label": []}),
     ],
 )
-def test_query_is_answered(scored: Any, statement: str, expected: dict[str, list[int]]) -> None:
+def test_query_returns_rows(scored: Any, statement: str, expected: dict[str, list[int]]) -> None:
     assert warehouse.run_select(Warehouse(scored.database, WAIT_S), statement).to_pydict() == expected
 
 
 @pytest.mark.parametrize("statement", ["describe predictions", "show tables", "summarize rejects"])
-def test_tables_can_be_looked_at(scored: Any, statement: str) -> None:
+def test_tables_can_be_described(scored: Any, statement: str) -> None:
     assert warehouse.run_select(Warehouse(scored.database, WAIT_S), statement).num_rows > 0
 
 
-def test_ids_and_times_come_back_readable(scored: Any) -> None:
+def test_ids_and_times_are_readable(scored: Any) -> None:
     table = warehouse.run_select(
         Warehouse(scored.database, WAIT_S), "select scoring_run_id, started_at from scoring_runs"
     )
     assert table.schema.types == [pa.string(), pa.timestamp("us", tz="UTC")]
 
 
-def test_error_shows_what_was_meant(scored: Any) -> None:
+def test_error_suggests_similar_names(scored: Any) -> None:
     with pytest.raises(WarehouseError, match=r'"labl" not found.*\(Candidate bindings: .*"label"'):
         warehouse.run_select(Warehouse(scored.database, WAIT_S), "select labl from digits")
     with pytest.raises(WarehouseError, match=r'predictionz does not exist! \(Did you mean "predictions"'):
@@ -184,8 +182,8 @@ def test_error_shows_what_was_meant(scored: Any) -> None:
         warehouse.run_select(Warehouse(scored.database, WAIT_S), "select from from")
 
 
-def test_statement_that_writes_is_told_what_can_be_asked(scored: Any) -> None:
-    with pytest.raises(WarehouseError, match="only a query can be asked here: begin with select"):
+def test_statement_that_writes_lists_the_allowed_statements(scored: Any) -> None:
+    with pytest.raises(WarehouseError, match="only read-only queries are allowed: start with select"):
         warehouse.run_select(Warehouse(scored.database, WAIT_S), "delete from predictions")
 
 

@@ -1,4 +1,4 @@
-"""While somebody writes, who asks is answered from the last snapshot, and told how old it is."""
+"""While another process writes, queries read the last snapshot and report its time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def changed_at(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime_ns / 1e9, UTC)
 
 
-def test_who_asks_beside_a_writer_is_answered_shortly_from_the_snapshot(scored: Any) -> None:
+def test_a_query_during_a_write_soon_reads_the_snapshot(scored: Any) -> None:
     snapshot = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
     as_of = AsOf()
     with other_process(HOLD, str(scored.database), "writer", "60"):
@@ -34,11 +34,11 @@ def test_who_asks_beside_a_writer_is_answered_shortly_from_the_snapshot(scored: 
         warehouse.run_audit(Warehouse(scored.database, WAIT_S), "runs", {}, as_of)
         assert time.monotonic() - begun < 0.5  # it is not tried again
     assert rows.to_pylist() == [{"predictions": 6}]
-    assert as_of.changed_at == changed_at(snapshot)
+    assert as_of.changed_at == changed_at(snapshot.path)
 
 
 @pytest.mark.slow
-def test_questions_that_began_with_the_database_wait_for_it_and_mix_in_no_copy(scored: Any) -> None:
+def test_queries_that_began_with_the_database_never_switch_to_the_snapshot(scored: Any) -> None:
     warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
     as_of = AsOf()
     warehouse.run_audit(Warehouse(scored.database, WAIT_S), "runs", {}, as_of)
@@ -50,7 +50,7 @@ def test_questions_that_began_with_the_database_wait_for_it_and_mix_in_no_copy(s
     assert as_of.changed_at is None
 
 
-def test_a_writer_that_is_done_soon_is_waited_for(scored: Any) -> None:
+def test_a_query_waits_for_a_short_write(scored: Any) -> None:
     warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
     as_of = AsOf()
     with other_process(HOLD, str(scored.database), "writer", "0.4"):
@@ -58,7 +58,7 @@ def test_a_writer_that_is_done_soon_is_waited_for(scored: Any) -> None:
     assert as_of.changed_at is None
 
 
-def test_a_reader_beside_a_reader_is_answered_from_the_database(scored: Any) -> None:
+def test_a_query_during_a_read_uses_the_database(scored: Any) -> None:
     warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
     as_of = AsOf()
     with other_process(HOLD, str(scored.database), "reader", "60"):
@@ -66,7 +66,7 @@ def test_a_reader_beside_a_reader_is_answered_from_the_database(scored: Any) -> 
     assert as_of.changed_at is None
 
 
-def test_who_goes_on_to_write_is_never_answered_from_a_snapshot(scored: Any) -> None:
+def test_a_read_before_a_write_never_uses_the_snapshot(scored: Any) -> None:
     warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
     with (
         other_process(HOLD, str(scored.database), "writer", "60"),
@@ -76,9 +76,7 @@ def test_who_goes_on_to_write_is_never_answered_from_a_snapshot(scored: Any) -> 
 
 
 @pytest.mark.parametrize("content", [None, b"no database"], ids=["none", "damaged"])
-def test_without_a_snapshot_that_can_be_read_the_writer_is_waited_for(
-    scored: Any, content: bytes | None
-) -> None:
+def test_without_a_readable_snapshot_a_query_waits_for_the_writer(scored: Any, content: bytes | None) -> None:
     if content:
         Warehouse(scored.database).snapshot.path.write_bytes(content)
     as_of = AsOf()
@@ -88,29 +86,29 @@ def test_without_a_snapshot_that_can_be_read_the_writer_is_waited_for(
     assert as_of.changed_at is None
 
 
-def test_a_snapshot_is_copied_again_only_when_something_changed(scored: Any) -> None:
-    first = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).stat().st_ino
-    assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).stat().st_ino == first
+def test_a_snapshot_is_renewed_only_after_a_change(scored: Any) -> None:
+    first = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).path.stat().st_ino
+    assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).path.stat().st_ino == first
     with scored.by_hand() as connection:
         connection.execute("delete from predictions").fetchall()
-    assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S), keep_s=600).stat().st_ino == first
+    assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S), keep_s=600).path.stat().st_ino == first
     snapshot = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
-    assert snapshot.stat().st_ino != first
-    assert warehouse.run_select(Warehouse(snapshot, WAIT_S), _COUNT).to_pylist() == [{"predictions": 0}]
+    assert snapshot.path.stat().st_ino != first
+    assert warehouse.run_select(snapshot, _COUNT).to_pylist() == [{"predictions": 0}]
 
 
-def test_a_snapshot_has_what_a_writer_that_was_killed_had_committed(scored: Any) -> None:
+def test_a_snapshot_includes_the_commits_of_a_killed_writer(scored: Any) -> None:
     warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
     with other_process(COMMIT_AND_HANG, str(scored.database)):
         pass
     assert scored.database.with_name("audit.duckdb.wal").exists()
     snapshot = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
-    with duckdb.connect(str(snapshot), read_only=True) as connection:
+    with duckdb.connect(str(snapshot.path), read_only=True) as connection:
         asked = "select count(*) from schema_migrations where name = 'by hand'"
         assert connection.execute(asked).fetchall() == [(1,)]
 
 
-def test_a_database_that_is_not_there_has_no_snapshot(tmp_path: Path) -> None:
+def test_a_missing_database_has_no_snapshot(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="no database yet"):
         warehouse.take_snapshot(Warehouse(tmp_path / "audit.duckdb", WAIT_S))
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse import statements
 from tests.english import find_stilted
 
-SQL = warehouse.sql_directory()
+SQL = statements.sql_directory()
 QUERIES = [*warehouse.list_audits(), *warehouse.list_checks()]
 FILES = sorted(SQL.rglob("*.sql"))
 PYTHON = sorted(Path(statements.__file__).parent.glob("*.py"))

@@ -23,14 +23,15 @@ from lenet_pipeline.cli.output import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from lenet_pipeline.audit import ModelReport
     from lenet_pipeline.settings import Settings
     from lenet_pipeline.warehouse import PromotionRecord
 
 models_app = typer.Typer(help="Model versions, aliases and promotions.")
 
-_OF_VERSIONS = ["version", "aliases", "architecture", "recipe", "test_accuracy", "registered_at"]
-_OF_PROMOTIONS = ["recorded_at", "action", "model_version", "champion_after", "actor", "reason"]
+_OF_VERSIONS = ["version", "aliases", "architecture", "test_accuracy", "registered_at"]
 
 
 @command
@@ -69,7 +70,21 @@ def _print_versions(settings: Settings, output_format: Format, output: Path | No
     console.print()
     promotions = run_audit(settings.warehouse, "promotions", {}, as_of)
     report_snapshot(as_of)
-    print_rows(promotions.select(_OF_PROMOTIONS), output_format)
+    _print_promotions(promotions)
+
+
+def _print_promotions(promotions: pa.Table) -> None:
+    """Print a line for each event, in order."""
+    console.print("[bold]Promotions[/]")
+    for row in promotions.to_pylist():
+        version = f"{row['model_name']}/{row['model_version']}"
+        when, reason = plain_text(row["recorded_at"]), f"{row['actor']}: {row['reason']}"
+        console.print(
+            f"{when}  {row['action']:8}  {version:10}  {reason}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @models_app.command("show", epilog="Example: lenet models show digits@champion")
@@ -143,8 +158,8 @@ def print_version(report: ModelReport, figures: Sequence[Path]) -> None:
     print_records(report.tests, Format.TABLE)
     console.print("\n[bold]Training[/]")
     _print_facts(report.parameters)
-    console.print("\n[bold]Promotions[/]")
-    print_rows(report.promotions.select(_OF_PROMOTIONS).drop_columns("model_version"), Format.TABLE)
+    console.print()
+    _print_promotions(report.promotions)
     console.print()
     if figures:
         text = f"{len(figures)} figures written to {figures[0].parent}"

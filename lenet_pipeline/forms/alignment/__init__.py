@@ -1,1 +1,1 @@
-"""Registration: which form a scanned page is, how it lies, and whether it can be read."""
+"""Align scanned pages with templates: which form a page is, where its print is, and whether it is legible."""

@@ -1,4 +1,4 @@
-"""Telling an empty sheet from one with something on it."""
+"""Detect blank pages."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from lenet_pipeline.forms.alignment.homographies import reduce_picture
 from lenet_pipeline.forms.page import Grey
 
-_ANALYSED_SIDE = 1100  # pixels of the longer side: about 100 an inch, where grain is averaged away
+_ANALYSED_SIDE = 1100  # pixels on the longer side: about 100 per inch, which averages grain away
 _LEAST_CONTRAST = 28.0  # grey levels of 255 below the paper
 _GRAIN_CONTRAST = 6.0  # standard deviations of the paper's grain
 _SPECK = 8  # pixels: 0.5 square millimetres
-_EDGE = 0.03  # of the page's sides, where scanners show what lies behind the paper
+_EDGE = 0.03  # of the page's sides, where the background of the scanner may show
 _LEAST_INK = 2e-4  # of the page: two printed words
 
 
 def is_blank(image: Grey) -> bool:
-    """Tell whether a page has no ink on it but specks, and shadows at its edges.
+    """Return whether a page is blank, apart from specks and shadows at its edges.
 
     Args:
         image: uint8 (height, width), dark on bright.
@@ -27,7 +27,8 @@ def is_blank(image: Grey) -> bool:
     height, width = (max(round(side * factor), 3) for side in image.shape)
     picture = cv2.medianBlur(reduce_picture(image, height, width), 3)
     side = max(height, width) // 20 | 1
-    # Of the paper around, not of the page: light is uneven, and a fold or a stain is wider than a stroke.
+    # Compare with the paper nearby instead of the whole page, because light is uneven and folds and stains
+    # are wider than strokes.
     paper = cv2.blur(cv2.dilate(picture, np.ones((side // 4 | 1,) * 2, np.uint8)), (side, side))
     darkness = paper.astype(np.float32) - picture
     grain = 1.4826 * float(np.median(np.abs(darkness - np.median(darkness))))
@@ -36,7 +37,7 @@ def is_blank(image: Grey) -> bool:
 
 
 def _count_ink(ink: NDArray[np.bool_]) -> int:
-    """Return the pixels of all parts of ink that are no specks and lie not only at the edges."""
+    """Return the pixel count of all connected parts, without specks and parts at the edges of the page."""
     height, width = ink.shape
     count, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     parts = stats[1:count]
@@ -47,6 +48,6 @@ def _count_ink(ink: NDArray[np.bool_]) -> int:
     area = parts[:, cv2.CC_STAT_AREA]
     at_edge = (right <= _EDGE * width) | (left >= (1 - _EDGE) * width)
     at_edge |= (bottom <= _EDGE * height) | (top >= (1 - _EDGE) * height)
-    # What reaches the edge and runs along it, a skewed page's shadow, is no ink either.
+    # A part that touches the edge is the shadow of a skewed page.
     touches = (left <= 1) | (top <= 1) | (right >= width - 1) | (bottom >= height - 1)
     return int(area[~at_edge & ~touches & (area >= _SPECK)].sum())

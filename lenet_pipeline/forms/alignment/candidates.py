@@ -1,4 +1,4 @@
-"""Candidates: templates that a page may be, and ways it may lie under them."""
+"""Find candidates: templates that a page may match, each with a possible alignment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from lenet_pipeline.forms.alignment.blank_pages import is_blank
 from lenet_pipeline.forms.alignment.features import Guess, guess_from_features
-from lenet_pipeline.forms.alignment.form_choice import is_likelier
+from lenet_pipeline.forms.alignment.form_choice import fits_better
 from lenet_pipeline.forms.alignment.homographies import half_turn, map_points
 from lenet_pipeline.forms.alignment.layouts import guess_from_layouts
 from lenet_pipeline.forms.alignment.markers import MARKER_DPI, guess_from_markers
@@ -18,34 +18,35 @@ from lenet_pipeline.forms.alignment.prepared_template import Landmarks, Prepared
 from lenet_pipeline.forms.alignment.refinement import Alignment, Scan, align_coarsely, align_finely
 from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD, measure_lead
 from lenet_pipeline.forms.page import Grey
-from lenet_pipeline.forms.templates.model import RegistrationMethod, Template
+from lenet_pipeline.forms.templates.model import AlignmentMethod, Template
 
 LEAST_SHARE = 0.3  # of the form's print, and of that near its fields
 
 Source = Literal["markers", "orb", "sift", "layouts"]
 _ALL_SOURCES: tuple[Source, ...] = ("markers", "orb", "sift")
-_SOURCES: dict[RegistrationMethod, tuple[Source, ...]] = {
+_SOURCES: dict[AlignmentMethod, tuple[Source, ...]] = {
     "features": ("orb", "sift", "markers"),
     "markers": ("markers", "orb", "sift"),
 }
-_MOST_GUESSES = 3  # of one template from one source that are tried
-_LEAST_SUPPORT = 0.25  # of the best supported guess of all templates
-_RIVAL_SUPPORT = 0.5  # of a template that is sure, what others need to be tried after it
-_SURE = 0.6  # the share of the print found, from where on no other way to lie is tried
-_MOST_FINE = 3  # alignments that are finished after each source
-LEAST_PROMISE = 0.15  # of the print, roughly aligned, to be finished: a row off it is mostly below 0.1
-_NEARLY = 0.6  # of the best share, what others must have to be finished
+_MOST_GUESSES = 3  # to try for one template from one source
+_LEAST_SUPPORT = 0.25  # of the best supported guess among all templates
+_RIVAL_SUPPORT = 0.5  # of the support of a sure template: the others need more to be tried after it
+_SURE = 0.6  # share of the print found: from here on, no other alignment is tried
+_MOST_FINE = 3  # alignments to finish after each source
+LEAST_PROMISE = 0.15  # share of the print to finish a rough alignment; one row off it is mostly below 0.1
+_NEARLY = 0.6  # of the best share: the others need more to be finished
 _FEWEST_FOUND = 6
-_LEAST_SEEN = 0.5  # of the places, that lie on the scan
+_LEAST_SEEN = 0.5  # share of the places that must be on the scan
 _SAME_PX = 20.0
-_IN_PLACE_PX = 2.0  # at COARSE_DPI or REGISTERED_DPI: what the fit leaves
+_IN_PLACE_PX = 2.0  # at COARSE_DPI or ALIGNED_DPI: the error that the fit leaves
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A template, a way the page lies under it, and the page so registered once it has been finished.
+    """A template with a possible alignment of the page.
 
-    ``lead`` is then by how much the page is more like the form there than a row or a cell off, at most 1.
+    A finished candidate also has the aligned page as ``image``, and its ``lead``: how much better the page
+    fits here than one row or cell away, at most 1.
     """
 
     prepared: PreparedTemplate
@@ -57,23 +58,23 @@ class Candidate:
 
     @property
     def share(self) -> float:
-        """Return the share of the print that was found in its place."""
+        """Return the share of the form's print that was found in place."""
         return self.alignment.measured.share_within(_IN_PLACE_PX)
 
 
 def locate_candidates(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[Candidate]:
-    """Return how the page may lie under which template, the likeliest few, finished.
+    """Return the few most likely candidates, finished.
 
-    One source after another is asked, until what it tells has been finished and is certain. Another form that
-    this source did not see is then looked for among kin.
+    Sources are used one after another until one gives a certain candidate. The caller then checks similar
+    forms, which that source may have missed.
     """
     candidates: list[Candidate] = []
     finished: dict[int, Candidate] = {}
     for turn in range(len(_ALL_SOURCES)):
-        # Four markers and four hundred key points support a guess equally well: each kind for itself.
+        # Collect each source separately: four markers support a guess as well as 400 key points.
         for source in _ALL_SOURCES:
-            asked = [one for one in prepared if _SOURCES[one.template.registration][turn] == source]
-            candidates += ask_source(scan, asked, source)
+            chosen = [one for one in prepared if _SOURCES[one.template.alignment][turn] == source]
+            candidates += collect_candidates(scan, chosen, source)
         nearest = _nearest(candidates)
         finished = {
             id(one): finished.get(id(one)) or finish_candidate(scan, one)
@@ -82,25 +83,25 @@ def locate_candidates(scan: Scan, prepared: Sequence[PreparedTemplate]) -> list[
         }
         if any(is_certain(one) for one in finished.values()) or (turn == 0 and is_blank(scan.image)):
             return list(finished.values())
-    return [*finished.values(), *_lay_whole(scan, prepared, list(finished.values()))]
+    return [*finished.values(), *_candidates_from_layouts(scan, prepared, list(finished.values()))]
 
 
-def _lay_whole(
+def _candidates_from_layouts(
     scan: Scan, prepared: Sequence[PreparedTemplate], known: Sequence[Candidate]
 ) -> Iterator[Candidate]:
-    """Yield how the page may lie by all of its ink: of rows of equal boxes no part tells where it is."""
-    for candidate in _nearest(ask_source(scan, prepared, "layouts")):
+    """Yield candidates from whole-page layouts. Rows of equal boxes have no part that identifies a place."""
+    for candidate in _nearest(collect_candidates(scan, prepared, "layouts")):
         if candidate.share >= LEAST_PROMISE and not any(_is_same(candidate, one) for one in known):
             yield finish_candidate(scan, candidate)
 
 
 def is_certain(finished: Candidate) -> bool:
-    """Tell whether a finished candidate is the form, and not a row or a cell off."""
+    """Return whether a finished candidate fits, and is not one row or cell off."""
     return is_fitting(finished) and finished.lead >= LEAST_LEAD
 
 
-def ask_source(scan: Scan, prepared: Sequence[PreparedTemplate], source: Source) -> list[Candidate]:
-    """Return how the page may lie under which template as one source tells, the best supported first."""
+def collect_candidates(scan: Scan, prepared: Sequence[PreparedTemplate], source: Source) -> list[Candidate]:
+    """Return the candidates that one source gives for several templates, the best supported first."""
     guesses = [(one, _guess(scan, one.template, one.landmarks, source)) for one in prepared if one.landmarks]
     guesses = sorted((pair for pair in guesses if pair[1]), key=lambda pair: -pair[1][0].support)
     least = _LEAST_SUPPORT * guesses[0][1][0].support if guesses else 0.0
@@ -115,7 +116,7 @@ def ask_source(scan: Scan, prepared: Sequence[PreparedTemplate], source: Source)
 
 def _guess(scan: Scan, template: Template, landmarks: Landmarks, source: Source) -> list[Guess]:
     """Return a source's guesses for one template, the best supported first."""
-    size, scale = template.registered_size, scan.expected_scale(template)
+    size, scale = template.aligned_size, scan.expected_scale(template)
     if source == "markers":
         if landmarks.markers is None:
             return []
@@ -130,7 +131,10 @@ def _guess(scan: Scan, template: Template, landmarks: Landmarks, source: Source)
 
 
 def align_guesses(scan: Scan, prepared: PreparedTemplate, guesses: Iterable[Guess]) -> Iterator[Candidate]:
-    """Yield one template's guesses, improved, until one is sure; upside down too, where that is alike."""
+    """Yield a coarsely aligned candidate for each guess, until one is sure.
+
+    If the form looks similar upside down, a candidate rotated by 180 degrees follows.
+    """
     landmarks, reference = prepared.landmarks, prepared.reference
     if landmarks is None or reference is None:
         return
@@ -138,8 +142,8 @@ def align_guesses(scan: Scan, prepared: PreparedTemplate, guesses: Iterable[Gues
         alignment = align_coarsely(scan, prepared.template, landmarks, guess.to_scan)
         candidate = Candidate(prepared, landmarks, reference, alignment)
         yield candidate
-        if landmarks.is_alike_turned and candidate.share >= LEAST_SHARE:
-            turned = alignment.to_scan @ half_turn(*prepared.template.registered_size)
+        if landmarks.is_similar_upside_down and candidate.share >= LEAST_SHARE:
+            turned = alignment.to_scan @ half_turn(*prepared.template.aligned_size)
             upside_down = align_coarsely(scan, prepared.template, landmarks, turned)
             yield Candidate(prepared, landmarks, reference, upside_down)
         if candidate.share >= _SURE:
@@ -147,7 +151,7 @@ def align_guesses(scan: Scan, prepared: PreparedTemplate, guesses: Iterable[Gues
 
 
 def _nearest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the few candidates that most of the print was found for, each way to lie once."""
+    """Return the few candidates with the largest shares, without repeated alignments."""
     chosen: list[Candidate] = []
     for one in sorted(candidates, key=lambda candidate: -candidate.share):
         if len(chosen) == _MOST_FINE or one.share < _NEARLY * max(
@@ -160,28 +164,28 @@ def _nearest(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _is_same(one: Candidate, other: Candidate) -> bool:
-    """Tell whether two candidates put the corners of one template within a few pixels of each other."""
+    """Return whether two candidates place the corners of one template within a few pixels of each other."""
     if one.prepared is not other.prepared:
         return False
-    height, width = one.prepared.template.registered_size
+    height, width = one.prepared.template.aligned_size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
     between = np.linalg.inv(one.alignment.to_scan) @ other.alignment.to_scan
     return bool(np.abs(map_points(between, corners) - corners).max() < _SAME_PX)
 
 
 def finish_candidate(scan: Scan, candidate: Candidate) -> Candidate:
-    """Return the candidate with its page registered and measured."""
+    """Align the page finely with a candidate's template, and measure the result."""
     template, landmarks = candidate.prepared.template, candidate.landmarks
     image, alignment = align_finely(scan, template, landmarks, candidate.alignment.to_scan)
-    lead = measure_lead(image, landmarks.layout.ink.shape, landmarks.aliases)
+    lead = measure_lead(image, landmarks.layout.ink.shape, landmarks.self_matches)
     return replace(candidate, alignment=alignment, image=image, lead=lead)
 
 
 def is_fitting(candidate: Candidate) -> bool:
-    """Tell whether a finished candidate is the form at all.
+    """Return whether a finished candidate is a page of the form at all.
 
-    A form that shares only a letterhead with this one has none of the print near its fields; but writing
-    and strokes may hide that too, and then nearly all of the other print must be there.
+    A form that shares only a letterhead lacks the print near the fields. Handwriting may hide that print
+    too; then most of the other print must be found.
     """
     measured, near = candidate.alignment.measured, candidate.landmarks.fine.is_near_field
     if measured.is_found.sum() < _FEWEST_FOUND or measured.is_seen.mean() < _LEAST_SEEN:
@@ -195,10 +199,10 @@ def is_fitting(candidate: Candidate) -> bool:
 
 
 def choose_likeliest(fitting: Sequence[Candidate]) -> Candidate:
-    """Return the likeliest of the candidates that fit."""
+    """Return the most likely of several fitting candidates."""
     best = fitting[0]
     for other in fitting[1:]:
-        if best.image is not None and not is_likelier(
+        if best.image is not None and not fits_better(
             best.image, best.reference, best.alignment.to_scan, other.reference, other.alignment.to_scan
         ):
             best = other

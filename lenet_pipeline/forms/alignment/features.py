@@ -1,4 +1,4 @@
-"""Key points of a form's print, and the first guesses at how a page lies that they give."""
+"""Find key points in a form's print, and guess a page's alignment from them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 from lenet_pipeline.forms.alignment.homographies import Homography, Points, local_scales
 from lenet_pipeline.forms.page import Grey
 
-# ORB takes a tenth of SIFT's time and finds most pages; SIFT finds nearly all of the others.
+# ORB takes a tenth of SIFT's time and aligns most pages. SIFT aligns nearly all of the others.
 FeatureKind = Literal["orb", "sift"]
-Found = tuple[Sequence[cv2.KeyPoint], NDArray[Any] | None]  # key points, and a descriptor of each
+Found = tuple[Sequence[cv2.KeyPoint], NDArray[Any] | None]  # key points, and a descriptor for each
 FEATURE_DPI: dict[FeatureKind, int] = {"orb": 100, "sift": 60}
 
 _MOST_FEATURES = 1500
 _DETECTED = 10_000
 _LEAST_SIDE = 64
-_BUCKETS = 24  # along each side of a page: a QR code's many corners leave room for those of the print
-_NEIGHBOURS = 2  # repeated print has no single nearest one
+_BUCKETS = 24  # along each side of a page, so that a QR code's corners do not crowd out the print's
+_NEIGHBOURS = 2  # matches per key point, because print may repeat
 _TURN_BIN = 10  # degrees
 _MOST_TURNS = 3
 _TURN_TOLERANCE = 20.0
 _SIZE_TOLERANCE = 1.6
-_FIT_TOLERANCE_PX = 6.0  # of the registered page at 200 dpi
+_FIT_TOLERANCE_PX = 6.0  # of the aligned page at 200 dpi
 _FEWEST_MATCHES = 6
-_SCALES = (0.6, 1.8)  # of a page against its size on file, and of one side against the other
+_SCALES = (0.6, 1.8)  # the scale of a page relative to the expected scale
 _SLANT = 1.15
 
 
@@ -38,8 +38,11 @@ _SLANT = 1.15
 class Features:
     """Key points and their descriptors.
 
-    ``points`` are (features, 2); ``angles`` degrees clockwise, ``sizes`` the diameter in the same pixels;
-    ``descriptors`` are uint8 (features, 32) of ORB or float32 (features, 128) of SIFT.
+    Attributes:
+        points: x and y in pixels, (n, 2).
+        angles: in degrees clockwise, (n,).
+        sizes: the diameters in the same pixels, (n,).
+        descriptors: uint8 (n, 32) for ORB, float32 (n, 128) for SIFT.
     """
 
     points: Points
@@ -50,9 +53,10 @@ class Features:
 
 @dataclass(frozen=True)
 class Guess:
-    """A first guess: from registered pixels to those of the scan, and what supports it.
+    """A first guess at a page's alignment.
 
-    ``support`` is how many key points agree, or what else a source has: comparable within one source.
+    ``to_scan`` maps pixels of the aligned page to pixels of the scan. ``support`` is the number of key points
+    that agree, or another measure, comparable only within one source.
     """
 
     to_scan: Homography
@@ -63,11 +67,11 @@ def find_features(picture: Grey, kind: FeatureKind, scale: float) -> Features:
     """Find the key points of a picture.
 
     Args:
-        picture: flattened, uint8 (height, width).
+        picture: evenly lit, uint8 (height, width).
         kind: ORB or SIFT.
-        scale: by which the points are multiplied.
+        scale: the factor to multiply points and sizes by.
     """
-    # OpenCV fails on pictures that its pyramid makes nothing of, and gives None where there is nothing.
+    # OpenCV fails on pictures too small for its pyramid, and returns None if it finds no key points.
     found: Sequence[cv2.KeyPoint] = ()
     table: NDArray[Any] | None = None
     if min(picture.shape) >= _LEAST_SIDE:
@@ -85,7 +89,7 @@ def _find_orb(picture: Grey) -> Found:
 
 
 def _find_sift(picture: Grey) -> Found:
-    # At once: most of the time goes into the pyramid, which both steps need.
+    # Detect and compute in one call, because both need the pyramid, which takes most of the time.
     found, descriptors = _sift().detectAndCompute(picture, None)
     kept = _spread_out(found, picture.shape)
     return [found[number] for number in kept], None if descriptors is None else descriptors[kept]
@@ -105,7 +109,7 @@ def _sift() -> cv2.SIFT:
 
 
 def _spread_out(found: Sequence[cv2.KeyPoint], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return the numbers of the strongest key points of every part of a picture, (at most the limit,)."""
+    """Return the indices of the strongest key points, spread over the picture, at most _MOST_FEATURES."""
     rows = np.array([(*key.pt, key.response) for key in found]).reshape(-1, 3)
     height, width = shape
     across = (rows[:, 0] * _BUCKETS / width).astype(np.int64)
@@ -115,37 +119,37 @@ def _spread_out(found: Sequence[cv2.KeyPoint], shape: tuple[int, ...]) -> NDArra
     starts = np.r_[True, np.diff(bucket[order]) != 0] if len(order) else np.zeros(0, dtype=bool)
     first = np.flatnonzero(starts)
     rank = np.arange(len(order)) - first[np.cumsum(starts) - 1] if len(order) else order
-    # The strongest of every part, then the second of every part, and so on.
+    # Take the strongest in every bucket, then the second strongest in every bucket, and so on.
     return np.asarray(order[np.lexsort((-rows[order, 2], rank))][:_MOST_FEATURES], dtype=np.int64)
 
 
 def guess_from_features(
     reference: Features, page: Features, *, size: tuple[int, int], expected_scale: float
 ) -> Iterator[Guess]:
-    """Yield guesses at how a page lies, each for another turn of it.
+    """Yield guesses at a page's alignment, each for a different rotation.
 
-    Every match says by how much the page is turned; those that agree on it are fitted together, first
-    with a similarity, which repeated print misleads least, then with a homography.
+    Every match of two key points implies a rotation of the page. Matches that agree on the rotation are
+    fitted together: first with a similarity, which repeated print misleads least, then with a homography.
 
     Args:
-        reference: of the blank form, in registered pixels.
-        page: in pixels of the scan.
-        size: height and width of the registered page.
-        expected_scale: of scan pixels to registered ones, if the scan shows the whole page and no more.
+        reference: the key points of the blank form, in pixels of the aligned page.
+        page: the key points of the scan, in its pixels.
+        size: height and width of the aligned page.
+        expected_scale: scan pixels per pixel of the aligned page, if the scan shows exactly the whole page.
     """
     matches = _match(reference, page)
-    ours, theirs = matches[:, 0], matches[:, 1]
-    turns = (page.angles[theirs] - reference.angles[ours]) % 360
-    growth = page.sizes[theirs] / reference.sizes[ours] / expected_scale
+    reference_indices, page_indices = matches[:, 0], matches[:, 1]
+    turns = (page.angles[page_indices] - reference.angles[reference_indices]) % 360
+    growth = page.sizes[page_indices] / reference.sizes[reference_indices] / expected_scale
     is_size = (growth > _SCALES[0] / _SIZE_TOLERANCE) & (growth < _SCALES[1] * _SIZE_TOLERANCE)
     for turn in _common_turns(turns[is_size]):
         chosen = is_size & (np.abs((turns - turn + 180) % 360 - 180) <= _TURN_TOLERANCE)
-        source, target = reference.points[ours[chosen]], page.points[theirs[chosen]]
+        source, target = reference.points[reference_indices[chosen]], page.points[page_indices[chosen]]
         yield from _fit(source, target, size=size, expected_scale=expected_scale)
 
 
 def _match(reference: Features, page: Features) -> NDArray[np.int64]:
-    """Return pairs of the numbers of like key points, (pairs, 2)."""
+    """Return the indices of matching key points in both sets, (n, 2)."""
     if not len(reference.points) or not len(page.points):
         return np.zeros((0, 2), dtype=np.int64)
     norm = cv2.NORM_HAMMING if reference.descriptors.dtype == np.uint8 else cv2.NORM_L2
@@ -155,7 +159,7 @@ def _match(reference: Features, page: Features) -> NDArray[np.int64]:
 
 
 def _common_turns(turns: NDArray[np.float64]) -> list[float]:
-    """Return the most common turns in degrees, the most common first."""
+    """Return the most common rotations in degrees, the most common first."""
     bins = 360 // _TURN_BIN
     counts = np.bincount((turns / _TURN_BIN).astype(np.int64) % bins, minlength=bins).astype(np.float64)
     counts += (np.roll(counts, 1) + np.roll(counts, -1)) / 2
@@ -170,7 +174,7 @@ def _common_turns(turns: NDArray[np.float64]) -> list[float]:
 
 
 def _fit(source: Points, target: Points, *, size: tuple[int, int], expected_scale: float) -> Iterator[Guess]:
-    """Yield the similarity that most pairs of points agree on, or else the homography, where it is sane."""
+    """Yield the similarity that most pairs of points agree on, or else the homography, if it is sane."""
     if len(source) < _FEWEST_MATCHES:
         return
     tolerance = _FIT_TOLERANCE_PX * expected_scale
@@ -182,7 +186,7 @@ def _fit(source: Points, target: Points, *, size: tuple[int, int], expected_scal
         if int(inliers.sum()) >= _FEWEST_MATCHES and is_sane(whole, size, expected_scale):
             yield Guess(whole, int(inliers.sum()))
             return
-    # No flat sheet: a photograph.
+    # A photograph has perspective.
     homography, inliers = cv2.findHomography(source, target, cv2.USAC_MAGSAC, tolerance, maxIters=4000)
     if homography is not None and homography[2, 2]:
         whole = homography / homography[2, 2]
@@ -191,7 +195,7 @@ def _fit(source: Points, target: Points, *, size: tuple[int, int], expected_scal
 
 
 def is_sane(to_scan: Homography, size: tuple[int, int], expected_scale: float) -> bool:
-    """Tell whether a sheet of paper before a scanner or camera can look so."""
+    """Return whether a homography is plausible for a sheet of paper on a scanner or in front of a camera."""
     scales = local_scales(to_scan, *size)
     if scales.min() < _SCALES[0] * expected_scale or scales.max() > _SCALES[1] * expected_scale:
         return False

@@ -1,4 +1,4 @@
-"""Which of two forms a page is, where it fits both: forms of one family, or one form upside down."""
+"""Choose between two forms that both fit a page: forms of one family, or one form upside down."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import cv2
 import numpy as np
 
 from lenet_pipeline.forms.alignment.homographies import Homography, reduce_picture, warp_picture
-from lenet_pipeline.forms.alignment.illumination import flatten_light
+from lenet_pipeline.forms.alignment.illumination import even_illumination
 from lenet_pipeline.forms.alignment.prepared_template import COARSE_DPI
-from lenet_pipeline.forms.page import REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, Grey
 
-_BLUR_PX = 1.5  # at COARSE_DPI: what two alignments may be apart
+_BLUR_PX = 1.5  # at COARSE_DPI: the tolerance for differences between the two alignments
 
 
-def is_likelier(
+def fits_better(
     page: Grey, reference: Grey, to_scan: Homography, other_reference: Grey, other_to_scan: Homography
 ) -> bool:
-    """Tell whether a page is rather this form than the other.
+    """Return whether a page fits this form at least as well as the other form.
 
-    Only where the two blank forms differ is looked, and whether the page there is more like the one or the
-    other: the best test between two known pictures under even noise (a matched filter).
+    The comparison is a matched filter, the best test between two known pictures under uniform noise. It only
+    depends on pixels at which the two blank forms differ.
 
     Args:
-        page: registered with this form, uint8, of its reference's size.
-        reference: this form.
-        to_scan: from registered pixels of this form to the scan.
-        other_reference: the other form.
-        other_to_scan: from registered pixels of the other form to the scan.
+        page: the page aligned with this form, uint8, of the same size as ``reference``.
+        reference: the blank form, uint8 (height, width).
+        to_scan: maps pixels of the page aligned with this form to the scan.
+        other_reference: the other blank form, uint8 (height, width).
+        other_to_scan: maps pixels of the page aligned with the other form to the scan.
     """
     from_other = np.linalg.inv(other_to_scan) @ to_scan
     other = warp_picture(other_reference, from_other, (reference.shape[0], reference.shape[1]), paper=255)
-    ours, theirs, found = (_prepare(picture) for picture in (reference, other, page))
-    return bool(((ours - theirs) * (found - (ours + theirs) / 2)).sum() >= 0)
+    this_form, other_form, found = (_prepare(picture) for picture in (reference, other, page))
+    return bool(((this_form - other_form) * (found - (this_form + other_form) / 2)).sum() >= 0)
 
 
 def _prepare(picture: Grey) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    factor = COARSE_DPI / REGISTERED_DPI
+    factor = COARSE_DPI / ALIGNED_DPI
     height, width = (round(side * factor) for side in picture.shape)
-    even = flatten_light(reduce_picture(picture, height, width))
+    even = even_illumination(reduce_picture(picture, height, width))
     return np.asarray(cv2.GaussianBlur(even, (0, 0), _BLUR_PX), dtype=np.float32)

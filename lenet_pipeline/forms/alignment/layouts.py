@@ -1,8 +1,8 @@
-"""Layouts: all ink of a page at once, where no single part of it can be told from another.
+"""Guess a page's alignment from its layout: all of its ink at once.
 
-Rows of equal boxes have no key points of their own. Such a page is turned until its lines are straight,
-and the whole of its ink laid over that of the form: in four turns, a little larger and smaller, and shifted
-in any way. Where rows repeat, several shifts are nearly as good, and every one of them is a guess.
+Rows of equal boxes have no distinctive key points. This module deskews such a page and correlates all of its
+ink with the form's, in four rotations, at several scales and with every shift. If rows repeat, several
+shifts correlate almost equally well, and each of them becomes a guess.
 """
 
 from __future__ import annotations
@@ -17,32 +17,35 @@ from numpy.typing import NDArray
 from lenet_pipeline.forms.alignment.features import Guess
 from lenet_pipeline.forms.alignment.homographies import Homography, scaling, shifting
 from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.schema import Floats
 
-LAYOUT_DPI = 50  # of the ink that layouts are made of
+LAYOUT_DPI = 50  # the resolution of a layout's ink
 
 _REDUCED_DPI = 25
 _STEEPEST_DEGREES = 7.0
 _STEPS_DEGREES = (0.5, 0.1)
-_MOST_INK = 40_000  # pixels that tell the skew
-# Scales of a page against its size on file: printers and copiers leave 0.95 to 1.05, cropped margins more.
+_MOST_INK = 40_000  # pixels to measure the skew on
+# Scales of a page relative to the expected scale: 0.95 to 1.05 from printers and copiers, more if the margins
+# are cropped.
 _GROWTHS = tuple(round(0.94 + 0.0125 * step, 4) for step in range(12))
-_BROAD_PX = 6.0  # at _REDUCED_DPI: ink denser here than there says nothing
-_FURTHEST = 0.15  # of the longer side, that a page may be shifted
-_LEAST_SHOWN = 0.75  # of the form's width and height, that the scan has room for
-_PEAKS = 4  # of one turn and growth
-_APART_PX = 2  # at _REDUCED_DPI: half a cell off, where digits lie on its lines, may be the higher peak
+_BROAD_PX = 6.0  # at _REDUCED_DPI: variations of density on this scale carry no information
+_FURTHEST = 0.15  # of the longer side: the largest shift of a page
+_LEAST_SHOWN = 0.75  # of the form's width and height that the scan must have room for
+_PEAKS = 4  # for one rotation and scale
+_APART_PX = 2  # at _REDUCED_DPI: half a cell off, where digits meet the cell's lines, may be a higher peak
 _MOST_GUESSES = 5
-_LEAST_SIDE = 5  # pixels of a page that has a layout
-_LEAST_HEIGHT = 0.13  # 0.2 to 0.5 on pages of the form, 0.06 to 0.12 on others
-_RIVAL_HEIGHT = 0.8  # of the highest peak: a row off, up to 0.97 where much is written
-
-Floats = NDArray[np.float32]
+_LEAST_SIDE = 5  # pixels
+_LEAST_HEIGHT = 0.13  # peaks are 0.2 to 0.5 on pages of the form, and 0.06 to 0.12 on others
+_RIVAL_HEIGHT = 0.8  # of the highest peak; one row off reaches 0.97 on pages with much handwriting
 
 
 @dataclass(frozen=True)
 class Layout:
-    """All ink of a picture: uint8 (height, width) at ``LAYOUT_DPI``, and by how many degrees clockwise its
-    lines are from upright and level, -7 to 7.
+    """All ink of a picture, and its skew.
+
+    Attributes:
+        ink: uint8 (height, width) at ``LAYOUT_DPI``, 0 for paper.
+        skew: the clockwise rotation of its lines in degrees, -7 to 7.
     """
 
     ink: Grey
@@ -51,7 +54,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class _Peak:
-    """A way to lie: how high the correlation is, the quarter turn, the growth and the shift."""
+    """A possible alignment: the height of its correlation, its quarter turn, scale and shift."""
 
     height: float
     turn: int
@@ -60,15 +63,15 @@ class _Peak:
     y: int
 
     def is_near(self, other: _Peak) -> bool:
-        """Tell whether two are one way to lie."""
+        """Return whether two peaks are the same alignment."""
         return self.turn == other.turn and max(abs(self.x - other.x), abs(self.y - other.y)) <= _APART_PX
 
 
 def find_layout(ink: Grey) -> Layout:
-    """Measure how far a picture's lines are from straight.
+    """Measure the skew of a picture's lines.
 
-    Where they are straight, rows and columns of pixels are either full of ink or empty: their sums have the
-    greatest squares (Postl's projection profiles).
+    Without skew, rows and columns of pixels are either full of ink or empty, so the sum of their squared
+    totals is largest (Postl's projection profiles).
 
     Args:
         ink: uint8 (height, width) at ``LAYOUT_DPI``, 0 for paper.
@@ -97,13 +100,13 @@ def _straightness(x: NDArray[np.int64], y: NDArray[np.int64], angle: float) -> f
 def guess_from_layouts(
     form: Layout, page: Layout, from_page: Homography, *, size: tuple[int, int]
 ) -> list[Guess]:
-    """Return guesses at how a page lies, the likeliest first.
+    """Return guesses at a page's alignment, the most likely first.
 
     Args:
-        form: of the blank form.
-        page: of the scan.
-        from_page: from pixels of the page's layout to those of the scan.
-        size: height and width of the registered page.
+        form: the layout of the blank form.
+        page: the layout of the scan.
+        from_page: maps pixels of the page's layout to pixels of the scan.
+        size: height and width of the aligned page.
     """
     if min(page.ink.shape) < _LEAST_SIDE or not page.ink.any() or not form.ink.any():
         return []
@@ -114,28 +117,28 @@ def guess_from_layouts(
     peaks = [
         peak
         for growth in _GROWTHS
-        for theirs in (_transform(page, 1 / growth, 0, side),)
-        for turn, ours in forms
-        for peak in _find_peaks(theirs, ours, turn, growth)
+        for page_transform in (_transform(page, 1 / growth, 0, side),)
+        for turn, form_transform in forms
+        for peak in _find_peaks(page_transform, form_transform, turn, growth)
     ]
     return [_to_guess(peak, form, page, from_page, size, side) for peak in _choose(peaks)]
 
 
 def _has_room(form: Layout, page: Layout, turn: int) -> bool:
-    """Tell whether a page is wide and high enough for a form so turned."""
+    """Return whether a page is wide and high enough for a form in this quarter turn."""
     height, width = form.ink.shape[::-1] if turn % 2 else form.ink.shape
     room_down, room_across = page.ink.shape[0] / height, page.ink.shape[1] / width
     return bool(min(room_down, room_across) >= _LEAST_SHOWN)
 
 
 def _straighten(layout: Layout, factor: float, turn: int, side: int) -> Homography:
-    """Return the homography from a layout to a square picture, its middle there in the middle.
+    """Return the homography that deskews a layout and centres it in a square picture.
 
     Args:
-        layout: which is turned until its lines are straight.
-        factor: by which it grows, beside the change of resolution.
-        turn: quarters, clockwise, after that.
-        side: of the square.
+        layout: the layout to deskew.
+        factor: the scale to apply in addition to the change of resolution.
+        turn: the number of clockwise quarter turns after deskewing.
+        side: the side of the square in pixels.
     """
     height, width = layout.ink.shape
     angle = np.radians(90 * turn - layout.skew)
@@ -147,8 +150,8 @@ def _straighten(layout: Layout, factor: float, turn: int, side: int) -> Homograp
 
 
 def _transform(layout: Layout, factor: float, turn: int, side: int) -> Floats:
-    """Return the Fourier transform of a straightened layout, of length 1, (side, side, 2)."""
-    # Blurred before it is reduced, or thin lines would come and go.
+    """Return the Fourier transform of a deskewed layout with unit norm, (side, side, 2)."""
+    # Blur before shrinking, or thin lines would appear and vanish with the shift.
     ink = cv2.GaussianBlur(layout.ink.astype(np.float32), (0, 0), LAYOUT_DPI / _REDUCED_DPI / 2)
     centres = shifting(-0.5, -0.5) @ _straighten(layout, factor, turn, side) @ shifting(0.5, 0.5)
     reduced = cv2.warpAffine(ink, centres[:2], (side, side))
@@ -158,7 +161,7 @@ def _transform(layout: Layout, factor: float, turn: int, side: int) -> Floats:
 
 
 def _find_peaks(page: Floats, form: Floats, turn: int, growth: float) -> Iterable[_Peak]:
-    """Yield the highest peaks of the correlation of a page with a form so turned."""
+    """Yield the highest peaks of the correlation between a page and a form."""
     side = page.shape[0]
     product = cv2.mulSpectrums(page, form, 0, conjB=True)
     correlation = np.fft.fftshift(cv2.idft(product, flags=cv2.DFT_SCALE))
@@ -173,7 +176,7 @@ def _find_peaks(page: Floats, form: Floats, turn: int, growth: float) -> Iterabl
 
 
 def _choose(peaks: Iterable[_Peak]) -> list[_Peak]:
-    """Return the highest peaks, each way to lie once."""
+    """Return the highest peaks, without repeated alignments."""
     peaks = list(peaks)
     least = max(_LEAST_HEIGHT, _RIVAL_HEIGHT * max(peak.height for peak in peaks)) if peaks else 0.0
     chosen: list[_Peak] = []
@@ -188,7 +191,7 @@ def _choose(peaks: Iterable[_Peak]) -> list[_Peak]:
 def _to_guess(
     peak: _Peak, form: Layout, page: Layout, from_page: Homography, size: tuple[int, int], side: int
 ) -> Guess:
-    from_registered = scaling(form.ink.shape[1] / size[1], form.ink.shape[0] / size[0])
-    to_square = shifting(peak.x, peak.y) @ _straighten(form, 1.0, peak.turn, side) @ from_registered
+    from_aligned = scaling(form.ink.shape[1] / size[1], form.ink.shape[0] / size[0])
+    to_square = shifting(peak.x, peak.y) @ _straighten(form, 1.0, peak.turn, side) @ from_aligned
     to_page = np.linalg.inv(_straighten(page, 1 / peak.growth, 0, side)) @ to_square
     return Guess(np.asarray(from_page @ to_page), round(1000 * peak.height))

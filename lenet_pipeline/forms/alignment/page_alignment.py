@@ -1,8 +1,8 @@
-"""Registration: from a scanned page to the page as its template sees it.
+"""Align a scanned page with its template.
 
-A first guess at how the page lies, by key points, corner markers or all ink, is improved on the print itself:
-windows of the blank form are looked for on the page, and the homography is fitted to where they are. The
-same windows then tell whether this is the form at all, and how far from their places they still are.
+The first guess at the alignment comes from key points, corner markers or all ink. Refinement then looks for
+small windows of the blank form's print on the page, and fits a homography to their places. The same windows
+show whether the page is this form at all, and how accurate the alignment is.
 """
 
 from __future__ import annotations
@@ -23,28 +23,30 @@ from lenet_pipeline.forms.alignment.candidates import (
 )
 from lenet_pipeline.forms.alignment.homographies import Homography, map_points, quarter_turns
 from lenet_pipeline.forms.alignment.legibility import measure_legibility
-from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.alignment.refinement import Scan, scale_page
 from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD
-from lenet_pipeline.forms.alignment.similar_forms import fitting_kin
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey, Page
-
-__all__ = ["PreparedTemplate", "Registration", "Unregistered", "prepare_template", "register_page"]
+from lenet_pipeline.forms.alignment.similar_forms import find_similar_forms
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey, Page
 
 _MOST_DISPLACED = 0.09  # of the print found: 0 to 0.07 on good scans, 0.1 or more where paper bends by 0.5 mm
-_OFF_SCAN_MM = 1.0  # how far a field may stick out of the scan
+_OFF_SCAN_MM = 1.0  # how far a field may extend beyond the scan
 
 
 @dataclass(frozen=True)
-class Registration:
-    """A page as its template sees it.
+class AlignedPage:
+    """A page aligned with its template.
 
-    ``image`` is uint8 of ``template.registered_size``, paper bright. ``to_scan`` takes registered pixels
-    to those of the page's own image, points as in ``homographies``: continuous, (0, 0) the corner of the
-    first pixel. ``rotation`` is how the scan had to be turned clockwise: 0, 90, 180 or 270 degrees.
-    ``residual_px`` is the root mean square, in registered pixels, of how far the print is from its place, by
-    where it was found and the last correction; ``score`` is the share of the print's checked places at which
-    it was found. Both are None where a page was only scaled: nothing was checked.
+    Attributes:
+        prepared: the template that the page matches.
+        image: the aligned page, uint8 of ``template.aligned_size``, with bright paper.
+        to_scan: maps pixels of the aligned page to pixels of the scan. Points are continuous, with (0, 0) at
+            the corner of the first pixel, as in ``homographies``.
+        rotation: the clockwise rotation that makes the scan upright: 0, 90, 180 or 270 degrees.
+        residual_px: how far the print is from its place after the last correction, as a root mean square in
+            pixels of the aligned page. None if the page was only scaled.
+        score: the share of the checked places at which the print was found. None if the page was only
+            scaled.
     """
 
     prepared: PreparedTemplate
@@ -56,11 +58,15 @@ class Registration:
 
 
 @dataclass(frozen=True)
-class Unregistered:
-    """A page that is not read, and why.
+class Unaligned:
+    """A page that was not aligned, and the reason.
 
-    ``reason`` is one line with figures; ``nearest`` the form that it is most like, with the share of that
-    form's print and the residual in registered pixels, where any was found.
+    Attributes:
+        kind: what is wrong with the page.
+        reason: one line with figures and advice.
+        nearest: the form that the page resembles most, if any of its print was found.
+        residual_px: the residual for that form, in pixels of the aligned page.
+        score: the share of that form's print that was found.
     """
 
     kind: Literal["blank_page", "unmatched_page", "poor_registration", "poor_scan"]
@@ -70,28 +76,31 @@ class Unregistered:
     score: float | None = None
 
 
-def register_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration | Unregistered:
-    """Find the template that a page fits, and register it; refuse it where it is too bad to be read.
+def align_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
+    """Find the template that a page matches, and align the page with it.
 
     Args:
-        page: turned in any way and of any resolution; ``page.dpi`` is not relied on.
-        prepared: the templates it may fit; those that only scale are tried last.
+        page: the scan, in any rotation and at any resolution. ``page.dpi`` is ignored.
+        prepared: the templates to try. Those that only scale pages are tried last.
+
+    Returns:
+        The aligned page, or the reason why it is blank, matches no template, or is too poor to read.
     """
-    found = _lay_page(page, prepared)
-    if isinstance(found, Unregistered) or found.prepared.gauge is None:
+    found = _match_page(page, prepared)
+    if isinstance(found, Unaligned) or found.prepared.gauge is None:
         return found
     fault = measure_legibility(found.image, found.prepared.gauge).fault
     if fault is None:
         return found
     form = found.prepared.template.form
     reason = f"the page is form {form!r}, but {fault}"
-    return Unregistered("poor_scan", reason, form, found.residual_px, found.score)
+    return Unaligned("poor_scan", reason, form, found.residual_px, found.score)
 
 
-def _lay_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration | Unregistered:
-    """Lay a page under the template that it fits, however well it can be read."""
+def _match_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
+    """Align a page with the template that it matches, without checking its legibility."""
     scan = Scan(page.image)
-    tried = [one for one in prepared if one.template.registration != "scale"]
+    tried = [one for one in prepared if one.template.alignment != "scale"]
     rounds = [tried]
     if scan.is_bilevel and any(one.bilevel is not None for one in tried):
         rounds.insert(0, [replace(one, landmarks=one.bilevel or one.landmarks) for one in tried])
@@ -102,19 +111,19 @@ def _lay_page(page: Page, prepared: Sequence[PreparedTemplate]) -> Registration 
         if fitting:
             best = choose_likeliest(fitting)
             unseen = [one for one in some if all(one is not other.prepared for other in fitting)]
-            return _conclude(scan, choose_likeliest([best, *fitting_kin(scan, best, unseen)]))
+            return _conclude(scan, choose_likeliest([best, *find_similar_forms(scan, best, unseen)]))
     if is_blank(scan.image):
-        return Unregistered("blank_page", "the page has no ink on it but specks and shadows at its edges")
+        return Unaligned("blank_page", "the page is blank, apart from specks and shadows at its edges")
     for one in prepared:
-        if one.template.registration == "scale" and (scaled := scale_page(scan, one.template)) is not None:
+        if one.template.alignment == "scale" and (scaled := scale_page(scan, one.template)) is not None:
             image, to_scan = scaled
-            turn = quarter_turns(to_scan, *one.template.registered_size)
-            return Registration(one, image, to_scan, turn, residual_px=None, score=None)
-    return _explain(finished)
+            turn = quarter_turns(to_scan, *one.template.aligned_size)
+            return AlignedPage(one, image, to_scan, turn, residual_px=None, score=None)
+    return _unmatched(finished)
 
 
-def _conclude(scan: Scan, candidate: Candidate) -> Registration | Unregistered:
-    """Return the registration of the chosen candidate, or why it is not good enough to read from."""
+def _conclude(scan: Scan, candidate: Candidate) -> AlignedPage | Unaligned:
+    """Return the chosen candidate as an aligned page, or the reason why its alignment is too poor to read."""
     template, measured, to_scan = (
         candidate.prepared.template,
         candidate.alignment.measured,
@@ -124,33 +133,35 @@ def _conclude(scan: Scan, candidate: Candidate) -> Registration | Unregistered:
     fault = ""
     if residual > template.max_residual_px:
         fault = (
-            f"its print lies {residual:.2f} px from its places (root mean square), of at most "
-            f"{template.max_residual_px:g}; scan it again, flat, or raise the template's limit"
+            f"its print is {residual:.2f} px out of place (root mean square), and the limit is "
+            f"{template.max_residual_px:g} px; flatten the page and scan it again, or raise max_residual_px "
+            "in the template"
         )
     elif candidate.alignment.displaced > _MOST_DISPLACED:
         fault = (
-            f"{candidate.alignment.displaced:.0%} of the print found lies more than 0.5 mm from its place, "
-            f"of at most {_MOST_DISPLACED:.0%}; scan it again, flat"
+            f"{candidate.alignment.displaced:.0%} of its print is more than 0.5 mm out of place, and the "
+            f"limit is {_MOST_DISPLACED:.0%}; flatten the page and scan it again"
         )
     elif candidate.lead < LEAST_LEAD:
         fault = (
-            f"it fits only {candidate.lead:.2f} better there than where its rows or cells repeat, of at "
-            f"least {LEAST_LEAD:g}; scan the whole page again, clearly"
+            "its position is ambiguous, because its rows or cells repeat: its lead over the next best "
+            f"position is {candidate.lead:.2f} and must be at least {LEAST_LEAD:g}; scan the whole page "
+            "again, clearly"
         )
     elif off := _field_off_scan(scan, candidate):
-        fault = f"field {off!r} lies off the scan; scan the whole page"
+        fault = f"field {off!r} extends beyond the scan; scan the whole page"
     if fault or candidate.image is None:
         reason = f"the page is form {template.form!r}, but {fault}"
-        return Unregistered("poor_registration", reason, template.form, residual, share)
-    turn = quarter_turns(to_scan, *template.registered_size)
-    return Registration(candidate.prepared, candidate.image, to_scan, turn, residual, share)
+        return Unaligned("poor_registration", reason, template.form, residual, share)
+    turn = quarter_turns(to_scan, *template.aligned_size)
+    return AlignedPage(candidate.prepared, candidate.image, to_scan, turn, residual, share)
 
 
 def _field_off_scan(scan: Scan, candidate: Candidate) -> str | None:
-    """Return the first field that the scan does not show the whole of."""
+    """Return the first field that the scan does not show completely."""
     height, width = scan.image.shape
     template = candidate.prepared.template
-    slack = _OFF_SCAN_MM / MM_PER_INCH * REGISTERED_DPI * scan.expected_scale(template)
+    slack = _OFF_SCAN_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
     for field in template.fields:
         places = field.place.rectangles()
         edges = np.array([place.pixels() for place in places])
@@ -161,18 +172,18 @@ def _field_off_scan(scan: Scan, candidate: Candidate) -> str | None:
     return None
 
 
-def _explain(finished: Sequence[Candidate]) -> Unregistered:
-    """Say what an unmatched page is most like."""
-    hint = "it is a page of another form, or too badly scanned"
+def _unmatched(finished: Sequence[Candidate]) -> Unaligned:
+    """Return an unmatched page with the form that it resembles most."""
+    hint = "it may belong to another form, or the scan may be too poor"
     if not finished:
-        return Unregistered("unmatched_page", f"the page has no likeness to any template's print; {hint}")
+        return Unaligned("unmatched_page", f"the page resembles none of the templates; {hint}")
     best = max(finished, key=lambda one: one.share)
     form, measured = best.prepared.template.form, best.alignment.measured
     residual = measured.residual_px if np.isfinite(measured.residual_px) else None
-    return Unregistered(
+    return Unaligned(
         "unmatched_page",
-        f"the page fits no template; of form {form!r}, the nearest, {measured.share:.0%} of the print was "
-        f"found, of at least {LEAST_SHARE:.0%}, there and near its fields; {hint}",
+        f"the page matches none of the templates; the nearest form is {form!r}, with {measured.share:.0%} of "
+        f"its print found, and a match needs at least {LEAST_SHARE:.0%} overall and near the fields; {hint}",
         form,
         residual,
         measured.share,

@@ -1,4 +1,4 @@
-"""A template made ready: its blank form and all that scans are compared with, computed once a process."""
+"""Prepare a template for alignment. A process does this once per template."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lenet_pipeline.forms.alignment.homographies import (
     shifting,
     warp_picture,
 )
-from lenet_pipeline.forms.alignment.illumination import flatten_light, soften_print
+from lenet_pipeline.forms.alignment.illumination import even_illumination, soften_print
 from lenet_pipeline.forms.alignment.layouts import LAYOUT_DPI, Layout, find_layout
 from lenet_pipeline.forms.alignment.legibility import Gauge, make_gauge
 from lenet_pipeline.forms.alignment.markers import Markers, find_markers
@@ -28,8 +28,8 @@ from lenet_pipeline.forms.alignment.print_places import (
     measure_places,
     saturate_ink,
 )
-from lenet_pipeline.forms.alignment.self_similarity import Alias, find_aliases
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.alignment.self_similarity import SelfMatch, find_self_matches
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Rectangle, Template
 from lenet_pipeline.forms.templates.references import render_reference
 
@@ -41,37 +41,44 @@ _COARSE_SIDE, _COARSE_DISTANCE, _MOST_COARSE = 27, 20, 120
 _FEWEST_PLACES = 8
 _BILEVEL_LEVEL = 128
 _PALE_SHARE = 0.03  # of the print
-_TURNED_REACH = 6  # pixels at COARSE_DPI
-_ALIKE_SHARE = 0.25
+_UPSIDE_DOWN_REACH = 6  # pixels at COARSE_DPI
+_SIMILAR_SHARE = 0.25  # of the print that coincides with other print upside down
 _AROUND_FIELDS_MM = 8.0
 
 
 @dataclass(frozen=True)
 class Landmarks:
-    """What on a blank form scans are compared with.
+    """The parts of a blank form that scans are compared with.
 
-    ``layout`` is all its ink, and ``aliases`` are shifts that hardly change that. ``coarse`` are places at
-    ``COARSE_DPI``, ``fine`` ones at ``REGISTERED_DPI``; key points and markers are in registered pixels.
-    ``is_alike_turned`` tells whether the form upside down could be taken for the form.
+    Attributes:
+        layout: all of its ink.
+        self_matches: shifts that hardly change the layout.
+        coarse: places of print at ``COARSE_DPI``.
+        fine: places of print at ``ALIGNED_DPI``.
+        features: key points in pixels of the aligned page, by kind.
+        markers: its corner markers in pixels of the aligned page, if it has any.
+        is_similar_upside_down: whether the form can be mistaken for itself upside down.
     """
 
     layout: Layout
-    aliases: tuple[Alias, ...]
+    self_matches: tuple[SelfMatch, ...]
     coarse: PrintPlaces
     fine: PrintPlaces
     features: dict[FeatureKind, Features]
     markers: Markers | None
-    is_alike_turned: bool
+    is_similar_upside_down: bool
 
 
 @dataclass(frozen=True)
 class PreparedTemplate:
-    """A template with its blank form.
+    """A template with its rendered blank form.
 
-    ``reference`` is uint8, of the size of the registered page; it and ``landmarks`` are None where the
-    template has no reference. ``bilevel`` are the landmarks of what scanners that know only ink and paper
-    leave of the form; None where that is all of it. ``gauge`` is what tells a scan too bad to be read; None
-    where the form has too little print for that.
+    Attributes:
+        template: the template.
+        reference: the blank form, uint8 of ``template.aligned_size``, or None if the template has none.
+        landmarks: the landmarks of the reference, or None if the template has none.
+        bilevel: the landmarks that remain in black-and-white scans, or None if all of them remain.
+        gauge: the places at which to measure legibility, or None if the form has too little print.
     """
 
     template: Template
@@ -82,29 +89,29 @@ class PreparedTemplate:
 
 
 def prepare_template(template: Template) -> PreparedTemplate:
-    """Render the blank form of a template and find all that scans are compared with.
+    """Render the blank form of a template and find its landmarks.
 
     Raises:
-        IngestError: the reference cannot be read, is missing though the method of registration needs one,
-            or has not enough print on it for that.
+        IngestError: the reference is unreadable, or the template's alignment method needs a reference, more
+            print or corner markers.
     """
-    # Rendered at twice the size and averaged: PDFium draws thin lines on whole pixels, up to half a one off.
-    large = render_reference(template, 2 * REGISTERED_DPI)
+    # Render at twice the size and average, because PDFium snaps thin lines to whole pixels.
+    large = render_reference(template, 2 * ALIGNED_DPI)
     if large is None:
-        if template.registration != "scale":
+        if template.alignment != "scale":
             raise IngestError(
-                f"template {template.form!r} registers by {template.registration} and has no reference; "
-                "name a blank form under 'reference', or set 'registration: scale'"
+                f"template {template.form!r} aligns pages by {template.alignment}, but has no reference; add "
+                "a blank form as its reference, or set register: scale"
             )
         return PreparedTemplate(template, None, None)
-    reference = _register_reference(large, template)
+    reference = _align_reference(large, template)
     near = _near_fields(template)
     landmarks = _find_landmarks(reference, near)
     _check_landmarks(template, landmarks)
     ink = saturate_ink(reference) > 0
     is_dark = reference < _BILEVEL_LEVEL
     bilevel = None
-    # The pale rims of dark strokes go too; pale boxes are more than that.
+    # The pale edges of dark strokes vanish too, so only count pale print away from them.
     if is_dark.any() and (ink & ~_grow(is_dark)).sum() > _PALE_SHARE * ink.sum():
         bilevel = _find_landmarks(np.where(is_dark, np.uint8(0), np.uint8(255)), near)
     gauge = make_gauge(reference, template.fields)
@@ -112,23 +119,23 @@ def prepare_template(template: Template) -> PreparedTemplate:
 
 
 def _grow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return a mask with all that is within two pixels of it."""
+    """Grow a mask by two pixels."""
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
 
 
-def _register_reference(large: Grey, template: Template) -> Grey:
-    """Return the blank form at exactly ``REGISTERED_DPI``: its last pixels may lie partly off the page."""
-    height, width = (side / MM_PER_INCH * REGISTERED_DPI for side in (template.height, template.width))
+def _align_reference(large: Grey, template: Template) -> Grey:
+    """Return the blank form at exactly ``ALIGNED_DPI``. Its last pixels may be partly off the page."""
+    height, width = (side / MM_PER_INCH * ALIGNED_DPI for side in (template.height, template.width))
     to_large = scaling(large.shape[1] / width, large.shape[0] / height)
-    return warp_picture(large, to_large, template.registered_size, paper=255)
+    return warp_picture(large, to_large, template.aligned_size, paper=255)
 
 
 def _near_fields(template: Template) -> Grey:
-    """Return the registered page, 255 on its fields and around them, 0 elsewhere."""
-    near = np.zeros(template.registered_size, dtype=np.uint8)
+    """Return a mask of the aligned page: 255 on and around fields, 0 elsewhere."""
+    near = np.zeros(template.aligned_size, dtype=np.uint8)
     for place in field_places(template):
         left, top, right, bottom = place.pixels()
-        around = _AROUND_FIELDS_MM / MM_PER_INCH * REGISTERED_DPI
+        around = _AROUND_FIELDS_MM / MM_PER_INCH * ALIGNED_DPI
         rows = slice(max(round(top - around), 0), max(round(bottom + around), 0))
         near[rows, max(round(left - around), 0) : max(round(right + around), 0)] = 255
     return near
@@ -143,12 +150,10 @@ def _find_landmarks(reference: Grey, near: Grey) -> Landmarks:
     height, width = reference.shape
 
     def at(dpi: int) -> Grey:
-        return reduce_picture(
-            reference, round(height * dpi / REGISTERED_DPI), round(width * dpi / REGISTERED_DPI)
-        )
+        return reduce_picture(reference, round(height * dpi / ALIGNED_DPI), round(width * dpi / ALIGNED_DPI))
 
     features = {
-        kind: find_features(flatten_light(at(dpi)), kind, REGISTERED_DPI / dpi)
+        kind: find_features(even_illumination(at(dpi)), kind, ALIGNED_DPI / dpi)
         for kind, dpi in FEATURE_DPI.items()
     }
     coarse = choose_places(
@@ -157,17 +162,17 @@ def _find_landmarks(reference: Grey, near: Grey) -> Landmarks:
     ink = saturate_ink(at(LAYOUT_DPI))
     return Landmarks(
         layout=find_layout(ink),
-        aliases=find_aliases(ink),
+        self_matches=find_self_matches(ink),
         coarse=coarse,
         fine=choose_places(reference, near, side=_FINE_SIDE, distance=_FINE_DISTANCE, most=_MOST_FINE),
         features=features,
         markers=find_markers(reference),
-        is_alike_turned=_is_alike_turned(at(COARSE_DPI), at(LAYOUT_DPI), coarse),
+        is_similar_upside_down=_is_similar_upside_down(at(COARSE_DPI), at(LAYOUT_DPI), coarse),
     )
 
 
-def _is_alike_turned(coarse: Grey, overview: Grey, places: PrintPlaces) -> bool:
-    """Tell whether much of a form's print is where other print is, when it is upside down."""
+def _is_similar_upside_down(coarse: Grey, overview: Grey, places: PrintPlaces) -> bool:
+    """Return whether much of a form's print coincides with other print when it is upside down."""
     reach, ink = OVERVIEW_REACH, saturate_ink(overview)
     upside_down = np.pad(np.rot90(ink, 2), reach)
     x, y = locate_overview(upside_down, ink, reach)
@@ -175,18 +180,19 @@ def _is_alike_turned(coarse: Grey, overview: Grey, places: PrintPlaces) -> bool:
     half_turned = half_turn(*coarse.shape) @ shifting(x * factor, y * factor)
     view = soften_print(warp_picture(coarse, half_turned, (coarse.shape[0], coarse.shape[1]), paper=255))
     nowhere = np.zeros(len(places.corners), dtype=bool)
-    return measure_places(view, places, nowhere, _TURNED_REACH).share >= _ALIKE_SHARE
+    return measure_places(view, places, nowhere, _UPSIDE_DOWN_REACH).share >= _SIMILAR_SHARE
 
 
 def _check_landmarks(template: Template, landmarks: Landmarks) -> None:
-    if template.registration == "markers" and landmarks.markers is None:
+    if template.alignment == "markers" and landmarks.markers is None:
         raise IngestError(
-            f"template {template.form!r} registers by markers, and its reference has no four equal discs, "
-            "squares or crosses near its corners; set 'registration: features'"
+            f"template {template.form!r} aligns pages by markers, but its reference lacks four equal discs, "
+            "squares or crosses near its corners; set register: features"
         )
     places = len(landmarks.fine.corners)
-    if template.registration == "features" and places < _FEWEST_PLACES:
+    if template.alignment == "features" and places < _FEWEST_PLACES:
         raise IngestError(
-            f"template {template.form!r} registers by features, and its reference has print at {places} "
-            f"places to check, of at least {_FEWEST_PLACES}; check its page, or set 'registration: scale'"
+            f"template {template.form!r} aligns pages by features, but its reference has only {places} "
+            f"places with print and needs at least {_FEWEST_PLACES}; check the page of the reference, or set "
+            "register: scale"
         )

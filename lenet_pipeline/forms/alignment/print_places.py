@@ -1,4 +1,4 @@
-"""Places of a form's print that tell where a page lies, and the measuring of them on a registered page."""
+"""Choose places of a form's print, and measure where they are on a page."""
 
 from __future__ import annotations
 
@@ -9,34 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.alignment.homographies import Homography, Points, map_points, scaling, shifting
-from lenet_pipeline.forms.alignment.illumination import find_level, flatten_light, soften_print
+from lenet_pipeline.forms.alignment.illumination import even_illumination, percentile_level, soften_print
 from lenet_pipeline.forms.page import Grey
 
 Floats = NDArray[np.float64]
 
-# The least normalised correlation of a window that shows the form's print, of 1 and of what most windows of
-# the page have: one line of text is up to 0.7 like another, and on a bad scan the right one is no more.
+# The normalised correlation at which a window counts as the form's print, absolute and relative to what most
+# windows of the page have. Two lines of text correlate by up to 0.7, and on a bad scan the right one may not
+# exceed that.
 _LIKENESS = 0.5
 _RELATIVE_LIKENESS = 0.8
 _MOST_WINDOWS = 0.75
 
 _OVERVIEW_BLUR_PX = 1.0
-_FULL_DARKNESS = 70  # of 255 below the paper, from where on a line counts as much as a black one
+_FULL_DARKNESS = 70  # of 255 below the paper: from here on, a line counts as much as a black one
 _LEAST_DARKNESS = 20
-_LEAST_CORNER = 0.02  # of the strongest corner's measure
-_OVERVIEW_GAIN = 0.02  # of correlation: what a shift must be better than none by
+_LEAST_CORNER = 0.02  # relative to the strongest corner
+_OVERVIEW_GAIN = 0.02  # of correlation, that a shift must gain
 _FIT_ROUNDS = 12
-_NOISE_PX = 0.15  # of one measured shift, below which none is weighted down
-_WIDEST_PX = 0.8  # what is more than 4.7 times as far from the fit counts for nothing
-_LOOSENESS = {"shift": 1.0, "affine": 0.1, "perspective": 0.003}  # half diagonals: how far a fit may go
+_NOISE_PX = 0.15  # the smallest spread of the shifts that the weights assume
+_WIDEST_PX = 0.8  # the largest such spread; shifts 4.7 times farther from the fit have no weight
+_LOOSENESS = {"shift": 1.0, "affine": 0.1, "perspective": 0.003}  # in half diagonals: how far a fit may go
 
 
 @dataclass(frozen=True)
 class PrintPlaces:
     """Windows of a reference that have edges in two directions.
 
-    ``corners`` are the windows' top left pixels, int (places, 2), x and y; ``windows`` are their softened
-    pictures, uint8 (places, side, side); ``is_near_field`` tells which were chosen near fields.
+    Attributes:
+        corners: x and y of the windows' top left pixels, int (places, 2).
+        windows: their softened pictures, uint8 (places, side, side).
+        is_near_field: whether each was chosen near a field, (places,).
     """
 
     corners: NDArray[np.int64]
@@ -55,11 +58,14 @@ class PrintPlaces:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was found at every place: how far away in pixels, (places, 2), and how like the print.
+class Measurements:
+    """The print found at every place.
 
-    ``likeness`` is the normalised correlation, -1 to 1, at the best position; NaN where the place lies
-    outside the scan. From ``least_likeness`` on it is the form's print.
+    Attributes:
+        shifts: its distance from the place in pixels, x and y, (places, 2).
+        likeness: the normalised correlation at the best position, -1 to 1, or NaN for a place outside the
+            scan, (places,).
+        least_likeness: the correlation from which on it counts as the form's print.
     """
 
     shifts: Floats
@@ -68,55 +74,55 @@ class Measured:
 
     @property
     def is_seen(self) -> NDArray[np.bool_]:
-        """Tell which places lie on the scan."""
+        """Return which places are on the scan."""
         return ~np.isnan(self.likeness)
 
     @property
     def is_found(self) -> NDArray[np.bool_]:
-        """Tell at which places there is the form's print."""
+        """Return at which places the form's print was found."""
         return np.nan_to_num(self.likeness, nan=-1.0) >= self.least_likeness
 
     @property
     def share(self) -> float:
-        """Return the share of the places on the scan at which the print was found."""
+        """Return the share of the places on the scan at which the print was found, or 0 without any."""
         seen = int(self.is_seen.sum())
         return float(self.is_found.sum()) / seen if seen else 0.0
 
     def share_within(self, distance: float) -> float:
-        """Return the share of the places on the scan with print no farther off than that, in pixels."""
+        """Return the share of the places on the scan with print within a distance, in pixels."""
         seen = int(self.is_seen.sum())
         near = self.is_found & (np.hypot(self.shifts[:, 0], self.shifts[:, 1]) <= distance)
         return float(near.sum()) / seen if seen else 0.0
 
-    def after(self, correction: Homography, middles: Points) -> Measured:
-        """Return what would be measured at places with these middles once a correction is made."""
+    def after(self, correction: Homography, middles: Points) -> Measurements:
+        """Predict the measurements after a correction, given the middles of the places."""
         predicted = map_points(correction, middles) - middles
         return replace(self, shifts=self.shifts - predicted)
 
-    def among(self, chosen: NDArray[np.bool_]) -> Measured:
-        """Return what was measured at some of the places."""
+    def among(self, chosen: NDArray[np.bool_]) -> Measurements:
+        """Return the measurements at some of the places."""
         return replace(self, shifts=self.shifts[chosen], likeness=self.likeness[chosen])
 
     @property
     def residual_px(self) -> float:
-        """Return the root mean square of the shifts of all that was found, infinite where nothing was."""
+        """Return the root mean square of the shifts of all print found, or infinity without any."""
         found = self.shifts[self.is_found]
         return float(np.sqrt((found**2).sum(axis=1).mean())) if len(found) else float("inf")
 
 
 def choose_places(reference: Grey, near: Grey, *, side: int, distance: int, most: int) -> PrintPlaces:
-    """Choose places of a reference by the edges there, so that any of them can be found in two directions.
+    """Choose places of a reference that have edges in two directions, so that both shifts can be measured.
 
-    Half of them lie near fields where there is print, the others all over the page, evenly spread.
+    Up to half of them are near fields. The others are spread evenly over the page.
 
     Args:
         reference: uint8 (height, width), dark on bright.
-        near: uint8, 255 near fields, 0 elsewhere, of any size.
-        side: of the windows, in pixels.
-        distance: between the middles of any two, in pixels, at least.
-        most: how many.
+        near: uint8 of any size, 255 near fields, 0 elsewhere.
+        side: the side of the windows in pixels.
+        distance: the smallest distance between the middles of two windows in pixels.
+        most: the largest number of places.
     """
-    picture = soften_print(flatten_light(reference))
+    picture = soften_print(even_illumination(reference))
     height, width = picture.shape
     ink = saturate_ink(picture)
     inside = np.zeros_like(picture)
@@ -137,13 +143,13 @@ def choose_places(reference: Grey, near: Grey, *, side: int, distance: int, most
 
 
 def _spread_corners(ink: Grey, mask: Grey, side: int, distance: float, most: int) -> Points:
-    """Return at most so many corners of ink, as far from each other as that takes, (corners, 2)."""
+    """Return at most this many corners of ink, spread as far apart as possible, (corners, 2)."""
     found = cv2.goodFeaturesToTrack(ink, 0, _LEAST_CORNER, distance, mask=mask, blockSize=side // 2)
     points = np.zeros((0, 2)) if found is None else found.reshape(-1, 2).astype(np.float64)
     while len(points) > most:
         distance *= max((len(points) / max(most, 1)) ** 0.5, 1.05)
         kept: list[int] = []
-        # The strongest come first.
+        # The strongest corners come first.
         for number, point in enumerate(points):
             if not kept or ((points[kept] - point) ** 2).sum(axis=1).min() >= distance**2:
                 kept.append(number)
@@ -152,23 +158,23 @@ def _spread_corners(ink: Grey, mask: Grey, side: int, distance: float, most: int
 
 
 def saturate_ink(picture: Grey) -> Grey:
-    """Return how dark ink is, grey lines counting as much as black ones: 0 to ``_FULL_DARKNESS``."""
-    paper = find_level(picture[::2, ::2], 90)
+    """Return the darkness of ink, 0 to ``_FULL_DARKNESS``. Grey lines count as much as black ones."""
+    paper = percentile_level(picture[::2, ::2], 90)
     darkness = np.minimum(cv2.subtract(np.full_like(picture, paper), picture), np.uint8(_FULL_DARKNESS))
     darkness[darkness < _LEAST_DARKNESS] = 0
     return darkness
 
 
 def locate_overview(ink: Grey, overview: Grey, reach: int) -> tuple[int, int]:
-    """Return how far right and down a page's ink lies from a form's, in pixels, as a whole.
+    """Return how far right and down a page's ink as a whole is from a form's, in pixels.
 
-    Windows see a few millimetres: where boxes repeat, they may agree on a page that lies a box off. All of
-    the print together says which.
+    Windows cover only a few millimetres. If boxes repeat, windows may agree on a position that is one box
+    off, but all of the print together does not.
 
     Args:
-        ink: of the page, with a margin of ``reach`` pixels all around.
+        ink: the ink of the page, with a margin of ``reach`` pixels on all sides.
         overview: the form's ink.
-        reach: how far to look.
+        reach: the largest shift to try, in pixels.
     """
     blurred, wanted = (cv2.GaussianBlur(one, (0, 0), _OVERVIEW_BLUR_PX) for one in (ink, overview))
     likeness = cv2.matchTemplate(blurred, wanted, cv2.TM_CCOEFF_NORMED)
@@ -178,14 +184,16 @@ def locate_overview(ink: Grey, overview: Grey, reach: int) -> tuple[int, int]:
     return x - reach, y - reach
 
 
-def measure_places(picture: Grey, places: PrintPlaces, outside: NDArray[np.bool_], reach: int) -> Measured:
-    """Look for every place's window around where it should be.
+def measure_places(
+    picture: Grey, places: PrintPlaces, outside: NDArray[np.bool_], reach: int
+) -> Measurements:
+    """Search for the window of every place near its expected position.
 
     Args:
-        picture: a page registered so far, softened as the windows, uint8, the size of the reference.
-        places: of the reference.
-        outside: (places,), true where the scan does not reach.
-        reach: how far to look, in pixels.
+        picture: the page aligned so far, softened like the windows, uint8 of the reference's size.
+        places: the places of the reference.
+        outside: whether each place is outside the scan, (places,).
+        reach: the largest shift to try, in pixels.
     """
     shifts = np.zeros((len(places.corners), 2))
     likeness = np.full(len(places.corners), np.nan)
@@ -201,14 +209,14 @@ def measure_places(picture: Grey, places: PrintPlaces, outside: NDArray[np.bool_
         likeness[number] = best
     seen = likeness[~np.isnan(likeness)]
     usual = float(np.quantile(seen, _MOST_WINDOWS)) if len(seen) else 1.0
-    return Measured(shifts, likeness, max(_LIKENESS, _RELATIVE_LIKENESS * usual))
+    return Measurements(shifts, likeness, max(_LIKENESS, _RELATIVE_LIKENESS * usual))
 
 
 def _locate_peak(correlation: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Return x, y and height of the highest point, between pixels; a height of -1 where it is at the edge."""
+    """Return subpixel x and y of the highest point and its height, or a height of -1 if it is at the edge."""
     _, best, _, (x, y) = cv2.minMaxLoc(correlation)
     height, width = correlation.shape
-    # An even window has no correlation, for which OpenCV gives 0, 1 or no number.
+    # The correlation of a uniform window is undefined. OpenCV returns 0, 1 or NaN for it.
     if not (0 < x < width - 1 and 0 < y < height - 1) or not best <= 1.001:
         return float(x), float(y), -1.0
     (_, above, _), (before, at, after), (_, below, _) = correlation[y - 1 : y + 2, x - 1 : x + 2].tolist()
@@ -216,21 +224,21 @@ def _locate_peak(correlation: NDArray[np.float32]) -> tuple[float, float, float]
 
 
 def locate_vertex(before: float, at: float, after: float) -> float:
-    """Return where a parabola through three heights is highest, -0.5 to 0.5 from the middle one."""
+    """Return the vertex of a parabola through three heights, -0.5 to 0.5 from the middle one."""
     bend = before - 2 * at + after
     return min(max((before - after) / (2 * bend), -0.5), 0.5) if bend < -1e-9 else 0.0
 
 
-def fit_correction(middles: Points, measured: Measured, size: tuple[int, int]) -> Homography:
-    """Fit the homography that takes every found place to where it was found.
+def fit_correction(middles: Points, measured: Measurements, size: tuple[int, int]) -> Homography:
+    """Fit the homography that maps every place to the position where its print was found.
 
-    Least squares with Tukey's weights, so that places where something else was taken for the print count
-    for nothing; and with a mild pull to no correction, so that a few places on a line bend nothing far off.
+    The fit uses least squares with Tukey's weights, so that outliers have no weight. A mild pull towards the
+    identity keeps a few places on one line from distorting the rest of the page.
 
     Args:
-        middles: of the places, (places, 2).
-        measured: what was found there.
-        size: height and width of the registered page, in the same pixels.
+        middles: the middles of the places, (places, 2).
+        measured: the print found there.
+        size: height and width of the aligned page, in the same pixels.
     """
     found = measured.is_found
     if found.sum() < 3:
@@ -246,10 +254,10 @@ def fit_correction(middles: Points, measured: Measured, size: tuple[int, int]) -
     shift, affine, bend = _LOOSENESS["shift"], _LOOSENESS["affine"], _LOOSENESS["perspective"]
     pull = np.diag((noise / np.array([shift, affine, affine, shift, affine, affine, bend, bend])) ** 2)
     weights = measured.likeness[found]
-    # The start: every place as if only the most common shift were right.
+    # Start with each place's distance from the median shift.
     errors = np.hypot(*(shifts - np.median(shifts, axis=0)).T)
     for _ in range(_FIT_ROUNDS):
-        # Capped: on one that fits half a page, two halves that differ would both pull.
+        # Cap the spread. Otherwise, two halves of a page that disagree would both keep their weight.
         spread = min(max(1.4826 * float(np.median(errors)), noise), _WIDEST_PX / unit)
         tukey = weights * np.clip(1 - (errors / (4.7 * spread)) ** 2, 0, None) ** 2
         normal = (for_x.T * tukey) @ for_x + (for_y.T * tukey) @ for_y + pull

@@ -1,4 +1,4 @@
-"""From a first guess at how a page lies to where its print really is."""
+"""Refine a first guess at a page's alignment until its print is in place."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from lenet_pipeline.forms.alignment.homographies import (
     shifting,
     warp_picture,
 )
-from lenet_pipeline.forms.alignment.illumination import find_level, flatten_light, soften_print
+from lenet_pipeline.forms.alignment.illumination import even_illumination, percentile_level, soften_print
 from lenet_pipeline.forms.alignment.layouts import LAYOUT_DPI, Layout, find_layout
 from lenet_pipeline.forms.alignment.prepared_template import COARSE_DPI, OVERVIEW_REACH, Landmarks
 from lenet_pipeline.forms.alignment.print_places import (
-    Measured,
+    Measurements,
     PrintPlaces,
     fit_correction,
     locate_overview,
     measure_places,
     saturate_ink,
 )
-from lenet_pipeline.forms.page import REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, Grey
 from lenet_pipeline.forms.templates.model import Template
 
 _COARSE_REACHES = (10, 5)  # pixels at COARSE_DPI
-_FINE_REACH, _FINE_ROUNDS = 5, 2  # pixels at REGISTERED_DPI
-_SMALL_PX = 1.0  # at REGISTERED_DPI: what is corrected by less need not be measured again
+_FINE_REACH, _FINE_ROUNDS = 5, 2  # pixels at ALIGNED_DPI
+_SMALL_PX = 1.0  # at ALIGNED_DPI: after a smaller correction, the page is not measured again
 _DISPLACED_REACH = 8  # pixels at COARSE_DPI
 _DISPLACED_PX = 2.0  # at COARSE_DPI
-_FEWEST_DISPLACED = 3  # chance finds that many elsewhere
-_NEAR_FIELDS = 0.2  # as much as elsewhere counts what is off near fields, where digits are taken for print
-_NEIGHBOURS = 5  # what bent paper moves alike
-_LONGER = 1.1  # how much longer or wider than its template a page may be that is only scaled
-_REDUCED_FROM = 1.75  # scan pixels to a registered one, from where on averaging loses nothing
+_FEWEST_DISPLACED = 3  # fewer may be chance
+_NEAR_FIELDS = 0.2  # the weight of displaced print near fields, where digits may be mistaken for print
+_NEIGHBOURS = 5  # bent paper moves neighbouring places alike
+_LONGER = 1.1  # the largest ratio between the proportions of a page and its template, if it is only scaled
+_REDUCED_FROM = 1.75  # scan pixels per pixel of the aligned page: from here on, averaging loses nothing
 
 
 @dataclass
 class Scan:
-    """A scanned page in the sizes that registration looks at, each made once."""
+    """A scanned page in the sizes that alignment uses. Each size is computed once."""
 
     image: Grey
     _flat: dict[tuple[int, int], tuple[Grey, Homography]] = field(default_factory=dict)
@@ -57,35 +57,35 @@ class Scan:
 
     @property
     def is_bilevel(self) -> bool:
-        """Tell whether the scan knows only ink and paper."""
+        """Return whether the scan is black and white only."""
         return bool(np.isin(self.image[::16], (0, 255)).all() and np.isin(self.image, (0, 255)).all())
 
     @property
     def paper(self) -> int:
-        """Return the level of the page's paper."""
+        """Return the grey level of the page's paper."""
         if not self._paper:
-            self._paper.append(find_level(self.image[::8, ::8], 75))
+            self._paper.append(percentile_level(self.image[::8, ::8], 75))
         return self._paper[0]
 
     def expected_scale(self, template: Template) -> float:
-        """Return scan pixels to a registered one, if the scan shows the page's whole length and no more."""
-        return float(max(self.image.shape)) / max(template.registered_size)
+        """Return scan pixels per pixel of the aligned page, if the scan shows exactly the page's length."""
+        return float(max(self.image.shape)) / max(template.aligned_size)
 
     def flat(self, template: Template, dpi: int) -> tuple[Grey, Homography]:
-        """Return the scan at about so many pixels an inch, evenly lit, and the homography to the scan."""
+        """Return the scan at about this resolution, evenly lit, and the homography to the scan."""
         height, width = self.image.shape
-        factor = dpi / REGISTERED_DPI / self.expected_scale(template)
+        factor = dpi / ALIGNED_DPI / self.expected_scale(template)
         size = max(round(height * factor), 1), max(round(width * factor), 1)
         if size not in self._flat:
-            # The smaller ones from a smaller one: going through all pixels of a scan takes a while.
+            # Shrink small sizes from the coarse one, because reading all pixels of a scan is slow.
             source = self.image if dpi > COARSE_DPI else self._coarse(template)
-            picture = flatten_light(reduce_picture(source, *size))
+            picture = even_illumination(reduce_picture(source, *size))
             self._flat[size] = picture, scaling(width / size[1], height / size[0])
         return self._flat[size]
 
     def _coarse(self, template: Template) -> Grey:
-        """Return the scan at about ``COARSE_DPI``, where that is smaller."""
-        factor = COARSE_DPI / REGISTERED_DPI / self.expected_scale(template)
+        """Return the scan at about ``COARSE_DPI``, or unchanged if it is smaller."""
+        factor = COARSE_DPI / ALIGNED_DPI / self.expected_scale(template)
         if factor >= 1:
             return self.image
         height, width = (max(round(side * factor), 1) for side in self.image.shape)
@@ -94,7 +94,7 @@ class Scan:
         return self._smaller[height, width]
 
     def features(self, template: Template, kind: FeatureKind) -> Features:
-        """Return the key points of the scan, in its pixels."""
+        """Return the key points of the scan, in its own pixels."""
         picture, to_scan = self.flat(template, FEATURE_DPI[kind])
         key = (kind, *picture.shape)
         if key not in self._features:
@@ -102,14 +102,14 @@ class Scan:
         return self._features[key]
 
     def layout(self, template: Template) -> tuple[Layout, Homography]:
-        """Return all ink of the scan, and the homography from there to the scan."""
+        """Return the layout of the scan, and the homography from the layout to the scan."""
         picture, to_scan = self.flat(template, LAYOUT_DPI)
         if picture.shape not in self._layouts:
             self._layouts[picture.shape] = find_layout(saturate_ink(picture))
         return self._layouts[picture.shape], to_scan
 
     def reduced(self, scale: float) -> tuple[Grey, Homography]:
-        """Return the scan averaged by a whole factor that fits a scale, and the homography to the scan."""
+        """Return the scan shrunk by the integer nearest to a scale, and the homography to the scan."""
         factor = 1 if scale < _REDUCED_FROM else round(scale)
         height, width = self.image.shape
         size = max(height // factor, 1), max(width // factor, 1)
@@ -120,51 +120,55 @@ class Scan:
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a page lies under a template, and what was measured there last.
+    """The alignment of a page with a template, and the last measurements.
 
-    ``displaced`` is the share, of all print found within 4 mm of its place, of that which is more than half
-    a millimetre off and has its neighbours as far off: of the whole page or of that near fields, whichever
-    is more. Paper bent so much is at its place only in parts, and what is found nearby does not tell.
+    Attributes:
+        to_scan: maps pixels of the aligned page to pixels of the scan.
+        measured: the print found at the places of the template.
+        displaced: the share of print found more than 0.5 mm out of place along with its neighbours, on the
+            whole page or near fields, whichever is larger. It detects bent paper, which ``measured`` may
+            miss: there, some parts fit and the others are beyond its reach.
     """
 
     to_scan: Homography
-    measured: Measured
+    measured: Measurements
     displaced: float = 0.0
 
 
 def align_coarsely(scan: Scan, template: Template, landmarks: Landmarks, to_scan: Homography) -> Alignment:
-    """Improve a guess until it is right to about a pixel at ``COARSE_DPI``, if it is right at all."""
+    """Refine a guess to about one pixel at ``COARSE_DPI``, provided that it is roughly right."""
     picture, from_picture = scan.flat(template, COARSE_DPI)
     to_picture = np.linalg.inv(from_picture) @ to_scan
     to_picture = to_picture @ _shift_overview(picture, to_picture, landmarks.layout.ink)
-    places, size = landmarks.coarse, _at(COARSE_DPI, template)
-    # Whole pixels: not quite the two resolutions' ratio, which at the far edge is half a pixel off.
-    (height, width), (registered_height, registered_width) = size, template.registered_size
-    registered = scaling(width / registered_width, height / registered_height)
-    homography = to_picture @ np.linalg.inv(registered)
+    places, size = landmarks.coarse, _size_at(COARSE_DPI, template)
+    # Sizes are whole pixels, so their ratio differs slightly from the ratio of the resolutions. At the far
+    # edge, this amounts to half a pixel.
+    (height, width), (aligned_height, aligned_width) = size, template.aligned_size
+    from_aligned = scaling(width / aligned_width, height / aligned_height)
+    homography = to_picture @ np.linalg.inv(from_aligned)
     for reach in _COARSE_REACHES:
         view = soften_print(warp_picture(picture, homography, size, paper=255))
         measured = measure_places(view, places, _outside(places, homography, picture.shape), reach)
         correction = fit_correction(places.middles, measured, size)
         homography = homography @ correction
-    return Alignment(from_picture @ homography @ registered, measured.after(correction, places.middles))
+    return Alignment(from_picture @ homography @ from_aligned, measured.after(correction, places.middles))
 
 
 def align_finely(
     scan: Scan, template: Template, landmarks: Landmarks, to_scan: Homography
 ) -> tuple[Grey, Alignment]:
-    """Return the registered page, and how it lies.
+    """Return the aligned page and its alignment.
 
-    After a large correction it is measured once more; after the last one its shifts are predicted.
+    The page is measured again after a large correction. The shifts after the last correction are predicted.
     """
-    size, places = template.registered_size, landmarks.fine
+    size, places = template.aligned_size, landmarks.fine
     scale = mean_scale(to_scan, *size)
     picture, from_picture = scan.reduced(scale)
     homography = np.linalg.inv(from_picture) @ to_scan
     for _ in range(_FINE_ROUNDS):
         view = warp_picture(picture, homography, size, paper=scan.paper, sharp=scale < 1)
         outside = _outside(places, homography, picture.shape)
-        measured = measure_places(soften_print(flatten_light(view)), places, outside, _FINE_REACH)
+        measured = measure_places(soften_print(even_illumination(view)), places, outside, _FINE_REACH)
         correction = fit_correction(places.middles, measured, size)
         homography = homography @ correction
         measured = measured.after(correction, places.middles)
@@ -175,12 +179,12 @@ def align_finely(
 
 
 def _measure_displaced(view: Grey, places: PrintPlaces) -> float:
-    """Return the displaced share of a registered page's print."""
-    factor = COARSE_DPI / REGISTERED_DPI
+    """Return the displaced share of an aligned page's print; see ``Alignment``."""
+    factor = COARSE_DPI / ALIGNED_DPI
     height, width = (round(side * factor) for side in view.shape)
     inside = np.zeros(len(places.corners), dtype=bool)
     measured = measure_places(
-        soften_print(flatten_light(reduce_picture(view, height, width))), places, inside, _DISPLACED_REACH
+        soften_print(even_illumination(reduce_picture(view, height, width))), places, inside, _DISPLACED_REACH
     )
     found = measured.is_found
     is_off = found & (np.hypot(*measured.shifts.T) > _DISPLACED_PX)
@@ -195,11 +199,14 @@ def _measure_displaced(view: Grey, places: PrintPlaces) -> float:
 
 
 def _is_shared(middles: NDArray[np.float64], shifts: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell of each place whether the print around it is as far off.
+    """Return for each place whether its neighbours are shifted alike.
 
-    Paper bends smoothly; where the print around is not off alike, writing or chance was taken for print: the
-    stroke of a digit for the edge of its box.
-    Takes middles and shifts as float64 (n, 2), pixels at COARSE_DPI.
+    Paper bends smoothly. A shift that the neighbours do not share is a mistake, such as a stroke of a digit
+    taken for the edge of its box.
+
+    Args:
+        middles: float64 (n, 2), in pixels at ``COARSE_DPI``.
+        shifts: float64 (n, 2), in the same pixels.
     """
     if len(middles) <= _NEIGHBOURS:
         return np.zeros(len(middles), dtype=bool)
@@ -212,49 +219,49 @@ def _is_shared(middles: NDArray[np.float64], shifts: NDArray[np.float64]) -> NDA
 
 
 def scale_page(scan: Scan, template: Template) -> tuple[Grey, Homography] | None:
-    """Return a page scaled to a template's size and the homography to the scan.
+    """Scale a page to a template's size. Return it with the homography to the scan.
 
-    It is turned by a quarter, clockwise, where only that gives the page's proportions; None where nothing
-    does.
+    The page is rotated by 90 degrees clockwise if it matches the template's proportions only then. Return
+    None if it does not match them either way.
     """
     height, width = scan.image.shape
-    registered_height, registered_width = template.registered_size
-    ours = registered_width / registered_height
-    upright, lying = ours * height / width, ours * width / height
+    aligned_height, aligned_width = template.aligned_size
+    proportions = aligned_width / aligned_height
+    upright, sideways = proportions * height / width, proportions * width / height
     if max(upright, 1 / upright) <= _LONGER:
-        to_scan = scaling(width / registered_width, height / registered_height)
-    elif max(lying, 1 / lying) <= _LONGER:
-        # The scan's left edge, from its bottom, is the page's top edge.
-        turned = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, registered_width], [0.0, 0.0, 1.0]])
-        to_scan = scaling(width / registered_height, height / registered_width) @ turned
+        to_scan = scaling(width / aligned_width, height / aligned_height)
+    elif max(sideways, 1 / sideways) <= _LONGER:
+        # The left edge of the scan, from bottom to top, becomes the top edge of the page.
+        turned = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, aligned_width], [0.0, 0.0, 1.0]])
+        to_scan = scaling(width / aligned_height, height / aligned_width) @ turned
     else:
         return None
-    scale = mean_scale(to_scan, *template.registered_size)
+    scale = mean_scale(to_scan, *template.aligned_size)
     picture, from_picture = scan.reduced(scale)
     homography = np.linalg.inv(from_picture) @ to_scan
-    image = warp_picture(picture, homography, template.registered_size, paper=scan.paper, sharp=scale < 1)
+    image = warp_picture(picture, homography, template.aligned_size, paper=scan.paper, sharp=scale < 1)
     return image, to_scan
 
 
-def _at(dpi: int, template: Template) -> tuple[int, int]:
-    """Return height and width of a template's page at so many pixels an inch."""
-    height, width = template.registered_size
-    return round(height * dpi / REGISTERED_DPI), round(width * dpi / REGISTERED_DPI)
+def _size_at(dpi: int, template: Template) -> tuple[int, int]:
+    """Return height and width in pixels of a template's page at a resolution."""
+    height, width = template.aligned_size
+    return round(height * dpi / ALIGNED_DPI), round(width * dpi / ALIGNED_DPI)
 
 
 def _shift_overview(picture: Grey, to_picture: Homography, overview: Grey) -> Homography:
-    """Return the shift, in registered pixels, that brings all of a page's ink onto the form's."""
+    """Return the shift, in pixels of the aligned page, that best places all of a page's ink on the form's."""
     height, width = overview.shape
-    from_registered = scaling(LAYOUT_DPI / REGISTERED_DPI)
+    from_aligned = scaling(LAYOUT_DPI / ALIGNED_DPI)
     reach = OVERVIEW_REACH
-    margin = to_picture @ np.linalg.inv(from_registered) @ shifting(-reach, -reach)
+    margin = to_picture @ np.linalg.inv(from_aligned) @ shifting(-reach, -reach)
     view = warp_picture(picture, margin, (height + 2 * reach, width + 2 * reach), paper=255)
     x, y = locate_overview(saturate_ink(view), overview, reach)
-    return shifting(x * REGISTERED_DPI / LAYOUT_DPI, y * REGISTERED_DPI / LAYOUT_DPI)
+    return shifting(x * ALIGNED_DPI / LAYOUT_DPI, y * ALIGNED_DPI / LAYOUT_DPI)
 
 
 def _outside(places: PrintPlaces, homography: Homography, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Tell which places lie off the scan, wholly or in part."""
+    """Return which places are partly or completely off the scan."""
     height, width = shape
     outside = np.zeros(len(places.corners), dtype=bool)
     for corner in np.array([[0, 0], [0, 1], [1, 0], [1, 1]]) * places.side:

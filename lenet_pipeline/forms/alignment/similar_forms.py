@@ -1,7 +1,7 @@
-"""Kin: forms that have much of another's print too, as a form's editions do, and forms of one letterhead.
+"""Find similar forms: editions of one form, or forms with the same letterhead.
 
-A page of the larger form shows all that the smaller one has, and key points may tell the smaller one alone.
-So where a page fits a form, those that have its print are tried as well, in the same place.
+A page of one form may contain all the print of another, and its key points may match only the other one.
+Therefore, if a page fits a form, the forms that contain that form's print are tried at the same place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lenet_pipeline.forms.alignment.candidates import (
     Candidate,
     Source,
     align_guesses,
-    ask_source,
+    collect_candidates,
     finish_candidate,
     is_certain,
 )
@@ -27,17 +27,25 @@ from lenet_pipeline.forms.alignment.refinement import Scan
 
 _SOURCES: tuple[Source, ...] = ("orb", "sift", "layouts")
 
-# By the fingerprints of two templates, and whether the first is as bilevel scans show it. A pair takes about
-# as long as a page, and is the same for all pages.
-_LAID: dict[tuple[str, str, bool], Homography | None] = {}
+# Keyed by the fingerprints of both templates, and by whether the first uses its bilevel landmarks. Locating a
+# pair takes about as long as aligning a page, and the result holds for all pages.
+_LOCATED: dict[tuple[str, str, bool], Homography | None] = {}
 
 
-def fitting_kin(scan: Scan, found: Candidate, others: Sequence[PreparedTemplate]) -> Iterator[Candidate]:
-    """Yield, finished, those of other forms that a page certainly fits where it fits this one."""
+def find_similar_forms(
+    scan: Scan, found: Candidate, others: Sequence[PreparedTemplate]
+) -> Iterator[Candidate]:
+    """Yield finished candidates of other forms that certainly fit the page at the place of this one.
+
+    Args:
+        scan: the scanned page.
+        found: the finished candidate that fits.
+        others: the templates to try.
+    """
     for other in others:
         if other.landmarks is None:
             continue
-        to_other = _lay_over(found.prepared, other)
+        to_other = _locate_print(found.prepared, other)
         if to_other is None:
             continue
         guess = Guess(found.alignment.to_scan @ np.linalg.inv(to_other), support=0)
@@ -48,12 +56,12 @@ def fitting_kin(scan: Scan, found: Candidate, others: Sequence[PreparedTemplate]
                     yield finished
 
 
-def _lay_over(one: PreparedTemplate, other: PreparedTemplate) -> Homography | None:
-    """Return where one form's print is on the other blank form, from pixel to pixel; None where it is not."""
+def _locate_print(one: PreparedTemplate, other: PreparedTemplate) -> Homography | None:
+    """Return the homography from one blank form to the same print on the other, or None if it is absent."""
     pair = one.template.fingerprint, other.template.fingerprint, one.landmarks is one.bilevel
-    if pair not in _LAID:
-        _LAID[pair] = _find_print(one, other)
-    return _LAID[pair]
+    if pair not in _LOCATED:
+        _LOCATED[pair] = _find_print(one, other)
+    return _LOCATED[pair]
 
 
 def _find_print(one: PreparedTemplate, other: PreparedTemplate) -> Homography | None:
@@ -61,7 +69,7 @@ def _find_print(one: PreparedTemplate, other: PreparedTemplate) -> Homography | 
         return None
     scan = Scan(other.reference)
     for source in _SOURCES:
-        candidates = ask_source(scan, [one], source)
+        candidates = collect_candidates(scan, [one], source)
         best = max(candidates, key=lambda candidate: candidate.share, default=None)
         if best is not None and best.share >= LEAST_SHARE:
             return best.alignment.to_scan

@@ -1,1 +1,1 @@
-"""Documents: files of scanned pages, and the pages read from them."""
+"""Find documents and read their pages as grey pixels."""

@@ -1,4 +1,4 @@
-"""Pages of a TIFF, PNG, JPEG or BMP as grey pixels."""
+"""Read the pages of a TIFF, PNG, JPEG or BMP as grey pixels."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from lenet_pipeline.ingest import (
     open_image,
 )
 
-_STRIP_OFFSETS, _TILE_OFFSETS = 273, 324  # TIFF 6.0, section 8 and 15: where the pixels are in the file
+_STRIP_OFFSETS, _TILE_OFFSETS = 273, 324  # TIFF 6.0, sections 8 and 15: where the pixels are in the file
 _AGAIN = "copy or scan it again"
-_SQUARE = 1.02  # the ratio of the two resolutions of a pixel up to which it is taken as square
-_MOST_OBLONG = 4.0  # fax has 204 x 98 and 204 x 391; what is past that is no resolution
+_SQUARE = 1.02  # pixels count as square up to this ratio of the two resolutions
+_MOST_OBLONG = 4.0  # fax has 204 x 98 and 204 x 391; a larger ratio is not a resolution
 
 
 class ImagePages:
@@ -44,10 +44,10 @@ class ImagePages:
         self._places = locate_tiff_pages(stream) if is_tiff(self._head) else None
 
     def count(self) -> int:
-        """Return how many pages there are.
+        """Return the number of pages.
 
         Raises:
-            UnreadableImageError: the file is no image, or none that has pages.
+            UnreadableImageError: the file is not an image, or is an animation.
         """
         if self._places:
             return len(self._places)
@@ -56,10 +56,13 @@ class ImagePages:
         return 1
 
     def read(self, number: int) -> tuple[Grey, float | None]:
-        """Return page ``number``, from 1, upright by its EXIF and with square pixels, and its resolution.
+        """Read one page: its pixels, rotated as its EXIF states and made square, and its resolution.
+
+        Args:
+            number: the page's number, from 1.
 
         Raises:
-            UnreadableImageError: this page cannot be read; the others may be.
+            UnreadableImageError: this page is unreadable; the other pages may still be readable.
         """
         with self._decoding(), self._open(number) as image:
             self._check_pixels(image)
@@ -68,38 +71,38 @@ class ImagePages:
         return _square_pixels(round_levels(grey), stated, self._max_pixels)
 
     def _open(self, number: int) -> AbstractContextManager[ImageFile.ImageFile]:
-        """Open one page without decoding it; a page of a TIFF as a file of its own."""
+        """Open one page without decoding it. A page of a TIFF opens as a file of its own."""
         if self._places:
             place = self._places[number - 1]
             if place >= self._size:
                 raise UnreadableImageError(
                     "truncated_image",
-                    f"the TIFF's list of pages breaks off here, and more may be missing; {_AGAIN}",
+                    f"the TIFF is truncated at this page, and later pages may be missing; {_AGAIN}",
                 )
             return open_image(cast(BinaryIO, OneTiffPage(self._stream, place)))
         self._stream.seek(0)
         return open_image(self._stream)
 
     def _check_pixels(self, image: ImageFile.ImageFile) -> None:
-        """Check that a page of a TIFF says where in the file its pixels are: else it would come out black."""
+        """Check that a TIFF page locates its pixels within the file. Otherwise it would decode as black."""
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             strips = image.tag_v2.get(_STRIP_OFFSETS) or image.tag_v2.get(_TILE_OFFSETS)
             if not strips or max(strips) >= self._size:
-                raise UnreadableImageError("damaged_image", f"it does not say where its pixels are; {_AGAIN}")
+                raise UnreadableImageError("damaged_image", f"its pixel data is missing; {_AGAIN}")
 
     def _decoding(self) -> AbstractContextManager[None]:
         return decoding(self._head, self._size, suffix=self._suffix, max_pixels=self._max_pixels)
 
 
 def round_levels(grey: Pixels) -> Grey:
-    """Return grey levels as uint8 that may be written to."""
+    """Round grey levels to a writable uint8 array."""
     if grey.dtype == np.uint8:
         return np.require(grey, np.uint8, ["C", "W"])
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
 
 def _stated_resolution(image: Image.Image) -> tuple[float, float] | None:
-    """Return what an image says of its resolution, in pixels an inch across and down as it is read."""
+    """Return the resolution that an image states, in pixels per inch across and down, after rotation."""
     try:
         across, down = (float(value) for value in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -113,7 +116,7 @@ def _stated_resolution(image: Image.Image) -> tuple[float, float] | None:
 def _square_pixels(
     grey: Grey, stated: tuple[float, float] | None, max_pixels: int
 ) -> tuple[Grey, float | None]:
-    """Stretch a scan of oblong pixels, as fax has them, to square ones; return it with its resolution."""
+    """Stretch oblong pixels, such as a fax has, to square ones. Return the picture and its resolution."""
     height, width = grey.shape
     if stated is None:
         return grey, judge_resolution(width, height, None)
@@ -127,9 +130,9 @@ def _square_pixels(
     if width * height > max_pixels:
         raise UnreadableImageError(
             "too_many_pixels",
-            f"its pixels are oblong ({across:g} x {down:g} an inch), and made square they are "
-            f"{width} x {height} = {width * height:,}; at most {max_pixels:,} are; shrink it, or raise "
-            "LENET_IMAGE_MAX_PIXELS",
+            f"its resolution of {across:g} x {down:g} pixels per inch has to be made square, which gives "
+            f"{width} x {height} = {width * height:,} pixels, and the limit is {max_pixels:,}; shrink it, "
+            "or raise LENET_IMAGE_MAX_PIXELS",
         )
     stretched = cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(stretched, dtype=np.uint8), judge_resolution(width, height, finer)

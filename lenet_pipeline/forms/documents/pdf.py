@@ -1,7 +1,7 @@
-"""Pages of a PDF as grey pixels, by PDFium.
+"""Render the pages of a PDF as grey pixels with PDFium.
 
-PDFium keeps global state and is not safe in threads: call it from one thread of a process at a time, and read
-pages in parallel over processes.
+PDFium keeps global state and is not thread-safe. Call it from one thread of a process at a time, and use
+several processes to read pages in parallel.
 """
 
 from __future__ import annotations
@@ -18,57 +18,57 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from lenet_pipeline.forms.documents.resolution import judge_resolution
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 from lenet_pipeline.ingest import UnreadableImageError
 
 _POINTS_PER_INCH = 72
-_DRAWN_DPI = 300.0  # for pages that are drawn, and not one scan
-PDF_HEAD_BYTES = 1024  # within which PDFium, as other readers, looks for %PDF-
+_DRAWN_DPI = 300.0  # for pages that are drawn instead of scanned
+PDF_HEAD_BYTES = 1024  # PDFium and other readers look for %PDF- within these bytes
 _TAIL_BYTES = 65_536
-_TRAILER_BYTES = 2_048  # within which, but for padding, a whole PDF says that it ends
-_SCAN_COVERS = 0.9  # of a page's area, where images are all that there is on it
-_LEAST_PART = 0.01  # of a page's area: what is smaller is no part of the scan
+_TRAILER_BYTES = 2_048  # a complete PDF has %%EOF within these last bytes, before any padding
+_SCAN_COVERS = 0.9  # of the area of a page, for its images to count as a scan of the whole page
+_LEAST_PART = 0.01  # of the area of a page: smaller images are not part of the scan
 _INSET_PX = 0.01
-# PDFium holds every stream it has read until the document is closed: 0.7 MB a page of 300 dpi grey JPEG.
-_PAGES_AN_OPENING = 50
+# PDFium keeps every stream in memory until the document closes: 0.7 MB for a page of 300 dpi grey JPEG.
+_PAGES_PER_OPENING = 50
 
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
 
 def is_pdf(head: bytes) -> bool:
-    """Tell a PDF by its first 1024 bytes."""
+    """Return whether a file is a PDF, given its first 1024 bytes."""
     return b"%PDF-" in head[:PDF_HEAD_BYTES]
 
 
 @contextmanager
 def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
-    """Open a PDF in this block; PDFium reads of the file what each page needs, never all of it.
+    """Open a PDF for the duration of a block. PDFium reads only the parts that each page needs.
 
     Raises:
-        UnreadableImageError: it is encrypted, truncated or damaged.
+        UnreadableImageError: the PDF is encrypted, truncated or damaged.
     """
     handle = pdfium_c.FPDF_LoadDocument(os.fsencode(path) + b"\0", None)
     if not handle:
         raise _explain_refusal(pdfium_c.FPDF_GetLastError())
     with pdfium.PdfDocument(handle) as document:
         if not len(document):
-            raise UnreadableImageError("damaged_pdf", "the PDF has no page; save or scan it again")
+            raise UnreadableImageError("damaged_pdf", "the PDF has no pages; save or scan it again")
         yield document
 
 
 def check_pdf_end(stream: BinaryIO) -> None:
-    """Check that a PDF has its end: PDFium would read what there is, and show the rest as blank pages.
+    """Check that a PDF is complete. PDFium shows the missing pages of a truncated file as blank.
 
     Raises:
-        UnreadableImageError: its end is missing.
+        UnreadableImageError: the end of the file is missing.
     """
     size = stream.seek(0, 2)
     stream.seek(max(0, size - _TAIL_BYTES))
     if b"%%EOF" not in stream.read().rstrip(b"\0\t\n\f\r ")[-_TRAILER_BYTES:]:
         raise UnreadableImageError(
             "truncated_pdf",
-            f"the PDF has {size:,} bytes and its end (%%EOF) is missing, so pages may be missing or blank; "
-            "copy or scan it again",
+            f"the PDF is truncated: it has {size:,} bytes but no %%EOF at its end, so pages may be missing "
+            "or blank; copy or scan it again",
         )
 
 
@@ -89,8 +89,8 @@ class PdfPages:
         self.close()
 
     def read(self, number: int) -> tuple[Grey, float | None]:
-        """Return page ``number``; see ``read_pdf_page``."""
-        if self._read % _PAGES_AN_OPENING == 0:
+        """Read one page and its resolution, as ``read_pdf_page`` does."""
+        if self._read % _PAGES_PER_OPENING == 0:
             self.close()
         self._read += 1
         if self._document is None:
@@ -98,20 +98,25 @@ class PdfPages:
         return read_pdf_page(self._document, number, self._max_pixels)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._opened.close()
         self._document = None
 
 
 def read_pdf_page(document: pdfium.PdfDocument, number: int, max_pixels: int) -> tuple[Grey, float | None]:
-    """Return page ``number``, from 1, upright as the PDF says, and its resolution in pixels an inch.
+    """Render one page, rotated as the PDF states, and return it with its resolution in pixels per inch.
 
-    A page that is one scan, in one image or in strips, is rendered at the scan's own resolution, so that its
-    pixels come out as they are; any other at 300 dpi. What has too many pixels so is rendered at less, but
-    never below the resolution that forms are read at.
+    A scanned page, stored as one image or as strips, renders at the resolution of the scan, which keeps its
+    pixels unchanged. Any other page renders at 300 dpi. A page above the pixel limit renders at a lower
+    resolution, but never below ``ALIGNED_DPI`` or, if that is lower, the resolution of the scan.
+
+    Args:
+        document: the open PDF.
+        number: the page's number, from 1.
+        max_pixels: the largest number of pixels to render.
 
     Raises:
-        UnreadableImageError: PDFium cannot read this page, or it has more than ``max_pixels``.
+        UnreadableImageError: PDFium cannot read the page, or the page needs more than ``max_pixels``.
     """
     with open_pdf_page(document, number) as page:
         images = _scanned_images(page)
@@ -125,7 +130,7 @@ def read_pdf_page(document: pdfium.PdfDocument, number: int, max_pixels: int) ->
 
 @contextmanager
 def open_pdf_page(document: pdfium.PdfDocument, number: int) -> Iterator[pdfium.PdfPage]:
-    """Open one page, counted from 1, in this block.
+    """Open one page, counted from 1, for the duration of a block.
 
     Raises:
         UnreadableImageError: PDFium cannot read this page.
@@ -135,56 +140,56 @@ def open_pdf_page(document: pdfium.PdfDocument, number: int) -> Iterator[pdfium.
             yield page
     except pdfium.PdfiumError as exc:
         raise UnreadableImageError(
-            "damaged_page", f"this page of the PDF cannot be read ({exc}); save or scan it again"
+            "damaged_page", f"PDFium cannot read this page ({exc}); save or scan it again"
         ) from exc
 
 
 def render_pdf_page(page: pdfium.PdfPage, *, width: int, height: int) -> Grey:
-    """Render a page, with its annotations, into exactly so many pixels of grey on white."""
+    """Render a page with its annotations, in grey on white, at exactly this size in pixels."""
     bitmap = pdfium.PdfBitmap.new_native(width, height, format=pdfium_c.FPDFBitmap_Gray)
     try:
         bitmap.fill_rect((255, 255, 255, 255), 0, 0, width, height)
-        # PDFium places an image on the whole pixels around it. A rounding error would make that one pixel
-        # more, and the scan blurred: it lies a hundredth of a pixel inside instead.
+        # PDFium expands an image to whole pixels. A rounding error would add a pixel and blur the scan, so
+        # shrink the page by a hundredth of a pixel on each side.
         across = (width - 2 * _INSET_PX) / page.get_width()
         down = (height - 2 * _INSET_PX) / page.get_height()
         matrix = pdfium_c.FS_MATRIX(across, 0, 0, down, _INSET_PX, _INSET_PX)
         clip = pdfium_c.FS_RECTF(0, 0, width, height)
         flags = pdfium_c.FPDF_GRAYSCALE | pdfium_c.FPDF_ANNOT
         pdfium_c.FPDF_RenderPageBitmapWithMatrix(bitmap, page, matrix, clip, flags)
-        # A copy: the bitmap's memory goes when it is closed.
+        # Copy, because closing the bitmap frees its memory.
         return np.array(bitmap.to_numpy(), dtype=np.uint8).reshape(height, width)
     finally:
         bitmap.close()
 
 
 def _pixel_size(page: pdfium.PdfPage, own: float | None, max_pixels: int) -> tuple[int, int, float]:
-    """Return the width and height to render a page in, in pixels, and their resolution."""
+    """Return the width and height in pixels to render a page at, and the resolution that they imply."""
     inches = [side / _POINTS_PER_INCH for side in page.get_size()]
     if not all(0 < side < math.inf for side in inches):
-        raise UnreadableImageError("damaged_page", "this page of the PDF has no size; save or scan it again")
+        raise UnreadableImageError("damaged_page", "the page has no valid size; save or scan it again")
     wanted = _DRAWN_DPI if own is None else own
     fitting = math.sqrt(max_pixels / (inches[0] * inches[1]))
-    # A thousandth below what fits: rounding up must not pass the limit.
+    # Stay a thousandth below the limit, because the sides round up.
     dpi = wanted if fitting >= wanted else fitting * 0.999
-    if dpi < min(wanted, REGISTERED_DPI):
-        least = min(wanted, REGISTERED_DPI)
+    if dpi < min(wanted, ALIGNED_DPI):
+        least = min(wanted, ALIGNED_DPI)
         width, height = (round(side * least) for side in inches)
         across, down = (side * MM_PER_INCH for side in inches)
         raise UnreadableImageError(
             "too_many_pixels",
-            f"the page is {across:,.0f} x {down:,.0f} mm: at {least:.0f} dpi {width} x {height} = "
-            f"{width * height:,} pixels, and at most {max_pixels:,} are rendered; check its size, or raise "
-            "LENET_IMAGE_MAX_PIXELS",
+            f"the page is {across:,.0f} x {down:,.0f} mm, which at {least:.0f} dpi takes "
+            f"{width} x {height} = {width * height:,} pixels, and the limit is {max_pixels:,}; check its "
+            "size, or raise LENET_IMAGE_MAX_PIXELS",
         )
     width, height = (max(1, round(side * dpi)) for side in inches)
     return width, height, dpi
 
 
 def _scanned_images(page: pdfium.PdfPage) -> list[tuple[pdfium.PdfImage, Corners]]:
-    """Return the images of a page and where they lie, if they are all that can be seen on it; else none.
+    """Return the images of a page and their corners, or an empty list if anything else is visible.
 
-    The text that character recognition lays over a scan cannot be seen.
+    The invisible text that character recognition adds to a scan does not count.
     """
     images = []
     for item in page.get_objects():
@@ -202,7 +207,7 @@ def _corners(image: pdfium.PdfImage) -> Corners:
     """Return the lower left, lower right and upper left corners of an image, in points of the page."""
     matrix = image.get_matrix()
     container = image.container
-    while container is not None:  # an image in a form is placed by the form's matrix too
+    while container is not None:  # an image in a form object also has the form's matrix applied
         matrix = matrix.multiply(container.get_matrix())
         container = container.container
     return (
@@ -213,7 +218,7 @@ def _corners(image: pdfium.PdfImage) -> Corners:
 
 
 def _scan_resolution(page: pdfium.PdfPage, images: list[tuple[pdfium.PdfImage, Corners]]) -> float | None:
-    """Return the finest resolution of the images that a scanned page is made of; None for another page."""
+    """Return the finest resolution among the images of a scanned page, or None if it is not a scan."""
     left, bottom, right, top = page.get_bbox()
     area = (right - left) * (top - bottom)
     covered, finest = 0.0, 0.0
@@ -232,15 +237,15 @@ def _scan_resolution(page: pdfium.PdfPage, images: list[tuple[pdfium.PdfImage, C
 
 
 def _check_images(images: list[tuple[pdfium.PdfImage, Corners]], *, is_black: bool) -> None:
-    """Check that the images of a page without any mark on it can be decoded.
+    """Check that PDFium decoded the images of a page that came out in a single colour.
 
-    PDFium says nothing of one that cannot be: it leaves it out, or shows it black.
+    PDFium does not report an image that it cannot decode: it omits the image or renders it black.
 
     Raises:
-        UnreadableImageError: one cannot be decoded.
+        UnreadableImageError: an image is damaged.
     """
     damage = UnreadableImageError(
-        "damaged_page", "the image on this page of the PDF cannot be decoded; save or scan it again"
+        "damaged_page", "the image on this page is damaged and cannot be decoded; save or scan it again"
     )
     if is_black:
         raise damage
@@ -252,12 +257,12 @@ def _check_images(images: list[tuple[pdfium.PdfImage, Corners]], *, is_black: bo
 
 
 def _explain_refusal(code: int) -> UnreadableImageError:
-    """Say in one line why PDFium does not open a file."""
+    """Return an error that explains why PDFium refused a file."""
     if code in (pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY):
         return UnreadableImageError(
-            "encrypted_pdf", "the PDF is encrypted and needs a password; save it without one"
+            "encrypted_pdf", "the PDF is encrypted and needs a password; save it without a password"
         )
     return UnreadableImageError(
         "damaged_pdf",
-        f"it cannot be opened as a PDF (PDFium's error {code}), so it is damaged; save or scan it again",
+        f"the PDF is damaged and does not open (PDFium error {code}); save or scan it again",
     )

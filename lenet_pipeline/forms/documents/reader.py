@@ -1,4 +1,4 @@
-"""Documents: which files there are to read, how many pages each has, and its pages one at a time."""
+"""Find documents, count their pages, and read the pages one at a time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _READ = "PDF, TIFF, PNG or JPEG"
 
 @dataclass(frozen=True)
 class PageLimits:
-    """The largest inputs that are read: bytes of a file, pixels of a page, pages of a document."""
+    """The largest inputs to accept: bytes per file, pixels per page and pages per document."""
 
     max_bytes: int
     max_pixels: int
@@ -43,7 +43,10 @@ class PageLimits:
 
 @dataclass(frozen=True)
 class Document:
-    """One file of pages; ``source`` is its path as text, ``sha256`` that of its bytes."""
+    """A readable file with its number of pages.
+
+    ``source`` is the path as text. ``sha256`` is the hash of the file's bytes.
+    """
 
     path: Path
     source: str
@@ -54,27 +57,27 @@ class Document:
 
 @dataclass(frozen=True)
 class FoundDocuments:
-    """The files to read, in order, and how many others lay among them that are no documents."""
+    """The files to read, in order, and the number of other files in the same folder tree."""
 
     paths: tuple[Path, ...]
     unrecognised: int = 0
 
 
 def list_documents(path: Path) -> list[Path]:
-    """List the documents of a file, a folder tree or a list; see ``find_documents``."""
+    """List the documents that ``find_documents`` finds."""
     return list(find_documents(path).paths)
 
 
 def find_documents(path: Path) -> FoundDocuments:
-    """Find the documents of one file, a folder tree, or a list of paths.
+    """Find the documents in a folder tree or a list of paths. A path to any other file is one document.
 
-    A list is a ``.txt`` of one path a line or a ``.csv`` with the column ``path``; its paths are relative to
-    it. In a folder, hidden files are skipped, and what is no document by its name nor its content is only
-    counted. What a user or a list names stays, whatever it is, and so does a folder that cannot be listed:
-    ``inspect_document`` says what is wrong with it.
+    A list is a ``.txt`` file with one path per line, or a ``.csv`` file with a column ``path``. Its paths are
+    relative to the list. A search of a folder skips hidden files, and only counts files that are not
+    documents by name or content. Paths that a user or a list names are always returned, and so are folders
+    that cannot be listed: ``inspect_document`` reports their problems.
 
     Raises:
-        IngestError: the path is missing or may not be read, or nothing in it may be a document.
+        IngestError: the path is missing or unreadable, or contains no documents.
     """
     path = absolute_path(path.expanduser())
     try:
@@ -91,7 +94,7 @@ def find_documents(path: Path) -> FoundDocuments:
 
 
 def inspect_document(path: Path, limits: PageLimits) -> Document | Reject:
-    """Open a document and count its pages; return why not, where it cannot be read at all."""
+    """Open a document and count its pages. Return a reject with the reason if it is unreadable."""
     source = path_text(path)
     sha256 = None
     try:
@@ -107,12 +110,13 @@ def inspect_document(path: Path, limits: PageLimits) -> Document | Reject:
 def read_pages(
     document: Document, limits: PageLimits, numbers: range | None = None
 ) -> Iterator[Page | Reject]:
-    """Read pages of a document in order, one in memory at a time; one that cannot be read is a reject.
+    """Yield the pages of a document in order, one at a time. An unreadable page becomes a reject.
 
     Args:
-        document: what ``inspect_document`` gave.
-        limits: as they were given to it.
-        numbers: the pages to read, from 1; all by default, and none that the document does not have.
+        document: the result of ``inspect_document``.
+        limits: the limits that ``inspect_document`` used.
+        numbers: the pages to read, from 1. The default is all pages. Numbers beyond the last page are
+            ignored.
     """
     every = range(1, document.pages + 1)
     wanted = every if numbers is None else [number for number in numbers if number in every]
@@ -123,7 +127,7 @@ def read_pages(
                 page = _read_page(document, number, read)
                 done += 1
                 yield page
-    except UnreadableImageError as exc:  # the document has changed or gone since it was inspected
+    except UnreadableImageError as exc:  # the document changed or disappeared after its inspection
         for number in wanted[done:]:
             yield _reject_page(document, number, exc)
 
@@ -149,15 +153,15 @@ def _reject_page(document: Document, number: int, error: UnreadableImageError) -
 def _open_pages(
     document: Document, limits: PageLimits
 ) -> Iterator[Callable[[int], tuple[Grey, float | None]]]:
-    """Open a document in this block, as a function that reads one page of it.
+    """Open a document for the duration of a block, and yield a function that reads one of its pages.
 
     Raises:
-        UnreadableImageError: it cannot be opened any more, or has changed.
+        UnreadableImageError: the document changed or became unreadable after its inspection.
     """
     with _open_document(document.path, limits) as stream:
         if os.fstat(stream.fileno()).st_size != document.size_bytes:
             raise UnreadableImageError(
-                "changed_file", "the file has changed while it was read; read it again once it is whole"
+                "changed_file", "the file changed during reading; wait until it is complete, then rerun"
             )
         if is_pdf(stream.read(PDF_HEAD_BYTES)):
             with PdfPages(document.path, max_pixels=limits.max_pixels) as pdf:
@@ -168,24 +172,24 @@ def _open_pages(
 
 @contextmanager
 def _open_document(path: Path, limits: PageLimits) -> Iterator[BufferedReader]:
-    """Open a file in this block, with messages that say what documents are."""
+    """Open a file for the duration of a block, with messages that name the formats of documents."""
     try:
         with open_content(path, max_bytes=limits.max_bytes, noun="document") as stream:
             yield stream
     except NotAnImageError:
-        raise UnreadableImageError("not_a_document", f"it is no {_READ}; check what it is") from None
+        raise UnreadableImageError("not_a_document", f"it is not a {_READ}; check the file") from None
     except UnreadableImageError as exc:
         if exc.kind != "not_a_file" or not path.is_dir():
             raise
         raise UnreadableImageError(
             "unreadable_folder",
-            "it is a folder, and could not be listed or is named in a list; correct its permissions, or "
-            "name its files",
+            "it is a folder that cannot be listed, or a folder in a list of documents; correct its "
+            "permissions, or list its files instead",
         ) from None
 
 
 def _count_pages(stream: BinaryIO, path: Path, limits: PageLimits) -> int:
-    """Return how many pages an open document has, within the limit."""
+    """Return the number of pages in an open document, or raise if it exceeds the limit."""
     stream.seek(0)
     head = stream.read(PDF_HEAD_BYTES)
     if is_pdf(head) or (path.suffix.lower() == ".pdf" and not is_image_content(head)):
@@ -198,26 +202,27 @@ def _count_pages(stream: BinaryIO, path: Path, limits: PageLimits) -> int:
     if pages > limits.max_pages:
         raise UnreadableImageError(
             "too_many_pages",
-            f"the document has {pages:,} pages and at most {limits.max_pages:,} are read; split it, or raise "
+            f"the document has {pages:,} pages, and the limit is {limits.max_pages:,}; split it, or raise "
             "LENET_FORM_MAX_PAGES",
         )
     return pages
 
 
 def _search_folder(folder: Path) -> FoundDocuments:
-    """Find what may be documents in a folder tree, sorted."""
+    """Return the files of a folder tree that may be documents, sorted by path."""
     listed = sorted(walk_files(folder), key=lambda item: item.path)
     paths = tuple(item.path for item in listed if item.problem is not None or _may_be_document(item.path))
     if not paths:
+        files = "1 file" if len(listed) == 1 else f"{len(listed):,} files"
         raise IngestError(
-            f"the folder {path_text(folder)} holds no document among its {len(listed):,} files; "
-            f"expected {_READ} files in it or below it"
+            f"found no documents among {files} in {path_text(folder)}; "
+            f"expected {_READ} files there or in subfolders"
         )
     return FoundDocuments(paths, unrecognised=len(listed) - len(paths))
 
 
 def _may_be_document(path: Path) -> bool:
-    """Tell by a file's name, and else by how it begins, whether to read it."""
+    """Return whether a file looks like a document by its name, or else by its first bytes."""
     if is_named_as_image(path):
         return True
     try:
@@ -231,29 +236,29 @@ def _may_be_document(path: Path) -> bool:
 
 
 def _read_list(path: Path) -> FoundDocuments:
-    """Return the paths that a list names, each once, in its order."""
+    """Return the paths in a list, in order and without duplicates."""
     names = _csv_names(path) if path.suffix.lower() == ".csv" else _text_names(path)
     paths = tuple(dict.fromkeys(absolute_path(path.parent / name) for name in names))
     if not paths:
-        raise IngestError(f"{path_text(path)} names no document; expected one path a line")
+        raise IngestError(f"the list {path_text(path)} contains no paths; expected one path per line")
     return FoundDocuments(paths)
 
 
 def _text_names(path: Path) -> list[str]:
-    """Return the lines of a list; as names on disk they need be no UTF-8."""
+    """Return the lines of a list, decoded like file names, which need not be valid UTF-8."""
     lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
     return [os.fsdecode(line.strip()) for line in lines if line.strip()]
 
 
 def _csv_names(path: Path) -> list[str]:
-    """Return the column ``path`` of a CSV."""
+    """Return the values in the column ``path`` of a CSV file."""
     rows = csv_rows(path)
     _, header = next(rows, (0, []))
     names = [name.lower() for name in header]
     if "path" not in names:
         raise IngestError(
-            f"{path_text(path)} is no list of documents: expected a header row with the column path, "
-            f"found {', '.join(header) or 'nothing'}"
+            f"{path_text(path)} is not a list of documents: expected a header row with a column path, "
+            f"found {', '.join(header) or 'an empty file'}"
         )
     column = names.index("path")
     return [cells[column] for _, cells in rows if len(cells) > column and cells[column]]
@@ -263,13 +268,14 @@ def read_page(path: Path, number: int, limits: PageLimits) -> Page:
     """Read one page of a document.
 
     Raises:
-        IngestError: it cannot be read, or the document has no such page.
+        IngestError: the document or the page is unreadable, or the document has fewer pages.
     """
     document = inspect_document(path, limits)
     if isinstance(document, Reject):
         raise IngestError(f"{document.source}: {document.reason}")
     if not 1 <= number <= document.pages:
-        raise IngestError(f"{path} has no page {number}; it has {document.pages}")
+        counted = "1 page" if document.pages == 1 else f"{document.pages} pages"
+        raise IngestError(f"{path} has {counted}, so there is no page {number}; correct the page number")
     (page,) = read_pages(document, limits, range(number, number + 1))
     if isinstance(page, Reject):
         raise IngestError(f"page {number} of {page.source}: {page.reason}")

@@ -1,4 +1,4 @@
-"""What resolution a scan has: what its file says where that makes sense, or what its size as paper gives."""
+"""Decide the resolution of a scan from its file's metadata or from standard paper sizes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 from lenet_pipeline.forms.page import MM_PER_INCH
 
 _LEAST_DPI, _MOST_DPI = 50.0, 2400.0
-_LONGEST_SIDE_MM = 600.0  # A2: nothing longer goes over a scanner's glass or through its feeder
-# What programs write where they know nothing.
+_LONGEST_SIDE_MM = 600.0  # A2: office scanners take nothing longer
+# Programs write these values when they do not know the resolution.
 _PLACEHOLDERS = (72.0, 96.0)
 _SCANNER_DPI = (72, 75, 96, 100, 120, 150, 200, 240, 250, 300, 400, 500, 600, 800, 1200)
 _PAPERS_MM = ((210.0, 297.0), (215.9, 279.4), (215.9, 355.6), (148.0, 210.0), (297.0, 420.0))
@@ -16,11 +16,16 @@ _TOLERANCE = 0.01
 
 
 def judge_resolution(width: int, height: int, stated: float | None) -> float | None:
-    """Return the resolution of a scan of so many pixels, in pixels an inch; None where it is unknown.
+    """Return the resolution of a scan in pixels per inch, or None if it is unknown.
 
-    What the file states is believed unless its paper would be longer than A2, or it is 72 or 96, which
-    programs write for want of better. Then a size that is A3, A4, A5, Letter or Legal at a resolution that
-    scanners have, on both sides to 1 %, tells it.
+    The stated resolution counts unless it is 72 or 96, which programs write as placeholders, or implies
+    paper longer than A2. Otherwise the result is a common scanner resolution at which both sides match A3,
+    A4, A5, Letter or Legal to within 1 %.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        stated: the resolution in the file's metadata, or None.
     """
     if stated is not None and _is_sensible(width, height, stated):
         return round(stated, 2)
@@ -37,7 +42,7 @@ def judge_resolution(width: int, height: int, stated: float | None) -> float | N
 
 
 def _is_sensible(width: int, height: int, stated: float) -> bool:
-    """Tell whether to believe what a file states."""
+    """Return whether a stated resolution is plausible."""
     if not math.isfinite(stated) or not _LEAST_DPI <= stated <= _MOST_DPI:
         return False
     if any(abs(stated - placeholder) < 1 for placeholder in _PLACEHOLDERS):

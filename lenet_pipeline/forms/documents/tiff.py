@@ -1,7 +1,7 @@
-"""Where the pages of a TIFF are, so that each can be opened as if it were the only one.
+"""Locate the pages of a TIFF, and open each page as if it were the only one.
 
-A page of a TIFF is described by a directory that says where the next one is. Pillow walks them itself, but
-where one is damaged it loses the pages that follow, or gives an earlier page's pixels for it.
+Each page of a TIFF has a directory, which holds the offset of the next one. Pillow can follow this chain too,
+but after a damaged directory it loses the following pages or returns the pixels of an earlier page.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _LONGEST_HEADER = 16
-_MOST_PAGES = 100_000  # past any setting: a damaged file may list pages without end
-_BIG = 43  # the version of BigTIFF, whose places have 64 bits
+_MOST_PAGES = 100_000  # above any setting: the chain in a damaged file may be endless
+_BIG = 43  # the version of BigTIFF, which has 64-bit offsets
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a kind of TIFF writes a place in the file, a count of entries, and one entry's bytes."""
+    """The struct formats of an offset and an entry count, and the sizes, in one variant of TIFF."""
 
     place: str
     count: str
@@ -28,23 +28,23 @@ class _Layout:
 
 
 def is_tiff(head: bytes) -> bool:
-    """Tell a TIFF by its first four bytes."""
+    """Return whether a file is a TIFF, given its first four bytes."""
     return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def locate_tiff_pages(stream: BinaryIO) -> list[int]:
-    """Return where the directory of each page is, from the start of the file.
+    """Return the offset of each page's directory from the start of the file.
 
-    Where the list of pages breaks off, the last place is past the end of the file: no page is there, and
-    there may have been more.
+    If the file is truncated, the last offset is the file's size. No page is there, and the number of missing
+    pages is unknown.
     """
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     layout = _layout(stream.read(4))
     stream.seek(layout.first_at)
-    places: dict[int, None] = {}  # in order, and quick to look up
+    places: dict[int, None] = {}  # a dict keeps the order and is fast to search
     place = _unpack(stream, layout.place) or 0
-    # Back to where it was: some writers end the list so.
+    # Stop at a repeated offset: some writers end the chain by pointing back.
     while place and len(places) < _MOST_PAGES and place not in places:
         places[min(place, size)] = None
         stream.seek(min(place, size))
@@ -61,9 +61,9 @@ def locate_tiff_pages(stream: BinaryIO) -> list[int]:
 
 
 class OneTiffPage(io.RawIOBase):
-    """A TIFF as a stream in which one page is the first: only the place in the header differs.
+    """A stream over a TIFF in which a given page comes first. Only the offset in the header differs.
 
-    Closing it leaves the file open, which Pillow would close.
+    Pillow closes this stream but not the file beneath it.
     """
 
     def __init__(self, stream: BinaryIO, place: int) -> None:
@@ -82,7 +82,7 @@ class OneTiffPage(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        """Return the file's own number: libtiff reads compressed pages from it, at a place it is told."""
+        """Return the descriptor of the file. libtiff reads compressed pages from it at explicit offsets."""
         return self._stream.fileno()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
@@ -96,7 +96,7 @@ class OneTiffPage(io.RawIOBase):
         content = self._stream.read(-1 if size is None else size)
         if begin >= len(self._header):
             return content
-        # Only these few bytes at the beginning differ.
+        # Only the header differs from the file.
         return self._header[begin : begin + len(content)] + content[len(self._header) - begin :]
 
 
@@ -108,6 +108,6 @@ def _layout(head: bytes) -> _Layout:
 
 
 def _unpack(stream: BinaryIO, form: str) -> int | None:
-    """Return the number that is next in a stream; None at its end."""
+    """Read the next number from a stream, or return None at its end."""
     content = stream.read(struct.calcsize(form))
     return int(struct.unpack(form, content)[0]) if len(content) == struct.calcsize(form) else None

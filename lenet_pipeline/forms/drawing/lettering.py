@@ -1,4 +1,4 @@
-"""Lettering: the fonts that pictures of forms are labelled with, DejaVu, which matplotlib ships."""
+"""Load the fonts for pictures of forms: DejaVu, which matplotlib includes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ FontStyle = Literal["Sans", "Sans-Bold", "SansMono", "SansMono-Bold"]
 
 @lru_cache(maxsize=64)
 def load_lettering(style: FontStyle, size_px: float) -> ImageFont.FreeTypeFont:
-    """Return a font; ``size_px`` is the height of its em."""
+    """Return a font. ``size_px`` is the height of its em."""
     path = Path(get_data_path()) / "fonts" / "ttf" / f"DejaVu{style}.ttf"
     return ImageFont.truetype(path, size_px)
 
 
 def fit_text(text: str, style: FontStyle, size_px: float, width: float) -> str:
-    """Return a text on one line, its end cut off where it is wider than so many pixels."""
+    """Return a text on one line, shortened with an ellipsis if it is wider than ``width`` in pixels."""
     text = " ".join(text.split())
     font = load_lettering(style, size_px)
     if font.getlength(text) <= width:
         return text
-    # Cut to what could fit at all first: a text may be long, and each length measured takes its time.
+    # Shorten a very long text first, because measuring it repeatedly is slow.
     text = text[: int(width)]
     while text and font.getlength(text + "…") > width:
         text = text[:-1]

@@ -1,4 +1,4 @@
-"""Mistake sheets: the pictures of misread fields side by side, with what is true and what was read."""
+"""Draw mistake sheets: the pictures of misread fields, each with its true value and its reading."""
 
 from __future__ import annotations
 
@@ -20,15 +20,20 @@ _TILE_WIDTH, _PICTURE_HEIGHT = 420, 110
 _TEXT_HEIGHT, _MARGIN, _HEAD = 92, 18, 70
 _LARGEST_ZOOM = 3.0
 _MONO_PX, _NAME_PX, _TITLE_PX = 22, 16, 26
-_LABEL_WIDTH = 62  # of "truth" and "read" before the values
+_LABEL_WIDTH = 62  # of the labels "truth" and "read" before the values
 
 
 @dataclass(frozen=True)
 class DrawnMistake:
-    """One field that was misread.
+    """One misread field.
 
-    ``picture`` is grey levels (height, width) or an image file's bytes; ``where`` says which page it is
-    from. ``truth`` and ``reading`` are values, ``""`` for blank; ``reading`` is None for an unread field.
+    Attributes:
+        picture: uint8 (height, width), or the bytes of an image file.
+        field: the name of the field.
+        truth: the true value, ``""`` for blank.
+        reading: the value that was read, ``""`` for blank, or None for an unread field.
+        where: the page that it is from.
+        confidence: the confidence of the reading, 0 to 1.
     """
 
     picture: Grey | bytes
@@ -45,10 +50,10 @@ def draw_mistakes(
     """Draw misread fields on one sheet.
 
     Args:
-        mistakes: in the order in which they are drawn.
-        title: a line for the top.
-        columns: how many side by side.
-        most: how many are drawn; the title says how many more there are.
+        mistakes: the misread fields, in the order to draw them.
+        title: the line above them.
+        columns: the number of fields in a row.
+        most: the largest number of fields to draw. The title mentions the total if there are more.
     """
     shown = mistakes[:most]
     if len(shown) < len(mistakes):
@@ -69,7 +74,7 @@ def draw_mistakes(
 
 
 def _draw_tile(sheet: Image.Image, mistake: DrawnMistake, left: int, top: int) -> None:
-    """Draw one field's picture, and its values below, into a sheet."""
+    """Draw one field's picture, with its values below, on a sheet."""
     draw = ImageDraw.Draw(sheet)
     picture = _fit_picture(mistake.picture)
     x, y = left + (_TILE_WIDTH - picture.width) // 2, top + (_PICTURE_HEIGHT - picture.height) // 2
@@ -80,9 +85,9 @@ def _draw_tile(sheet: Image.Image, mistake: DrawnMistake, left: int, top: int) -
     _write_value(draw, left, base, "truth", mistake.truth or "blank", wrong_in_truth)
     reading = "unread" if mistake.reading is None else mistake.reading or "blank"
     _write_value(draw, left, base + 26, "read", reading, wrong_in_reading)
-    sure = "" if mistake.confidence is None else f", sure to {100 * mistake.confidence:.1f} %"
+    confidence = "" if mistake.confidence is None else f", confidence {100 * mistake.confidence:.1f} %"
     origin = f" · {mistake.where}" if mistake.where else ""
-    note = fit_text(f"{mistake.field}{sure}{origin}", "Sans", _NAME_PX, _TILE_WIDTH)
+    note = fit_text(f"{mistake.field}{confidence}{origin}", "Sans", _NAME_PX, _TILE_WIDTH)
     draw.text((left, base + 50), note, _SOFT, load_lettering("Sans", _NAME_PX), anchor="ls")
 
 
@@ -100,7 +105,7 @@ def _fit_picture(picture: Grey | bytes) -> Image.Image:
 
 
 def _differences(truth: str, reading: str) -> tuple[set[int], set[int]]:
-    """Return which places of either text have no counterpart in the other."""
+    """Return the positions in each text that have no counterpart in the other."""
     in_truth, in_reading = set(range(len(truth))), set(range(len(reading)))
     for same in SequenceMatcher(None, truth, reading, autojunk=False).get_matching_blocks():
         in_truth -= set(range(same.a, same.a + same.size))
@@ -111,7 +116,7 @@ def _differences(truth: str, reading: str) -> tuple[set[int], set[int]]:
 def _write_value(
     draw: ImageDraw.ImageDraw, left: int, base: int, label: str, value: str, wrong: set[int]
 ) -> None:
-    """Write a value, what is wrong in it in bold and underlined."""
+    """Write a value, with wrong characters in bold and underlined."""
     draw.text((left, base), label, _SOFT, load_lettering("Sans", _NAME_PX), anchor="ls")
     x = float(left + _LABEL_WIDTH)
     fitted = fit_text(value, "SansMono-Bold", _MONO_PX, _TILE_WIDTH - _LABEL_WIDTH)

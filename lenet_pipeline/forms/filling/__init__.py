@@ -1,1 +1,1 @@
-"""Filling: made-up pages with known truth, written, printed and scanned as badly as asked."""
+"""Generate filled and scanned pages of a form, with known truth and scans of a chosen quality."""

@@ -1,6 +1,6 @@
-"""A blank form of our own, for the demo and for tests: a delivery note on one A4 page.
+"""Draw the blank form of the demo and the tests: a delivery note on one A4 page.
 
-Its places are decided once, below, in millimetres: the drawing and the template are made of the same ones.
+The drawing and the template share the same places in millimetres, which are defined below.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FORM = "delivery-note"
 
 _WIDTH, _HEIGHT = 210.0, 297.0
 _DPI = 300
-_FINER = 2  # drawn so many times larger, then averaged down
+_FINER = 2  # the form is drawn at this multiple of its size, then averaged
 _BLANK_NAME, _TEMPLATE_NAME = "delivery-note.png", "delivery-note.yaml"
 _INK, _SOFT, _LINE, _TINT = 25, 110, 150, 238  # grey levels: text, small text, boxes, bands
 _CELL = (7.0, 9.0)  # width and height of a cell
@@ -27,7 +27,7 @@ _POINT = MM_PER_INCH / 72  # millimetres
 
 @dataclass(frozen=True)
 class _Row:
-    """A row of cells, or a box, with its label: places in millimetres."""
+    """A row of cells or a box, with its label. Places are in millimetres."""
 
     name: str
     label: str
@@ -40,7 +40,7 @@ class _Row:
 
     @property
     def place(self) -> str:
-        """Return the place as a template says it."""
+        """Return the place in the syntax of a template."""
         width, height = _CELL
         if self.count:
             return (
@@ -99,20 +99,20 @@ _ROWS = (
 
 @dataclass(frozen=True)
 class DemoForm:
-    """Where a blank form and its template were written."""
+    """The paths of a blank form and its template."""
 
     blank: Path
     template: Path
 
 
 def draw_demo_form(folder: Path) -> DemoForm:
-    """Draw the blank delivery note into a folder, and write its template beside it.
+    """Draw the blank delivery note into a folder, and write its template next to it.
 
     Args:
-        folder: that exists; files of the same names are replaced.
+        folder: an existing folder. Files with the same names are replaced.
 
     Raises:
-        IngestError: the folder cannot be written to.
+        IngestError: the folder is not writable.
     """
     form = DemoForm(folder / _BLANK_NAME, folder / _TEMPLATE_NAME)
     try:
@@ -121,7 +121,7 @@ def draw_demo_form(folder: Path) -> DemoForm:
     except OSError as exc:
         reason = exc.strerror or type(exc).__name__
         raise IngestError(
-            f"cannot write the demo's form to {folder} ({reason}); give another folder"
+            f"cannot write the demo's form to {folder} ({reason}); choose another folder"
         ) from exc
     return form
 
@@ -147,7 +147,7 @@ def demo_template_text() -> str:
 
 
 def draw_blank() -> Image.Image:
-    """Return the blank delivery note as a grey image of A4 at 300 pixels an inch."""
+    """Return the blank delivery note as a grey image of A4 at 300 pixels per inch."""
     pen = _Pen()
     _draw_head(pen)
     _draw_amounts(pen)
@@ -169,7 +169,7 @@ class _Pen:
     def text(
         self, x: float, y: float, text: str, points: float, *, bold: bool = False, grey: int = _INK
     ) -> None:
-        """Write a line of text; ``x`` is its left end and ``y`` its base line."""
+        """Write a line of text. ``x`` is its left end and ``y`` its baseline."""
         font = load_lettering("Sans-Bold" if bold else "Sans", points * _POINT * self._scale)
         self._draw.text((x * self._scale, y * self._scale), text, fill=grey, font=font, anchor="ls")
 
@@ -178,7 +178,7 @@ class _Pen:
         self._draw.rectangle(self._pixels(x, y, x + width, y + height), fill=grey)
 
     def box(self, x: float, y: float, width: float, height: float, grey: int = _LINE) -> None:
-        """Draw the outline of a rectangle; the middle of its line is the rectangle's edge."""
+        """Draw the outline of a rectangle, with its lines centred on the rectangle's edges."""
         for left, top, right, bottom in (
             (x, y, x + width, y),
             (x, y + height, x + width, y + height),
@@ -188,7 +188,7 @@ class _Pen:
             self.line(left, top, right, bottom, 0.25, grey)
 
     def line(self, left: float, top: float, right: float, bottom: float, thickness: float, grey: int) -> None:
-        """Draw a level or upright line."""
+        """Draw a horizontal or vertical line."""
         half = thickness / 2
         self._draw.rectangle(self._pixels(left - half, top - half, right + half, bottom + half), fill=grey)
 
@@ -199,7 +199,7 @@ class _Pen:
 
     def _pixels(self, *places: float) -> tuple[float, float, float, float]:
         left, top, right, bottom = (place * self._scale for place in places)
-        return left, top, right - 1, bottom - 1  # Pillow draws the last pixel too
+        return left, top, right - 1, bottom - 1  # Pillow includes the last pixel
 
 
 def _draw_head(pen: _Pen) -> None:
@@ -222,7 +222,7 @@ def _draw_heading(pen: _Pen, y: float, number: str, title: str) -> None:
 
 def _draw_row(pen: _Pen, row: _Row) -> None:
     width, height = _CELL
-    if row.count and row.x > 130:  # the amounts have their labels in a column to the left
+    if row.count and row.x > 130:  # the labels of amounts are in a column to the left
         pen.text(26, row.y + 5.2, row.label, 11, bold=row.name == "total")
         pen.text(62, row.y + 5.2, row.hint, 8, grey=_SOFT)
     else:

@@ -1,4 +1,4 @@
-"""Filled fields: a value put on a sheet of paper by hand, cell by cell or as one run of digits."""
+"""Write the values of fields on a sheet of paper, cell by cell or as one run of digits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import (
     Ink,
     LabelledImages,
-    ink_digit,
-    ink_strokes,
-    lay_ink,
+    apply_ink,
+    render_digit,
+    render_strokes,
     space_run,
 )
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
@@ -25,19 +25,19 @@ WrittenState = Literal["digit", "blank", "mark", "crossed_out"]
 Edges = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the sheet
 Plan = list[tuple[WrittenState, int | None]]
 
-_MARGIN_MM, _MARGIN_SHARE = 0.6, 0.1  # between a box's edge and ink: the smaller of both
-_PEN_MM = (0.35, 0.6)  # thickness of strokes that are no digits
+_MARGIN_MM, _MARGIN_SHARE = 0.6, 0.1  # between a box's edge and ink, whichever is smaller
+_PEN_MM = (0.35, 0.6)  # the thickness of marks and lines
 _PEN_VARIES = 10.0  # grey levels up or down, from one digit to the next
-_AIM = 0.25  # standard deviation of a digit's place, as a share of the room it has in its cell
+_AIM = 0.25  # the standard deviation of a digit's place, relative to the free space in its cell
 _LEAST_GAP = 0.05  # between digits that do not touch, in heights of a digit
-_OVERLAP = (0.02, 0.1)  # of digits that touch, in heights of a digit
-_LOWEST_PX = 10  # of a digit on the sheet
-_WOBBLE = 0.05  # of a digit's height, up or down along a run
+_OVERLAP = (0.02, 0.1)  # of touching digits, in heights of a digit
+_LOWEST_PX = 10  # the lowest digit on a sheet
+_WOBBLE = 0.05  # the vertical variation along a run, in heights of a digit
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Paper that is written on: its pixels, which writing changes, and how many of them to an inch."""
+    """A sheet of paper: its pixels, which writing changes, and their resolution in pixels per inch."""
 
     image: Grey
     dpi: float
@@ -48,14 +48,14 @@ class WrittenCell:
     """One cell, or one digit of a box without dividers.
 
     Attributes:
-        field: its field.
-        position: from 0, of the cell in the field, or of the digit in the box.
-        state: what is in it.
-        label: the digit, also where it is crossed out; None for none.
-        image: the index of its image among the labelled ones.
-        corners: float64 (4, 2), of the cell, or of the digit's ink in a box: x and y of top left, top
-            right, bottom right and bottom left, in pixels of the sheet, or of the scan it became.
-        touches: whether the digit was written so as to touch a neighbour in its box.
+        field: the name of its field.
+        position: the position of the cell in the field, or of the digit in the box, from 0.
+        state: its content.
+        label: the digit, even if it is crossed out, or None without a digit.
+        image: the index of its image among the labelled images.
+        corners: the corners of the cell, or of the digit's ink in a box: x and y of top left, top right,
+            bottom right and bottom left, float64 (4, 2), in pixels of the sheet or the scan.
+        touches: whether the digit touches a neighbour in its box.
     """
 
     field: str
@@ -69,7 +69,7 @@ class WrittenCell:
 
 @dataclass(frozen=True)
 class _Run:
-    """Digits side by side: their ink, and its left and top edges from the run's own corner."""
+    """A run of digits: their ink, and the left and top edges relative to the run's corner."""
 
     inks: list[Ink]
     lefts: list[int]
@@ -85,7 +85,7 @@ class _Run:
 
 
 class Writer:
-    """Someone with a pen over a sheet of paper; what they write changes the sheet."""
+    """A person who writes on a sheet of paper with one pen."""
 
     def __init__(
         self, sheet: Sheet, digits: LabelledImages, habits: Habits, rng: np.random.Generator
@@ -99,11 +99,11 @@ class Writer:
         self._size = 0.0
 
     def write_field(self, field: Field, value: str) -> list[WrittenCell]:
-        """Write a field's value; return what is in its cells, in pixels of the sheet.
+        """Write the value of a field. Return its cells, in pixels of the sheet.
 
         Args:
-            field: where.
-            value: digits, no more than there is room for; ``""`` leaves the field blank.
+            field: the field.
+            value: the digits, which must fit into the field. ``""`` leaves it blank.
         """
         self._size = float(self._rng.uniform(*self._habits.size))
         if isinstance(field.place, WritingBox):
@@ -113,7 +113,7 @@ class Writer:
     def _write_cells(
         self, name: str, place: Cells, value: str, unused_mark: UnusedMark | None
     ) -> list[WrittenCell]:
-        """Write a value into cells, one digit each."""
+        """Write a value with one digit per cell."""
         boxes = [rectangle.pixels(self._sheet.dpi) for rectangle in place.rectangles()]
         if not value and self._happens(self._habits.void_rate):
             self._strike(_around(boxes))
@@ -132,7 +132,7 @@ class Writer:
         return cells
 
     def _plan_cells(self, value: str, room: int, unused_mark: UnusedMark | None) -> Plan:
-        """Return what goes into every cell of a field: its state, and the digit if there is one."""
+        """Return the state and the digit, if any, of every cell of a field."""
         spare = room - len(value)
         plan: Plan = []
         for digit in value:
@@ -178,19 +178,19 @@ class Writer:
         ]
 
     def _fit_run(self, images: list[int], gaps: list[float], box: Edges) -> _Run:
-        """Return a run of digits as high as their writer writes, lower where they would not fit."""
+        """Return a run of digits at the writer's size, shrunk if necessary to fit the box."""
         left, top, right, bottom = _inside(box, self._sheet.dpi)
-        # Drawn once, so that a run that has to be made narrower to fit keeps its looks.
+        # Draw the random numbers once, so that a run keeps its look while it shrinks to fit.
         heights = self._size * self._rng.uniform(0.92, 1.06, len(images)) * (box[3] - box[1])
         heights = np.minimum(heights, (bottom - top) * (1 - _WOBBLE))
         wobbles = self._rng.uniform(0, _WOBBLE, len(images)) * heights
         while True:
-            inks = [ink_digit(self._digits.images[i], h) for i, h in zip(images, heights, strict=True)]
+            inks = [render_digit(self._digits.images[i], h) for i, h in zip(images, heights, strict=True)]
             highest = max(ink.shape[0] for ink in inks)
             tops = [highest - ink.shape[0] + round(down) for ink, down in zip(inks, wobbles, strict=True)]
             lefts = space_run(inks, tops, [gap * float(heights.mean()) for gap in gaps])
             run = _Run(inks, lefts, tops)
-            # A digit a few pixels high cannot shrink on; where it does not fit, it runs over the edge.
+            # Digits a few pixels high cannot shrink further. If they do not fit, they cross the edge.
             fits = run.width <= right - left and run.height <= bottom - top
             if fits or heights.max() < _LOWEST_PX:
                 return run
@@ -198,11 +198,11 @@ class Writer:
             heights, wobbles = heights * shrink, wobbles * shrink
 
     def _write_digit(self, image: int, box: Edges) -> None:
-        """Write one digit into a cell, somewhere near its middle."""
+        """Write one digit near the middle of a cell."""
         inner = _inside(box, self._sheet.dpi)
         width, height = inner[2] - inner[0], inner[3] - inner[1]
         size = self._size * self._rng.uniform(0.95, 1.05) * (box[3] - box[1])
-        ink = ink_digit(self._digits.images[image], min(size, height), width)
+        ink = render_digit(self._digits.images[image], min(size, height), width)
         room = np.maximum([width - ink.shape[1], height - ink.shape[0]], 0)
         middle = np.array([inner[0] + width / 2 - ink.shape[1] / 2, inner[1] + height / 2 - ink.shape[0] / 2])
         offset = np.clip(self._rng.normal(0, _AIM, 2), -0.5, 0.5) * room
@@ -212,7 +212,7 @@ class Writer:
         self._lay(ink, int(x), int(y))
 
     def _over_an_edge(self, ink: Ink, box: Edges, middle: Points) -> Points:
-        """Return the offset from the middle that takes some of a digit over one edge of its cell."""
+        """Return the offset from the middle that moves a part of a digit over one edge of its cell."""
         axis, over = int(self._rng.integers(2)), self._rng.uniform(0.05, 0.2)
         side = ink.shape[1 - axis]
         offset = np.zeros(2)
@@ -223,7 +223,7 @@ class Writer:
         return offset
 
     def _draw_mark(self, mark: UnusedMark, box: Edges) -> None:
-        """Draw the mark of an unused cell, or cross out what is in it."""
+        """Draw the mark of an unused cell, or cross out the content of a cell."""
         corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
         jitter = self._rng.uniform(-0.06, 0.06, (4, 2))
         ends = [[0.22, 0.22], [0.78, 0.78], [0.78, 0.22], [0.22, 0.78]]
@@ -233,32 +233,32 @@ class Writer:
         self._stroke([points[start : start + 2] for start in range(0, len(ends), 2)])
 
     def _strike(self, box: Edges) -> None:
-        """Strike a whole field through from one end to the other."""
+        """Strike through a whole field."""
         corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
         low, high = self._rng.uniform(0.55, 0.75), self._rng.uniform(0.25, 0.45)
         self._stroke([np.array([[0.02, low], [0.5, (low + high) / 2 + 0.04], [0.98, high]]) * sides + corner])
 
     def _stroke(self, strokes: list[Points]) -> None:
-        ink, (left, top) = ink_strokes(strokes, self._thickness)
+        ink, (left, top) = render_strokes(strokes, self._thickness)
         self._lay(ink, left, top)
 
     def _lay(self, ink: Ink, left: int, top: int) -> None:
         pen = self._pen + self._rng.uniform(-_PEN_VARIES, _PEN_VARIES)
-        lay_ink(self._sheet.image, ink, left, top, float(np.clip(pen, 0, 255)))
+        apply_ink(self._sheet.image, ink, left, top, float(np.clip(pen, 0, 255)))
 
     def _happens(self, rate: float) -> bool:
         return bool(self._rng.random() < rate)
 
 
 def _inside(box: Edges, dpi: float) -> Edges:
-    """Return the part of a box that ink stays in, clear of the box's lines."""
+    """Return the area of a box within a margin from its lines."""
     left, top, right, bottom = box
     margin = min(_MARGIN_MM * dpi / MM_PER_INCH, _MARGIN_SHARE * min(right - left, bottom - top))
     return left + margin, top + margin, right - margin, bottom - margin
 
 
 def _around(boxes: list[Edges]) -> Edges:
-    """Return the smallest box around others."""
+    """Return the bounding box of several boxes."""
     edges = np.array(boxes)
     left, top = edges[:, :2].min(axis=0)
     right, bottom = edges[:, 2:].max(axis=0)

@@ -1,7 +1,7 @@
-"""Filling forms: scans whose truth is known, made of a template and labelled images of digits.
+"""Generate scans of filled forms, with known truth, from a template and labelled images of digits.
 
-Page i of a seed depends on the seed and i alone, so asking for more pages adds to the same ones, and any
-number of processes may share the work.
+Each page depends only on the seed and its number. Therefore, more pages extend the same set, and any number
+of processes may share the work.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.filling.filled_fields import Sheet, Writer, WrittenCell
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.made_up_values import make_up_values
 from lenet_pipeline.forms.filling.scanning import (
     Homography,
     Severity,
@@ -26,7 +25,8 @@ from lenet_pipeline.forms.filling.scanning import (
     move_points,
     scan_sheet,
 )
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.filling.value_generation import generate_values
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.forms.templates.references import render_reference
 
@@ -34,25 +34,25 @@ Corners = NDArray[np.float64]  # (4, 2), x and y of top left, top right, bottom 
 
 LARGEST_SEED = 2**63 - 1
 
-_FINER = 2  # the sheet is so many times finer than its scan
+_FINER = 2  # the resolution of a sheet relative to its scan
 _MOST_SHEET_DPI = 800
 _MOST_SHEET_PIXELS = 90_000_000
-_LINE_MM, _LINE_GREY = 0.25, 120  # of boxes on paper that has no reference
+_LINE_MM, _LINE_GREY = 0.25, 120  # the lines of boxes on a form without a reference
 
 
 @dataclass(frozen=True)
 class FilledPage:
-    """One filled and scanned page, and all that is true of it.
+    """One filled and scanned page with its truth.
 
     Attributes:
-        image: uint8 (height, width), the scan.
-        dpi: pixels an inch of the scan.
-        truth: the value written into every field, digits only; ``""`` where there is none.
-        cells: every cell, and every digit of a box without dividers, with its corners in pixels of the
-            scan. A box that is blank has none.
-        homography: takes points of the registered page to points of the scan.
-        rotation: degrees clockwise by which the page was turned.
-        content: the scan as a file, JPEG or PNG as the severity says.
+        image: the scan, uint8 (height, width).
+        dpi: the resolution of the scan in pixels per inch.
+        truth: the digits written into every field, ``""`` for a blank field.
+        cells: every cell, and every digit of a box without dividers, with corners in pixels of the scan. A
+            blank box has none.
+        homography: maps points of the aligned page to points of the scan.
+        rotation: the clockwise rotation of the page in degrees.
+        content: the scan as a JPEG or PNG file, depending on the severity.
     """
 
     image: Grey
@@ -65,12 +65,12 @@ class FilledPage:
 
     @property
     def suffix(self) -> str:
-        """Return how the name of a file with ``content`` should end."""
+        """Return the file suffix for ``content``, ``.png`` or ``.jpg``."""
         return ".png" if self.content.startswith(b"\x89PNG") else ".jpg"
 
     @property
     def labels(self) -> dict[tuple[str, int], int]:
-        """Return the digit written at every field and position that has one and is not crossed out."""
+        """Return the digits by field and position, without those that are crossed out."""
         return {
             (cell.field, cell.position): cell.label
             for cell in self.cells
@@ -79,7 +79,7 @@ class FilledPage:
 
     @property
     def corners(self) -> dict[tuple[str, int], Corners]:
-        """Return the corners of every field and position in pixels of the scan."""
+        """Return the corners by field and position, in pixels of the scan."""
         return {(cell.field, cell.position): cell.corners for cell in self.cells}
 
 
@@ -92,22 +92,22 @@ def fill_pages(
     severity: Severity,
     habits: Habits | None = None,
 ) -> Iterator[FilledPage]:
-    """Yield filled pages by their numbers; each depends on the seed and its number alone.
+    """Yield filled pages by their numbers. Each depends only on the seed and its number.
 
     Args:
-        template: of the form.
-        digits: to write with.
-        numbers: which pages, each from 0 up: ``range(500)``.
-        seed: 0 to ``LARGEST_SEED``; another one gives other pages.
+        template: the template of the form.
+        digits: the images of digits to write with.
+        numbers: the numbers of the pages, from 0, such as ``range(500)``.
+        seed: 0 to ``LARGEST_SEED``.
         severity: how bad the scans are.
-        habits: of those who write; the usual ones by default.
+        habits: the habits of the writers. The default is ``Habits()``.
 
     Raises:
-        IngestError: the seed is out of range, the reference cannot be read, or no values pass the rules.
+        IngestError: the seed is out of range, the reference is unreadable, or no values pass the rules.
     """
     if not 0 <= seed <= LARGEST_SEED:
         raise IngestError(f"the seed is {seed}; expected 0 to {LARGEST_SEED}")
-    blank = lay_blank_sheet(template, severity.dpi)
+    blank = render_blank_sheet(template, severity.dpi)
     for number in numbers:
         rng = np.random.default_rng([seed, number])
         yield fill_page(template, digits, rng, severity, habits=habits, blank=blank)
@@ -122,29 +122,29 @@ def fill_page(
     habits: Habits | None = None,
     blank: Sheet | None = None,
 ) -> FilledPage:
-    """Fill one page with values that its rules pass, and scan it.
+    """Fill one page with values that pass its rules, and scan it.
 
     Args:
-        template: of the form.
-        digits: to write with.
-        rng: where every chance comes from.
+        template: the template of the form.
+        digits: the images of digits to write with.
+        rng: the source of all random choices.
         severity: how bad the scan is.
-        habits: of the one who writes; the usual ones by default.
-        blank: what ``lay_blank_sheet`` returns for the template and the severity's dpi, where many pages
-            share it.
+        habits: the habits of the writer. The default is ``Habits()``.
+        blank: the result of ``render_blank_sheet`` for this template and the severity's dpi, to share it
+            among pages.
 
     Raises:
-        IngestError: the reference cannot be read, or no values pass the rules.
+        IngestError: the reference is unreadable, or no values pass the rules.
     """
     habits = habits or Habits()
-    blank = blank or lay_blank_sheet(template, severity.dpi)
-    truth = make_up_values(template, rng, blank_rate=habits.blank_rate)
+    blank = blank or render_blank_sheet(template, severity.dpi)
+    truth = generate_values(template, rng, blank_rate=habits.blank_rate)
     sheet = Sheet(blank.image.copy(), blank.dpi)
     writer = Writer(sheet, digits, habits, rng)
     written = [cell for field in template.fields for cell in writer.write_field(field, truth[field.name])]
     size_mm = template.width, template.height
     scan = scan_sheet(sheet.image, sheet.dpi, severity, rng, size_mm=size_mm)
-    to_scan = scan.homography @ np.diag([REGISTERED_DPI / sheet.dpi, REGISTERED_DPI / sheet.dpi, 1.0])
+    to_scan = scan.homography @ np.diag([ALIGNED_DPI / sheet.dpi, ALIGNED_DPI / sheet.dpi, 1.0])
     return FilledPage(
         image=scan.image,
         dpi=severity.dpi,
@@ -156,23 +156,23 @@ def fill_page(
     )
 
 
-def lay_blank_sheet(template: Template, scan_dpi: int) -> Sheet:
-    """Return the blank form as a sharp sheet, fine enough to be scanned at so many pixels an inch.
+def render_blank_sheet(template: Template, scan_dpi: int) -> Sheet:
+    """Render the blank form as a sharp sheet, at a resolution high enough for a scan at ``scan_dpi``.
 
-    A template without a reference gives white paper with its boxes drawn in thin lines.
+    Without a reference, the sheet is white paper with the template's boxes in thin lines.
 
     Raises:
-        IngestError: the reference cannot be read.
+        IngestError: the reference is unreadable.
     """
     square_inches = template.width * template.height / MM_PER_INCH**2
     most = min(_MOST_SHEET_DPI, int((_MOST_SHEET_PIXELS / square_inches) ** 0.5))
-    dpi = float(min(max(_FINER * scan_dpi, REGISTERED_DPI), most))
+    dpi = float(min(max(_FINER * scan_dpi, ALIGNED_DPI), most))
     reference = render_reference(template, dpi)
     return Sheet(_draw_boxes(template, dpi) if reference is None else reference, dpi)
 
 
 def _draw_boxes(template: Template, dpi: float) -> Grey:
-    """Return white paper with every cell and box of a template outlined."""
+    """Return white paper with the outline of every cell and box of a template."""
     height, width = (round(side * dpi / MM_PER_INCH) for side in (template.height, template.width))
     paper = np.full((height, width), 255, np.uint8)
     thickness = max(1, round(_LINE_MM * dpi / MM_PER_INCH))

@@ -1,4 +1,4 @@
-"""Habits: how people fill forms."""
+"""The habits of people who fill in forms."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from lenet_pipeline.errors import IngestError
 
 @dataclass(frozen=True)
 class Habits:
-    """How people fill forms. Rates are shares, 0 to 1; a pair is a range drawn from evenly.
+    """How people fill in forms. Rates are from 0 to 1. Pairs are ranges of a uniform distribution.
 
     Attributes:
-        size: height of a digit, as a share of its cell's or box's.
-        pen: grey level of the ink, drawn for a page; each digit varies a little.
-        blank_rate: fields left blank, of those that may be.
-        void_rate: blank fields that are struck through instead of left empty.
-        crossed_out_rate: digits that were wrong first: crossed out, and written again in the next cell,
-            where there are cells left. The crossed-out one is no part of the value.
-        unmarked_rate: unused cells left empty though the form wants a mark in them.
-        right_aligned_rate: values that end in the last cell instead of beginning in the first.
-        over_line_rate: digits that run over their cell's edge.
-        gap: between the digits of a run in a box, in heights of a digit, drawn for a run; each gap varies.
-        touching_rate: gaps in a run that are none: the ink of both digits touches.
+        size: the height of a digit relative to its cell or box.
+        pen: the grey level of the ink, drawn once per page. Each digit varies a little.
+        blank_rate: the share of optional fields that are left blank.
+        void_rate: the share of blank fields that are struck through instead of left empty.
+        crossed_out_rate: the share of digits with a first attempt that is crossed out, in a cell of its own
+            before the digit. It is not part of the value, and only happens if there are cells left.
+        unmarked_rate: the share of unused cells that are left empty although the form asks for a mark.
+        right_aligned_rate: the share of values that end in the last cell instead of starting in the first.
+        over_line_rate: the share of digits that extend beyond the edge of their cell.
+        gap: the gap between the digits in a box, in heights of a digit, drawn once per value. Each gap
+            varies.
+        touching_rate: the share of neighbouring digits in a box whose ink touches.
     """
 
     size: tuple[float, float] = (0.6, 0.8)
@@ -40,14 +41,14 @@ class Habits:
         """Check the ranges.
 
         Raises:
-            IngestError: a rate is no share, or a range is none.
+            IngestError: a rate or a range is invalid.
         """
         for name, value in vars(self).items():
             if name.endswith("_rate") and not 0 <= value <= 1:
-                raise IngestError(f"{name} of filled forms is {value}; expected 0 to 1")
+                raise IngestError(f"the habit {name} is {value}; expected a number from 0 to 1")
         for name, highest in (("size", 1), ("pen", 255), ("gap", 10)):
             low, high = getattr(self, name)
             if not 0 <= low <= high <= highest or (name == "size" and low == 0):
                 raise IngestError(
-                    f"{name} of filled forms is {low} to {high}; expected a range in 0 to {highest}"
+                    f"the habit {name} is {low} to {high}; expected a range within 0 to {highest}"
                 )

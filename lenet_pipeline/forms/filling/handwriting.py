@@ -1,6 +1,6 @@
-"""Handwriting: labelled images of digits, and a pen's strokes, as ink on a sheet of paper.
+"""Render labelled images of digits and pen strokes as ink on a sheet of paper.
 
-Lengths are pixels of the sheet, which is several times finer than the scan that is made of it.
+Lengths are in pixels of the sheet, which has a higher resolution than its scan.
 """
 
 from __future__ import annotations
@@ -18,58 +18,63 @@ from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.schema import IMAGE_SIDE
 
 Ink = NDArray[np.uint8]  # (height, width), 0 for paper to 255 for full ink
-Profile = NDArray[np.float64]  # (height,), a column for every row
+Profile = NDArray[np.float64]  # (height,), one column per row
 
-_DIGIT_SIDE = 20  # pixels of a 28x28 image that its digit fills, in the longer direction
-# A blown-up image is soft, a pen's edge is not. Measured on 2,000 digits of MNIST drawn 44 pixels high at
-# 200 dpi and normalised again: with this edge their ink has 98 % of its mass, with one at a half, 91 %.
+_DIGIT_SIDE = 20  # the longer side of the digit in a 28x28 image, in pixels
+# Enlarged images are soft, but the edges of pen strokes are sharp. On 2,000 digits of MNIST, drawn 44 pixels
+# high at 200 dpi and normalised again, this edge preserves 98 % of their ink, and an edge at 0.5 only 91 %.
 _EDGE_LEVEL, _EDGE_GAIN = 0.4, 2.5
-_INKED = 64  # of 255, from which a pixel counts as ink where it is asked whether digits touch
+_INKED = 64  # of 255: darker pixels count when digits touch
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Digits to write with: ``images`` uint8 (n, 28, 28), ink bright on dark, and ``labels`` (n,), 0 to 9."""
+    """Images of digits for writing.
+
+    Attributes:
+        images: uint8 (n, 28, 28), ink bright on dark.
+        labels: the digits, 0 to 9, (n,).
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
-        """Check that they belong together.
+        """Check the shapes and labels.
 
         Raises:
-            IngestError: they do not, or one of the ten digits is missing.
+            IngestError: a shape is wrong, or one of the ten digits is missing.
         """
         if self.images.shape != (len(self.labels), IMAGE_SIDE, IMAGE_SIDE) or self.images.dtype != np.uint8:
             raise IngestError(
-                f"digits to write with have shape {self.images.shape} and {self.labels.shape} labels; "
-                f"expected uint8 (n, {IMAGE_SIDE}, {IMAGE_SIDE}) and (n,)"
+                f"the images of digits are {self.images.dtype} {self.images.shape} with labels of shape "
+                f"{self.labels.shape}; expected uint8 (n, {IMAGE_SIDE}, {IMAGE_SIDE}) and (n,)"
             )
         missing = [str(digit) for digit, indices in enumerate(self._indices) if not len(indices)]
         if missing:
             raise IngestError(
-                f"among {len(self.labels)} digits to write with there is no {', '.join(missing)}; "
-                "give a dataset with all ten digits and their labels"
+                f"the {len(self.labels):,} labelled images lack the digit{'s' * (len(missing) > 1)} "
+                f"{', '.join(missing)}; give a dataset with all ten digits and their labels"
             )
 
     @cached_property
     def _indices(self) -> list[NDArray[np.intp]]:
-        # A digit without ink could not be seen on any page.
+        # Images without ink would be invisible on a page.
         inked = self.images.reshape(len(self.images), -1).max(axis=1, initial=0) >= _INKED
         return [np.flatnonzero((self.labels == digit) & inked) for digit in range(10)]
 
     def choose(self, label: int, rng: np.random.Generator) -> int:
-        """Return the index of one of the images with a label."""
+        """Return the index of a random image with a label."""
         return int(rng.choice(self._indices[label]))
 
 
-def ink_digit(image: NDArray[np.uint8], height: float, widest: float = np.inf) -> Ink:
-    """Return a digit as a pen would have written it, cropped to its ink.
+def render_digit(image: NDArray[np.uint8], height: float, widest: float = np.inf) -> Ink:
+    """Render a digit with the sharp edges of a pen, cropped to its ink.
 
     Args:
         image: uint8 (28, 28), ink bright on dark.
-        height: of a digit as high as digits are, in pixels.
-        widest: that it may be; a wider one is made smaller.
+        height: the height in pixels of a digit of normal height.
+        widest: the largest width in pixels. A wider digit is shrunk.
     """
     rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     digit = np.pad(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
@@ -84,12 +89,12 @@ def _crop(ink: Ink) -> Ink:
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def ink_strokes(strokes: Sequence[NDArray[np.float64]], thickness: float) -> tuple[Ink, tuple[int, int]]:
-    """Return pen strokes as ink, and the left and top edge of where it goes.
+def render_strokes(strokes: Sequence[NDArray[np.float64]], thickness: float) -> tuple[Ink, tuple[int, int]]:
+    """Render pen strokes. Return their ink, and its left and top edge on the sheet.
 
     Args:
-        strokes: each float64 (n, 2), the x and y of the points that it runs through.
-        thickness: of the pen's line.
+        strokes: the x and y of the points on each stroke, float64 (n, 2) each.
+        thickness: the thickness of the strokes in pixels.
     """
     points = np.concatenate(list(strokes))
     margin = round(thickness) + 2
@@ -102,15 +107,15 @@ def ink_strokes(strokes: Sequence[NDArray[np.float64]], thickness: float) -> tup
     return ink, (left, top)
 
 
-def lay_ink(sheet: Grey, ink: Ink, left: int, top: int, pen: float) -> None:
-    """Darken a sheet, in place, where there is ink; what lies outside it is lost.
+def apply_ink(sheet: Grey, ink: Ink, left: int, top: int, pen: float) -> None:
+    """Darken a sheet with ink, in place. Ink outside the sheet is ignored.
 
     Args:
-        sheet: (height, width).
-        ink: to lay on it.
-        left: column of the sheet that the ink's first column goes to.
-        top: row of the sheet that the ink's first row goes to.
-        pen: grey level of full ink; what is darker stays as it is.
+        sheet: uint8 (height, width).
+        ink: the ink to apply.
+        left: the column of the sheet for the ink's first column.
+        top: the row of the sheet for the ink's first row.
+        pen: the grey level of full ink. Darker pixels do not change.
     """
     first_row, first_column = max(0, top), max(0, left)
     paper = sheet[first_row : max(0, top + ink.shape[0]), first_column : max(0, left + ink.shape[1])]
@@ -124,17 +129,17 @@ def lay_ink(sheet: Grey, ink: Ink, left: int, top: int, pen: float) -> None:
 
 
 def space_run(inks: Sequence[Ink], tops: Sequence[int], gaps: Sequence[float]) -> list[int]:
-    """Return the left edge of every digit of a run, the first at 0.
+    """Return the left edge of every digit of a run, with the first one at 0.
 
     Args:
         inks: the digits.
-        tops: the top edge of each, from any common line.
-        gaps: before each digit but the first, the least distance of its ink from the ink before it; where
-            it is 0 or less, they touch or overlap by as much along the row where they are closest.
+        tops: the top edge of each digit, relative to any common line.
+        gaps: the smallest distance between each digit but the first and the ink before it. At 0 or less, they
+            touch or overlap by this amount in the row in which they are closest.
     """
     highest = min(tops)
     depth = max(top + ink.shape[0] for ink, top in zip(inks, tops, strict=True)) - highest
-    reach = np.full(depth, -np.inf)  # how far right there is ink, row by row
+    reach = np.full(depth, -np.inf)  # the rightmost ink in each row
     lefts: list[int] = []
     for number, (ink, top) in enumerate(zip(inks, tops, strict=True)):
         rows = slice(top - highest, top - highest + ink.shape[0])
@@ -142,7 +147,7 @@ def space_run(inks: Sequence[Ink], tops: Sequence[int], gaps: Sequence[float]) -
         starts, ends = _profiles(ink)
         distance = _spread(reach, round(max(gap, 0)))[rows] - starts
         left = round(float(distance.max()) + 1 + gap) if np.isfinite(distance).any() else 0
-        # However far one overhangs the other, writing goes on to the right.
+        # A digit always starts to the right of the one before, even if that one overhangs it.
         left = max(left, lefts[-1] + 1) if lefts else 0
         reach[rows] = np.maximum(reach[rows], left + ends)
         lefts.append(left)
@@ -150,7 +155,7 @@ def space_run(inks: Sequence[Ink], tops: Sequence[int], gaps: Sequence[float]) -
 
 
 def _profiles(ink: Ink) -> tuple[Profile, Profile]:
-    """Return the first and the last column with ink of every row; where there is none, inf and -inf."""
+    """Return the first and last column with ink in every row, or inf and -inf without ink."""
     inked = ink >= _INKED
     any_ink = inked.any(axis=1)
     first = np.where(any_ink, inked.argmax(axis=1), np.inf)
@@ -159,7 +164,7 @@ def _profiles(ink: Ink) -> tuple[Profile, Profile]:
 
 
 def _spread(reach: Profile, rows: int) -> Profile:
-    """Return the largest value within so many rows of each: ink that is near aslant is near too."""
+    """Return the largest value within a number of rows of each, to include diagonal neighbours."""
     if rows < 1:
         return reach
     padded = np.pad(reach, rows, constant_values=-np.inf)

@@ -1,9 +1,9 @@
-"""Scanning: a sharp sheet of paper as a scanner hands it over, from perfect to badly worn.
+"""Simulate a scan of a sharp sheet of paper, from perfect to very poor.
 
-In the order in which it happens: the sheet lies askew, shifted, larger or smaller, or turned on the glass;
-the lens blurs it; the light is uneven; paper is not white and ink is pale; then grain, specks and the file's
-compression. Coordinates of a page are those of edges: its first pixel spans 0 to 1, as in
-``Rectangle.pixels``. OpenCV counts from the middle of the first pixel instead, half a pixel less.
+The steps follow a real scanner: the sheet is skewed, shifted, scaled or rotated on the glass; the lens blurs
+it; the light is uneven, the paper grey and the ink pale; grain, specks and the file's compression come last.
+Coordinates count from edges: the first pixel of a page spans 0 to 1, as in ``Rectangle.pixels``. OpenCV
+counts from the middle of the first pixel instead, which is half a pixel less.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 
-Homography = NDArray[np.float64]  # (3, 3), takes (x, y, 1)
+Homography = NDArray[np.float64]  # (3, 3), maps (x, y, 1)
 Turn = Literal[0, 90, 180, 270]  # degrees clockwise
 
 _SPECK_MM = (0.1, 0.4)  # diameter of dust and toner dots
-_DARK_SPECKS = 0.7  # of all specks: the others are ink that did not take
+_DARK_SPECKS = 0.7  # of all specks; the others have the colour of the paper, where ink is missing
 _LEAST_DPI, _LARGEST_DPI = 50, 1200
 
 
 @dataclass(frozen=True)
 class Severity:
-    """How bad a scan is. What is drawn by chance for every page says so; the others are the same on all.
+    """How bad a scan is. Random properties are drawn for every page; the others are the same on all pages.
 
     Attributes:
-        dpi: pixels an inch of the scan.
-        skew_degrees: the largest rotation, drawn evenly either way.
-        scale: the largest change of size, drawn evenly either way, as a share.
-        shift_mm: the largest shift in each direction, drawn evenly either way.
-        blur_px: standard deviation of the lens's blur, in pixels of the scan.
-        shade: grey levels of 255 by which the light falls off across the page; its direction is drawn.
-        paper: grey level of the paper where the light is best.
-        contrast: what is left of the way from paper to black, 1 for all of it.
-        noise: standard deviation of the grain, in grey levels of 255.
-        speckle: how many specks on a square inch, on average.
-        jpeg_quality: of the file, 1 to 100; None for a lossless one.
-        rotations: degrees clockwise by which the page may be turned, one drawn from them.
-        dark_bed: share of pages around which the scanner saw black, and white around the others.
+        dpi: the resolution in pixels per inch.
+        skew_degrees: the largest skew in either direction, random.
+        scale: the largest relative change of size in either direction, random.
+        shift_mm: the largest shift in each direction, random.
+        blur_px: the standard deviation of the blur, in pixels of the scan.
+        shade: the decrease of light across the page, in grey levels of 255. Its direction is random.
+        paper: the grey level of the paper in the best light.
+        contrast: the contrast between paper and ink, 1 for full contrast.
+        noise: the standard deviation of the grain, in grey levels of 255.
+        speckle: the average number of specks per square inch.
+        jpeg_quality: the quality of the file, 1 to 100, or None for a lossless file.
+        rotations: the possible clockwise rotations of the page in degrees, random.
+        dark_bed: the share of pages with a black background instead of a white one, random.
     """
 
     dpi: int = 200
@@ -66,7 +66,7 @@ class Severity:
         """Check the ranges.
 
         Raises:
-            IngestError: a value is none that a scan can have.
+            IngestError: a value is out of range.
         """
         for name, low, high in (
             ("dpi", _LEAST_DPI, _LARGEST_DPI),
@@ -83,11 +83,15 @@ class Severity:
         ):
             found = getattr(self, name)
             if not low <= found <= high:
-                raise IngestError(f"{name} of a scan is {found}; expected {low} to {high}")
+                raise IngestError(f"the severity has {name} {found}; expected {low} to {high}")
         if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
-            raise IngestError(f"jpeg_quality of a scan is {self.jpeg_quality}; expected 1 to 100, or none")
+            raise IngestError(
+                f"the severity has jpeg_quality {self.jpeg_quality}; expected 1 to 100, or None for lossless"
+            )
         if not self.rotations or not set(self.rotations) <= {0, 90, 180, 270}:
-            raise IngestError(f"rotations of a scan are {self.rotations}; expected some of 0, 90, 180, 270")
+            raise IngestError(
+                f"the severity has rotations {self.rotations}; expected one or more of 0, 90, 180 and 270"
+            )
 
 
 SEVERITIES = {
@@ -132,10 +136,13 @@ SEVERITIES = {
 
 @dataclass(frozen=True)
 class Scan:
-    """A page as the scanner saw it.
+    """A scanned page.
 
-    ``homography`` takes points of the registered page (200 pixels an inch) to points of ``image``;
-    ``content`` is the JPEG file that ``image`` was decoded from, None where the severity wants none.
+    Attributes:
+        image: the scan, uint8 (height, width).
+        homography: maps points of the aligned page, at 200 pixels per inch, to points of ``image``.
+        rotation: the clockwise rotation of the page in degrees.
+        content: the JPEG file that ``image`` was decoded from, or None if the severity is lossless.
     """
 
     image: Grey
@@ -155,11 +162,11 @@ def scan_sheet(
     """Scan a sheet of paper.
 
     Args:
-        sheet: (height, width), upright and sharp, best at twice the scan's resolution or more.
-        sheet_dpi: its pixels an inch.
+        sheet: uint8 (height, width), upright and sharp, preferably at twice the scan's resolution or more.
+        sheet_dpi: the resolution of the sheet in pixels per inch.
         severity: how bad the scan is.
-        rng: where every chance comes from.
-        size_mm: width and height of the paper, where they are known better than to a pixel of the sheet.
+        rng: the source of all random choices.
+        size_mm: the exact width and height of the paper. The default is the size of the sheet in pixels.
     """
     if size_mm is None:
         height, width = (side * MM_PER_INCH / sheet_dpi for side in sheet.shape)
@@ -173,27 +180,27 @@ def scan_sheet(
         seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), severity.blur_px), dtype=np.uint8)
     grey = _expose(seen, severity, rng)
     _scatter_specks(grey, severity, rng)
-    registered_to_sheet = np.diag([sheet_dpi / REGISTERED_DPI, sheet_dpi / REGISTERED_DPI, 1.0])
+    aligned_to_sheet = np.diag([sheet_dpi / ALIGNED_DPI, sheet_dpi / ALIGNED_DPI, 1.0])
     content = None
     if severity.jpeg_quality is not None:
         content = encode_scan(grey, severity.dpi, severity.jpeg_quality)
         grey = np.asarray(Image.open(BytesIO(content), formats=["JPEG"]))
-    return Scan(grey, placed @ registered_to_sheet, rotation, content)
+    return Scan(grey, placed @ aligned_to_sheet, rotation, content)
 
 
 def encode_scan(image: Grey, dpi: float, jpeg_quality: int | None = None) -> bytes:
-    """Return a scan as a JPEG file of that quality, or as a PNG file, with its resolution in it."""
+    """Encode a scan as a JPEG file of this quality, or as a PNG file, including its resolution."""
     file = BytesIO()
     picture = Image.fromarray(image)
     if jpeg_quality is None:
-        picture.save(file, "PNG", dpi=(dpi, dpi), compress_level=1)  # grain does not shrink at any level
+        picture.save(file, "PNG", dpi=(dpi, dpi), compress_level=1)  # grain does not compress at any level
     else:
         picture.save(file, "JPEG", dpi=(dpi, dpi), quality=jpeg_quality)
     return file.getvalue()
 
 
 def move_points(homography: Homography, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return points float64 (n, 2), x and y, moved by a homography."""
+    """Apply a homography to points, x and y, float64 (n, 2)."""
     moved = np.column_stack([points, np.ones(len(points))]) @ homography.T
     result: NDArray[np.float64] = moved[:, :2] / moved[:, 2:]
     return result
@@ -207,9 +214,9 @@ def _place_sheet(
     severity: Severity,
     rng: np.random.Generator,
 ) -> tuple[Homography, tuple[int, int]]:
-    """Return the homography from sheet to scan, and width and height of the scan.
+    """Return the homography from the sheet to the scan, and the width and height of the scan.
 
-    ``width`` and ``height`` are the paper's, in millimetres.
+    ``width`` and ``height`` are those of the paper in millimetres.
     """
     skew = np.deg2rad(rng.uniform(-severity.skew_degrees, severity.skew_degrees))
     pixels_a_mm = severity.dpi / MM_PER_INCH
@@ -220,7 +227,7 @@ def _place_sheet(
     shift = rng.uniform(-severity.shift_mm, severity.shift_mm, 2) * pixels_a_mm
     angle = np.deg2rad(rotation) + skew
     cosine, sine = np.cos(angle), np.sin(angle)
-    # Rounded, so that whole turns are exact: the cosine of a right angle computes to 6e-17.
+    # Round to make quarter turns exact, because the computed cosine of a right angle is 6e-17.
     turn = np.round([[cosine, -sine], [sine, cosine]], 15) * scale * severity.dpi / sheet_dpi
     middle = np.array([width, height]) / 2 * sheet_dpi / MM_PER_INCH
     homography = np.eye(3)
@@ -230,7 +237,7 @@ def _place_sheet(
 
 
 def _warp(sheet: Grey, homography: Homography, size: tuple[int, int], bed: int) -> Grey:
-    """Return what of the sheet lies on a scan of a width and height; ``bed`` is the grey level around."""
+    """Warp a sheet onto a scan of this width and height. ``bed`` is the grey level of the background."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     centred = np.linalg.inv(half) @ homography @ half
     warped = cv2.warpPerspective(
@@ -240,7 +247,7 @@ def _warp(sheet: Grey, homography: Homography, size: tuple[int, int], bed: int) 
 
 
 def _expose(seen: Grey, severity: Severity, rng: np.random.Generator) -> Grey:
-    """Return what the sensor reads of a picture: the paper's grey, pale ink, uneven light and grain."""
+    """Simulate the sensor: grey paper, pale ink, uneven light and grain."""
     angle = rng.uniform(0, 2 * np.pi)
     if not (severity.shade or severity.noise) and severity.paper == 255 and severity.contrast == 1:
         return seen
@@ -254,7 +261,7 @@ def _expose(seen: Grey, severity: Severity, rng: np.random.Generator) -> Grey:
 
 
 def _light(shape: tuple[int, ...], shade: float, angle: float) -> NDArray[np.float32]:
-    """Return the share of light on every pixel, float32 (height, width): 1 on one side, less on the other."""
+    """Return the relative light on every pixel, float32 (height, width), which falls off from 1."""
     rows, columns = shape
     across = np.cos(angle) * np.linspace(-0.5, 0.5, columns, dtype=np.float32)
     down = np.sin(angle) * np.linspace(-0.5, 0.5, rows, dtype=np.float32)
@@ -271,7 +278,7 @@ def _scatter_specks(grey: Grey, severity: Severity, rng: np.random.Generator) ->
     places = rng.uniform((0, 0), (columns, rows), (count, 2))
     dark = rng.random(count) < _DARK_SPECKS
     levels = np.where(dark, rng.uniform(0, 0.6, count), 1.0) * severity.paper
-    parts = 16  # of a pixel: OpenCV takes whole numbers and how many of their bits lie behind the point
+    parts = 16  # of a pixel: OpenCV takes fixed-point numbers
     for (x, y), radius, level in zip(places, radii, levels, strict=True):
         centre = round((x - 0.5) * parts), round((y - 0.5) * parts)
         cv2.circle(grey, centre, max(1, round(radius * parts)), (float(level),), -1, cv2.LINE_AA, shift=4)

@@ -1,1 +1,1 @@
-"""Reading: from a registered page to the digits in its cells and boxes."""
+"""Read the cells and boxes of an aligned page, and cut out their digits."""

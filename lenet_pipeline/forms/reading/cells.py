@@ -1,9 +1,9 @@
-"""Cells as the paper has them: each edge is moved to where the page's own printed line is.
+"""Refine cells: move each edge to the printed line on the page.
 
-Registration leaves some pixels of error, and a template written by hand has its own. Every edge of every
-cell is searched within 1.5 mm of its place, and all edges of a field together decide: one shift and one
-slope along each axis, then a small correction of each edge, so that what is written in one cell moves none.
-All places are pixels of the registered page unless it says otherwise.
+Alignment leaves errors of a few pixels, and so does a template written by hand. Each edge is searched for
+within 1.5 mm of its expected place. All edges of a field share one shift and one slope along each axis, and
+each edge has a small correction of its own, so that writing in one cell cannot move its edges far.
+All places are in pixels of the aligned page, unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -11,53 +11,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
-from lenet_pipeline.forms.reading.ink import Floats, Line
+from lenet_pipeline.forms.reading.edge_profiles import (
+    REACH,
+    SEARCHED_PX,
+    Edges,
+    Sums,
+    find_ridges,
+    has_line,
+    match_lines,
+    match_profiles,
+    measure_profiles,
+    nearest_columns,
+    sum_darkness,
+)
+from lenet_pipeline.forms.reading.ink import Line
 from lenet_pipeline.forms.templates.model import Field
+from lenet_pipeline.schema import Floats
 
 Places = NDArray[np.float64]  # (n, 4): left, top, right and bottom
-Sums = NDArray[np.float64]
 
-SEARCHED_PX = round(1.5 * REGISTERED_DPI / MM_PER_INCH)
-_AROUND_PX = 16  # of an edge: what is compared with the reference; a table's rules near cells tell much
-_REACH = SEARCHED_PX + _AROUND_PX
-_SECTIONS = 8  # of an edge: writing crosses few of them, a printed line all
-_RANK = 2  # the section, from the lightest, whose darkness counts as the line's
-_INSET = 0.1  # of an edge's length, at both ends: there other lines meet it
-_NARROW = 9  # pixels: what is wider is no line
-_LEAST_LINE = 7.0  # levels a line stands out by
-_PLAIN_LINE = 20.0  # levels by which a line stands out plainly
-_PLAIN_MATCH = 0.5  # of 1, at which an edge plainly matches the reference's
-_FAR_COST = 0.35  # of a perfect match, at the end of the search: of two equal places the nearer is right
-_NEAR_PX = 3  # around the common shift, in which each edge finds its own
-_SLOPE_SPREAD = 0.004  # pixels a pixel: how much registration may stretch or shear a page locally
+_PLAIN_LINE = 20.0  # grey levels: from here on, a line is certain
+_PLAIN_MATCH = 0.5  # of 1: from here on, a match with the reference is certain
+_FAR_COST = 0.35  # of a perfect match, at the end of the search, so that the nearer of two equal places wins
+_NEAR_PX = 3  # the distance from the common shift in which each edge finds its own
+_SLOPE_SPREAD = 0.004  # pixels per pixel: the local stretch or shear that alignment may leave
 _SHIFT_SPREAD = 4.0  # pixels
-_EDGE_SPREAD = 0.6  # pixels by which an edge's measured place is uncertain
-_OWN_SHARE = 0.8  # of an edge's difference from its field's smooth model that counts as its own
-_MOST_CORRECTION = 1.2  # pixels by which one edge may differ from its field's smooth model
-_LINE_REACH = 6  # pixels to each side of a line: all of a thick one
-
-
-@dataclass(frozen=True)
-class Edges:
-    """Edges of one direction, each (m,): where each lies across itself, and from where to where it runs."""
-
-    is_vertical: bool
-    across: NDArray[np.float64]
-    start: NDArray[np.float64]
-    stop: NDArray[np.float64]
+_EDGE_SPREAD = 0.6  # pixels: the uncertainty of an edge's measured place
+_OWN_SHARE = 0.8  # of an edge's deviation from its field's smooth model, to apply as a correction
+_MOST_CORRECTION = 1.2  # pixels: the largest such correction
+_LINE_REACH = 6  # pixels on each side of a line, enough for a thick one
 
 
 @dataclass(frozen=True)
 class ExpectedEdges:
-    """Where a page should have edges of one direction, as far as the template and the blank form say.
+    """The places at which a page should have edges of one direction.
 
-    ``across`` float64 (m,). ``pattern`` is the blank form's darkness around each edge, (m, 2r + 1), and
-    ``is_printed`` bool (m,) whether it has a line there; without a blank form None, and all True.
+    Attributes:
+        edges: the edges by the template.
+        across: their coordinates on the blank form, or by the template without one, float64 (m,).
+        pattern: the blank form's darkness around each edge, (m, 2r + 1), or None without a blank form.
+        is_printed: whether the blank form has a line there, bool (m,). All True without a blank form.
     """
 
     edges: Edges
@@ -68,38 +64,38 @@ class ExpectedEdges:
 
 @dataclass(frozen=True)
 class RefinedCells:
-    """The cells of a field where the page has them, and the printed lines found along their edges."""
+    """The cells of a field at their places on the page, and the printed lines along their edges."""
 
     places: Places
     lines: tuple[Line, ...]
 
 
 def template_places(field: Field) -> Places:
-    """Return where the template puts a field's cells, or its one box."""
+    """Return the places of a field's cells, or of its one box, by the template."""
     rectangles = field.place.rectangles()
     return np.array([rectangle.pixels() for rectangle in rectangles], dtype=np.float64)
 
 
 def expect_edges(reference: Floats | None, places: Places) -> tuple[ExpectedEdges, ExpectedEdges]:
-    """Find where pages of a form should have the vertical and the horizontal edges of a field's cells.
+    """Return the expected vertical and horizontal edges of a field's cells on pages of a form.
 
     Args:
-        reference: darkness of the blank form around the field, (height, width); None where there is none.
-        places: of the cells by the template, in pixels of ``reference``.
+        reference: the darkness of the blank form around the field, (height, width), or None.
+        places: the cells by the template, in pixels of ``reference``.
     """
-    sums = None if reference is None else _sum_up(reference)
+    sums = None if reference is None else sum_darkness(reference)
     vertical, horizontal = _edges(places, True), _edges(places, False)
     return _expect(sums, vertical), _expect(None if sums is None else sums.T, horizontal)
 
 
 def refine_cells(darkness: Floats, expected: tuple[ExpectedEdges, ExpectedEdges]) -> RefinedCells:
-    """Find the cells of one field, and their lines, on the page.
+    """Find the cells of one field and their lines on the page.
 
     Args:
-        darkness: (height, width), of the page around the field.
-        expected: what ``expect_edges`` returns for the same piece of the page.
+        darkness: the darkness of the page around the field, (height, width).
+        expected: the result of ``expect_edges`` for the same area.
     """
-    sums = _sum_up(darkness)
+    sums = sum_darkness(darkness)
     sides: list[NDArray[np.float64]] = []
     lines: list[Line] = []
     for one, turned in zip(expected, (sums, sums.T), strict=True):
@@ -111,7 +107,7 @@ def refine_cells(darkness: Floats, expected: tuple[ExpectedEdges, ExpectedEdges]
 
 
 def _edges(places: Places, is_vertical: bool) -> Edges:
-    """Return the left then the right edges of cells, or the top then the bottom ones."""
+    """Return the left and then the right edges of cells, or the top and then the bottom edges."""
     first, second, start, stop = (0, 2, 1, 3) if is_vertical else (1, 3, 0, 2)
     return Edges(
         is_vertical,
@@ -122,120 +118,49 @@ def _edges(places: Places, is_vertical: bool) -> Edges:
 
 
 def _expect(sums: Sums | None, edges: Edges) -> ExpectedEdges:
-    """Move edges to the blank form's own lines and keep what it looks like there."""
+    """Move edges to the lines of the blank form, and record their patterns."""
     if sums is None:
         return ExpectedEdges(edges, edges.across, None, np.ones(len(edges.across), dtype=np.bool_))
-    matches = _line_matches(_ridges(_profiles(sums, edges, edges.across)))
-    rounded = _columns(edges.across) + 0.5 - edges.across
+    matches = match_lines(find_ridges(measure_profiles(sums, edges, edges.across)))
+    rounded = nearest_columns(edges.across) + 0.5 - edges.across
     across = edges.across + _displacements(matches, _PLAIN_LINE, edges, rounded)
-    pattern = _profiles(sums, edges, across)
-    return ExpectedEdges(edges, across, pattern, _has_line(pattern))
+    pattern = measure_profiles(sums, edges, across)
+    return ExpectedEdges(edges, across, pattern, has_line(pattern))
 
 
 def _find_edges(sums: Sums, expected: ExpectedEdges) -> tuple[NDArray[np.float64], Floats, NDArray[np.bool_]]:
-    """Return where each edge is on the page, its profile there, and whether it is a printed line.
+    """Return the place of each edge on the page, its profile there, and whether it is a printed line.
 
-    ``sums`` is turned so that the edges run down its columns.
+    ``sums`` is transposed if necessary, so that the edges run along its columns.
     """
     edges, places = expected.edges, expected.across
-    profiles = _profiles(sums, edges, places)
+    profiles = measure_profiles(sums, edges, places)
     if expected.pattern is not None:
-        matches = _profile_matches(expected.pattern, profiles)
+        matches = match_profiles(expected.pattern, profiles)
         across = places + _displacements(matches, _PLAIN_MATCH, edges, np.zeros(len(places)))
     else:
-        rounded = _columns(places) + 0.5 - places
-        across = places + _displacements(_line_matches(_ridges(profiles)), _PLAIN_LINE, edges, rounded)
-    profiles = _profiles(sums, edges, across)
-    return across, profiles, expected.is_printed & _has_line(profiles)
-
-
-def _has_line(profiles: Floats) -> NDArray[np.bool_]:
-    middle = _ridges(profiles)[:, _REACH - 2 : _REACH + 3]
-    return np.asarray(middle.max(axis=1) > _LEAST_LINE)
-
-
-def _sum_up(darkness: Floats) -> Sums:
-    """Return the sums of all that is above and left of each pixel, (height + 1, width + 1)."""
-    return np.asarray(cv2.integral(darkness, sdepth=cv2.CV_64F), dtype=np.float64)
-
-
-def _profiles(sums: Sums, edges: Edges, across: NDArray[np.float64]) -> Floats:
-    """Return the darkness of an edge's column and of those around it, (m, 2 * _REACH + 1).
-
-    Of the sections of a column one of the lightest counts: writing that crosses or follows a part of an
-    edge does not show.
-    """
-    height, width = sums.shape[0] - 1, sums.shape[1] - 1
-    length = edges.stop - edges.start
-    shares = np.linspace(_INSET, 1 - _INSET, _SECTIONS + 1)
-    rows = np.rint(edges.start[:, None] + length[:, None] * shares).astype(np.intp)
-    rows = np.minimum(np.maximum(rows, 0), height)
-    columns = _columns(across)[:, None] + np.arange(-_REACH, _REACH + 2)
-    columns = np.minimum(np.maximum(columns, 0), width)
-    bounds = sums[rows[:, :, None], columns[:, None, :]]
-    bounds = bounds[:, 1:] - bounds[:, :-1]
-    sections = (bounds[:, :, 1:] - bounds[:, :, :-1]) / np.maximum(1, np.diff(rows, axis=1))[:, :, None]
-    sections.partition(_RANK, axis=1)
-    return np.asarray(sections[:, _RANK], dtype=np.float32)
-
-
-def _columns(across: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the pixel columns whose middles are nearest: places count from a pixel's edge."""
-    return np.rint(across - 0.5).astype(np.intp)
-
-
-def _ridges(profiles: Floats) -> Floats:
-    """Return how much each place stands out as a line does: dark, and lighter on both sides nearby."""
-    opened = cv2.morphologyEx(
-        profiles, cv2.MORPH_OPEN, np.ones((1, _NARROW), np.uint8), borderType=cv2.BORDER_REPLICATE
-    )
-    soft = cv2.filter2D(profiles - opened, -1, np.array([[0.25, 0.5, 0.25]], np.float32))
-    return np.asarray(soft, dtype=np.float32)
-
-
-def _line_matches(ridges: Floats) -> Floats:
-    """Score each displacement of each edge by the line there, (m, 2 * SEARCHED_PX + 1), in levels."""
-    searched = ridges[:, _AROUND_PX:-_AROUND_PX]
-    return np.where(searched < _LEAST_LINE, np.float32(0), searched)
-
-
-def _profile_matches(reference: Floats, page: Floats) -> Floats:
-    """Score each displacement by how much the page's profile steps as the reference's does, 0 to 1.
-
-    Args:
-        reference: profiles around the edges of the blank form, (m, 2 * _REACH + 1).
-        page: around the same places on the page.
-    """
-    # By steps, not levels: an edge may be that of a tinted area and no line.
-    pattern = np.diff(reference[:, SEARCHED_PX:-SEARCHED_PX], axis=1)
-    steps = np.diff(page, axis=1)
-    windows = np.lib.stride_tricks.sliding_window_view(steps, pattern.shape[1], axis=1)
-    products = np.einsum("mdk,mk->md", windows, pattern)
-    energy = np.sqrt((pattern**2).sum(axis=1))[:, None]
-    own = np.sqrt((windows**2).sum(axis=2))
-    # The least line's two steps on both sides keep flat paper and grain from matching by chance.
-    floor = _LEAST_LINE * np.sqrt(2)
-    # Not by the product of both energies: a black rule nearby is no match for a grey line.
-    scores = products / np.maximum(np.maximum(energy, own), floor) ** 2
-    return np.asarray(np.maximum(scores, 0), dtype=np.float32)
+        rounded = nearest_columns(places) + 0.5 - places
+        across = places + _displacements(match_lines(find_ridges(profiles)), _PLAIN_LINE, edges, rounded)
+    profiles = measure_profiles(sums, edges, across)
+    return across, profiles, expected.is_printed & has_line(profiles)
 
 
 def _displacements(
     matches: Floats, enough: float, edges: Edges, rounded: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return each edge's displacement, (m,): a smooth model of them all, and a little of its own.
+    """Return each edge's displacement, (m,): a smooth model of all edges plus a small correction.
 
     Args:
-        matches: how well each displacement of each edge fits, (m, 2 * SEARCHED_PX + 1), 0 for not at all.
-        enough: a match from which on more makes no displacement likelier.
-        edges: where they were expected.
-        rounded: what must be added to each displacement, because its matches were taken at whole pixels.
+        matches: how well each displacement of each edge fits, (m, 2 * SEARCHED_PX + 1), from 0.
+        enough: the match above which a displacement does not become more likely.
+        edges: the expected edges.
+        rounded: the value to add to each displacement, because matches are taken at whole pixels, (m,).
 
     Returns:
-        Zeros where no edge matches anywhere.
+        The displacements, or zeros if no edge matches anywhere.
     """
     offsets = np.arange(-SEARCHED_PX, SEARCHED_PX + 1)
-    # A line is one line, however dark: a table's black rules must not draw grey cells to them.
+    # Every line has one vote, however dark. Otherwise, a table's black rules would attract grey cells.
     votes = np.minimum(matches, enough) / enough
     if not votes.any():
         return np.zeros(len(matches))
@@ -261,20 +186,20 @@ def _displacements(
 
 
 def _design(edges: Edges) -> NDArray[np.float64]:
-    """Return one row an edge: 1, its place across and its middle along, both from the field's middle."""
+    """Return a row per edge: 1, and its coordinates across and along, both from the field's middle."""
     along = (edges.start + edges.stop) / 2
     return np.column_stack([np.ones(len(along)), edges.across - edges.across.mean(), along - along.mean()])
 
 
 def _peaks_near(matches: Floats, predicted: NDArray[np.float64]) -> tuple[NDArray[np.float64], Floats]:
-    """Return each edge's best displacement near the predicted one, to a part of a pixel, and its weight."""
+    """Return each edge's best subpixel displacement near the predicted one, and its weight."""
     rows = np.arange(len(matches))
     start = np.rint(predicted).astype(np.intp) + SEARCHED_PX
     near = np.clip(start[:, None] + np.arange(-_NEAR_PX, _NEAR_PX + 1), 1, matches.shape[1] - 2)
     best = near[rows, matches[rows[:, None], near].argmax(axis=1)]
-    before, peak, behind = (matches[rows, best + step] for step in (-1, 0, 1))
-    bend = before - 2 * peak + behind
-    part = np.where(bend < 0, 0.5 * (before - behind) / np.where(bend < 0, bend, 1), 0)
+    before, peak, after = (matches[rows, best + step] for step in (-1, 0, 1))
+    bend = before - 2 * peak + after
+    part = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, 1), 0)
     usual = max(float(np.median(peak)), 1e-3)
     weight = np.clip(peak / usual, 0, 1)
     return best - SEARCHED_PX + np.clip(part, -0.5, 0.5), np.asarray(weight, dtype=np.float32)
@@ -283,14 +208,14 @@ def _peaks_near(matches: Floats, predicted: NDArray[np.float64]) -> tuple[NDArra
 def _cut_lines(
     edges: Edges, across: NDArray[np.float64], profiles: Floats, is_line: NDArray[np.bool_]
 ) -> Sequence[Line]:
-    """Return the lines along the edges that are printed, each as dark as it and its like are."""
-    near = profiles[:, _REACH - _LINE_REACH : _REACH + _LINE_REACH + 1]
+    """Return the printed lines along the edges, with their profiles limited by the median of all lines."""
+    near = profiles[:, REACH - _LINE_REACH : REACH + _LINE_REACH + 1]
     near = np.maximum(near, 0)
-    # Writing that follows one edge makes it darker than its fellows; what it adds is writing.
+    # Writing along one edge makes it darker than the others. Do not count the excess as line.
     usual = np.median(near[is_line], axis=0) if is_line.any() else near[:0]
     lines = []
-    columns = _columns(across)
-    for index in _unlike(edges, columns, np.flatnonzero(is_line)):
+    columns = nearest_columns(across)
+    for index in _without_duplicates(edges, columns, np.flatnonzero(is_line)):
         profile = np.minimum(near[index], 1.5 * usual + 10)
         lines.append(
             Line(
@@ -304,8 +229,8 @@ def _cut_lines(
     return lines
 
 
-def _unlike(edges: Edges, columns: NDArray[np.intp], chosen: NDArray[np.intp]) -> list[int]:
-    """Leave out edges beside which another one runs: of two cells that share a line, one has it."""
+def _without_duplicates(edges: Edges, columns: NDArray[np.intp], chosen: NDArray[np.intp]) -> list[int]:
+    """Return the chosen edges without repeats, because neighbouring cells may share a line."""
     kept: list[int] = []
     for index in sorted(chosen.tolist(), key=lambda index: (edges.start[index], columns[index])):
         if not kept or edges.start[kept[-1]] != edges.start[index] or columns[index] - columns[kept[-1]] > 1:

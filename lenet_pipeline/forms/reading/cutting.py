@@ -1,9 +1,9 @@
-"""Cutting: the digits of a run without dividers, told apart from left to right.
+"""Cut a run of digits without dividers into single digits, from left to right.
 
-Connected parts are digits, but for two cases: a digit broken into parts, which are put together again by
-where they lie, and digits that touch, which are cut apart along seams that cross little ink. Which cuts are
-made is decided for the whole run at once, at the lowest cost of a count that the template allows. Costs
-have no unit; lengths are shares of the run's usual height of a digit, unless they say pixels.
+Connected parts are digits, with two exceptions: the parts of a broken digit, which are rejoined by their
+places, and touching digits, which are cut along seams that cross little ink. The cuts of the whole run are
+chosen together, to minimise the cost with a number of digits that the template allows. Costs have no unit.
+Lengths are relative to the usual height of a digit in the run, unless given in pixels.
 """
 
 from __future__ import annotations
@@ -12,34 +12,32 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from lenet_pipeline.forms.reading.ink import Floats, Labels
+from lenet_pipeline.forms.reading.ink import Labels
 from lenet_pipeline.forms.reading.seams import Seam, find_seams
+from lenet_pipeline.schema import Floats, Mask
 
-Mask = NDArray[np.bool_]
-
-_TALL = 0.7  # a part as high as that is a digit or several, however it lies to others
-_LOW = 0.45  # a part lower than that is a piece of a digit, or a blot
-_OVERLAP = 0.6  # of the narrower of two parts' width, beside which both are one digit's
+_TALL = 0.7  # a part of this height is one or more complete digits
+_LOW = 0.45  # a lower part is a piece of a digit, or a blot
+_OVERLAP = 0.6  # of the narrower width: two parts that overlap more belong to one digit
 _NEAR = 0.25  # the widest gap between the pieces of one digit
-_WIDEST, _LOWEST = 1.05, 0.75  # no digit of MNIST is wider, next to none lower: measured on 20,000
-_WIDTHS = ((1.0, 0.8, 0.17), (0.12, 0.35, 0.15))  # share, middle and spread: of most digits, and of a 1
-_WIDEST_TRIED = 1.5  # of the pieces that are tried when cutting
-_HEIGHT_COST = 12.0  # of each height of a digit that a piece is lower than that
-_TOUCH_COST = 2.0  # of taking a connected part for several digits at all: most are one
-_CUT_COST, _CROSSING_COST = 0.0, 0.5  # of a cut, and of each thickness of a stroke that it crosses
-_DROP_COST = 15.0  # of leaving out what is as high as a digit
-_CORE_SHARE = 0.45  # of full ink, from which on pixels connect
-_PALE_PX = 4  # around them, the pale edge of strokes
-_SEAM_DISTANCE = 0.12  # between the middles of seams that are tried
-_NARROWEST = 0.2  # digits are no closer than that, from middle to middle
-_CRUMB = 0.25  # of a cut digit's ink: what the seam cut off its neighbour instead
+_WIDEST, _LOWEST = 1.05, 0.75  # measured on 20,000 digits of MNIST: none is wider, almost none is lower
+_WIDTHS = ((1.0, 0.8, 0.17), (0.12, 0.35, 0.15))  # share, middle and spread for most digits, and for a 1
+_WIDEST_TRIED = 1.5  # the widest piece to try when cutting
+_HEIGHT_COST = 12.0  # for a piece that is lower than _LOWEST, times the difference
+_TOUCH_COST = 2.0  # of splitting a connected part at all, because most parts are one digit
+_CUT_COST, _CROSSING_COST = 0.0, 0.5  # of a cut, and of each stroke's thickness that it crosses
+_DROP_COST = 15.0  # of leaving out a group with the height of a digit
+_CORE_SHARE = 0.45  # of full ink: darker pixels connect
+_PALE_PX = 4  # the width of the pale edge of strokes
+_SEAM_DISTANCE = 0.12  # between the middles of seams
+_NARROWEST = 0.2  # the smallest distance between the middles of two digits
+_CRUMB = 0.25  # of a cut digit's ink: a smaller loose part belongs to its neighbour
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Ink that is one digit, or several that touch: its place in pixels and its mask there."""
+    """The ink of one digit, or of several that touch: its place in pixels, and its mask there."""
 
     left: int
     top: int
@@ -55,8 +53,8 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class _Choice:
-    """One way to take a group: its digits from left to right, and what that costs."""
+class _Segmentation:
+    """One way to divide a group into digits, from left to right, with its cost."""
 
     pieces: tuple[Mask, ...]
     cost: float
@@ -66,23 +64,25 @@ def cut_run(mask: Mask, soft: Floats, fewest: int, most: int) -> tuple[Labels, i
     """Find the digits of a run.
 
     Args:
-        mask: (height, width), where there is ink.
-        soft: darkness in grey levels, of the same shape.
-        fewest: digits that the template allows, unless there is no ink at all.
-        most: digits that it allows. Where no cut gives an allowed count, the cheapest count is given.
+        mask: where there is ink, bool (height, width).
+        soft: the smoothed darkness in grey levels, of the same shape.
+        fewest: the smallest number of digits that the template allows.
+        most: the largest number of digits that it allows. If no cut gives an allowed number, the cheapest
+            number is used.
 
     Returns:
-        Labels int32 (height, width), 1 for the leftmost digit and 0 for paper, and how many there are.
+        Labels, int32 (height, width), with 1 for the leftmost digit and 0 for paper, and the number of
+        digits. It is 0 if there is no ink.
     """
     labels = np.zeros(mask.shape, np.int32)
     if not mask.any():
         return labels, 0
-    # Blur bridges narrow gaps with pale pixels: digits are told apart without them.
-    core = mask & (soft > _CORE_SHARE * _full(soft[mask]))
+    # Separate digits without the pale pixels, because blur bridges narrow gaps with them.
+    core = mask & (soft > _CORE_SHARE * _full_ink(soft[mask]))
     groups, usual = _group_parts(core)
-    choices = [_choices(group, soft, usual, most) for group in groups]
+    choices = [_segment_group(group, soft, usual, most) for group in groups]
     digits: list[tuple[float, _Group, Mask]] = []
-    for group, choice in zip(groups, _choose(choices, fewest, most), strict=True):
+    for group, choice in zip(groups, _choose_segmentations(choices, fewest, most), strict=True):
         for piece in choice.pieces:
             columns = np.nonzero(piece)[1]
             digits.append((group.left + float(columns.mean()), group, piece))
@@ -94,7 +94,7 @@ def cut_run(mask: Mask, soft: Floats, fewest: int, most: int) -> tuple[Labels, i
 
 
 def _spread(labels: Labels, pale: Mask) -> Labels:
-    """Give pale pixels of ink to the digit that they lie beside."""
+    """Assign pale pixels of ink to the adjacent digit."""
     spread = labels.astype(np.uint8)
     for _ in range(_PALE_PX):
         wider = cv2.dilate(spread, np.ones((3, 3), np.uint8))
@@ -103,7 +103,7 @@ def _spread(labels: Labels, pale: Mask) -> Labels:
 
 
 def _group_parts(mask: Mask) -> tuple[list[_Group], float]:
-    """Put the parts of broken digits together; return the groups and the usual height of a digit."""
+    """Rejoin the parts of broken digits. Return the groups and the usual height of a digit."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     boxes = [tuple(int(value) for value in row[:4]) for row in stats[1:]]
     if not boxes:
@@ -115,7 +115,7 @@ def _group_parts(mask: Mask) -> tuple[list[_Group], float]:
     while merged:
         merged = False
         for one in range(len(members)):
-            partner = _broken_from(one, members, boxes, usual)
+            partner = _find_whole(one, members, boxes, usual)
             if partner is not None:
                 members[partner].extend(members.pop(one))
                 merged = True
@@ -129,7 +129,7 @@ def _group_parts(mask: Mask) -> tuple[list[_Group], float]:
 
 
 def _union(member: list[int], boxes: list[tuple[int, ...]]) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of the box around some parts."""
+    """Return left, top, right and bottom of the bounding box of some parts."""
     return (
         min(boxes[index][0] for index in member),
         min(boxes[index][1] for index in member),
@@ -138,10 +138,8 @@ def _union(member: list[int], boxes: list[tuple[int, ...]]) -> tuple[int, int, i
     )
 
 
-def _broken_from(
-    one: int, members: list[list[int]], boxes: list[tuple[int, ...]], usual: float
-) -> int | None:
-    """Return the group that another group was broken from; None where it stands by itself."""
+def _find_whole(one: int, members: list[list[int]], boxes: list[tuple[int, ...]], usual: float) -> int | None:
+    """Return the group that a piece belongs to, or None if the piece stands on its own."""
     left, top, right, bottom = _union(members[one], boxes)
     if bottom - top >= _TALL * usual:
         return None
@@ -153,7 +151,7 @@ def _broken_from(
         across = max(left - other_right, other_left - right)
         down = max(top - other_bottom, other_top - bottom)
         overlap = -across / max(1, min(right - left, other_right - other_left))
-        # What lies above or below is a piece of it; beside it only what is too low to be a digit.
+        # Parts above or below belong to the group. Parts next to it only do if they are too low for a digit.
         is_stacked = overlap >= _OVERLAP and down <= _NEAR * usual
         is_beside = bottom - top < _LOW * usual and max(across, down) <= _NEAR * usual
         wide = max(right, other_right) - min(left, other_left) > _WIDEST * usual
@@ -163,35 +161,35 @@ def _broken_from(
     return None if nearest is None else nearest[1]
 
 
-def _choices(group: _Group, soft: Floats, usual: float, most: int) -> dict[int, _Choice]:
-    """Return how the group can be taken as none, one or more digits, the cheapest way for each count."""
+def _segment_group(group: _Group, soft: Floats, usual: float, most: int) -> dict[int, _Segmentation]:
+    """Return the cheapest way to take a group as 0, 1 or more digits, by the number of digits."""
     choices = {
-        0: _Choice((), _DROP_COST * group.height / usual),
-        1: _Choice((group.mask,), _piece_cost(group.mask, usual)),
+        0: _Segmentation((), _DROP_COST * group.height / usual),
+        1: _Segmentation((group.mask,), _piece_cost(group.mask, usual)),
     }
     fitting = min(most, int(group.width / (_NARROWEST * usual)))
     if fitting < 2:
         return choices
     inside = soft[group.top : group.top + group.height, group.left : group.left + group.width]
-    ink = np.where(group.mask, np.minimum(inside / max(1.0, _full(inside[group.mask])), 1), 0)
+    ink = np.where(group.mask, np.minimum(inside / max(1.0, _full_ink(inside[group.mask])), 1), 0)
     seams = find_seams(ink.astype(np.float32), max(2, round(_SEAM_DISTANCE * usual)))
     choices.update(_cut_group(group.mask, seams, usual, fitting))
     return choices
 
 
-def _full(values: Floats) -> float:
+def _full_ink(values: Floats) -> float:
     return float(np.partition(values, int(0.8 * (len(values) - 1)))[int(0.8 * (len(values) - 1))])
 
 
 def _stroke_thickness(mask: Mask) -> float:
-    """Return the usual thickness of strokes in pixels: the mean distance to paper is a quarter of it."""
+    """Return the usual thickness of strokes in pixels. It is four times the mean distance to paper."""
     padded = np.pad(mask, 1).astype(np.uint8)
     distances = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
     return max(1.0, 4 * float(distances[padded > 0].mean()) - 1)
 
 
 def _piece_cost(piece: Mask, usual: float) -> float:
-    """Return how unlike a digit a piece's size is."""
+    """Return the cost of a piece, from how unusual its size is for a digit."""
     rows, columns = np.flatnonzero(piece.any(axis=1)), np.flatnonzero(piece.any(axis=0))
     if not len(rows):
         return float("inf")
@@ -202,17 +200,17 @@ def _piece_cost(piece: Mask, usual: float) -> float:
     return float(-np.log(likeness + 1e-30) + _HEIGHT_COST * max(0.0, _LOWEST - height))
 
 
-def _cut_group(mask: Mask, seams: list[Seam], usual: float, most: int) -> dict[int, _Choice]:
-    """Return the cheapest way to cut a group into each number of digits from 2 on.
+def _cut_group(mask: Mask, seams: list[Seam], usual: float, most: int) -> dict[int, _Segmentation]:
+    """Return the cheapest way to cut a group into each number of digits, from 2 on.
 
-    Best ways to cut what lies left of each seam are built on those of the seams before it.
+    This is dynamic programming over the seams from left to right.
     """
     thickness = _stroke_thickness(mask)
     width = mask.shape[1]
     columns = np.arange(width)
     borders = [np.zeros(len(mask)), *(seam.columns for seam in seams), np.full(len(mask), width)]
     prices = [0.0, *(_CUT_COST + _CROSSING_COST * seam.ink / thickness for seam in seams), 0.0]
-    # best[i][k]: cost of the k digits left of border i, and the border before the last of them.
+    # best[i][k]: the cost of k digits left of border i, and the left border of the last of them.
     best: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]
     pieces: dict[tuple[int, int], Mask] = {}
     for stop in range(1, len(borders)):
@@ -236,12 +234,12 @@ def _cut_group(mask: Mask, seams: list[Seam], usual: float, most: int) -> dict[i
             start = best[stop][count][1]
             found.append(pieces[start, stop])
             stop, count = start, count - 1
-        choices[number] = _Choice(_without_crumbs(found[::-1]), _TOUCH_COST + best[-1][number][0])
+        choices[number] = _Segmentation(_return_crumbs(found[::-1]), _TOUCH_COST + best[-1][number][0])
     return choices
 
 
-def _without_crumbs(pieces: list[Mask]) -> tuple[Mask, ...]:
-    """Give what a seam cut off a digit by mistake back to the neighbour that it still touches."""
+def _return_crumbs(pieces: list[Mask]) -> tuple[Mask, ...]:
+    """Return small loose parts, which a seam cut off the wrong digit, to the neighbour that they touch."""
     cleaned = [piece.copy() for piece in pieces]
     for index, piece in enumerate(pieces):
         count, labels, stats, _ = cv2.connectedComponentsWithStats(piece.astype(np.uint8), connectivity=8)
@@ -258,11 +256,13 @@ def _without_crumbs(pieces: list[Mask]) -> tuple[Mask, ...]:
     return tuple(cleaned)
 
 
-def _choose(choices: list[dict[int, _Choice]], fewest: int, most: int) -> list[_Choice]:
-    """Choose how each group is taken: the cheapest whose digits are as many as allowed, if any are."""
-    ways: dict[int, tuple[float, list[_Choice]]] = {0: (0.0, [])}
+def _choose_segmentations(
+    choices: list[dict[int, _Segmentation]], fewest: int, most: int
+) -> list[_Segmentation]:
+    """Choose the cheapest division of all groups with an allowed number of digits, or else of any number."""
+    ways: dict[int, tuple[float, list[_Segmentation]]] = {0: (0.0, [])}
     for group in choices:
-        following: dict[int, tuple[float, list[_Choice]]] = {}
+        following: dict[int, tuple[float, list[_Segmentation]]] = {}
         for count, (cost, chosen) in ways.items():
             for number, choice in group.items():
                 total = cost + choice.cost

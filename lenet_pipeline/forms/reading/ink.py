@@ -1,7 +1,7 @@
-"""Ink: what stands out of the paper on a registered page, apart from the form's own print.
+"""Measure the ink on an aligned page, and remove the form's own print.
 
-Darkness is grey levels of 255 below the paper around: 0 for paper, 255 for black on white, negative where a
-pixel is lighter than its surroundings. All places are pixels of the array that is given.
+Darkness is in grey levels below the surrounding paper: 0 for paper, 255 for black on white, and negative for
+a pixel that is lighter than its surroundings. All places are in pixels of the given array.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.schema import Floats
 
-Floats = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
-_STROKE = 9  # pixels of the halved page, 2.3 mm: lines and pens' strokes are narrower, tinted cells wider
-_BOLD_INK = 21  # pixels of the halved page, 5.3 mm: bold digits whose strokes run together are narrower
-_BOLD_DARKNESS = 45  # levels: darker than any tint or watermark
-_EVEN_GROUND = 25.0  # levels by which a cell's own paper may differ from the ground found around it
-_INSET = 0.1  # of a cell's sides, at its edges, where lines were: its paper is measured inside
-_PAPER_SHARES = (0.08, 0.3)  # of a cell's pixels from the lightest: two quantiles that tell its paper
-_PAPER_SCORES = (-1.0, -0.524)  # standard deviations from the middle of paper: in a full and a usual cell
-_MOST_UNLIKE = 3.0  # spreads between those quantiles, from which on the second is ink
-_MEDIAN_STEP = 0.954  # of a standard deviation, between two pixels of normally distributed grain
-_LEAST_LINE = 6.0  # levels: a fainter line needs no removing
-_SWELL = 1.1  # a line's darkness differs along its length by so much
-_PLAIN_RULE = 30.0  # levels: paler long lines are left alone, they connect to nothing
-_CORNER = 6  # pixels by which a line goes beyond its cell's corners: as thick are the lines it meets
-_REFERENCE_SWELL = 1.25  # print comes out darker or lighter than the reference has it
-_REFERENCE_MARGIN = 8.0  # levels
-_FAINTEST_STROKE = 15.0  # levels: what is paler is not mended
+_STROKE = 9  # pixels of the halved page, 2.3 mm: lines and pen strokes are narrower, tinted cells are wider
+_BOLD_INK = 21  # pixels of the halved page, 5.3 mm: bold digits with merged strokes are narrower
+_BOLD_DARKNESS = 45  # grey levels: darker than any tint or watermark
+_EVEN_GROUND = 25.0  # grey levels: the largest difference between a cell's own paper and its surroundings
+_INSET = 0.1  # of a cell's sides: the border to exclude when measuring its paper, because it had lines
+_PAPER_SHARES = (0.08, 0.3)  # two quantiles of a cell's pixels, from the lightest, to measure paper by
+_PAPER_SCORES = (-1.0, -0.524)  # standard deviations of these quantiles from the paper's mean
+_MOST_UNLIKE = 3.0  # spreads between the quantiles: from here on, the second one is ink
+_MEDIAN_STEP = 0.954  # standard deviations: the median difference of two pixels of normal grain
+_LEAST_LINE = 6.0  # grey levels: fainter lines stay
+_SWELL = 1.1  # the variation of a line's darkness along its length
+_PLAIN_RULE = 30.0  # grey levels: paler long lines stay, because they connect to nothing
+_CORNER = 6  # pixels that a line extends beyond the corners of its cell: the thickness of other lines
+_REFERENCE_SWELL = 1.25  # the variation between the print of the page and of the reference
+_REFERENCE_MARGIN = 8.0  # grey levels
+_FAINTEST_STROKE = 15.0  # grey levels: paler strokes are not mended
 _SOFT_EDGE = 0.25  # of a line's full darkness
-_MEND_ANGLES = (-50, -25, 0, 25, 50)  # degrees from straight across, in which strokes cross a line
-_MOST_MENDED = 14  # pixels: a wider gap is no line's
+_MEND_ANGLES = (-50, -25, 0, 25, 50)  # degrees from perpendicular at which strokes may cross a line
+_MOST_MENDED = 14  # pixels: lines leave no wider gaps
 
 
 @dataclass(frozen=True)
 class Line:
-    """A printed line: vertical at column ``across`` (or horizontal at that row), from ``start`` to ``stop``.
+    """A printed line, vertical at column ``across`` or horizontal at that row, from ``start`` to ``stop``.
 
-    ``profile`` float32 (2r + 1,) is its darkness from r pixels before to r pixels behind ``across``.
+    ``profile`` is its darkness from r pixels before to r pixels after ``across``, float32 (2r + 1,).
     """
 
     is_vertical: bool
@@ -56,18 +56,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Paper:
-    """The paper of one cell: its darkness, and how much that varies (one standard deviation)."""
+    """The paper of each cell: its darkness, and the standard deviation of its grain, (n,) each."""
 
     level: Floats
     spread: Floats
 
 
 def measure_darkness(grey: Grey) -> Floats:
-    """Return how much darker each pixel is than the paper around it, float32 (height, width).
+    """Return how much darker each pixel is than the surrounding paper, float32 (height, width).
 
-    The paper is what a closing leaves: strokes and lines go, while shadows, tinted cells and broad
-    watermarks, all wider than a stroke, stay in it. Bold digits are as wide as those, but darker: they are
-    taken out first. It is found on the halved page: a quarter of the time.
+    A morphological closing gives the paper: it removes strokes and lines, but keeps shadows, tinted cells
+    and broad watermarks, which are all wider than strokes. Bold digits are as wide but darker, so they are
+    removed first. The closing works on the page at half size, which takes a quarter of the time.
     """
     height, width = grey.shape
     halved = cv2.resize(grey, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
@@ -79,30 +79,27 @@ def measure_darkness(grey: Grey) -> Floats:
 
 
 def _close(picture: Grey, side: int) -> Grey:
-    """Replace what is dark and narrower than ``side`` pixels by what is around it."""
+    """Remove everything dark that is narrower than ``side`` pixels."""
     kernel = np.ones((side, side), np.uint8)
     closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(closed, dtype=np.uint8)
 
 
 def smooth(darkness: Floats) -> Floats:
-    """Average out grain that is finer than any stroke."""
+    """Smooth away grain that is finer than any stroke."""
     return np.asarray(cv2.GaussianBlur(darkness, (3, 3), 0.8), dtype=np.float32)
 
 
 def measure_paper(soft: Floats, places: NDArray[np.float64]) -> Paper:
     """Measure the paper inside each cell.
 
-    Neighbouring pixels differ by grain alone in all but the edges of strokes, so half of those differences
-    tell it, however much of a cell is ink, and also where a scanner shows paper as white as it can. The
-    level is that of the lighter pixels.
+    The spread comes from the median difference of neighbouring pixels. They differ by grain alone, except at
+    the edges of strokes, so this works for any amount of ink and for overexposed paper. The level comes from
+    the lighter pixels.
 
     Args:
-        soft: smoothed darkness without print, (height, width).
-        places: (n, 4), left, top, right and bottom of cells of about one size.
-
-    Returns:
-        Level and spread, each (n,).
+        soft: the smoothed darkness without print, (height, width).
+        places: left, top, right and bottom of cells of about the same size, (n, 4).
     """
     sides = places[:, 2:] - places[:, :2]
     width, height = (max(4, int(side * (1 - 2 * _INSET))) for side in np.median(sides, axis=0))
@@ -116,7 +113,7 @@ def measure_paper(soft: Floats, places: NDArray[np.float64]) -> Paper:
     pixels = inside.reshape(len(places), -1)
     ranks = [int(share * pixels.shape[1]) for share in _PAPER_SHARES]
     lightest, light = np.partition(pixels, ranks, axis=1)[:, ranks].T
-    # Where a third is no paper any more, the lightest pixels must do.
+    # In a cell full of ink, the second quantile is ink, so use the lightest pixels.
     is_full = light - lightest > _MOST_UNLIKE * spread
     level = np.where(is_full, lightest - _PAPER_SCORES[0] * spread, light - _PAPER_SCORES[1] * spread)
     return Paper(np.clip(level, -_EVEN_GROUND, _EVEN_GROUND).astype(np.float32), spread.astype(np.float32))
@@ -125,20 +122,20 @@ def measure_paper(soft: Floats, places: NDArray[np.float64]) -> Paper:
 def remove_print(
     darkness: Floats, lines: Sequence[Line], reference: Floats | None, longest_stroke: int
 ) -> Floats:
-    """Take the form's own lines and print off a piece of a page, and mend the strokes that cross its lines.
+    """Remove the form's own lines and print from a part of a page, and mend strokes that cross its lines.
 
     Args:
-        darkness: (height, width), of the page.
-        lines: printed lines as the page has them.
-        reference: darkness of the blank form, aligned, of the same shape; None where there is none.
-        longest_stroke: pixels; without a blank form, what is straight and longer is print.
+        darkness: the darkness of the page, (height, width).
+        lines: the printed lines on the page.
+        reference: the darkness of the blank form at the same places, of the same shape, or None.
+        longest_stroke: in pixels. Without a blank form, longer straight lines count as print.
     """
     expected = _long_lines(darkness, longest_stroke) if reference is None else np.zeros_like(darkness)
     for line in lines:
         _expect_line(expected, line)
     expected *= _SWELL
     if reference is not None:
-        # Widened by a pixel each way: that far off are the alignment and the printer.
+        # Widen it by a pixel on each side for the errors of alignment and printer.
         printed = cv2.dilate(reference, np.ones((3, 3), np.uint8))
         np.maximum(
             expected,
@@ -154,10 +151,10 @@ def remove_print(
 
 
 def _long_lines(darkness: Floats, length: int) -> Floats:
-    """Return the darkness of upright and level lines that are longer than so many pixels, a pixel wider."""
+    """Return the darkness of vertical and horizontal lines above a length, widened by a pixel per side."""
     found = np.zeros_like(darkness)
     for along, across in (((length, 1), (1, 3)), ((1, length), (3, 1))):
-        # Widened first: a line that is a little aslant leaves its row somewhere.
+        # Widen first, because a slightly slanted line leaves its row.
         wide = cv2.dilate(darkness, np.ones(across, np.uint8))
         lines = cv2.morphologyEx(
             wide, cv2.MORPH_OPEN, np.ones(along, np.uint8), borderType=cv2.BORDER_REPLICATE
@@ -167,9 +164,9 @@ def _long_lines(darkness: Floats, length: int) -> Floats:
 
 
 def _line_zone(line: Line, shape: tuple[int, ...], beyond: int = 0) -> tuple[slice, slice, slice]:
-    """Return a line's slices of the page (along and across it) and that of its profile.
+    """Return a line's slices of the page, along and across it, and the matching slice of its profile.
 
-    ``beyond`` is how many pixels farther than its two ends.
+    ``beyond`` is the number of pixels to add at both ends.
     """
     along, across = shape if line.is_vertical else shape[::-1]
     reach = len(line.profile) // 2
@@ -183,7 +180,7 @@ def _line_zone(line: Line, shape: tuple[int, ...], beyond: int = 0) -> tuple[sli
 
 
 def _expect_line(expected: Floats, line: Line) -> None:
-    """Raise what is expected of a page to one line's darkness, a pixel wider each way."""
+    """Add one line to the expected darkness, in place, widened by a pixel on each side."""
     along, across, part = _line_zone(line, expected.shape, _CORNER)
     profile = line.profile
     wide = profile.copy()
@@ -194,35 +191,35 @@ def _expect_line(expected: Floats, line: Line) -> None:
 
 
 def _mend_strokes(left: Floats, expected: Floats, lines: Sequence[Line]) -> None:
-    """Fill, in place, removed pixels that have ink on both sides of the line that was removed."""
+    """Fill removed pixels, in place, that have ink on both sides of the removed line."""
     faintest = max(_FAINTEST_STROKE, 0.2 * float(left.max(initial=0)))
     for line in lines:
         along, across, _ = _line_zone(line, left.shape)
-        # Room for what lies beyond the line on both sides and for strokes that cross it aslant.
+        # Include some space on both sides of the line, for strokes that cross it at an angle.
         room = slice(max(0, across.start - 4), across.stop + 4)
         strip = (left if line.is_vertical else left.T)[along, room]
         if not strip.size or strip.max() < faintest:
             continue
         print_there = (expected if line.is_vertical else expected.T)[along, room]
-        # Of a line's soft edges enough is left to see whether strokes go on there.
+        # Enough remains of the line's soft edges to see whether strokes continue there.
         removed = print_there > _SOFT_EDGE * print_there.max()
         columns = np.flatnonzero(removed.mean(axis=0) > 0.5)
         if not columns.size or columns[-1] - columns[0] >= _MOST_MENDED:
             continue
         first, last = int(columns[0]), int(columns[-1])
-        before, behind = strip[:, max(0, first - 2) : first], strip[:, last + 1 : last + 3]
-        if not before.size or not behind.size:
+        before, after = strip[:, max(0, first - 2) : first], strip[:, last + 1 : last + 3]
+        if not before.size or not after.size:
             continue
-        least = max(_FAINTEST_STROKE, 0.3 * float(max(before.max(), behind.max())))
-        if before.max() < least or behind.max() < least:
+        least = max(_FAINTEST_STROKE, 0.3 * float(max(before.max(), after.max())))
+        if before.max() < least or after.max() < least:
             continue
         mended = _bridge(np.ascontiguousarray(strip), last - first + 3)
         strip[removed] = np.maximum(strip, mended)[removed]
 
 
 def _bridge(strip: Floats, gap: int) -> Floats:
-    """Close gaps across a strip's columns, in the directions that strokes cross in."""
-    margin = gap + 4  # of paper: OpenCV takes what is outside for ink when it closes
+    """Close gaps across a strip's columns, in the directions in which strokes cross."""
+    margin = gap + 4  # of paper, because OpenCV treats the outside as ink when it closes
     padded = cv2.copyMakeBorder(strip, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
     closed = [cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _across(gap, angle)) for angle in _MEND_ANGLES]
     return np.asarray(np.maximum.reduce(closed), dtype=np.float32)[margin:-margin, margin:-margin]
@@ -232,7 +229,7 @@ _KERNELS: dict[tuple[int, int], NDArray[np.uint8]] = {}
 
 
 def _across(length: int, angle: int) -> NDArray[np.uint8]:
-    """Return a thin straight kernel that spans ``length`` columns, turned by so many degrees."""
+    """Return a thin straight kernel that spans ``length`` columns at an angle in degrees."""
     if (length, angle) not in _KERNELS:
         half = length // 2
         rise = round(half * math.tan(math.radians(angle)))

@@ -1,4 +1,4 @@
-"""Marks: telling a cross or a dash, which fills cells that are not used, from a digit by its geometry."""
+"""Distinguish the marks in unused cells, a cross or a dash, from digits by their geometry."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.templates.model import UnusedMark
+from lenet_pipeline.schema import Mask
 
-Mask = NDArray[np.bool_]
 Points = NDArray[np.float64]  # (n, 2), x and y in pixels
 
-_ROUNDS = 8  # of fitting two lines to a cross: they settle in four or five
+_ROUNDS = 8  # of fitting two lines to a cross, which converge in four or five
 _MOST_POINTS = 600
-_ON_STROKE = 0.6  # of a stroke's thickness from its middle line, within which its pixels lie
-_LEAST_ON_STROKES = 0.95  # of a mark's pixels; of the digits of MNIST, next to none reach it
-_LEAST_COVERED = 0.9  # of a stroke's length that has ink: strokes have no gaps
-_FLATTEST, _STEEPEST = 20.0, 75.0  # degrees that a cross's strokes rise by
-_CROSSING = (0.25, 0.75)  # where along its strokes a cross crosses
-_LEAST_LENGTH = 0.55  # of the longer stroke, for the shorter
-_CROSS_LENGTH = 4.0  # thicknesses, at least, of each of its strokes
-_LARGEST_HOLE = 0.3  # of the square of the thickness: grain leaves such holes, the loops of an 8 are larger
-_DASH_RISE = 25.0  # degrees a dash may slope
-_DASH_LENGTH = 3.0  # thicknesses, at least
+_ON_STROKE = 0.6  # of a stroke's thickness: its pixels are within this distance of its middle line
+_LEAST_ON_STROKES = 0.95  # of a mark's pixels; almost no digits of MNIST reach it
+_LEAST_COVERED = 0.9  # of a stroke's length that has ink, because strokes have no gaps
+_FLATTEST, _STEEPEST = 20.0, 75.0  # degrees between a cross's strokes and the horizontal
+_CROSSING = (0.25, 0.75)  # the range along a stroke in which the other may cross it
+_LEAST_LENGTH = 0.55  # of the shorter stroke, relative to the longer one
+_CROSS_LENGTH = 4.0  # the smallest length of a cross's strokes, in thicknesses
+_LARGEST_HOLE = 0.3  # of the squared thickness: grain leaves such holes, the loops of an 8 are larger
+_DASH_RISE = 25.0  # degrees: the largest slope of a dash
+_DASH_LENGTH = 3.0  # the smallest length of a dash, in thicknesses
 
 
 @dataclass(frozen=True)
 class _Stroke:
-    """A straight stroke: its middle, its direction (a unit vector), and its two ends along that."""
+    """A straight stroke: its middle, its direction as a unit vector, and its two ends along it."""
 
     middle: NDArray[np.float64]
     direction: NDArray[np.float64]
@@ -47,21 +47,21 @@ class _Stroke:
         return float(np.degrees(np.arctan2(y, x)))
 
     def distances(self, points: Points) -> NDArray[np.float64]:
-        """Return how far points lie from the stroke's line."""
+        """Return the distances of points from the stroke's line."""
         normal = np.array([-self.direction[1], self.direction[0]])
         return np.asarray(np.abs((points - self.middle) @ normal), dtype=np.float64)
 
     def along(self, points: Points) -> NDArray[np.float64]:
-        """Return where along the stroke points lie."""
+        """Return the coordinates of points along the stroke."""
         return np.asarray((points - self.middle) @ self.direction, dtype=np.float64)
 
 
 def is_mark(mask: Mask, mark: UnusedMark) -> bool:
-    """Tell whether ink is the mark that fills unused cells, strictly: a digit must never pass.
+    """Return whether ink is the mark of an unused cell. The test is strict, so that no digit passes.
 
     Args:
-        mask: (height, width), cropped to the ink.
-        mark: which mark the form wants.
+        mask: bool (height, width), cropped to the ink.
+        mark: the mark that the form asks for.
     """
     rows, columns = np.nonzero(mask)
     if len(rows) < 5:
@@ -83,7 +83,7 @@ def _is_dash(points: Points) -> bool:
 
 
 def _is_cross(points: Points, mask: Mask) -> bool:
-    """Fit the two diagonals to the ink and tell whether it is just them."""
+    """Fit the two diagonals to the ink, and return whether the ink consists of them alone."""
     share = len(points) / len(points[:: 1 + len(points) // _MOST_POINTS])
     points = points[:: 1 + len(points) // _MOST_POINTS]
     height, width = mask.shape
@@ -113,7 +113,7 @@ def _is_cross(points: Points, mask: Mask) -> bool:
 
 
 def _fit_stroke(points: Points) -> _Stroke:
-    """Fit a straight line to points by least squares of their distances from it."""
+    """Fit a straight line to points by total least squares."""
     middle = points.mean(axis=0)
     offsets = points - middle
     direction = np.linalg.eigh(offsets.T @ offsets)[1][:, 1]
@@ -122,13 +122,13 @@ def _fit_stroke(points: Points) -> _Stroke:
 
 
 def _share_on(strokes: list[_Stroke], points: Points, thickness: float) -> float:
-    """Return the share of points that lie on any of the strokes."""
+    """Return the share of points that are on any of the strokes."""
     distances = np.stack([stroke.distances(points) for stroke in strokes]).min(axis=0)
     return float((distances <= _ON_STROKE * thickness + 0.5).mean())
 
 
 def _covered(stroke: _Stroke, points: Points, thickness: float) -> float:
-    """Return the share of a stroke's length, in steps of two pixels, that has ink on its line."""
+    """Return the share of a stroke's length that has ink on its line, in steps of two pixels."""
     near = points[stroke.distances(points) <= 0.5 * thickness + 1]
     steps = max(1, int(stroke.length / 2))
     found = (stroke.along(near) - stroke.start) / max(stroke.length, 1e-6) * steps
@@ -136,14 +136,14 @@ def _covered(stroke: _Stroke, points: Points, thickness: float) -> float:
 
 
 def _largest_hole(mask: Mask) -> int:
-    """Return the pixels of the largest piece of paper that ink goes all around."""
+    """Return the pixel count of the largest hole in the ink."""
     paper = np.pad(~mask, 1, constant_values=True).view(np.uint8)
     areas = cv2.connectedComponentsWithStats(paper, connectivity=4)[2][1:, cv2.CC_STAT_AREA]
     return int(np.sort(areas)[-2]) if len(areas) > 1 else 0
 
 
 def _crosses_inside(stroke: _Stroke, other: _Stroke) -> bool:
-    """Tell whether another stroke's line crosses well between this one's ends."""
+    """Return whether another stroke's line crosses this stroke well between its ends."""
     normal = np.array([-other.direction[1], other.direction[0]])
     slant = float(stroke.direction @ normal)
     if abs(slant) < 1e-6 or stroke.length <= 0:

@@ -1,4 +1,4 @@
-"""Reading: a registered page's cells as digits, marks and blanks, each with its picture and its place."""
+"""Read the cells of an aligned page as digits, marks and blanks, with their pictures and places."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI, Grey
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 from lenet_pipeline.forms.reading.cells import (
-    SEARCHED_PX,
     ExpectedEdges,
     Places,
     expect_edges,
@@ -20,36 +19,43 @@ from lenet_pipeline.forms.reading.cells import (
     template_places,
 )
 from lenet_pipeline.forms.reading.cutting import cut_run
-from lenet_pipeline.forms.reading.ink import Floats, measure_darkness, remove_print
+from lenet_pipeline.forms.reading.edge_profiles import SEARCHED_PX
+from lenet_pipeline.forms.reading.ink import measure_darkness, remove_print
 from lenet_pipeline.forms.reading.marks import is_mark
 from lenet_pipeline.forms.reading.writing import (
+    ClearedField,
     Digit,
-    Sheet,
     Strokes,
     cut_digits,
     find_strokes,
-    measure_sheet,
+    measure_cleared_field,
 )
 from lenet_pipeline.forms.templates.model import Field, Template, WritingBox
 from lenet_pipeline.ingest import Box
-from lenet_pipeline.schema import DARK_ON_BRIGHT
+from lenet_pipeline.schema import DARK_ON_BRIGHT, Floats
 
 State = Literal["blank", "digit", "mark"]
 
-_MARGIN_PX = SEARCHED_PX + 12  # around a field: all the search sees, and strokes that stick out
-_LONGEST_STROKE = 1.5  # sides of a cell; heights of a box without dividers
+_MARGIN_PX = SEARCHED_PX + 12  # around a field, for the search and for strokes that leave their cells
+_LONGEST_STROKE = 1.5  # relative to the longer side of a cell, or the height of a box
 _PICTURE_MARGIN_MM = 2.0
 _PICTURE_QUALITY = 80
-_MOST_PICTURE_PX = 1200  # a field's picture is no larger: enough to read by
+_MOST_PICTURE_PX = 1200  # the largest side of a field's picture, enough for a person to read
 
 
 @dataclass(frozen=True)
 class CellReading:
     """One cell of one page, or one digit of a box without dividers.
 
-    ``image`` is uint8 (28, 28), ink bright on dark, normalised as in training; None where ``state`` is
-    ``blank``. ``ink`` is its amount in square millimetres of full ink. ``box`` is the cell where the
-    registered page has it, or the digit within a box, ``source_box`` the same in the original scan.
+    Attributes:
+        field: the name of its field.
+        position: its position in the field, from 0.
+        state: whether it is blank, a digit or the mark of an unused cell.
+        image: uint8 (28, 28), ink bright on dark, normalised as in training. None for a blank cell.
+        ink: the amount of ink, in square millimetres of full ink.
+        box: the cell, or the digit within a box, in pixels of the aligned page.
+        source_box: the same in pixels of the original scan.
+        polarity: the polarity of the scan.
     """
 
     field: str
@@ -64,11 +70,16 @@ class CellReading:
 
 @dataclass(frozen=True)
 class _PreparedField:
-    """A field and what all pages of its form share.
+    """A field with the values that all pages of its form share.
 
-    ``rows`` and ``columns`` are those of the registered page around the field, ``corner`` their start as
-    (x, y, x, y); the others are in pixels of that piece: ``blank`` the darkness of the blank form,
-    ``expected`` its edges, and ``places`` where those put the cells.
+    Attributes:
+        field: the field.
+        rows: the rows of the aligned page around the field.
+        columns: the columns of the aligned page around the field.
+        corner: the top left corner of this area as (x, y, x, y).
+        blank: the darkness of the blank form in this area, or None without a blank form.
+        expected: the vertical and horizontal edges of the cells, in pixels of this area.
+        places: the cells within these edges, in pixels of this area.
     """
 
     field: Field
@@ -84,34 +95,34 @@ _PREPARED: deque[tuple[Grey | None, Template, tuple[_PreparedField, ...]]] = deq
 
 
 def read_cells(
-    registered: Grey, reference: Grey | None, template: Template, to_scan: NDArray[np.float64]
+    page: Grey, reference: Grey | None, template: Template, to_scan: NDArray[np.float64]
 ) -> list[CellReading]:
-    """Read every cell of every field of a registered page, in order.
+    """Read every cell of every field of an aligned page, in order.
 
-    A box without dividers gives one reading for each digit found in it, and none where it is blank.
+    A box without dividers gives one reading for each digit in it, and none if it is blank.
 
     Args:
-        registered: (height, width), at ``REGISTERED_DPI``.
+        page: uint8 (height, width), at ``ALIGNED_DPI``.
         reference: the blank form at the same size, or None.
-        template: the form's.
-        to_scan: homography from the registered page's pixels to the original scan's.
+        template: the template of the form.
+        to_scan: the homography from pixels of the aligned page to pixels of the original scan.
     """
     fields = _prepare_fields(reference, template)
-    sheets = [_clear_field(registered, field) for field in fields]
-    written = [sheet.usual for sheet in sheets if sheet.usual is not None]
+    cleared = [_clear_field(page, field) for field in fields]
+    written = [one.usual for one in cleared if one.usual is not None]
     usual = float(np.median(written)) if written else 0.0
     return [
         reading
-        for field, sheet in zip(fields, sheets, strict=True)
-        for reading in _read_field(field, find_strokes(sheet, usual), sheet.places, to_scan)
+        for field, one in zip(fields, cleared, strict=True)
+        for reading in _read_field(field, find_strokes(one, usual), one.places, to_scan)
     ]
 
 
-def field_picture(registered: Grey, field: Field, template: Template) -> bytes:
-    """Return a field with a little margin around it as a small JPEG."""
-    margin = _PICTURE_MARGIN_MM * REGISTERED_DPI / MM_PER_INCH
-    height, width = template.registered_size
-    page = registered[:height, :width]
+def field_picture(page: Grey, field: Field, template: Template) -> bytes:
+    """Return a field with a small margin as a JPEG file."""
+    margin = _PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
+    height, width = template.aligned_size
+    page = page[:height, :width]
     rows, columns = _around(template_places(field), margin, page.shape)
     picture = page[rows, columns]
     largest = max(picture.shape)
@@ -119,17 +130,17 @@ def field_picture(registered: Grey, field: Field, template: Template) -> bytes:
         scale = _MOST_PICTURE_PX / largest
         smaller = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         picture = np.asarray(smaller, dtype=np.uint8)
-    # For people to look at: a PNG of a scan's grain would be six times as large, most of a page's rows.
+    # A JPEG is good enough to look at. A PNG would be six times as large because of the scan's grain.
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY])
     return encoded.tobytes()
 
 
 def _prepare_fields(reference: Grey | None, template: Template) -> tuple[_PreparedField, ...]:
-    """Find what all pages of a template share; kept for its next pages, at half of a page's time."""
+    """Return the prepared fields of a template, cached because preparing takes half as long as a page."""
     for known, form, fields in _PREPARED:
         if known is reference and form is template:
             return fields
-    fields = tuple(_prepare_field(reference, field, template.registered_size) for field in template.fields)
+    fields = tuple(_prepare_field(reference, field, template.aligned_size) for field in template.fields)
     _PREPARED.append((reference, template, fields))
     return fields
 
@@ -144,17 +155,17 @@ def _prepare_field(reference: Grey | None, field: Field, shape: tuple[int, int])
     return _PreparedField(field, rows, columns, corner, blank, expected, own)
 
 
-def _clear_field(registered: Grey, prepared: _PreparedField) -> Sheet:
+def _clear_field(page: Grey, prepared: _PreparedField) -> ClearedField:
     """Find a field's cells on the page and remove the form's own print from it."""
-    darkness = measure_darkness(registered[prepared.rows, prepared.columns])
+    darkness = measure_darkness(page[prepared.rows, prepared.columns])
     refined = refine_cells(darkness, prepared.expected)
     blank = prepared.blank
     if blank is not None:
-        blank = _align(blank, prepared.places, refined.places)
+        blank = _fit_blank(blank, prepared.places, refined.places)
     sides = np.median(refined.places[:, 2:] - refined.places[:, :2], axis=0)
     is_box = isinstance(prepared.field.place, WritingBox)
     longest = round(_LONGEST_STROKE * float(sides[1] if is_box else sides.max()))
-    return measure_sheet(remove_print(darkness, refined.lines, blank, longest), refined.places)
+    return measure_cleared_field(remove_print(darkness, refined.lines, blank, longest), refined.places)
 
 
 def _read_field(
@@ -199,7 +210,7 @@ def _reading(field: Field, position: int, digit: Digit | None, box: Box, source_
 
 
 def _around(places: Places, margin: float, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the rows and columns of a page that hold some places and a margin around them."""
+    """Return the rows and columns of a page that contain some places with a margin."""
     left, top = np.floor(places[:, :2].min(axis=0) - margin).astype(int)
     right, bottom = np.ceil(places[:, 2:].max(axis=0) + margin).astype(int)
     return (
@@ -208,17 +219,17 @@ def _around(places: Places, margin: float, shape: tuple[int, ...]) -> tuple[slic
     )
 
 
-def _align(reference: Floats, expected: Places, found: Places) -> Floats:
-    """Move the blank form's darkness to where the page has its cells: a shift and a scale on each axis."""
+def _fit_blank(reference: Floats, expected: Places, found: Places) -> Floats:
+    """Shift and scale the blank form's darkness along each axis, to match the cells on the page."""
     matrix = np.zeros((2, 3))
     for axis in (0, 1):
         before = expected[:, [axis, axis + 2]].ravel()
-        behind = found[:, [axis, axis + 2]].ravel()
+        after = found[:, [axis, axis + 2]].ravel()
         middle = before.mean()
         spread = ((before - middle) ** 2).sum()
-        scale = 1 + ((before - middle) * (behind - before)).sum() / spread
+        scale = 1 + ((before - middle) * (after - before)).sum() / spread
         matrix[axis, axis] = scale
-        matrix[axis, 2] = behind.mean() - scale * middle
+        matrix[axis, 2] = after.mean() - scale * middle
     height, width = reference.shape
     moved = cv2.warpAffine(reference, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, dtype=np.float32)
@@ -230,7 +241,7 @@ def _whole_boxes(places: Places) -> list[Box]:
 
 
 def locate_in_scan(boxes: list[Box], to_scan: NDArray[np.float64]) -> list[Box]:
-    """Return the upright rectangles in the original scan that hold boxes of the registered page."""
+    """Return the bounding boxes, in the original scan, of boxes of the aligned page."""
     if not boxes:
         return []
     corners = np.array(

@@ -1,4 +1,4 @@
-"""Seams: ways from the top to the bottom of touching digits that cross little ink."""
+"""Find seams: paths from top to bottom through touching digits that cross little ink."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.reading.ink import Floats
+from lenet_pipeline.schema import Floats
 
-_SLANT_COST = 0.03  # of a step aslant, in pixels of ink: of two seams the straighter
+_SLANT_COST = 0.03  # of a diagonal step, in pixels of ink, so that the straighter of two seams wins
 
 Columns = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Seam:
-    """A way from top to bottom: its column in each row, (height,), and the ink on it, in full pixels."""
+    """A path from top to bottom: its column in each row, (height,), and its ink in pixels of full ink."""
 
     columns: Columns
     ink: float
 
 
 def find_seams(ink: Floats, distance: int) -> list[Seam]:
-    """Return seams that cross little ink, from left to right, so many columns apart on average.
+    """Return seams that cross little ink, from left to right.
 
     Args:
-        ink: (height, width), 0 for paper to 1 for full ink.
-        distance: least distance in columns of the middles of seams from each other and from the sides.
+        ink: float32 (height, width), 0 for paper to 1 for full ink.
+        distance: the smallest distance between the mean columns of two seams, and to the sides.
     """
     height, width = ink.shape
     if width <= 2 * distance or height < 3:
         return []
-    # Through every column of the middle row, the best way up from there and the best way down.
+    # For every column of the middle row, join the best path up and the best path down.
     middle = height // 2
-    upper, lower = _best_ways(ink[: middle + 1]), _best_ways(ink[middle:][::-1])[::-1]
+    upper, lower = _best_paths(ink[: middle + 1]), _best_paths(ink[middle:][::-1])[::-1]
     paths = np.concatenate([upper, lower[1:]])
     crossed = ink[np.arange(height)[:, None], paths].sum(axis=0)
     places = paths.mean(axis=0)
@@ -47,8 +47,11 @@ def find_seams(ink: Floats, distance: int) -> list[Seam]:
     return [Seam(paths[:, column], float(crossed[column])) for column in chosen]
 
 
-def _best_ways(ink: Floats) -> Columns:
-    """Return the best way from the top to each pixel of the last row: its column in each row, as ink."""
+def _best_paths(ink: Floats) -> Columns:
+    """Return the best path from the top to each pixel of the last row, as its column in each row.
+
+    The result has the shape of ``ink``: one path per column.
+    """
     height, width = ink.shape
     costs = ink[0]
     origins = np.zeros((height, width), dtype=np.intp)

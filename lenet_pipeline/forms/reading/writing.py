@@ -1,6 +1,6 @@
-"""Writing: the strokes of a field, given to the cells that they were written in, and normalised.
+"""Find the strokes of a field, assign them to cells, and normalise them as digits.
 
-All places are pixels of the piece of the registered page that is given, all darkness grey levels of 255.
+All places are in pixels of the given part of the aligned page. Darkness is in grey levels of 255.
 """
 
 from __future__ import annotations
@@ -12,42 +12,45 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 from lenet_pipeline.forms.reading.cells import Places
-from lenet_pipeline.forms.reading.ink import Floats, Labels, Paper, measure_paper, smooth
+from lenet_pipeline.forms.reading.ink import Labels, Paper, measure_paper, smooth
 from lenet_pipeline.ingest import place_ink
+from lenet_pipeline.schema import Floats, Mask
 
-Mask = NDArray[np.bool_]
-
-_MM_PER_PX = MM_PER_INCH / REGISTERED_DPI
-_PALE_SPREADS, _LEAST_PALE = 4.0, 9.0  # standard deviations of the paper, levels: the palest edge of a stroke
-_STRONG_SPREADS, _LEAST_STRONG = 7.0, 20.0  # what a stroke must reach somewhere
-_PALE_SHARE, _STRONG_SHARE = 0.18, 0.28  # of the darkness of a page's writing, likewise
-_FEWEST_STRONG = 3  # pixels, of a part of a stroke
-_FEWEST_WRITTEN = 30  # pixels, of a field's writing, to tell how dark it is
-_SMALLEST_PART = 0.03  # of a cell's largest part: what is smaller is a speck
-_SMALL_PART, _NEAR_MM = 0.15, 0.8  # a part smaller than that is a digit's only so near to its largest
-_SHORTEST_MM = 1.1  # a cell whose longest part is shorter holds specks and no writing
-_SHORTEST_SHARE = 0.25  # of a cell's shorter side, likewise
-_REST_PX = 4  # a part no wider than that, and no farther from an edge, is the rest of a line
-_REACH_SHARE, _MOST_REACH_MM = 0.35, 3.0  # of a cell's side: how far strokes may stick out of it
-_LEAST_INSIDE = 0.35  # of a part's ink, for it to be a cell's
-_SPLIT_SHARE = 0.3  # of a part's ink in a second cell: then two digits touch, and the border cuts them
-_MAIN_SHARE = 0.6  # of a part's ink in its first cell: with less, half as much in a second is enough
-_FULL_SHARE = 0.8  # of a digit's pixels are no darker than what counts as full ink
-_EDGE_SHARE = 0.3  # of full ink, where a digit ends: lower down, blur makes its box larger
-_NOWHERE = np.full(1, np.inf, np.float32)  # no ink is so dark: for pixels that belong to no cell
+_MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
+_PALE_SPREADS, _LEAST_PALE = 4.0, 9.0  # the palest edge of a stroke, in deviations of the paper and in levels
+_STRONG_SPREADS, _LEAST_STRONG = 7.0, 20.0  # the darkness that a stroke must reach somewhere, likewise
+_PALE_SHARE, _STRONG_SHARE = 0.18, 0.28  # the same two limits relative to the darkness of a page's writing
+_FEWEST_STRONG = 3  # pixels in a part of a stroke
+_FEWEST_WRITTEN = 30  # pixels of a field's writing, to measure its darkness
+_SMALLEST_PART = 0.03  # relative to a cell's largest part: smaller ones are specks
+_SMALL_PART, _NEAR_MM = 0.15, 0.8  # a smaller part counts only within this distance of the largest part
+_SHORTEST_MM = 1.1  # a cell whose longest part is shorter contains specks instead of writing
+_SHORTEST_SHARE = 0.25  # the same limit relative to a cell's shorter side
+_REMNANT_PX = 4  # a part this thin and this close to an edge is a remnant of a line
+_REACH_SHARE, _MOST_REACH_MM = 0.35, 3.0  # how far strokes may leave a cell, relative to its side and in mm
+_LEAST_INSIDE = 0.35  # the share of a part's ink that must be inside its cell
+_SPLIT_SHARE = 0.3  # of a part's ink in a second cell: two digits touch, and the border separates them
+_MAIN_SHARE = 0.6  # of a part's ink in its first cell: if it has less, half of _SPLIT_SHARE is enough
+_FULL_SHARE = 0.8  # the quantile of a digit's pixels that counts as full ink
+_EDGE_SHARE = 0.3  # of full ink, at the edge of a digit: with a lower limit, blur would enlarge its box
+_NEVER_INK = np.full(1, np.inf, np.float32)  # an unreachable limit, for pixels outside all cells
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """The paper of a field, its print removed.
+class ClearedField:
+    """A field without the form's print.
 
-    ``darkness`` and ``soft``, both float32 (height, width), are above each cell's own paper, as found and
-    with the grain averaged out. ``owners`` and ``inner``, both int32 (height, width): 1 + the cell that a
-    pixel is in or near to, and 1 + the cell that it is in; 0 for none. ``usual`` is the darkness of the
-    field's writing, None where it seems to have none.
+    Attributes:
+        darkness: the darkness relative to each cell's own paper, float32 (height, width).
+        soft: the same with the grain smoothed away.
+        places: left, top, right and bottom of the cells, (n, 4).
+        paper: the paper of each cell.
+        owners: 1 + the index of the cell that a pixel is in or near, 0 for none, int32 (height, width).
+        inner: 1 + the index of the cell that a pixel is in, 0 for none, int32 (height, width).
+        usual: the darkness of the field's writing, or None if it has too little.
     """
 
     darkness: Floats
@@ -61,11 +64,13 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Strokes:
-    """All that is written in a field.
+    """The writing in a field.
 
-    ``cells`` int32 (height, width): 1 + the cell that a pixel's stroke was written in, 0 for paper.
-    ``darkness`` and ``soft``, both float32 (height, width): above each cell's own paper, as found and with
-    its grain averaged out. ``palest`` float32 (n,): the darkness from which a cell's pixels are strokes.
+    Attributes:
+        cells: 1 + the index of the cell that a pixel's stroke belongs to, 0 for paper, int32 (height, width).
+        darkness: the darkness relative to each cell's own paper, float32 (height, width).
+        soft: the same with the grain smoothed away.
+        palest: the darkness from which on a cell's pixels count as strokes, float32 (n,).
     """
 
     cells: Labels
@@ -76,11 +81,14 @@ class Strokes:
 
 @dataclass(frozen=True)
 class Digit:
-    """One digit, or whatever is written in its place.
+    """One digit, or any other writing in its place.
 
-    ``image`` is uint8 (28, 28), normalised as in training. ``mask`` bool (height, width) is where its ink
-    is, cropped; ``left`` and ``top`` say where from. ``ink`` is its amount, in square millimetres of full
-    ink.
+    Attributes:
+        image: uint8 (28, 28), normalised as in training.
+        mask: where its ink is, cropped to the ink, bool (height, width).
+        left: the column of the mask's first column.
+        top: the row of the mask's first row.
+        ink: the amount of ink, in square millimetres of full ink.
     """
 
     image: NDArray[np.uint8]
@@ -90,52 +98,58 @@ class Digit:
     ink: float
 
 
-def measure_sheet(darkness: Floats, places: Places) -> Sheet:
+def measure_cleared_field(darkness: Floats, places: Places) -> ClearedField:
     """Measure the paper and the ink of a field.
 
     Args:
-        darkness: (height, width), the form's own print removed.
-        places: (n, 4), left, top, right and bottom of the cells.
+        darkness: the darkness without the form's own print, (height, width).
+        places: left, top, right and bottom of the cells, (n, 4).
     """
     soft = smooth(darkness)
     paper = measure_paper(soft, places)
-    owners, inner = _own_pixels(darkness.shape, places)
+    owners, inner = _assign_pixels(darkness.shape, places)
     ground = np.concatenate([np.zeros(1, np.float32), paper.level])[owners]
     above, soft = darkness - ground, soft - ground
     strong = np.maximum(_LEAST_STRONG, _STRONG_SPREADS * paper.spread)
-    written = soft[soft > np.concatenate([_NOWHERE, strong])[inner]]
+    written = soft[soft > np.concatenate([_NEVER_INK, strong])[inner]]
     usual = _quantile(written, 0.9) if written.size >= _FEWEST_WRITTEN else None
-    return Sheet(above, soft, places, paper, owners, inner, usual)
+    return ClearedField(above, soft, places, paper, owners, inner, usual)
 
 
-def find_strokes(sheet: Sheet, usual: float) -> Strokes:
-    """Find the strokes of a field and give each to the cell that holds most of it.
+def find_strokes(cleared: ClearedField, usual: float) -> Strokes:
+    """Find the strokes of a field, and assign each to the cell that contains most of it.
 
     Args:
-        sheet: the field.
-        usual: darkness of the page's writing, 0 where it has none. Watermarks, stains and print that shines
-            through are paler.
+        cleared: the field without the form's print.
+        usual: the darkness of the page's writing, or 0 if unknown. Watermarks, stains and print that shines
+            through from the back are paler.
     """
-    soft, spread, owners = sheet.soft, sheet.paper.spread, sheet.owners
-    usual = max(usual, sheet.usual or 0.0)
+    soft, spread, owners = cleared.soft, cleared.paper.spread, cleared.owners
+    usual = max(usual, cleared.usual or 0.0)
     palest = np.maximum(np.maximum(_LEAST_PALE, _PALE_SPREADS * spread), _PALE_SHARE * usual)
     strong = np.maximum(np.maximum(_LEAST_STRONG, _STRONG_SPREADS * spread), _STRONG_SHARE * usual)
-    inked = soft > np.concatenate([_NOWHERE, palest])[owners]
+    inked = soft > np.concatenate([_NEVER_INK, palest])[owners]
     count, found, measured, _ = cv2.connectedComponentsWithStats(inked.view(np.uint8), connectivity=8)
     parts, stats = np.asarray(found, dtype=np.int32), np.asarray(measured, dtype=np.int32)
     cells = np.zeros(soft.shape, np.int32)
     if count > 1:
-        ink = _InkPixels(parts[inked] - 1, owners[inked], sheet.inner[inked], soft[inked])
+        ink = _InkPixels(parts[inked] - 1, owners[inked], cleared.inner[inked], soft[inked])
         is_strong = ink.darkness > strong[ink.owner - 1]
         is_part = np.bincount(ink.part[is_strong], minlength=count - 1) >= _FEWEST_STRONG
-        cells[inked] = _assign_parts(ink, is_part, stats[1:], sheet.places)
-    return Strokes(cells, sheet.darkness, soft, palest)
+        cells[inked] = _assign_parts(ink, is_part, stats[1:], cleared.places)
+    return Strokes(cells, cleared.darkness, soft, palest)
 
 
 @dataclass(frozen=True)
 class _InkPixels:
-    """Pixels that are darker than paper, each (m,): their connected part, 1 + the cell that they are in or
-    nearest to, 1 + the cell that they are in (or 0), and their darkness."""
+    """Pixels that are darker than paper, each (m,).
+
+    Attributes:
+        part: the index of the connected part.
+        owner: 1 + the index of the cell that the pixel is in or near.
+        inner: 1 + the index of the cell that the pixel is in, 0 for none.
+        darkness: in grey levels.
+    """
 
     part: NDArray[np.int32]
     owner: NDArray[np.int32]
@@ -143,8 +157,8 @@ class _InkPixels:
     darkness: Floats
 
 
-def _own_pixels(shape: tuple[int, ...], places: Places) -> tuple[Labels, Labels]:
-    """Return 1 + the cell that each pixel is in or near to, and 1 + the cell it is in; 0 where none is."""
+def _assign_pixels(shape: tuple[int, ...], places: Places) -> tuple[Labels, Labels]:
+    """Return ``owners`` and ``inner`` of a ``ClearedField``."""
     sides = places[:, 2:] - places[:, :2]
     reach = np.minimum(_REACH_SHARE * sides, _MOST_REACH_MM / _MM_PER_PX)
     reach = np.minimum(reach, _half_gaps(places))
@@ -164,13 +178,13 @@ def _paint(labels: Labels, places: Places) -> None:
 
 
 def _half_gaps(places: Places) -> NDArray[np.float64]:
-    """Return half the narrowest gap from each cell to another, across and down, (n, 2); inf for none."""
+    """Return half of each cell's narrowest gap to another, across and down, (n, 2), or inf without any."""
     gaps = np.full((len(places), 2), np.inf)
     for axis in (0, 1):
         start, stop = places[:, axis], places[:, axis + 2]
         other_start, other_stop = places[:, 1 - axis], places[:, 3 - axis]
         shared = np.minimum(other_stop[:, None], other_stop) - np.maximum(other_start[:, None], other_start)
-        # Neighbours in a row may seem to overlap by a pixel: they do not lie one above another.
+        # Require a clear overlap. Neighbours in a row may overlap by a pixel without being stacked.
         beside = shared > 0.25 * (other_stop - other_start)
         np.fill_diagonal(beside, val=False)
         gap = np.maximum(np.maximum(start - stop[:, None], start[:, None] - stop), 0)
@@ -181,7 +195,7 @@ def _half_gaps(places: Places) -> NDArray[np.float64]:
 def _assign_parts(
     ink: _InkPixels, is_part: Mask, stats: NDArray[np.int32], places: Places
 ) -> NDArray[np.int32]:
-    """Return 1 + the cell that each pixel of ink belongs to, (m,); 0 for specks and the rests of lines."""
+    """Return 1 + the index of the cell that each pixel belongs to, (m,), or 0 for specks and remnants."""
     count, cells = len(stats), len(places) + 1
     masses = _sum_table(ink, ink.owner, (count, cells))
     total = masses.sum(axis=1)
@@ -189,12 +203,12 @@ def _assign_parts(
     chosen = shares.argmax(axis=1) + 1
     ordered = np.sort(np.pad(shares, ((0, 0), (1, 0))), axis=1)
     is_split = ordered[:, -2] >= np.where(ordered[:, -1] < _MAIN_SHARE, _SPLIT_SHARE / 2, _SPLIT_SHARE)
-    # What each cell gets of each part: all of it, or what lies on its own side of the border.
+    # Assign each part to one cell as a whole, or split it at the border.
     whole = np.zeros_like(masses)
     whole[np.arange(count), chosen] = total
     masses = np.where(is_split[:, None], masses, whole)
     is_kept = is_part & (shares.max(axis=1) >= _LEAST_INSIDE * (1 - 0.5 * is_split))
-    is_kept &= ~_is_rest_of_line(stats, places[chosen - 1])
+    is_kept &= ~_is_line_remnant(stats, places[chosen - 1])
     masses[~is_kept] = 0
     kept = (masses > 0) & (masses >= _SMALLEST_PART * masses.max(axis=0))
     largest = masses.argmax(axis=0)
@@ -208,39 +222,39 @@ def _assign_parts(
 
 
 def _sum_table(ink: _InkPixels, cells: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Sum the darkness of pixels by part and cell."""
+    """Return the total darkness by part and cell."""
     index = ink.part.astype(np.intp) * shape[1] + cells
     sums = np.bincount(index, weights=ink.darkness, minlength=shape[0] * shape[1])
     return np.asarray(sums.reshape(shape), dtype=np.float64)
 
 
 def _gaps(stats: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return how far the boxes of parts lie from those of others, the larger of across and down."""
+    """Return the gaps between the bounding boxes of parts and others, the larger of across and down."""
     sides = [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]
     start, other_start = (each[:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]] for each in (stats, others))
     stop, other_stop = start + stats[:, sides], other_start + others[:, sides]
     return np.asarray(np.maximum(start - other_stop, other_start - stop).max(axis=1), dtype=np.int32)
 
 
-def _is_rest_of_line(stats: NDArray[np.int32], places: Places) -> Mask:
-    """Tell which parts lie thinly along an edge of their cell: what a printed line left behind."""
-    is_rest = np.zeros(len(stats), dtype=np.bool_)
+def _is_line_remnant(stats: NDArray[np.int32], places: Places) -> Mask:
+    """Return which parts are thin and along an edge of their cell, as remnants of printed lines are."""
+    is_remnant = np.zeros(len(stats), dtype=np.bool_)
     for axis, (start, side) in enumerate(
         [(cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH), (cv2.CC_STAT_TOP, cv2.CC_STAT_HEIGHT)]
     ):
         middle = stats[:, start] + stats[:, side] / 2
         distance = np.abs(middle[:, None] - places[:, [axis, axis + 2]]).min(axis=1)
-        is_rest |= (stats[:, side] <= _REST_PX) & (distance <= _REST_PX)
-    return is_rest
+        is_remnant |= (stats[:, side] <= _REMNANT_PX) & (distance <= _REMNANT_PX)
+    return is_remnant
 
 
 def cut_digits(strokes: Strokes, labels: Labels, palest: Floats) -> list[Digit | None]:
-    """Normalise what each label marks, as training's digits were; None where a label marks nothing.
+    """Normalise the ink of each label like the digits in training. The result is None for a missing label.
 
     Args:
-        strokes: of the field.
-        labels: (height, width), 1 + the digit that a pixel of ink belongs to, 0 for paper.
-        palest: (n,), the darkness from which pixels are strokes, by digit.
+        strokes: the strokes of the field.
+        labels: 1 + the index of the digit that a pixel belongs to, 0 for paper, int32 (height, width).
+        palest: for each digit, the darkness from which on pixels count as strokes, (n,).
     """
     found = ndimage.find_objects(labels, max_label=len(palest))
     return [
@@ -261,7 +275,7 @@ def _cut_digit(
     if not len(rows):
         return None
     inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    # Beside a stroke its palest edge is kept too, which the bound above took for paper.
+    # Add the palest edge of each stroke, which the limit above excluded.
     edged = cv2.dilate(mask.view(np.uint8), _NEIGHBOURS)[inside] > 0
     others = (labels[near] != label) & (labels[near] != 0)
     edged &= ~others[inside]
@@ -276,11 +290,11 @@ def _cut_digit(
 
 
 def _full_level(values: Floats) -> float:
-    """Return the darkness of a digit's full ink: pens and scans vary, MNIST's strokes do not."""
+    """Return the darkness of a digit's full ink. It varies with pens and scans, but not in MNIST."""
     return max(1.0, _quantile(values, _FULL_SHARE))
 
 
 def _quantile(values: Floats, share: float) -> float:
-    """Return a quantile as one of the values: ten times faster than numpy's on so few."""
+    """Return a quantile as one of the values. On small arrays, this is ten times as fast as numpy's."""
     index = int(share * (values.size - 1))
     return float(np.partition(values, index)[index])

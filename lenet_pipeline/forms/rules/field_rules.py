@@ -1,24 +1,21 @@
-"""Rules for the value of one field, and for the values of several fields together.
+"""Rules for the value of one field.
 
-A value is a string of the written digits: ``007``, not 7. Rules for one field accept only values of at least
-one digit; ``Field.may_be_blank`` decides whether a field may be blank. The constructors refuse rules that
-are clearly mistakes, so a template with such a rule does not load.
+A value is a string of the written digits: ``007``, not 7. Rules accept only values of at least one digit;
+``Field.may_be_blank`` decides whether a field may be blank. The constructors refuse rules that are clearly
+mistakes, so a template with such a rule does not load.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.rules.checksums import WEIGHTED, is_digits, resolve_method
-
-Key = TypeVar("Key", bound=Hashable)
 
 
 class Rule(Protocol):
@@ -31,19 +28,6 @@ class Rule(Protocol):
 
     def accepts(self, value: str) -> bool:
         """Return whether a value, a string of digits, passes."""
-        ...
-
-
-class AcrossRule(Protocol):
-    """A rule for the values of several fields on one page."""
-
-    @property
-    def name(self) -> str:
-        """Return the rule in a few words for audits, such as ``a + b = total``."""
-        ...
-
-    def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Return whether a page's values by field name pass. None is a blank or unread field."""
         ...
 
 
@@ -204,107 +188,6 @@ class Checksum:
     def accepts(self, value: str) -> bool:
         """Return whether the check digits are right."""
         return resolve_method(self.name, self.weights).passes(value, self.weights)
-
-
-@dataclass(frozen=True)
-class SumRule:
-    """The values of several fields, as numbers, add up to the value of another field.
-
-    A page passes if all of these fields are blank and fails if only some are, because a blank is a missing
-    value, not 0.
-
-    Raises:
-        IngestError: there is nothing to add, or the rule names a field twice.
-    """
-
-    of: tuple[str, ...]
-    equals: str
-
-    def __post_init__(self) -> None:
-        _refuse_repeats("a sum", (*self.of, self.equals))
-
-    @property
-    def name(self) -> str:
-        """Return the rule in a few words."""
-        return f"{' + '.join(self.of)} = {self.equals}"
-
-    def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Return whether the sum is right. It never is if a value contains characters other than digits."""
-        written = _values_of((*self.of, self.equals), values)
-        if not written:
-            return True
-        if len(written) <= len(self.of) or not all(map(is_digits, written)):
-            return False
-        *summands, total = map(int, written)
-        return sum(summands) == total
-
-
-@dataclass(frozen=True)
-class EqualRule:
-    """Several fields have the same digits, because the form asks for a value more than once.
-
-    Leading zeros matter. A page passes if all of these fields are blank and fails if only some are.
-
-    Raises:
-        IngestError: the rule names fewer than two fields, or a field twice.
-    """
-
-    fields: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        _refuse_repeats("an equality", self.fields)
-
-    @property
-    def name(self) -> str:
-        """Return the rule in a few words."""
-        return " = ".join(self.fields)
-
-    def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Return whether the values are equal. Values with characters other than digits never are."""
-        written = _values_of(self.fields, values)
-        if not written:
-            return True
-        return len(written) == len(self.fields) and len(set(written)) == 1 and is_digits(written[0])
-
-
-@dataclass(frozen=True)
-class UniqueRule:
-    """No two pages of a batch have the same value in a field. ``find_repeated`` finds violations."""
-
-    field: str
-
-    @property
-    def name(self) -> str:
-        """Return the rule in a few words."""
-        return f"{self.field} is unique"
-
-    def accepts(self, values: Mapping[str, str | None]) -> bool:  # noqa: ARG002 - only a batch can violate it
-        """Return True, because a single page cannot repeat a value."""
-        return True
-
-
-def find_repeated(values: Iterable[tuple[Key, str]]) -> set[Key]:
-    """Return the keys that share their value with another key.
-
-    Args:
-        values: pairs of a page's key and its value. The caller omits blank pages, because two blanks do not
-            count as a repetition.
-    """
-    keys_by_value: dict[str, set[Key]] = {}
-    for key, value in values:
-        keys_by_value.setdefault(value, set()).add(key)
-    return {key for keys in keys_by_value.values() if len(keys) > 1 for key in keys}
-
-
-def _values_of(fields: tuple[str, ...], values: Mapping[str, str | None]) -> list[str]:
-    """Return the values of some fields, without blank and unread ones."""
-    return [value for name in fields if (value := values.get(name)) is not None]
-
-
-def _refuse_repeats(what: str, fields: tuple[str, ...]) -> None:
-    """Raise IngestError if a rule across fields names fewer than two fields, or a field twice."""
-    if len(fields) < 2 or len(set(fields)) < len(fields):
-        raise IngestError(f"{what} names the fields {list(fields)}; expected at least two, each once")
 
 
 def allows_length(rule: Rule, length: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.rules.field_rules import AcrossRule
+from lenet_pipeline.forms.rules.across_rules import AcrossRule
 from lenet_pipeline.forms.templates.fields import read_across_rules, read_field
 from lenet_pipeline.forms.templates.json_schema import template_schema
 from lenet_pipeline.forms.templates.model import Field

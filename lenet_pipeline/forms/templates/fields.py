@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.forms.rules.across_rules import AcrossRule, EqualRule, SumRule, UniqueRule
 from lenet_pipeline.forms.rules.field_rules import (
-    AcrossRule,
     Checksum,
-    EqualRule,
     Length,
     OneOf,
     Pattern,
     Range,
     Rule,
-    SumRule,
-    UniqueRule,
     allows_length,
 )
 from lenet_pipeline.forms.templates.model import Cells, Field, UnusedMark, WritingBox

@@ -1,8 +1,8 @@
 """A template: the layout of a form, and the digits expected in each place.
 
-Places are in millimetres from the top left corner of the page, x to the right and y down. The registered
-page is the scan after alignment with the template: upright, ``REGISTERED_DPI`` pixels per inch, with its
-first pixel at the page's top left corner.
+Places are in millimetres from the top left corner of the page, x to the right and y down. The aligned page
+is the scan after alignment with the template: upright, ``ALIGNED_DPI`` pixels per inch, with its first pixel
+at the page's top left corner.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lenet_pipeline.forms.page import MM_PER_INCH, REGISTERED_DPI
-from lenet_pipeline.forms.rules.field_rules import AcrossRule, Rule
+from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
+from lenet_pipeline.forms.rules.across_rules import AcrossRule
+from lenet_pipeline.forms.rules.field_rules import Rule
+from lenet_pipeline.ingest import Box
 
-RegistrationMethod = Literal["features", "markers", "scale"]
+AlignmentMethod = Literal["features", "markers", "scale"]
 UnusedMark = Literal["X", "-"]
 
 
@@ -27,11 +29,16 @@ class Rectangle:
     width: float
     height: float
 
-    def pixels(self, dpi: float = REGISTERED_DPI) -> tuple[float, float, float, float]:
+    def pixels(self, dpi: float = ALIGNED_DPI) -> tuple[float, float, float, float]:
         """Return left, top, right and bottom in pixels of a page with a resolution in pixels per inch."""
         scale = dpi / MM_PER_INCH
         right, bottom = self.x + self.width, self.y + self.height
         return self.x * scale, self.y * scale, right * scale, bottom * scale
+
+    def pixel_box(self) -> Box:
+        """Return the rectangle in whole pixels of the aligned page."""
+        left, top, right, bottom = (round(edge) for edge in self.pixels())
+        return Box(left, top, right - left, bottom - top)
 
 
 @dataclass(frozen=True)
@@ -121,8 +128,8 @@ class Template:
         width: the width of the page in millimetres.
         height: the height of the page in millimetres.
         fields: the fields, in the order of the file.
-        registration: the method that aligns scans with the template.
-        max_residual_px: the largest residual of an accepted page, in pixels of the registered page.
+        alignment: the method that aligns scans with the template.
+        max_residual_px: the largest residual of an accepted page, in pixels of the aligned page.
         fingerprint: the sha256 over everything that affects reading: the template's content, without its
             layout and comments as YAML, and the bytes of its reference.
         text: the YAML that the template was read from.
@@ -134,7 +141,7 @@ class Template:
     width: float
     height: float
     fields: tuple[Field, ...]
-    registration: RegistrationMethod
+    alignment: AlignmentMethod
     max_residual_px: float
     fingerprint: str
     text: str
@@ -142,7 +149,7 @@ class Template:
     rules: tuple[AcrossRule, ...] = ()
 
     @property
-    def registered_size(self) -> tuple[int, int]:
-        """Return the height and width of the registered page in pixels."""
-        scale = REGISTERED_DPI / MM_PER_INCH
+    def aligned_size(self) -> tuple[int, int]:
+        """Return the height and width of the aligned page in pixels."""
+        scale = ALIGNED_DPI / MM_PER_INCH
         return round(self.height * scale), round(self.width * scale)

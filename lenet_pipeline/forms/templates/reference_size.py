@@ -49,7 +49,7 @@ def read_reference_size(reference: Reference) -> ReferenceSize:
     sha256 = hashlib.sha256(content).hexdigest()
     if is_pdf(content):
         with open_pdf(reference.path) as document:
-            _check_page(reference, len(document))
+            check_page_exists(reference, len(document))
             with open_pdf_page(document, reference.page) as page:
                 width, height = (side / _POINTS_PER_INCH * MM_PER_INCH for side in page.get_size())
         return ReferenceSize((width, height), None, sha256)
@@ -63,7 +63,7 @@ def _image_size(reference: Reference, content: bytes, sha256: str) -> ReferenceS
         Image.open(BytesIO(content), formats=_FORMATS) as image,
     ):
         # A camera's JPEG may contain previews after its picture (MPO), which are not pages.
-        _check_page(reference, getattr(image, "n_frames", 1) if image.format == "TIFF" else 1)
+        check_page_exists(reference, getattr(image, "n_frames", 1) if image.format == "TIFF" else 1)
         image.seek(reference.page - 1)
         (width, height), stated = image.size, image.info.get("dpi")
         if image.getexif().get(ExifTags.Base.Orientation) in _TURNED_SIDEWAYS:
@@ -88,7 +88,12 @@ def _resolution(width: int, height: int, stated: Any) -> tuple[float, float] | N
     return None if judged is None else (judged, judged)
 
 
-def _check_page(reference: Reference, pages: int) -> None:
+def check_page_exists(reference: Reference, pages: int) -> None:
+    """Check that the file of a reference has the page that the template names.
+
+    Raises:
+        UnreadableImageError: the file has fewer pages.
+    """
     if not 1 <= reference.page <= pages:
         counted = "1 page" if pages == 1 else f"{pages} pages"
         raise UnreadableImageError(

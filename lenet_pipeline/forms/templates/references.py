@@ -1,4 +1,4 @@
-"""Render the blank form of a template. Registration aligns scans with it."""
+"""Render the blank form of a template, which scans are aligned with."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from lenet_pipeline.forms.documents.pdf import (
 )
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Reference, Template
+from lenet_pipeline.forms.templates.reference_size import check_page_exists
 from lenet_pipeline.ingest import NotAnImageError, UnreadableImageError, open_content, path_text
 
 # A blank form is one page that the user chose, so these limits only catch a wrong file.
@@ -63,20 +64,12 @@ def _render(reference: Reference, *, width: int, height: int) -> Grey:
     with open_content(reference.path, max_bytes=_MOST_BYTES, noun="reference") as stream:
         if is_pdf(stream.read(PDF_HEAD_BYTES)):
             with open_pdf(reference.path) as document:
-                _check_page(reference, len(document))
+                check_page_exists(reference, len(document))
                 with open_pdf_page(document, reference.page) as page:
                     return render_pdf_page(page, width=width, height=height)
         images = ImagePages(stream, reference.path, max_pixels=_MOST_PIXELS)
-        _check_page(reference, images.count())
+        check_page_exists(reference, images.count())
         grey, _ = images.read(reference.page)
     # Averaging keeps thin lines when the picture shrinks, but only repeats pixels when it grows.
     method = cv2.INTER_AREA if width < grey.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(grey, (width, height), interpolation=method), dtype=np.uint8)
-
-
-def _check_page(reference: Reference, pages: int) -> None:
-    if not 1 <= reference.page <= pages:
-        raise UnreadableImageError(
-            "missing_page",
-            f"it has {pages} page{'s' if pages > 1 else ''}; correct the page of the reference",
-        )

@@ -14,7 +14,7 @@ from typing import Any, cast
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.templates.fields import find_name_faults, read_across_rules, read_field
 from lenet_pipeline.forms.templates.json_schema import template_schema
-from lenet_pipeline.forms.templates.model import Cells, Field, RegistrationMethod, Template
+from lenet_pipeline.forms.templates.model import AlignmentMethod, Cells, Field, Template
 from lenet_pipeline.forms.templates.places import find_place_faults
 from lenet_pipeline.forms.templates.shape import find_shape_faults
 from lenet_pipeline.forms.templates.sheet import Sheet, read_sheet
@@ -24,7 +24,7 @@ from lenet_pipeline.lake import fingerprint_record
 
 _MOST_BYTES = 256 << 10  # the largest template in this project has 8,000
 _MOST_LISTED = 10
-_MAX_RESIDUAL_PX = 3.0  # 0.4 mm on the registered page: less than a cell's margin
+_MAX_RESIDUAL_PX = 3.0  # 0.4 mm on the aligned page: less than a cell's margin
 _FINGERPRINT_DECIMALS = 4  # in millimetres: smaller differences come from rounding
 
 
@@ -95,14 +95,13 @@ def _build_template(written: Located, text: str, folders: list[Path]) -> Templat
     faults += [*find_name_faults(written["fields"]), *rule_faults]
     if faults:
         raise FaultyFile(*sorted(faults, key=lambda fault: fault.line))
-    registration = _registration(written, sheet)
     residual = written.get("max_residual_px")
     template = Template(
         form=written["form"].value,
         width=sheet.width,
         height=sheet.height,
         fields=tuple(field for _, field in fields),
-        registration=registration,
+        alignment=_read_alignment(written, sheet),
         max_residual_px=float(residual.value) if residual else _MAX_RESIDUAL_PX,
         fingerprint="",
         text=text,
@@ -112,7 +111,7 @@ def _build_template(written: Located, text: str, folders: list[Path]) -> Templat
     return _with_fingerprint(template, sheet.reference_sha256)
 
 
-def _registration(written: Located, sheet: Sheet) -> RegistrationMethod:
+def _read_alignment(written: Located, sheet: Sheet) -> AlignmentMethod:
     found = written.get("register")
     if found is None:
         return "features" if sheet.reference else "scale"
@@ -122,7 +121,7 @@ def _registration(written: Located, sheet: Sheet) -> RegistrationMethod:
             "add a reference or use scale"
         )
         raise FaultyFile(Fault(found.line, reason))
-    return cast(RegistrationMethod, found.value)
+    return cast(AlignmentMethod, found.value)
 
 
 def _with_fingerprint(template: Template, reference_sha256: str | None) -> Template:
@@ -130,7 +129,7 @@ def _with_fingerprint(template: Template, reference_sha256: str | None) -> Templ
     record = {
         "form": template.form,
         "page": _rounded([template.width, template.height]),
-        "register": template.registration,
+        "register": template.alignment,
         "max_residual_px": _rounded(template.max_residual_px),
         "fields": [_field_record(field) for field in template.fields],
         "rules": [_rule_record(rule) for rule in template.rules],

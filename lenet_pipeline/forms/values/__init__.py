@@ -1,1 +1,1 @@
-"""Values: from the digits' probabilities to what a field says, by its rules."""
+"""Turn the probabilities of digits into the values of fields, with the help of their rules."""

@@ -1,4 +1,4 @@
-"""Assembly: the cells of whole pages, as a model read them, to the values of their fields."""
+"""Assemble the values of fields from the scored cells of whole pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lenet_pipeline.forms.rules.field_rules import AcrossRule, SumRule
+from lenet_pipeline.forms.rules.across_rules import AcrossRule, SumRule
 from lenet_pipeline.forms.templates.content import TemplateContent
 from lenet_pipeline.forms.values.field_values import (
     CellState,
@@ -26,7 +26,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class AssembledPages:
-    """Values of schema ``FIELD_VALUES``, and pages with the names of rules across fields that they break."""
+    """The field values of some pages.
+
+    Attributes:
+        values: a table of schema ``FIELD_VALUES``.
+        rule_failures: pairs of a page's id and the name of a rule across fields that it breaks.
+        pages: the number of pages.
+    """
 
     values: pa.Table
     rule_failures: tuple[tuple[bytes, str], ...]
@@ -34,11 +40,11 @@ class AssembledPages:
 
 
 def assemble_pages(cells: pa.Table, templates: Mapping[str, TemplateContent]) -> AssembledPages:
-    """Make the values of every field of some pages.
+    """Assemble the values of every field of some pages.
 
     Args:
-        cells: as ``warehouse.read_unassembled_cells`` gives them, page by page and field by field.
-        templates: what each template says of its fields and across them, by its fingerprint.
+        cells: the result of ``warehouse.read_unassembled_cells``, grouped by page and field.
+        templates: the fields and rules of each template, by its fingerprint.
     """
     values: list[Row] = []
     failures: list[tuple[bytes, str]] = []
@@ -59,7 +65,7 @@ def assemble_pages(cells: pa.Table, templates: Mapping[str, TemplateContent]) ->
 
 
 def _doubts_by_field(broken: Sequence[AcrossRule]) -> dict[str, list[str]]:
-    """Return why to look at fields whose values do not fit together: which of them is wrong, nobody knows."""
+    """Return the reasons to review fields, by name: each field in a broken rule may be the wrong one."""
     doubts: dict[str, list[str]] = {}
     for rule in broken:
         names = (*rule.of, rule.equals) if isinstance(rule, SumRule) else getattr(rule, "fields", ())
@@ -94,7 +100,7 @@ def _value_row(page_id: str, field_id: str, value: FieldValue) -> Row:
         "raw_probability": value.raw_probability,
         "probability": value.probability,
         "posterior": value.posterior,
-        "broken_rule": value.rule,
-        "is_doubtful": value.needs_look,
-        "reason": value.why,
+        "broken_rule": value.broken_rule,
+        "is_doubtful": value.is_doubtful,
+        "reason": value.reason,
     }

@@ -1,4 +1,4 @@
-"""Decoding: from the probabilities of a value's digits to the most probable value that passes the rules."""
+"""Decode the probabilities of digits into the most probable value that passes the rules."""
 
 from __future__ import annotations
 
@@ -17,26 +17,31 @@ MOST_TRIED = 10_000
 
 _CLASSES = 10
 _ROW_TOLERANCE = 1e-3  # stored probabilities are float32, and sum to one within 1e-5
-# The posterior needs other values that pass, which are searched for until it is known this closely or so
-# many were tried: 300 are a millisecond, and more are needed only where the reading is no good anyway.
+# The posterior depends on the other values that pass. The search for them stops at this relative error, or
+# after this many strings. 300 take a millisecond, and only poor readings need more.
 _POSTERIOR_TOLERANCE = 0.01
 _TRIED_FOR_POSTERIOR = 300
 
 _Candidate = tuple[str, float]  # a string of digits and its probability
-_Changes = tuple[tuple[int, int], ...]  # which digits are not the most probable, and their rank instead
+_Changes = tuple[tuple[int, int], ...]  # the digits that differ from the most probable, with their ranks
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A value read from the probabilities of its digits, before and after its rules were used.
+    """A value decoded from the probabilities of its digits, before and after applying its rules.
 
-    ``raw_value`` has the most probable digit everywhere; ``broken_rules`` names the rules that it breaks, in
-    their order. ``value`` is the most probable string that passes them all; where none was found among
-    ``tried`` strings it is the raw value, and ``is_valid`` is false. Probabilities are products over the
-    digits, 0 to 1.
+    Probabilities of values are products over the digits, 0 to 1.
 
-    ``posterior`` is a lower bound of the probability of ``value`` among all strings that pass: of it being
-    right, if whoever wrote the field kept its rules. It is 0 where the value does not pass.
+    Attributes:
+        raw_value: the most probable digit at every position.
+        raw_probability: the probability of ``raw_value``.
+        value: the most probable string that passes all rules, or ``raw_value`` if the search found none.
+        probability: the probability of ``value``.
+        posterior: a lower bound of the probability of ``value`` among all strings that pass. This is the
+            probability that it is right, given that the writer kept the rules. 0 if it does not pass.
+        broken_rules: the names of the rules that ``raw_value`` breaks, in order.
+        is_valid: whether ``value`` passes all rules.
+        tried: the number of strings tried.
     """
 
     raw_value: str
@@ -50,28 +55,28 @@ class Decoded:
 
     @property
     def is_corrected(self) -> bool:
-        """Tell whether the value is another than the raw one."""
+        """Return whether the value differs from the raw value."""
         return self.value != self.raw_value
 
 
 def decode(
     probabilities: NDArray[np.float64], rules: Sequence[Rule] = (), most_tried: int = MOST_TRIED
 ) -> Decoded:
-    """Return the most probable value that passes all rules, and the raw one.
+    """Find the most probable value that passes all rules.
 
-    Strings are tried in the order of their probability, so the first that passes is the most probable;
-    of equally probable digits the lower comes first, and strings of probability 0 are never tried. With
-    a list of allowed values only they are tried, however improbable. ``most_tried`` bounds the search;
-    where no string of this length can pass, there is none.
+    The search tries strings in order of probability, so the first one that passes is the most probable.
+    Among equally probable digits, the lower one comes first. Strings with probability 0 are never tried.
+    With a list of allowed values, only these are tried. If no string of this length can pass, there is no
+    search.
 
     Args:
-        probabilities: float64 (n, 10), n at least 1: for each digit of the value, left to right, the
-            probability of each class; rows sum to one.
-        rules: what the value must be.
-        most_tried: how many strings to try before the raw value is kept, at least 1.
+        probabilities: the probability of each class for each digit of the value, left to right, float64
+            (n, 10) with n at least 1. Rows sum to one.
+        rules: the rules that the value must pass.
+        most_tried: the number of strings to try before falling back to the raw value, at least 1.
 
     Raises:
-        ValueError: the probabilities are none, or nothing may be tried.
+        ValueError: the probabilities are invalid, or ``most_tried`` is less than 1.
     """
     _check(probabilities)
     if most_tried < 1:
@@ -86,7 +91,7 @@ def decode(
     if not all(allows_length(rule, len(raw_value)) for rule in rules):
         return Decoded(*raw, *raw, 0.0, broken, is_valid=False, tried=0)
     found, posterior, tried = _search(probabilities, rules, most_tried)
-    # Of several equally probable values that pass, the raw one is no correction.
+    # If the raw value passes, keep it even if another value is equally probable.
     value, probability = found if found and broken else raw
     return Decoded(*raw, value, probability, posterior, broken, is_valid=found is not None, tried=tried)
 
@@ -94,9 +99,9 @@ def decode(
 def _search(
     probabilities: NDArray[np.float64], rules: Sequence[Rule], most_tried: int
 ) -> tuple[_Candidate | None, float, int]:
-    """Return the first string that passes, its posterior, and how many were tried to find it.
+    """Return the first string that passes, a bound of its posterior, and the number of strings tried.
 
-    The posterior is at least its probability over those of all strings found to pass and all not tried.
+    The bound divides its probability by that of all strings that are known to pass or were not tried.
     """
     listed = next((rule for rule in rules if isinstance(rule, OneOf)), None)
     if listed:
@@ -125,17 +130,17 @@ def _passes(value: str, rules: Sequence[Rule]) -> bool:
 
 
 def _rank_strings(probabilities: NDArray[np.float64]) -> Iterator[_Candidate]:
-    """Yield every string of digits that has a probability, the most probable first.
+    """Yield every string of digits with a probability above 0, the most probable first.
 
-    A string is what it changes of the most probable one. Digits are ordered by what their second choice
-    costs, so a string follows from exactly one that costs no more: the last digit changed takes its next
-    choice, or the next digit is changed as well, or it is changed instead. So the heap grows by two a string
-    at most, whatever the length.
+    A string is represented by its changes to the most probable string. Digits are sorted by the cost of
+    their second choice, so that each string follows from exactly one other that costs no more: the last
+    changed digit takes its next choice, the next digit changes too, or the next digit changes instead.
+    Therefore the heap grows by at most two per string, for values of any length.
     """
     classes = np.argsort(-probabilities, axis=1, kind="stable")
     ordered = np.take_along_axis(probabilities, classes, axis=1)
     with np.errstate(divide="ignore"):
-        log_ratios = np.log(ordered[:, :1]) - np.log(ordered)  # infinite where a class has no probability
+        log_ratios = np.log(ordered[:, :1]) - np.log(ordered)  # infinite for a class with probability 0
     order = np.argsort(log_ratios[:, 1], kind="stable").tolist()
     costs = log_ratios[order].tolist()
     texts, chances = classes.astype(str).tolist(), ordered.tolist()
@@ -156,7 +161,7 @@ def _rank_strings(probabilities: NDArray[np.float64]) -> Iterator[_Candidate]:
 
 
 def _follow(changes: _Changes, costs: list[list[float]]) -> Iterator[tuple[_Changes, float]]:
-    """Yield the changes that follow from others, each with what it costs more."""
+    """Yield the changes that follow from others, each with its additional cost."""
     if not changes:
         yield ((0, 1),), costs[0][1]
         return
@@ -171,7 +176,7 @@ def _follow(changes: _Changes, costs: list[list[float]]) -> Iterator[tuple[_Chan
 
 
 def _rank_listed(probabilities: NDArray[np.float64], values: Sequence[str]) -> list[_Candidate]:
-    """Return the listed values that have as many digits and a probability, the most probable first."""
+    """Return the listed values of this length with a probability above 0, the most probable first."""
     length = len(probabilities)
     fitting = sorted({value for value in values if len(value) == length})
     digits = np.frombuffer("".join(fitting).encode(), np.uint8).reshape(-1, length) - ord("0")
@@ -181,16 +186,16 @@ def _rank_listed(probabilities: NDArray[np.float64], values: Sequence[str]) -> l
 
 
 def _mass(probabilities: NDArray[np.float64]) -> float:
-    """Return the probability of all strings together: one, but for the rounding of stored numbers."""
+    """Return the total probability of all strings. It is one, except for rounding."""
     return float(probabilities.sum(axis=1).prod())
 
 
 def _check(probabilities: NDArray[np.float64]) -> None:
-    """Raise ValueError where a value's probabilities are none."""
+    """Raise ValueError if the probabilities of a value are invalid."""
     if probabilities.ndim != 2 or probabilities.shape[1] != _CLASSES or not len(probabilities):
         raise ValueError(
             f"expected probabilities of shape (n, 10), n at least 1, found {probabilities.shape}"
         )
-    # Said so that a NaN fails too.
+    # Written so that NaN fails too.
     if not (probabilities.min() >= 0 and np.all(abs(probabilities.sum(axis=1) - 1) <= _ROW_TOLERANCE)):
         raise ValueError("expected probabilities from 0 to 1 in rows that sum to one")

@@ -1,4 +1,4 @@
-"""Values: from the cells of a field to what was written in it, how sure that is, and what needs a look."""
+"""Read the value of a field from its cells, with its probability and the reasons to review it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lenet_pipeline.forms.rules.field_rules import AcrossRule, Length, Rule
+from lenet_pipeline.forms.rules.across_rules import AcrossRule
+from lenet_pipeline.forms.rules.field_rules import Length, Rule
 from lenet_pipeline.forms.templates.model import Field, WritingBox
 from lenet_pipeline.forms.values.decoding import MOST_TRIED, Decoded, decode
 
 State = Literal["blank", "digit", "mark", "not_a_digit"]
 Status = Literal["read", "blank", "corrected", "rule_failed", "unreadable"]
 
-UNREAD = "?"  # in a raw value: something is written there that is no digit
+UNREAD = "?"  # stands for writing that is not a digit in a raw value
 
 
 @dataclass(frozen=True, eq=False)
 class CellState:
-    """What one cell of a field holds, or one piece of ink in a box without dividers.
+    """The content of one cell of a field, or one piece of ink in a box without dividers.
 
-    ``position`` is the cell's place in its field, from 0, left to right and row by row. A ``mark`` is what
-    fills an unused cell. ``probabilities``, float64 (10,) with sum 1, belong to a digit, and may be given
-    for a ``not_a_digit``; ``not_a_digit`` is the score that it is none, 0 to 1.
+    Attributes:
+        position: its position in the field, from 0, left to right and row by row.
+        state: what it contains. ``mark`` is the mark of an unused cell.
+        probabilities: the probability of each class, float64 (10,) with sum 1. Required for a ``digit``.
+        not_a_digit: the score for not being a digit, 0 to 1.
 
     Raises:
         ValueError: a digit has no probabilities.
@@ -45,19 +48,26 @@ class CellState:
 class FieldValue:
     """The value of one field of one page.
 
-    ``status`` is
+    The status is one of
 
-    - ``read``: the most probable digits keep all rules;
-    - ``corrected``: they break some, and ``value`` is the most probable string that keeps all;
-    - ``rule_failed``: no string that keeps them was found, and ``value`` is the raw one;
-    - ``unreadable``: something in the field is no digit; ``raw_value`` has ``?`` there, ``value`` is None;
+    - ``read``: the most probable digits pass all rules;
+    - ``corrected``: they break a rule, and ``value`` is the most probable string that passes;
+    - ``rule_failed``: no string that passes was found, and ``value`` is the raw value;
+    - ``unreadable``: something in the field is not a digit; ``raw_value`` has ``?`` there, ``value`` is None;
     - ``blank``: no cell has a digit; both values are None.
 
-    ``broken_rules`` are those that the raw value breaks. ``raw_probability`` and ``probability`` are
-    products over the digits, None without a value; ``posterior`` bounds from below the probability of
-    ``value`` among all that keep the rules. ``reasons`` say why a person should look, each beginning with
-    a stable word and a colon: ``blank``, ``gap``, ``not_a_digit``, ``corrected``, ``rule_failed``.
-    That a value is improbable is none of them: a policy decides how sure is sure enough.
+    Attributes:
+        field: the name of the field.
+        status: one of the words above.
+        raw_value: the most probable digits.
+        value: the value after applying the rules.
+        raw_probability: the product of the digits' probabilities for ``raw_value``.
+        probability: the product of the digits' probabilities for ``value``.
+        posterior: a lower bound of the probability of ``value`` among all strings that pass the rules.
+        broken_rules: the names of the rules that ``raw_value`` breaks.
+        reasons: why a person should review the field. Each starts with a stable word and a colon: ``blank``,
+            ``gap``, ``not_a_digit``, ``corrected`` or ``rule_failed``. A low probability is not a reason,
+            because a policy decides which probability is sufficient.
     """
 
     field: str
@@ -72,36 +82,36 @@ class FieldValue:
 
     @property
     def confidence(self) -> float | None:
-        """Return the probability that every digit of ``value`` is right; None without a value."""
+        """Return the probability that every digit of ``value`` is right, or None without a value."""
         return self.probability
 
     @property
-    def rule(self) -> str | None:
-        """Return the first rule that the raw value breaks."""
+    def broken_rule(self) -> str | None:
+        """Return the first rule that the raw value breaks, or None."""
         return self.broken_rules[0] if self.broken_rules else None
 
     @property
-    def needs_look(self) -> bool:
-        """Tell whether a person should look at the field, whatever its confidence."""
+    def is_doubtful(self) -> bool:
+        """Return whether a person should review the field, independent of its confidence."""
         return bool(self.reasons)
 
     @property
-    def why(self) -> str | None:
-        """Return the reasons as one text; None where there are none."""
+    def reason(self) -> str | None:
+        """Return the reasons as one text, or None without any."""
         return "; ".join(self.reasons) or None
 
 
 def read_field_value(field: Field, cells: Sequence[CellState], most_tried: int = MOST_TRIED) -> FieldValue:
-    """Assemble the value of a field from its cells.
+    """Read the value of a field from its cells.
 
-    Blank and marked cells before and behind the value are no part of it, so it may stand left or right;
-    between two digits they are a gap, which is read over but needs a look. A box without dividers has a
-    rule more, on the number of its digits.
+    Blank and marked cells before and after the digits are ignored, so a value may be left- or right-aligned.
+    Between two digits, they are ignored too, but become a reason to review the field. For a box without
+    dividers, the number of digits is an additional rule.
 
     Args:
-        field: whose cells.
-        cells: what they hold, in any order; none at all is blank.
-        most_tried: as for ``decode``.
+        field: the field.
+        cells: the content of its cells, in any order. Without any, the field is blank.
+        most_tried: the number of strings to try, as in ``decode``.
 
     Raises:
         ValueError: two cells have the same position.
@@ -122,7 +132,7 @@ def read_field_value(field: Field, cells: Sequence[CellState], most_tried: int =
     digits = [
         cell.probabilities
         for cell in written
-        if cell.state == "digit" and cell.probabilities is not None  # which a digit has
+        if cell.state == "digit" and cell.probabilities is not None  # a digit always has probabilities
     ]
     if len(digits) < len(written):
         return _unreadable(field, written, gaps)
@@ -130,20 +140,20 @@ def read_field_value(field: Field, cells: Sequence[CellState], most_tried: int =
 
 
 def sum_to_one(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Divide stored probabilities by their sum: as float32 they add up to one only within 1e-5."""
+    """Normalise stored probabilities, whose sum differs from one by up to 1e-5 because they are float32."""
     exact = np.asarray(probabilities, np.float64)
     scaled: NDArray[np.float64] = exact / exact.sum()
     return scaled
 
 
 def apply_across_rules(rules: Sequence[AcrossRule], values: Mapping[str, FieldValue]) -> list[str]:
-    """Return the names of the rules across fields that a page's values break, in their order.
+    """Return the names of the rules across fields that a page's values break, in order.
 
-    A value that breaks a rule of its own counts as read. A field with something unreadable in it is not
-    blank, so a rule over it and blank fields alone is broken too.
+    A value that breaks a rule of its own field takes part as it is. An unreadable field is not blank, so a
+    rule over it and blank fields is broken too.
 
     Args:
-        rules: those of the template.
+        rules: the rules across fields of the template.
         values: the page's values by field name.
     """
     written = {
@@ -157,7 +167,7 @@ _GAPS: dict[State, str] = {"blank": "blank", "mark": "crossed out"}
 
 
 def _unreadable(field: Field, written: Sequence[CellState], gaps: list[str]) -> FieldValue:
-    """Return the value of a field in which something is no digit."""
+    """Return the value of a field with writing that is not a digit."""
     raw_value = "".join(_digit_or_unread(cell) for cell in written)
     others = [
         f"not_a_digit: position {cell.position}" + _score(cell)
@@ -168,7 +178,7 @@ def _unreadable(field: Field, written: Sequence[CellState], gaps: list[str]) -> 
 
 
 def _readable(field: Field, decoded: Decoded, gaps: list[str]) -> FieldValue:
-    """Return the value of a field all of whose ink is digits."""
+    """Return the value of a field that contains only digits."""
     broken = " and ".join(decoded.broken_rules)
     status: Status = "read"
     reasons = gaps
@@ -177,7 +187,7 @@ def _readable(field: Field, decoded: Decoded, gaps: list[str]) -> FieldValue:
         reasons = [f"rule_failed: {decoded.raw_value} breaks {broken}", *gaps]
     elif decoded.is_corrected:
         status = "corrected"
-        reasons = [f"corrected: {decoded.raw_value} breaks {broken}, {decoded.value} does not", *gaps]
+        reasons = [f"corrected: {decoded.raw_value} breaks {broken}, {decoded.value} passes", *gaps]
     return FieldValue(
         field.name,
         status,
@@ -192,7 +202,7 @@ def _readable(field: Field, decoded: Decoded, gaps: list[str]) -> FieldValue:
 
 
 def _rules(field: Field) -> tuple[Rule, ...]:
-    """Return the rules of a field, that of its box first: which number of digits fits in."""
+    """Return the rules of a field. For a box, the allowed number of digits is the first rule."""
     if isinstance(field.place, WritingBox):
         return (Length(field.place.fewest, field.place.most), *field.rules)
     return field.rules

@@ -1,10 +1,10 @@
-"""Degradation: a clean glyph as a scanner sees it on paper, from clean to badly worn.
+"""Simulate the print and scan of a glyph, from clean to badly degraded.
 
-In the order in which it happens to a page: the size of the type and its slope on the scanner's glass; ink
-that spreads into the paper or fails to cover it; the blur of the lens; uneven light and pale ink; grain and
-specks; and the file's compression. The idea is that of Baird, "Document image defect models" (1990); the
-figures are ours, set by eye: up to ``medium``, a so-so office scan, a person reads every digit without
-doubt; of ``heavy`` most.
+The steps follow the path of a page: the size and slope of the type on the scanner's glass, ink that spreads
+or fails to cover the paper, the blur of the lens, uneven light and pale ink, grain and specks, and the
+compression of the file. The approach is that of Baird, "Document image defect models" (1990). The
+parameters are our own, set by eye. Up to ``medium``, an average office scan, a person reads every digit
+without doubt; with ``heavy``, most digits.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from lenet_pipeline.ingest.printed.fonts import GLYPH_HEIGHT, Glyph
+from lenet_pipeline.ingest.printed.glyphs import GLYPH_HEIGHT, Glyph
+from lenet_pipeline.schema import Floats
 
-Floats = NDArray[np.float32]
 Range = tuple[float, float]
 
-_FINER = 2  # ink is laid on a grid so many times finer than the scanner's
-_ROUGH_STEP = 2 * _FINER  # pixels of the finer grid from one chance to the next where ink is uneven
-_LEAST_INK, _MOST_INK = 0.12, 0.8  # of full ink, where blurred: neither all paper nor no stroke is inked
-_EDGE = 0.18  # of full ink, across which an edge of the finer grid goes from paper to ink
-_MARGIN = (0.25, 0.6)  # paper around the type, in heights of a 0
-_DARKEST_PAPER = 160  # grey level: recycled, or a copy of a copy
+_FINER = 2  # the ink grid has this many times the resolution of the scanner
+_ROUGH_STEP = 2 * _FINER  # pixels of the finer grid between random values of uneven ink
+_LEAST_INK, _MOST_INK = 0.12, 0.8  # range of the ink threshold, so that neither paper nor strokes vanish
+_EDGE = 0.18  # range of blurred ink over which an edge goes from paper to ink
+_MARGIN = (0.25, 0.6)  # width of the paper around the digit, in heights of a 0
+_DARKEST_PAPER = 160  # grey level, as of recycled paper or a copy of a copy
 _SPECK = 0.04  # standard deviation of a speck, in heights of a 0
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """How bad a scan is; each range is drawn from evenly for every digit.
+    """The parameters of a scan. Each digit draws uniformly from every range.
 
     Attributes:
-        number: what digit ids tell levels apart by; never reused for another level.
-        height_px: of a 0 on the scan: about 29 for 10 points at 300 dpi.
-        slope_deg: the largest rotation, either way.
-        stretch: the largest change of width, either way, as a share.
-        spread_px: how far the ink's edge lies outside its outline (inside where negative).
-        unevenness: how far that differs from place to place: standard deviation in pixels.
-        blur_px: standard deviation of the lens's blur.
-        contrast: grey levels of 255 between paper and full ink.
-        shade: grey levels by which the light falls off across the picture, at most.
-        grain: standard deviation of the noise in grey levels.
-        specks: how many on average.
-        jpeg_quality: of the file, None for a lossless one.
+        number: part of the digit ids; never reused for another level.
+        height_px: height of a 0 in the scan in pixels, about 29 for 10 points at 300 dpi.
+        slope_deg: maximum rotation in degrees, in both directions.
+        stretch: maximum relative change of width, in both directions.
+        spread_px: distance of the ink's edge outside the outline in pixels, negative inside it.
+        unevenness: standard deviation of that distance across the glyph, in pixels.
+        blur_px: standard deviation of the lens's blur, in pixels.
+        contrast: difference between paper and full ink, in grey levels of 255.
+        shade: maximum falloff of the light across the picture, in grey levels.
+        grain: standard deviation of the noise, in grey levels.
+        specks: mean number of specks.
+        jpeg_quality: range of the JPEG quality, None for a lossless file.
     """
 
     number: int
@@ -113,15 +113,15 @@ LEVELS = {
 
 
 def degrade_glyph(glyph: Glyph, level: Degradation, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Print a glyph on white paper and scan it.
+    """Simulate printing a glyph on white paper and scanning it.
 
     Args:
         glyph: uint8 (height, width), cropped, 255 for ink, of a font whose 0 is ``GLYPH_HEIGHT`` high.
-        level: how bad the scan is.
-        rng: where every chance comes from.
+        level: the parameters of the scan.
+        rng: the source of all random values.
 
     Returns:
-        uint8 (height, width), grey levels, ink dark on bright paper, some of it around the digit.
+        uint8 (height, width), grey levels, dark ink on bright paper, with a margin around the digit.
     """
     height = rng.uniform(*level.height_px)
     ink = _lay_type(glyph, height, level, rng)
@@ -132,17 +132,17 @@ def degrade_glyph(glyph: Glyph, level: Degradation, rng: np.random.Generator) ->
 
 
 def _lay_type(glyph: Glyph, height: float, level: Degradation, rng: np.random.Generator) -> Floats:
-    """Return a glyph at its size and slope, anywhere between two pixels, with paper around it.
+    """Place a glyph on paper at a random size, slope and subpixel position.
 
     Returns:
-        float32 (height, width) on the finer grid, 0 for paper to 1 for ink; even numbers of both.
+        float32 (height, width) on the finer grid, 0 for paper to 1 for ink. Both sides are even.
     """
     scale = height * _FINER / GLYPH_HEIGHT
     margin = _FINER * max(4, round(height * rng.uniform(*_MARGIN)))
     slope = np.deg2rad(rng.uniform(-level.slope_deg, level.slope_deg))
     scale_x = scale * (1 + rng.uniform(-level.stretch, level.stretch))
     rows, columns = glyph.shape
-    # Averaged down to the finer grid first, or thin strokes would fall between its pixels.
+    # Average down to the finer grid first, or thin strokes would fall between its pixels.
     width, depth = max(1, round(columns * scale_x)), max(1, round(rows * scale))
     small = Image.fromarray(glyph).resize((width, depth), Image.Resampling.BOX)
     room = 2 * (margin + _FINER)
@@ -166,11 +166,11 @@ def _lay_type(glyph: Glyph, height: float, level: Degradation, rng: np.random.Ge
 
 
 def _spread_ink(ink: Floats, level: Degradation, rng: np.random.Generator) -> Floats:
-    """Move the edge of the ink outwards or inwards, here more and there less."""
+    """Move the edge of the ink outwards or inwards by an uneven distance."""
     spread = rng.uniform(*level.spread_px) * _FINER
     if level.unevenness == 0 and spread == 0:
         return ink
-    # On an edge blurred by sigma, the level that lies d outside it is 0.5 - d / (sigma sqrt(2 pi)).
+    # At distance d outside an edge that is blurred by sigma, the level is 0.5 - d / (sigma sqrt(2 pi)).
     sigma = 0.6 * _FINER
     soft = ndimage.gaussian_filter(ink, sigma, truncate=3)
     moved = (spread + _rough_surface(ink.shape, level.unevenness * _FINER, rng)) / (
@@ -182,7 +182,7 @@ def _spread_ink(ink: Floats, level: Degradation, rng: np.random.Generator) -> Fl
 
 
 def _rough_surface(shape: tuple[int, ...], deviation: float, rng: np.random.Generator) -> Floats:
-    """Return smooth random heights float32 (height, width) that change every few pixels of the scan."""
+    """Return smooth random values, float32 (height, width), that vary over a few pixels of the scan."""
     rows, columns = (side // _ROUGH_STEP + 2 for side in shape)
     heights = rng.standard_normal((rows, columns), np.float32) * np.float32(deviation)
     return np.asarray(Image.fromarray(heights).resize((shape[1], shape[0]), Image.Resampling.BICUBIC))
@@ -218,7 +218,7 @@ def _specks(shape: tuple[int, ...], height: float, level: Degradation, rng: np.r
 
 
 def _compress(scan: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Return a picture as it comes back from a JPEG file."""
+    """Return a picture after JPEG compression."""
     file = BytesIO()
     Image.fromarray(scan).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file, formats=["JPEG"]))

@@ -1,7 +1,8 @@
-"""Intruders: what stands in cells and is none of the ten digits, drawn as a scanner would see it.
+"""Images of cells that contain something other than a digit, as a scanner would see them.
 
-Two hands draw: ``draw_rubbish`` what a network learns to refuse, and ``draw_intruders`` what is measured
-then, by rules of their own: letters in other families of fonts. Halves of digits are in the second alone.
+``draw_rubbish`` draws the images that a network learns to refuse. ``draw_intruders`` draws the images that
+measure it. The two use different rules and different font families for letters, and only the second draws
+halves of digits.
 """
 
 from __future__ import annotations
@@ -17,32 +18,31 @@ from scipy import ndimage
 from lenet_pipeline.errors import UnknownNameError
 from lenet_pipeline.ingest.normalisation import place_ink
 from lenet_pipeline.ingest.printed.fonts import draw_letters
-from lenet_pipeline.schema import IMAGE_SIDE
+from lenet_pipeline.schema import IMAGE_SIDE, Floats, Images
 
-Images = NDArray[np.uint8]
 Drawer = Callable[[np.random.Generator, Images], Images]
 
-_SIDE = 112  # pixels of the canvas: four to a pixel of the image
-_STROKE = (8.0, 16.0)  # pixels of the canvas: MNIST's strokes are two to four pixels wide
-_LIKE_DIGITS = "BCDGIOQSTUYZabcgiloqsuyz"  # some hand writes a digit like each: none learns to refuse it
+_SIDE = 112  # of the canvas in pixels, four per pixel of the image
+_STROKE = (8.0, 16.0)  # width in pixels of the canvas; MNIST's strokes are two to four pixels wide
+_LIKE_DIGITS = "BCDGIOQSTUYZabcgiloqsuyz"  # some people write digits like these: never trained on
 _CLEAR_LETTERS = "".join(letter for letter in string.ascii_letters if letter not in _LIKE_DIGITS)
-_PAPER_GRAIN = 12.0  # grey levels, standard deviation, at most
+_PAPER_GRAIN = 12.0  # maximum standard deviation in grey levels
 
 
 def draw_intruders(kind: str, count: int, digits: Images, seed: int = 0) -> Images:
-    """Draw so many intruders of one kind.
+    """Draw ``count`` images of one kind that are not digits, to measure a model.
 
     Args:
-        kind: a name of ``INTRUDERS``.
-        count: how many.
-        digits: uint8 (n, 28, 28) of real digits, which halves are cut from.
-        seed: another one draws others.
+        kind: a key of ``INTRUDERS``.
+        count: the number of images.
+        digits: uint8 (n, 28, 28), real digits, from which half digits are cut.
+        seed: the seed of all random values.
 
     Returns:
-        uint8 (count, 28, 28), ink bright on dark.
+        uint8 (count, 28, 28), bright ink on a dark background.
 
     Raises:
-        UnknownNameError: there is no such kind.
+        UnknownNameError: the kind is unknown.
     """
     if kind not in INTRUDERS:
         raise UnknownNameError("kind of intruder", kind, INTRUDERS)
@@ -51,21 +51,29 @@ def draw_intruders(kind: str, count: int, digits: Images, seed: int = 0) -> Imag
 
 
 def draw_rubbish(count: int, seed: int = 0) -> Images:
-    """Draw so many images of no digit to learn from: uint8 (count, 28, 28), ink bright on dark."""
+    """Draw images that are not digits, for training.
+
+    Args:
+        count: the number of images.
+        seed: the seed of all random values.
+
+    Returns:
+        uint8 (count, 28, 28), bright ink on a dark background.
+    """
     rng = np.random.default_rng([seed, len(INTRUDERS)])
     drawers, shares = zip(*_RUBBISH, strict=True)
     return np.stack([drawers[kind](rng) for kind in rng.choice(len(drawers), count, p=shares)])
 
 
-def _paper(rng: np.random.Generator) -> Images:
-    """Paper of some greyness, shade and grain."""
+def _blank_paper(rng: np.random.Generator) -> Images:
+    """Draw paper of random brightness, shade and grain."""
     across = np.linspace(-1, 1, IMAGE_SIDE)
     shade = rng.uniform(0, 40) + rng.normal(0, 8) * across[:, None] + rng.normal(0, 8) * across
     return _grey(shade * rng.integers(2) + rng.normal(0, rng.uniform(0, 25), (IMAGE_SIDE, IMAGE_SIDE)))
 
 
 def _scribble(rng: np.random.Generator) -> Images:
-    """One to four strokes, straight or bent; one alone lies rather level: upright it would be a 1."""
+    """Draw one to four straight or bent strokes. A single one is nearly level: upright it would be a 1."""
     canvas = Image.new("L", (_SIDE, _SIDE))
     pen, width = ImageDraw.Draw(canvas), round(rng.uniform(6, 20))
     count = rng.choice([1, 2, 2, 3, 4])
@@ -80,7 +88,7 @@ def _scribble(rng: np.random.Generator) -> Images:
 
 
 def _print(rng: np.random.Generator) -> Images:
-    """One to four level and upright lines across the whole image; one alone is level."""
+    """Draw one to four level and upright lines across the whole image. A single line is level."""
     image = np.zeros((IMAGE_SIDE, IMAGE_SIDE))
     count = rng.integers(1, 5)
     for number in range(count):
@@ -91,19 +99,19 @@ def _print(rng: np.random.Generator) -> Images:
 
 
 def _dust(rng: np.random.Generator) -> Images:
-    """Any number of small dots."""
+    """Draw a random number of small dots."""
     dots = (rng.random((IMAGE_SIDE, IMAGE_SIDE)) < 10 ** rng.uniform(-2.8, -0.8)) * rng.uniform(100, 400)
     return _grey(ndimage.gaussian_filter(dots, rng.uniform(0, 1)))
 
 
 def _blot(rng: np.random.Generator) -> Images:
-    """Patches of ink without a shape."""
+    """Draw shapeless patches of ink."""
     noise = ndimage.gaussian_filter(rng.normal(0, 1, (IMAGE_SIDE, IMAGE_SIDE)), rng.uniform(0.8, 2.5))
     return _grey((noise / noise.std() - rng.uniform(-0.5, 1.5)) * rng.uniform(60, 250))
 
 
 def _lettering(rng: np.random.Generator) -> Images:
-    """A letter that no digit looks like: slanted, turned, stretched, thinner or bolder than in its font."""
+    """Draw a letter that resembles no digit, slanted, turned, stretched, and thinner or bolder."""
     letters = draw_letters(_CLEAR_LETTERS, "train")
     glyph = np.pad(letters[rng.integers(len(letters))].astype(np.float32) / 255, 24)
     turn, slant, stretch = rng.normal(0, 0.12), rng.normal(0, 0.25), np.exp(rng.normal(0, 0.2))
@@ -117,7 +125,7 @@ def _lettering(rng: np.random.Generator) -> Images:
 
 
 _RUBBISH: tuple[tuple[Callable[[np.random.Generator], Images], float], ...] = (
-    (_paper, 0.1),
+    (_blank_paper, 0.1),
     (_scribble, 0.35),
     (_print, 0.1),
     (_dust, 0.1),
@@ -127,30 +135,30 @@ _RUBBISH: tuple[tuple[Callable[[np.random.Generator], Images], float], ...] = (
 
 
 def _blank(rng: np.random.Generator, _: Images) -> Images:
-    """Paper: empty, or with the grain of a scanner."""
+    """Draw empty paper with up to ``_PAPER_GRAIN`` of grain."""
     grain = rng.normal(0, rng.uniform(0, _PAPER_GRAIN), (IMAGE_SIDE, IMAGE_SIDE))
     return _grey(grain)
 
 
 def _cross(rng: np.random.Generator, _: Images) -> Images:
-    """An X, or at times a plus, of two strokes that meet about their middles."""
+    """Draw an X, or sometimes a plus, of two strokes that cross near their middles."""
     turn = rng.uniform(35, 55) if rng.random() < 0.8 else rng.uniform(-8, 8)
     opening = rng.uniform(70, 110)
     return _strokes(rng, [turn, turn + opening])
 
 
 def _dash(rng: np.random.Generator, _: Images) -> Images:
-    """One level stroke."""
+    """Draw one nearly level stroke."""
     return _strokes(rng, [rng.uniform(-15, 15)])
 
 
 def _letter(rng: np.random.Generator, _: Images) -> Images:
-    """A letter of one of the fonts that are shipped, of a family that nobody learned from."""
+    """Draw a letter in an included font of a test family."""
     return _printed(rng, string.ascii_letters)
 
 
 def _clear_letter(rng: np.random.Generator, _: Images) -> Images:
-    """The same, but none that a digit looks like."""
+    """Draw a letter that resembles no digit, in an included font of a test family."""
     return _printed(rng, _CLEAR_LETTERS)
 
 
@@ -160,7 +168,7 @@ def _printed(rng: np.random.Generator, letters: str) -> Images:
 
 
 def _form_line(rng: np.random.Generator, _: Images) -> Images:
-    """Rests of a form's print: a level line, a corner, or both sides of a cell."""
+    """Draw remains of a form's print: a level line, a corner, or both sides of a cell."""
     kind, canvas = rng.integers(3), Image.new("L", (_SIDE, _SIDE))
     pen = ImageDraw.Draw(canvas)
     near, far = rng.uniform(2, 24), _SIDE - rng.uniform(2, 24)
@@ -180,7 +188,7 @@ def _form_line(rng: np.random.Generator, _: Images) -> Images:
 
 
 def _speckle(rng: np.random.Generator, _: Images) -> Images:
-    """Specks of dust, three to forty of them."""
+    """Draw three to forty specks of dust."""
     dots = np.zeros((IMAGE_SIDE, IMAGE_SIDE))
     count = rng.integers(3, 41)
     dots[tuple(rng.integers(0, IMAGE_SIDE, (2, count)))] = rng.uniform(0.5, 1, count)
@@ -189,7 +197,7 @@ def _speckle(rng: np.random.Generator, _: Images) -> Images:
 
 
 def _half_digit(rng: np.random.Generator, digits: Images) -> Images:
-    """A half of a digit, as a cell cut in the wrong place has it."""
+    """Draw half a digit, as in a cell that is cut in the wrong place."""
     ink = digits[rng.integers(len(digits))].astype(np.float32) / 255
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -215,7 +223,7 @@ INTRUDERS: dict[str, Drawer] = {
 
 
 def _strokes(rng: np.random.Generator, angles: list[float]) -> Images:
-    """Draw strokes through the middle at angles in degrees, each a little off, and normalise them."""
+    """Draw normalised strokes near the middle at angles in degrees."""
     canvas = Image.new("L", (_SIDE, _SIDE))
     pen, width = ImageDraw.Draw(canvas), rng.uniform(*_STROKE)
     for angle in angles:
@@ -228,8 +236,8 @@ def _strokes(rng: np.random.Generator, angles: list[float]) -> Images:
     return _placed(ndimage.gaussian_filter(np.asarray(canvas, np.float32) / 255, 1.5))
 
 
-def _placed(ink: NDArray[np.float32]) -> Images:
-    """Normalise what was drawn as a digit would be."""
+def _placed(ink: Floats) -> Images:
+    """Normalise a drawing like a digit."""
     rows, columns = np.flatnonzero((ink > 0.05).any(axis=1)), np.flatnonzero((ink > 0.05).any(axis=0))
     return place_ink(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 

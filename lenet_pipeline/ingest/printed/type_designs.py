@@ -1,9 +1,9 @@
-"""Type designs: a font's digit as another designer might draw it.
+"""Type designs: vary a font's digits as other designers might draw them.
 
-A few families are shipped, and the world prints with thousands. A model that has learned a handful of
-designs by heart misreads the next one, so digits to learn from are each drawn a little differently: bent,
-slanted and set wider or narrower, as the paper distorts its images (LeCun et al. 1998, section III.C), with
-hairlines and ball terminals, as the Didone types have them and the shipped ones have not.
+The libraries include a few font families, but thousands are in use. A model that learns only a few designs
+misreads others, so each training digit is varied. It is bent, slanted and made wider or narrower, as the
+paper distorts its images (LeCun et al. 1998, section III.C). Some get hairlines and ball terminals as in
+Didone types, which the included fonts lack.
 """
 
 from __future__ import annotations
@@ -12,29 +12,34 @@ import functools
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from skimage.morphology import skeletonize
 
-from lenet_pipeline.ingest.printed.fonts import Glyph
+from lenet_pipeline.ingest.printed.glyphs import Glyph
+from lenet_pipeline.schema import Floats
 
-# Shares are of the glyph's height; how often is of all designs.
-_BEND = 0.04  # standard deviation of how far a node moves
-_NODES = 4  # a side: bends of a quarter of the glyph, as bowls and spurs are
-_SLANT = (-0.06, 0.25)  # shear; an italic's is about 0.2
+# Lengths are shares of the glyph's height; frequencies are shares of all designs.
+_BEND = 0.04  # standard deviation of the shift of a node
+_NODES = 4  # per side, so that bends span a quarter of the glyph, like bowls and spurs
+_SLANT = (-0.06, 0.25)  # shear; about 0.2 for an italic
 _WIDTH = (0.75, 1.15)  # condensed to extended
-_HAIRLINES, _THINNED = 0.25, (0.006, 0.035)  # how often, and what horizontal strokes lose on each side
-_LEAST_LEFT = 0.6  # of a glyph's ink, when thinned
-_BALLS, _BALL_RADIUS = 0.6, (0.06, 0.11)  # how often
-_BALL_SHARE = 0.7  # of the ends of a glyph's strokes
-_MARGIN = 1 / 3  # around the glyph, for what moves outwards
+_HAIRLINES, _THINNED = 0.25, (0.006, 0.035)  # frequency, and the loss of horizontal strokes on each side
+_LEAST_LEFT = 0.6  # share of the ink that thinning must leave
+_BALLS, _BALL_RADIUS = 0.6, (0.06, 0.11)  # frequency, and radius
+_BALL_SHARE = 0.7  # share of stroke ends that get a ball
+_MARGIN = 1 / 3  # around the glyph, for parts that move outwards
 _INK = 80  # grey level from which a pixel counts as the glyph's edge
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
 def vary_design(glyph: Glyph, rng: np.random.Generator) -> Glyph:
-    """Draw a glyph as another design of the same digit.
+    """Vary a glyph to another design of the same digit.
 
-    Takes and returns uint8 (height, width), cropped, 255 for ink; the sizes differ a little.
+    Args:
+        glyph: uint8 (height, width), cropped, 255 for ink.
+        rng: the source of all random values.
+
+    Returns:
+        uint8 (height, width), cropped, 255 for ink, of a slightly different size.
     """
     height, margin = len(glyph), round(len(glyph) * _MARGIN)
     sheet = np.pad(glyph, margin)
@@ -45,13 +50,13 @@ def vary_design(glyph: Glyph, rng: np.random.Generator) -> Glyph:
             if rng.random() < _BALL_SHARE:
                 radius = round(rng.uniform(*_BALL_RADIUS) * height)
                 cv2.circle(sheet, (x + margin, y + margin), radius, (255,), cv2.FILLED, cv2.LINE_AA)
-    varied = cv2.remap(sheet, *_places(sheet.shape, height, rng), cv2.INTER_LINEAR)
+    varied = cv2.remap(sheet, *_source_coordinates(sheet.shape, height, rng), cv2.INTER_LINEAR)
     rows, columns = (np.flatnonzero(varied.max(axis=axis) > _INK) for axis in (1, 0))
     return np.ascontiguousarray(varied[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], np.uint8)
 
 
 def _thin_horizontals(sheet: Glyph, depth: float) -> Glyph:
-    """Take so many pixels from the top and the bottom of every stroke, unless it falls apart or fades."""
+    """Remove ``depth`` pixels from the top and bottom of all strokes, unless parts break off or vanish."""
     element = cv2.getStructuringElement(cv2.MORPH_RECT, (1, 2 * max(1, round(depth)) + 1))
     thinned = np.asarray(cv2.erode(sheet, element), np.uint8)
     is_whole = cv2.connectedComponents(thinned)[0] == cv2.connectedComponents(sheet)[0]
@@ -59,19 +64,19 @@ def _thin_horizontals(sheet: Glyph, depth: float) -> Glyph:
     return thinned if is_whole and has_ink else sheet
 
 
-@functools.lru_cache(maxsize=4096)  # a font's digits come again and again
+@functools.lru_cache(maxsize=4096)  # the same digits recur
 def _stroke_ends(content: bytes, shape: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return y and x of the ends of a glyph's strokes."""
+    """Return the coordinates (y, x) of the ends of a glyph's strokes."""
     glyph = np.frombuffer(content, np.uint8).reshape(shape) > 127
     lines = skeletonize(glyph)  # type: ignore[no-untyped-call]
     neighbours = cv2.filter2D(lines.astype(np.uint8), -1, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT)
     return [(int(y), int(x)) for y, x in np.argwhere(lines & (neighbours == 2))]
 
 
-def _places(
+def _source_coordinates(
     shape: tuple[int, ...], height: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return from which x and which y every pixel is taken, each float32 of this shape."""
+) -> tuple[Floats, Floats]:
+    """Return the source coordinates x and y of every pixel, each float32 (height, width)."""
     rows, columns = shape
     down = np.arange(rows, dtype=np.float32)[:, None]
     across = np.arange(columns, dtype=np.float32)[None]

@@ -1,11 +1,11 @@
-"""The forward pass as machine code, made for this processor: every lane of a vector is an image.
+"""The forward pass as machine code for this processor, with one image in each lane of a vector.
 
-A convolution library splits one image's work among the lanes, which thin maps cannot fill, and in a way
-that depends on the batch. With an image a lane, all lanes are always busy, and what happens to an image
-is the same sequence of IEEE operations whatever lies beside it: the same bits in any batch, order or
-shard, on any number of threads, and on any processor. Six to fifteen times as fast as PyTorch's own
+A convolution library divides the work for one image among the lanes. Small maps cannot fill them, and the
+division depends on the batch. With one image per lane, all lanes are always busy. Each image also goes
+through the same sequence of IEEE operations, so the results are bit-identical in any batch, order or shard,
+with any number of threads, and on any processor. This is 6 to 15 times as fast as PyTorch
 (``python -m benchmarks.scoring``).
 
-``plan`` says what is computed, ``lanes`` how a vector is, ``layers`` and ``answers`` how each layer is,
-``program`` makes it machine code. LLVM, through llvmlite, is the compiler; it needs no other.
+``plan`` describes the computation and ``lanes`` the vector operations. ``pixels``, ``layers`` and ``outputs``
+write the code of each step. ``program`` compiles it with LLVM, through llvmlite; no other compiler is needed.
 """

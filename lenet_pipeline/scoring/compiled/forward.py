@@ -1,4 +1,4 @@
-"""A compiled network at work: images shared among threads, each with working memory of its own."""
+"""Run a compiled network: distribute images among threads, each with its own working memory."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from functools import partial
 import numpy as np
 
 from lenet_pipeline.network import DigitNetwork
+from lenet_pipeline.schema import Floats, Images
 from lenet_pipeline.scoring.compiled.plan import Scaling, plan_network
-from lenet_pipeline.scoring.compiled.program import Floats, Images, Processor, Program, aligned, compile_plan
+from lenet_pipeline.scoring.compiled.program import Processor, Program, aligned, compile_plan
 
-BATCH_SIZE = 4_096  # images that a thread takes at a time: a hundredth of a second's work
+BATCH_SIZE = 4_096  # images that a thread takes at a time, about 10 ms of work
 
 
 class CompiledForward:
-    """A network with its weights as machine code for this processor.
+    """A network compiled to machine code for this processor, with its weights.
 
-    ``is_fast``: with products of bfloat16, where the processor has units for them; sums stay float32.
+    With ``is_fast``, it multiplies in bfloat16 if the processor supports that; sums stay float32.
 
     Raises:
-        UnplannedError: the network is not one that can be compiled.
+        UnplannedError: The network cannot be compiled.
     """
 
     def __init__(
@@ -41,13 +42,13 @@ class CompiledForward:
         self._program: Program = compile_plan(plan, processor)
         self._has_rubbish = plan.has_rubbish
         self.batch_size = batch_size or BATCH_SIZE
-        self._idle_scratch: list[Floats] = []  # as many as there were threads at once, whoever's they are
+        self._idle_scratch: list[Floats] = []  # working memory that any thread may take
         self._threads = threads
         kind = "bfloat16" if is_paired else "float32"
         self.description = f"{kind} compiled for {processor.name}: {processor.lanes} images at once"
 
     def score(self, images: Images, advance: Callable[[int], None]) -> tuple[Floats, Floats | None]:
-        """Return probabilities, float32 (n, 10), and not_a_digit, float32 (n,), or None."""
+        """Return probabilities, float32 (n, 10), and not_a_digit, float32 (n,) or None."""
         probabilities, rubbish = np.empty((len(images), 10), np.float32), np.empty(len(images), np.float32)
         self._share_out(self._program.score, images, (probabilities, rubbish), advance)
         return probabilities, rubbish if self._has_rubbish else None
@@ -104,7 +105,7 @@ class CompiledForward:
     def _fill_rest(
         self, fill: Callable[..., None], images: Images, rows: tuple[Floats, ...], scratch: Floats
     ) -> None:
-        """Score fewer images than a block, with blank ones behind them: lanes know nothing of each other."""
+        """Score fewer images than a block, padded with blank ones; lanes do not affect each other."""
         block = np.zeros((self._program.block, *images.shape[1:]), np.uint8)
         block[: len(images)] = images
         results = tuple(np.empty((len(block), *row.shape[1:]), np.float32) for row in rows)

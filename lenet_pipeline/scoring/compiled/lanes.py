@@ -1,7 +1,7 @@
-"""Vectors of float32 lanes, one image a lane, and the operations on them, as LLVM's language has them.
+"""Vectors of float32 lanes, one image per lane, and their operations in LLVM's intermediate language.
 
-Each operation is one of IEEE 754's, rounded once, in an order that this code sets and LLVM keeps (no
-fast-math flag is given), so every processor computes the same bits, however many lanes it has.
+Each operation is an IEEE 754 operation, rounded once. This code fixes their order, and LLVM keeps it, because
+no fast-math flag is set. So every processor computes the same bits, however many lanes it has.
 """
 
 from __future__ import annotations
@@ -10,38 +10,38 @@ from collections.abc import Callable, Iterable, Sequence
 
 from llvmlite import ir
 
-# The instruction for pairs, of AVX-512's BF16.
+# The AVX-512 BF16 instruction that multiplies pairs.
 PAIRED_PRODUCT = "llvm.x86.avx512bf16.dpbf16ps.512"
 
 FLOAT, BYTE, INDEX, WORD = ir.FloatType(), ir.IntType(8), ir.IntType(64), ir.IntType(32)
 
-# tanh(x) is nearly x P(x^2) / Q(x^2) up to |x| = 8, where it is 1 - 2e-7; beyond, it is taken at 8. Degrees 4
-# and 4, fitted for the smallest largest error, which is 6e-9 before rounding.
+# tanh(x) is approximated by x P(x^2) / Q(x^2) up to |x| = 8, where it is 1 - 2e-7; larger |x| are clipped. P
+# and Q have degree 4 and minimise the largest error, which is 6e-9 before rounding.
 TANH_LIMIT = 8.0
 TANH_NUMERATOR = (0.9999999403953552, 0.13438187539577484, 0.0035641517024487257, 2.177317401219625e-05,
                   1.506171187770633e-08)  # fmt: skip
 TANH_DENOMINATOR = (1.0, 0.4677150845527649, 0.026135999709367752, 0.0003399172273930162,
                     8.453621376247611e-07)  # fmt: skip
 
-# The same of degrees 2 and 3, 4e-5 off: a tenth of what rounding to bfloat16 does anyway.
+# The same with degrees 2 and 3. The error is 4e-5, a tenth of the rounding error of bfloat16.
 ROUGH_NUMERATOR = (0.9998471140861511, 0.11015380918979645, 0.0012533055851235986)
 ROUGH_DENOMINATOR = (1.0, 0.4430754780769348, 0.01594792865216732, 4.1160936234518886e-05)
 
-# exp(x) is 2^n p(x - n ln 2), n whole: p of degree 6 on half of ln 2 either side, 2e-9 off before rounding.
+# exp(x) is 2^n p(x - n ln 2) for an integer n. p has degree 6 and an error of 2e-9 within +-ln(2) / 2.
 EXP_LOWEST = -87.0
 EXP_POLYNOMIAL = (1.0, 1.0, 0.49999991059303284, 0.16666419804096222, 0.04166822507977486,
                   0.008374824188649654, 0.0013836835278198123)  # fmt: skip
 _LOG2_E = 1.4426950408889634
-_LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6  # the first has zeros at its end
+_LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6  # the first ends with zero bits
 
 
 def index(value: int) -> ir.Constant:
-    """Return a whole number as a constant to count or address with."""
+    """Return an integer constant for counting or addressing."""
     return ir.Constant(INDEX, value)
 
 
 class BrainFloat(ir.Type):  # type: ignore[misc]
-    """LLVM's bfloat, which llvmlite has no name for: a float32 without its last 16 bits."""
+    """LLVM's bfloat type, which llvmlite lacks: a float32 without its last 16 bits."""
 
     def _to_string(self) -> str:
         return "bfloat"
@@ -56,8 +56,8 @@ class BrainFloat(ir.Type):  # type: ignore[misc]
 class Lanes:
     """Writes the code of one function, whose vectors have ``count`` lanes.
 
-    Where it ``is_paired``, values and weights lie in pairs of bfloat16, two in the place of a float32, and a
-    multiplication is of both.
+    With ``is_paired``, values and weights are pairs of bfloat16, two in the space of one float32, and each
+    multiplication multiplies both.
     """
 
     def __init__(self, builder: ir.IRBuilder, count: int, *, is_paired: bool = False) -> None:
@@ -70,19 +70,19 @@ class Lanes:
         return ir.Constant(self.vector, [ir.Constant(FLOAT, value)] * self.count)
 
     def words(self, value: int) -> ir.Constant:
-        """Return a vector of 32-bit words with one whole number in every lane."""
+        """Return a vector of 32-bit words with one integer in every lane."""
         return ir.Constant(self.whole, [ir.Constant(WORD, value)] * self.count)
 
     def load(self, vectors: ir.Value, at: ir.Value) -> ir.Value:
-        """Read the vector number ``at``."""
+        """Read the vector at index ``at``."""
         return self.builder.load(self.builder.gep(vectors, [at]), align=4 * self.count)
 
     def store(self, value: ir.Value, vectors: ir.Value, at: ir.Value) -> None:
-        """Write the vector number ``at``."""
+        """Write the vector at index ``at``."""
         self.builder.store(value, self.builder.gep(vectors, [at]), align=4 * self.count)
 
     def broadcast(self, floats: ir.Value, at: ir.Value) -> ir.Value:
-        """Read the number at ``at`` into every lane."""
+        """Read the number at index ``at`` into every lane."""
         blank = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(
             blank, self.builder.load(self.builder.gep(floats, [at])), ir.Constant(WORD, 0)
@@ -90,7 +90,7 @@ class Lanes:
         return self.builder.shuffle_vector(first, blank, self.words(0))
 
     def table(self, name: str, numbers: Sequence[int]) -> ir.GlobalVariable:
-        """Put whole numbers into the program's constants, once for each name."""
+        """Store integers in the program's constants, once per name."""
         module = self.builder.module
         if name not in module.globals:
             values = ir.Constant(ir.ArrayType(INDEX, len(numbers)), [index(number) for number in numbers])
@@ -99,24 +99,24 @@ class Lanes:
         return module.globals[name]
 
     def entry(self, table: ir.GlobalVariable, at: ir.Value) -> ir.Value:
-        """Read a whole number of a table."""
+        """Read the integer at index ``at`` of a table."""
         return self.builder.load(self.builder.gep(table, [index(0), at]))
 
-    def fused(self, factor: ir.Value, other: ir.Value, addend: ir.Value) -> ir.Value:
+    def multiply_add(self, factor: ir.Value, other: ir.Value, addend: ir.Value) -> ir.Value:
         """Return ``factor * other + addend``, rounded once."""
         return self._call("llvm.fma", factor, other, addend)
 
     def accumulate(self, values: ir.Value, weights: ir.Value, total: ir.Value) -> ir.Value:
-        """Return ``total`` and the product of values and weights, or of both members of their pairs."""
+        """Add the product of values and weights to ``total``; of pairs, add both products."""
         if not self.is_paired:
-            return self.fused(values, weights, total)
+            return self.multiply_add(values, weights, total)
         pairs = ir.VectorType(BrainFloat(), 2 * self.count)
         signature = ir.FunctionType(self.vector, [self.vector, pairs, pairs])
         both = (self.builder.bitcast(each, pairs) for each in (values, weights))
         return self.builder.call(self._declared(PAIRED_PRODUCT, signature), [total, *both])
 
     def paired(self, first: ir.Value, second: ir.Value) -> ir.Value:
-        """Round two vectors to bfloat16, to the nearest and half to even, and put them together."""
+        """Round two vectors to bfloat16, to nearest even, and combine them in one vector of pairs."""
         low, high = (self._rounded(value) for value in (first, second))
         low = self.builder.lshr(low, self.words(16))
         high = self.builder.and_(high, self.words(0xFFFF0000))
@@ -128,31 +128,31 @@ class Lanes:
         return self.builder.add(self.builder.add(bits, last), self.words(0x7FFF))
 
     def at_most(self, value: ir.Value, limit: float) -> ir.Value:
-        """Return the value, or the limit where it is above; what is no number stays so."""
+        """Return the smaller of the value and the limit; NaN stays NaN."""
         bound = self.constant(limit)
         return self.builder.select(self.builder.fcmp_ordered(">", value, bound), bound, value)
 
     def at_least(self, value: ir.Value, limit: float) -> ir.Value:
-        """Return the value, or the limit where it is below; what is no number stays so."""
+        """Return the larger of the value and the limit; NaN stays NaN."""
         bound = self.constant(limit)
         return self.builder.select(self.builder.fcmp_ordered("<", value, bound), bound, value)
 
     def largest(self, values: Sequence[ir.Value]) -> ir.Value:
-        """Return the largest of several, and no number where one of them is none."""
+        """Return the largest of several values, or NaN if one of them is NaN."""
         first, *others = values
         for other in others:
             first = self._call("llvm.maximum", first, other)
         return first
 
     def total(self, values: Sequence[ir.Value]) -> ir.Value:
-        """Add, from the first to the last."""
+        """Return the sum, added from first to last."""
         first, *others = values
         for other in others:
             first = self.builder.fadd(first, other)
         return first
 
     def tanh(self, value: ir.Value) -> ir.Value:
-        """Return the hyperbolic tangent, within 3e-7, or 4e-5 where values are of bfloat16."""
+        """Return the hyperbolic tangent, within 3e-7, or within 4e-5 for bfloat16."""
         above = ROUGH_NUMERATOR if self.is_paired else TANH_NUMERATOR
         below = ROUGH_DENOMINATOR if self.is_paired else TANH_DENOMINATOR
         limited = self.at_least(self.at_most(value, TANH_LIMIT), -TANH_LIMIT)
@@ -161,14 +161,14 @@ class Lanes:
         return self.builder.fdiv(numerator, self._polynomial(square, below))
 
     def exp(self, value: ir.Value) -> ir.Value:
-        """Return the exponential of a number that is zero or less, within 2e-7 of it; below -87, of -87."""
+        """Return the exponential of values up to zero, within 2e-7 of itself; clip values below -87."""
         limited = self.at_least(value, EXP_LOWEST)
         power = self._call("llvm.rint", self.builder.fmul(limited, self.constant(_LOG2_E)))
-        rest = self.fused(power, self.constant(-_LN2_HIGH), limited)
-        rest = self.fused(power, self.constant(-_LN2_LOW), rest)
+        rest = self.multiply_add(power, self.constant(-_LN2_HIGH), limited)
+        rest = self.multiply_add(power, self.constant(-_LN2_LOW), rest)
         whole = self.builder.fptosi(power, self.whole)
         bits = self.builder.bitcast(self._polynomial(rest, EXP_POLYNOMIAL), self.whole)
-        scaled = self.builder.add(bits, self.builder.shl(whole, self.words(23)))  # onto the exponent
+        scaled = self.builder.add(bits, self.builder.shl(whole, self.words(23)))  # adds n to the exponent
         return self.builder.bitcast(scaled, self.vector)
 
     def repeat(
@@ -178,9 +178,9 @@ class Lanes:
         body: Callable[..., Sequence[ir.Value] | None],
         carried: Sequence[ir.Value] = (),
     ) -> Sequence[ir.Value]:
-        """Run ``body(number, *carried)`` for the numbers from ``start``, at least once, to before ``stop``.
+        """Run ``body(number, *carried)`` for each number from ``start`` up to, but not including, ``stop``.
 
-        What the body returns is carried to its next turn, and returned after the last.
+        The body runs at least once. Its results are passed to the next iteration and returned after the last.
         """
         before, loop = self.builder.block, self.builder.append_basic_block()
         self.builder.branch(loop)
@@ -201,10 +201,9 @@ class Lanes:
         return results
 
     def transposed(self, rows: Sequence[ir.Value]) -> list[ir.Value]:
-        """Turn as many vectors of bytes as there are lanes into those of their columns.
+        """Transpose as many vectors of bytes as there are lanes.
 
-        Interleaving the first half of the rows with the second, as often as doublings make the count, is a
-        transposition.
+        Interleaving the first half of the rows with the second half, log2(count) times, transposes them.
         """
         half = self.count // 2
         low, high = (
@@ -223,7 +222,7 @@ class Lanes:
     def _polynomial(self, value: ir.Value, coefficients: Sequence[float]) -> ir.Value:
         *others, result = [self.constant(coefficient) for coefficient in coefficients]
         for coefficient in reversed(others):
-            result = self.fused(result, value, coefficient)
+            result = self.multiply_add(result, value, coefficient)
         return result
 
     def _call(self, name: str, *values: ir.Value) -> ir.Value:

@@ -1,8 +1,8 @@
-"""The code of each layer: vectors of its inputs in, vectors of its outputs out.
+"""The code of each layer, from vectors of its inputs to vectors of its outputs.
 
-A map's pixel, or a unit, is one vector. Sums are kept in registers for several outputs at once, so that
-each value that is read serves many multiplications; how many was measured (AMD Zen 5: 75 to 85 % of the
-processor's multiplications a second).
+Each pixel of a map, and each unit, is one vector. The sums of several outputs stay in registers, so that each
+loaded value is used for many multiplications. The number of outputs was chosen by measurement (AMD Zen 5: 75
+to 85 % of the processor's peak rate of multiplications).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from llvmlite import ir
 from lenet_pipeline.scoring.compiled.lanes import Lanes, index
 from lenet_pipeline.scoring.compiled.plan import Convolution, Dense, Distances
 
-_WIDE_TILE = 5  # pooled pixels side by side: 20 sums, in 32 registers
+_WIDE_TILE = 5  # adjacent pooled pixels: 20 sums in 32 registers
 _NARROW_TILE = 2
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Where a layer's inputs, outputs and weights begin; ``registers`` hold a vector each."""
+    """The addresses of a layer's inputs, outputs and weights, and the number of vector registers."""
 
     inputs: ir.Value
     outputs: ir.Value
@@ -30,15 +30,16 @@ class Memory:
 
 
 def write_convolution(lanes: Lanes, layer: Convolution, memory: Memory) -> None:
-    """Convolve, squash and pool the maps of as many images as there are lanes.
+    """Convolve, squash and pool the maps of one image per lane.
 
-    Rows come first, then output maps: the input rows that a row of outputs needs stay in the first cache.
+    The outer loop runs over rows and the inner one over output maps, so that the input rows for a row of
+    outputs stay in the level 1 cache.
     """
     starts = [0]
     for seen in layer.connections:
         starts.append(starts[-1] + len(seen))
     seen_maps = [number for seen in layer.connections for number in seen]
-    # Two convolutions of a network are of maps of two sizes.
+    # The size of the maps distinguishes the tables of a network's two convolutions.
     first, inputs = lanes.table(f"starts_{layer.side}", starts), lanes.table(f"maps_{layer.side}", seen_maps)
     maps, area = len(layer.connections), layer.kernel * steps(layer.kernel, lanes.is_paired)
     bias = index(starts[-1] * area)
@@ -77,7 +78,7 @@ def _tile_width(layer: Convolution, registers: int) -> int:
 
 
 def _tiles(lanes: Lanes, side: int, width: int, tile: Callable[[ir.Value, int], None]) -> None:
-    """Write the code of a row's tiles: a loop over whole ones, then the rest."""
+    """Write the code for the tiles of a row: a loop over full tiles, then the rest."""
     whole, rest = divmod(side, width)
     if whole:
         lanes.repeat(index(0), index(whole), lambda turn: tile(lanes.builder.mul(turn, index(width)), width))
@@ -88,7 +89,7 @@ def _tiles(lanes: Lanes, side: int, width: int, tile: Callable[[ir.Value, int], 
 def _corner(
     lanes: Lanes, layer: Convolution, map_number: ir.Value, row: ir.Value, column: ir.Value
 ) -> ir.Value:
-    """Return the number of the input pixel at the upper left of what a pooled pixel sees."""
+    """Return the index of the upper left input pixel in the receptive field of a pooled pixel."""
     builder = lanes.builder
     line = builder.add(builder.mul(map_number, index(layer.side)), builder.mul(row, index(2)))
     return builder.add(builder.mul(line, index(layer.side)), builder.mul(column, index(2)))
@@ -97,10 +98,10 @@ def _corner(
 def _add_map(
     lanes: Lanes, layer: Convolution, memory: Memory, kernel: ir.Value, corner: ir.Value, sums: list[ir.Value]
 ) -> list[ir.Value]:
-    """Add one input map's share to the four neighbours of each pooled pixel of a tile.
+    """Add the contribution of one input map to the four neighbours of each pooled pixel of a tile.
 
-    ``sums[4 * place + 2 * down + right]`` is a neighbour's. An input line is read once, for both the upper
-    and the lower neighbours.
+    ``sums[4 * place + 2 * down + right]`` belongs to one neighbour. Each input line is read once, for both
+    the upper and the lower neighbours.
     """
     builder, size, places = lanes.builder, layer.kernel, len(sums) // 4
     taps, stride = steps(size, lanes.is_paired), 2 if lanes.is_paired else 1
@@ -132,18 +133,19 @@ def _pooled(
     if not layer.is_trainable:
         return total
     coefficient, bias = (lanes.broadcast(memory.weights, at) for at in constants)
-    return lanes.tanh(lanes.fused(total, coefficient, bias))
+    return lanes.tanh(lanes.multiply_add(total, coefficient, bias))
 
 
 def steps(values: int, is_paired: bool) -> int:
-    """Return how many multiplications a row of values takes: one each, or one a pair."""
+    """Return the number of multiplications for a row of values: one per value or one per pair."""
     return (values + 1) // 2 if is_paired else values
 
 
 def write_pairs(lanes: Lanes, values: ir.Value, pairs: ir.Value, count: int, *, are_disjoint: bool) -> None:
-    """Make pairs of ``count`` values, which may take their place: each with the next one, or two and two.
+    """Combine ``count`` values into pairs, possibly in place.
 
-    The last one that has none beside it is paired with zero.
+    Disjoint pairs are (0, 1), (2, 3) and so on; overlapping pairs are (0, 1), (1, 2) and so on. A last value
+    without a partner is paired with zero.
     """
     builder, zero = lanes.builder, lanes.constant(0.0)
     whole, rest = divmod(count, 2) if are_disjoint else (count - 1, 1)
@@ -159,7 +161,7 @@ def write_pairs(lanes: Lanes, values: ir.Value, pairs: ir.Value, count: int, *, 
 
 
 def write_dense(lanes: Lanes, layer: Dense, memory: Memory, vectors: int) -> None:
-    """Connect every input with every output, for ``vectors`` vectors of images at a time."""
+    """Connect every input to every output, for ``vectors`` vectors of images at a time."""
     width = _divisor(layer.outputs, 6 if memory.registers >= 32 else 2)
     bias = steps(layer.inputs, lanes.is_paired) * layer.outputs
     curves: dict[str, Callable[[ir.Value], ir.Value]] = {
@@ -180,12 +182,12 @@ def write_dense(lanes: Lanes, layer: Dense, memory: Memory, vectors: int) -> Non
 
 
 def write_distances(lanes: Lanes, layer: Distances, memory: Memory, vectors: int) -> None:
-    """Take from zero the squares of what each unit lacks to each class's code (equation 7)."""
+    """Compute minus the squared distance to each class's code (equation 7)."""
     amplitude = lanes.broadcast(memory.weights, index(0))
 
-    def subtract_square(unit: ir.Value, lacking: ir.Value, total: ir.Value) -> ir.Value:
-        difference = lanes.fused(unit, amplitude, lacking)
-        return lanes.fused(lanes.builder.fneg(difference), difference, total)
+    def subtract_square(unit: ir.Value, negated_code: ir.Value, total: ir.Value) -> ir.Value:
+        difference = lanes.multiply_add(unit, amplitude, negated_code)
+        return lanes.multiply_add(lanes.builder.fneg(difference), difference, total)
 
     _sum_up(
         lanes,
@@ -210,9 +212,10 @@ def _sum_up(
     first_weight: int,
     apart: int,
 ) -> None:
-    """Make every output of every input, ``width`` outputs and all ``vectors`` at a time.
+    """Compute every output from all inputs, ``width`` outputs and ``vectors`` vectors of images at a time.
 
-    The inputs of one vector of images lie ``apart`` those of the next.
+    ``shape`` is (inputs, outputs, width, vectors). The inputs of successive vectors of images are ``apart``
+    vectors apart.
     """
     inputs, outputs, width, vectors = shape
     builder = lanes.builder
@@ -244,5 +247,5 @@ def _sum_up(
 
 
 def _divisor(number: int, limit: int) -> int:
-    """Return the largest divisor of a number that is no larger than ``limit``."""
+    """Return the largest divisor of a number up to ``limit``."""
     return next(divisor for divisor in range(limit, 0, -1) if number % divisor == 0)

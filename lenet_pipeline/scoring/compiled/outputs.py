@@ -1,4 +1,4 @@
-"""From the class scores of every lane to rows: raw scores, or probabilities and not_a_digit."""
+"""The code that writes the outputs: rows of log scores, or of probabilities and not_a_digit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ CLASSES = 10
 
 
 def write_scores(lanes: Lanes, scores: ir.Value, rows: ir.Value, first: ir.Value, vectors: int) -> None:
-    """Write the log scores as rows, from row ``first``."""
+    """Write the log scores as rows, starting at row ``first``."""
     for vector in range(vectors):
         for label in range(CLASSES):
             value = lanes.load(scores, index(vector * CLASSES + label))
             _write_column(lanes, value, rows, first, (vector, CLASSES, label))
 
 
-def write_answers(
+def write_probabilities(
     lanes: Lanes,
     scores: ir.Value,
     constants: ir.Value,
@@ -26,9 +26,9 @@ def write_answers(
     first: ir.Value,
     vectors: int,
 ) -> None:
-    """Write probabilities and, where there is a place for it, not_a_digit, from row ``first``.
+    """Write probabilities and, if ``rubbish`` is given, not_a_digit, starting at row ``first``.
 
-    ``constants`` are one over the temperature, and the score of being none of the ten.
+    ``constants`` holds the inverse of the temperature and the log score of 'not a digit'.
     """
     inverse, none_score = (lanes.broadcast(constants, index(at)) for at in (0, 1))
 
@@ -39,7 +39,7 @@ def write_answers(
         for label, share in enumerate(shares):
             _write_column(lanes, share, probabilities, first, (vector, CLASSES, label))
         if rubbish is not None:
-            # Against a whole, and as the network gives it: the temperature is fitted on digits alone.
+            # Over all eleven classes and without the temperature, which is fitted only on digits.
             top = lanes.largest([*values, none_score])
             parts = [lanes.exp(lanes.builder.fsub(value, top)) for value in (*values, none_score)]
             share = lanes.builder.fdiv(parts[-1], lanes.total(parts))
@@ -62,7 +62,7 @@ def _write_column(
     first: ir.Value,
     place: tuple[ir.Value | int, int, int],
 ) -> None:
-    """Write a vector down a column of rows: ``place`` is the vector's number, a row's width, the column."""
+    """Write a vector into one column of successive rows; ``place`` is (vector, width of a row, column)."""
     vector, width, column = place
     builder = lanes.builder
     number = index(vector) if isinstance(vector, int) else vector

@@ -1,4 +1,4 @@
-"""From images side by side, a byte a pixel, to pixels side by side, an image a lane."""
+"""The code that reads images: from one image after another to one vector per pixel, an image in each lane."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lenet_pipeline.scoring.compiled.lanes import BYTE, Lanes, index
 
 
 def write_pixels(lanes: Lanes, images: ir.Value, first: ir.Value, target: ir.Value, padding_px: int) -> None:
-    """Write the images from number ``first`` as vectors of their pixels, into a field with paper around."""
+    """Write one vector per pixel of the images starting at ``first``, into a field with padding."""
     builder, count = lanes.builder, lanes.count
     places = lanes.table("places", _places(padding_px))
     bytes_type = ir.VectorType(BYTE, count)
@@ -30,7 +30,7 @@ def write_pixels(lanes: Lanes, images: ir.Value, first: ir.Value, target: ir.Val
 
 
 def _places(padding_px: int) -> list[int]:
-    """Return where each pixel lies in the field with paper around."""
+    """Return the index of each pixel in the padded field."""
     side = IMAGE_SIDE + 2 * padding_px
     return [
         (row + padding_px) * side + column + padding_px

@@ -1,7 +1,7 @@
-"""What a network computes, as values: its layers in order, and its weights with the constants folded in.
+"""The plan of a network: its layers in order, and its weights with all constants folded in.
 
-Preprocessing, the constants of every activation and the divisor of a mean are linear, so they act on the
-weights that come next, once, and not on the images.
+Preprocessing, the constants of the activations and the divisor of a mean are linear. They are applied once to
+the weights of the next layer, instead of to every image.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class Scaling(Protocol):
-    """How stored greys become network input: grey 0 to ``paper``, grey 255 to ``ink``, paper around."""
+    """How stored greys become network input: 0 becomes ``paper``, 255 ``ink``, with padding around."""
 
     @property
     def paper(self) -> float: ...
@@ -47,11 +47,15 @@ class Scaling(Protocol):
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution, a squashing function and 2x2 pooling of maps of ``side`` pixels.
+    """A convolution of maps of ``side`` x ``side`` pixels, with an activation and 2x2 pooling.
 
-    ``connections`` lists the input maps of each output map. ``is_rectified``: ReLU and the largest of four,
-    else tanh and the sum of four. ``is_trainable``: the sum then has a coefficient, a bias and a tanh of its
-    own a map (section II.B's subsampling).
+    Attributes:
+        side: The width and height of an input map, in pixels.
+        kernel: The width and height of a kernel.
+        connections: The input maps of each output map.
+        is_rectified: ReLU and the maximum of four; otherwise, tanh and the sum of four.
+        is_trainable: The sum has a coefficient and a bias per map, followed by another tanh (the subsampling
+            of section II.B).
     """
 
     side: int
@@ -80,7 +84,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Distances:
-    """Minus the squared distances to each class's code (equation 7)."""
+    """Minus the squared distance to each class's code (equation 7)."""
 
     inputs: int
     outputs: int
@@ -88,9 +92,9 @@ class Distances:
 
 @dataclass(frozen=True)
 class Plan:
-    """A network's layers: convolutions, then dense ones, the last of which gives the class scores.
+    """A network's layers: convolutions, then dense layers, the last of which computes the class scores.
 
-    ``is_paired``: multiplications are of pairs of bfloat16.
+    With ``is_paired``, multiplications are of pairs of bfloat16.
     """
 
     padding_px: int
@@ -101,21 +105,21 @@ class Plan:
 
     @property
     def side(self) -> int:
-        """The width and height of the padded input, pixels."""
+        """The width and height of the padded input, in pixels."""
         return IMAGE_SIDE + 2 * self.padding_px
 
 
 class UnplannedError(Exception):
-    """A network that is built otherwise than the architectures here."""
+    """The network has a structure that cannot be compiled."""
 
 
 def plan_network(
     network: DigitNetwork, scaling: Scaling, temperature: float, *, is_paired: bool = False
 ) -> tuple[Plan, npt.NDArray[np.float32]]:
-    """Return a network's plan, and its folded weights in the order in which the plan's layers read them.
+    """Return a network's plan, and its folded weights in the order in which the layers read them.
 
     Raises:
-        UnplannedError: the network is not a chain of convolutions with pooling, then dense layers.
+        UnplannedError: The network is not a chain of convolutions with pooling, then dense layers.
     """
     side = IMAGE_SIDE + 2 * scaling.padding_px
     reader = _Reader(network, side, (scaling.ink - scaling.paper) / 255, is_paired)
@@ -128,13 +132,13 @@ def plan_network(
     has_rubbish = network.rubbish_score is not None
     plan = Plan(scaling.padding_px, tuple(convolutions), tuple(dense), has_rubbish, is_paired)
     if dense[-1].outputs != 10:
-        raise UnplannedError("its last layer has not one output a digit")
+        raise UnplannedError(f"expected 10 outputs in the last layer, found {dense[-1].outputs}")
     constants = np.array([1 / temperature, network.rubbish_score or 0.0], np.float32)
     return plan, np.concatenate([*reader.weights, constants])
 
 
 class _Reader:
-    """Takes layers off the front of a chain; ``scale`` is what the stored values still lack."""
+    """Takes layers off the front of a chain; ``scale`` is the factor not yet applied to stored values."""
 
     def __init__(self, network: DigitNetwork, side: int, scale: float, is_paired: bool) -> None:
         self._is_paired = is_paired
@@ -143,7 +147,7 @@ class _Reader:
         self.side, self.maps, self.scale = side, 1, scale
 
     def is_convolution(self) -> bool:
-        """Tell whether the next layer makes maps: a convolution over all of them is a full connection."""
+        """Tell whether the next layer computes maps; a kernel as large as its input is a full connection."""
         layer = self.layers[0] if self.layers else None
         return isinstance(layer, PartialConvolution) or (
             isinstance(layer, nn.Conv2d) and layer.kernel_size[0] < self.side
@@ -151,7 +155,7 @@ class _Reader:
 
     def convolution(self, paper: float) -> Convolution:
         if not self.is_convolution():
-            raise UnplannedError("it does not begin with a convolution")
+            raise UnplannedError("expected a convolution as the first layer")
         connections, kernels, bias = _kernels(self.layers.pop(0))
         activation, pooling = self._take(Activation), self._take(Pooling)
         sums = np.array([kernels[list(rows)].sum() for rows in _rows_of(connections)])
@@ -167,7 +171,9 @@ class _Reader:
             self.scale = squashing.amplitude
         is_rectified = isinstance(activation, Rectifier)
         if is_rectified != isinstance(pooling, MaximumPooling):
-            raise UnplannedError("ReLU goes with maximum pooling here, and tanh with sums")
+            raise UnplannedError(
+                "expected ReLU with maximum pooling, or tanh with average pooling or subsampling"
+            )
         layer = Convolution(self.side, kernels.shape[1], connections, is_rectified, is_trainable)
         self.side, self.maps = layer.pooled_side, len(connections)
         return layer
@@ -180,7 +186,7 @@ class _Reader:
             self._keep(-codes.T)
             return Distances(codes.shape[1], codes.shape[0])
         if not isinstance(layer, nn.Linear | nn.Conv2d) or layer.bias is None:
-            raise UnplannedError(f"a {type(layer).__name__} stands where a full connection should")
+            raise UnplannedError(f"expected a full connection, found {type(layer).__name__}")
         weight = _values(layer.weight).reshape(len(layer.weight), -1)
         activation = self._take(Activation) if self.layers else None
         slope = activation.slope if activation else 1.0
@@ -194,7 +200,7 @@ class _Reader:
         self.weights.append(values.astype(np.float32).ravel())
 
     def _keep_products(self, weights: Array, *, is_transposed: bool = False) -> None:
-        """Keep what inputs, the last axis, are multiplied with, one by one or in pairs."""
+        """Keep the factors of the inputs, which are on the last axis, one by one or in pairs."""
         factors = weights.astype(np.float32)
         factors = paired(factors) if self._is_paired else factors
         self._keep(factors.T if is_transposed else factors)
@@ -202,14 +208,14 @@ class _Reader:
     def _take(self, kind: type[Layer]) -> Layer:
         layer = self.layers.pop(0) if self.layers else None
         if not isinstance(layer, kind):
-            raise UnplannedError(f"a {type(layer).__name__} stands where a {kind.__name__} should")
+            raise UnplannedError(f"expected {kind.__name__}, found {type(layer).__name__}")
         return layer
 
 
 def paired(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Round to bfloat16 and put two neighbours of the last axis into one float32's place.
+    """Round to bfloat16, and put each two neighbours on the last axis in the space of one float32.
 
-    Rounds to the nearest, half to even; beside the last of an odd number comes zero.
+    Rounds to nearest even. An odd last value is paired with zero.
     """
     odd = values.shape[-1] % 2
     even = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, odd)])
@@ -220,7 +226,7 @@ def paired(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _kernels(layer: nn.Module) -> tuple[tuple[tuple[int, ...], ...], Array, Array]:
-    """Return a convolution's connections, its kernels (connections, side, side) in order, and its biases."""
+    """Return a convolution's connections, its kernels (connections, side, side), and its biases (maps,)."""
     if isinstance(layer, PartialConvolution):
         places = layer.places.tolist()
         seen: list[list[int]] = [[] for _ in range(layer.outputs)]
@@ -228,14 +234,14 @@ def _kernels(layer: nn.Module) -> tuple[tuple[tuple[int, ...], ...], Array, Arra
             seen[place // layer.inputs].append(place % layer.inputs)
         return tuple(tuple(maps) for maps in seen), _values(layer.weight), _values(layer.bias)
     if not isinstance(layer, nn.Conv2d) or not is_plain(layer) or layer.bias is None:
-        raise UnplannedError("a convolution has strides, padding or no bias")
+        raise UnplannedError("expected a convolution with a bias, stride 1 and no padding")
     outputs, inputs, side, _ = layer.weight.shape
     full = tuple(tuple(range(inputs)) for _ in range(outputs))
     return full, _values(layer.weight).reshape(-1, side, side), _values(layer.bias)
 
 
 def _rows_of(connections: Sequence[Sequence[int]]) -> list[range]:
-    """Return which kernels, in order, belong to each output map."""
+    """Return the range of kernels that belongs to each output map."""
     starts = np.cumsum([0, *(len(seen) for seen in connections)]).tolist()
     return [range(start, stop) for start, stop in pairwise(starts)]
 

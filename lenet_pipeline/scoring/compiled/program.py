@@ -1,4 +1,4 @@
-"""A whole network as one function of machine code."""
+"""Compile a whole network to one function of machine code."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from functools import lru_cache
 
 import llvmlite.binding as llvm
 import numpy as np
-import numpy.typing as npt
 from llvmlite import ir
 
+from lenet_pipeline.schema import Floats, Images
 from lenet_pipeline.scoring.compiled.lanes import BYTE, FLOAT, INDEX, Lanes, index
 from lenet_pipeline.scoring.compiled.layers import (
     Memory,
@@ -22,24 +22,22 @@ from lenet_pipeline.scoring.compiled.layers import (
     write_distances,
     write_pairs,
 )
-from lenet_pipeline.scoring.compiled.outputs import write_answers, write_scores
+from lenet_pipeline.scoring.compiled.outputs import write_probabilities, write_scores
 from lenet_pipeline.scoring.compiled.pixels import write_pixels
 from lenet_pipeline.scoring.compiled.plan import Convolution, Dense, Distances, Plan
 
-# Vectors of images that go through the dense layers together: each weight that is read serves them all.
+# Vectors of images that go through the dense layers together, so that one read of a weight serves them all.
 VECTORS = 4
 _ALIGNMENT = 64
-Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 _SCORE = "score"
 _RAW_SCORES = "raw_scores"
 
 
 @dataclass(frozen=True)
 class Processor:
-    """What the code is made for: its name, how many lanes a vector has, how many vectors it holds.
+    """The target processor: its name, the lanes of a vector, and the number of vector registers.
 
-    ``has_pairs``: it can multiply pairs of bfloat16.
+    ``has_pairs`` tells whether it can multiply pairs of bfloat16.
     """
 
     name: str
@@ -49,12 +47,12 @@ class Processor:
 
     @property
     def block(self) -> int:
-        """Images that are scored at a time."""
+        """The number of images that are scored at a time."""
         return self.lanes * VECTORS
 
 
 def find_processor() -> Processor | None:
-    """Return what this processor can do, or None where it cannot multiply and add in one rounding."""
+    """Describe this processor; return None if it lacks a fused multiply-add."""
     features = llvm.get_host_cpu_features()
     name = llvm.get_host_cpu_name()
     if features.get("avx512f"):
@@ -79,7 +77,7 @@ class Program:
         self._raw_scores = signature(code.get_function_address(_RAW_SCORES))
 
     def scratch(self) -> Floats:
-        """Return working memory for one thread; the paper around the image, in it, is zero from the start."""
+        """Return working memory for one thread; it is zeroed, because the padding around an image is zero."""
         return aligned(np.zeros(self._scratch_floats, np.float32))
 
     def score(
@@ -87,13 +85,13 @@ class Program:
     ) -> None:
         """Score whole blocks of uint8 (n, 28, 28) images, n a multiple of ``block``.
 
-        Fills float32 (n, 10) probabilities and float32 (n,) not_a_digit; the latter is left as it is where
-        the network has no such class.
+        Fills ``probabilities``, float32 (n, 10), and ``not_a_digit``, float32 (n,). The latter is not changed
+        if the network has no such class.
         """
         self._run(self._score, images, weights, scratch, (probabilities, not_a_digit))
 
     def raw_scores(self, images: Images, weights: Floats, scratch: Floats, scores: Floats) -> None:
-        """Fill float32 (n, 10) with the network's log scores of n images, a multiple of ``block``."""
+        """Fill ``scores``, float32 (n, 10), with the log scores of n images, n a multiple of ``block``."""
         self._run(self._raw_scores, images, weights, scratch, (scores, scores))
 
     def _run(
@@ -110,12 +108,12 @@ class Program:
 
 @lru_cache(maxsize=16)
 def compile_plan(plan: Plan, processor: Processor) -> Program:
-    """Return the program of a plan; made once a process, since weights are no part of it."""
+    """Compile a plan; the cache serves all models with the same plan, because it excludes the weights."""
     return Program(plan, processor)
 
 
 def aligned(values: Floats) -> Floats:
-    """Return a copy of float32 values that begins where a vector may."""
+    """Return a copy of float32 values that is aligned for vectors."""
     spare = _ALIGNMENT // values.itemsize
     room = np.empty(len(values) + spare, np.float32)
     start = -room.ctypes.data // values.itemsize % spare
@@ -125,7 +123,7 @@ def aligned(values: Floats) -> Floats:
 
 
 def _regions(plan: Plan) -> list[int]:
-    """Return how many vectors each layer's results take: pixels, maps, and units of all vectors of images."""
+    """Return the number of vectors for the pixels and for the outputs of each layer."""
     *maps, last = (layer.outputs for layer in plan.convolutions)
     units = [layer.outputs for layer in plan.dense]
     fields = 2 if plan.is_paired else 1
@@ -144,7 +142,7 @@ def _write_module(plan: Plan, processor: Processor) -> ir.Module:
 
 
 def write_layer(module: ir.Module, plan: Plan, processor: Processor, number: int) -> ir.Function:
-    """Write a layer's function; apart from the others, so that its code stays in the first cache."""
+    """Write a layer as a separate function, so that its code stays in the level 1 cache."""
     layer = (*plan.convolutions, *plan.dense)[number]
     vector = ir.VectorType(FLOAT, processor.lanes).as_pointer()
     signature = ir.FunctionType(ir.VoidType(), [vector, vector, FLOAT.as_pointer()])
@@ -156,7 +154,7 @@ def write_layer(module: ir.Module, plan: Plan, processor: Processor, number: int
     lanes = Lanes(ir.IRBuilder(function.append_basic_block()), processor.lanes, is_paired=plan.is_paired)
     inputs, outputs, weights = function.args
     if plan.is_paired and number == 0:
-        # Beside the pixels, not in their place: the paper around them is written only once.
+        # Next to the pixels, not in place, because the padding around the pixels is never written again.
         pairs = lanes.builder.gep(inputs, [index(plan.side**2)])
         write_pairs(lanes, inputs, pairs, plan.side**2, are_disjoint=False)
         inputs = pairs
@@ -186,7 +184,7 @@ def _pair_inputs(lanes: Lanes, layer: Convolution | Dense | Distances, inputs: i
 def _write_entry(
     module: ir.Module, plan: Plan, processor: Processor, layers: list[ir.Function], name: str
 ) -> None:
-    """Write ``name(images, weights, scratch, blocks, rows, more)``: block after block, layer after layer."""
+    """Write the function ``name(images, weights, scratch, blocks, rows, rubbish)``, which scores blocks."""
     byte, number = BYTE.as_pointer(), FLOAT.as_pointer()
     vector = ir.VectorType(FLOAT, processor.lanes).as_pointer()
     function = ir.Function(
@@ -224,14 +222,14 @@ def _write_entry(
             write_scores(lanes, places[-1], rows, first, VECTORS)
         else:
             more = rubbish if plan.has_rubbish else None
-            write_answers(lanes, places[-1], constants, rows, more, first, VECTORS)
+            write_probabilities(lanes, places[-1], constants, rows, more, first, VECTORS)
 
     lanes.repeat(index(0), blocks, one_block)
     builder.ret_void()
 
 
 def _weight_starts(plan: Plan) -> list[int]:
-    """Return where each layer's weights begin, and after them the two constants of the answers."""
+    """Return the start of each layer's weights, and the start of the two constants of the outputs."""
     starts = [0]
     for layer in (*plan.convolutions, *plan.dense):
         starts.append(starts[-1] + weight_count(layer, plan.is_paired))
@@ -239,6 +237,7 @@ def _weight_starts(plan: Plan) -> list[int]:
 
 
 def weight_count(layer: Convolution | Dense | Distances, is_paired: bool) -> int:
+    """Return the number of floats that a layer's folded weights occupy."""
     if isinstance(layer, Convolution):
         kernels = sum(len(seen) for seen in layer.connections) * layer.kernel
         biases = len(layer.connections) * (3 if layer.is_trainable else 1)
@@ -249,10 +248,10 @@ def weight_count(layer: Convolution | Dense | Distances, is_paired: bool) -> int
 
 
 def make_machine_code(code: str) -> llvm.ExecutionEngine:
-    """Make machine code for the processor that this runs on.
+    """Compile LLVM's intermediate language to machine code for this processor.
 
-    Without LLVM's passes over the code: it is laid out as it is to run, they take twice the time of all the
-    rest, and what they make of it is no faster.
+    LLVM's optimisation passes are skipped: they take twice as long as all the rest, and the code, which is
+    already in its final order, does not become faster.
     """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

@@ -1,4 +1,4 @@
-"""What the literature reports, row by row, for ours to stand beside."""
+"""Published results from the literature, one row each, to compare ours with."""
 
 from __future__ import annotations
 
@@ -7,27 +7,34 @@ from dataclasses import dataclass
 
 from lenet_pipeline.errors import UnknownNameError
 
-TOLERANCE_POINTS = 0.5  # how far below the published accuracy a row may end and still be reproduced
+TOLERANCE_POINTS = 0.5  # a reproduced row may be this many percentage points below the published accuracy
 TRAINING_DIGITS = 60_000
 
 _PAPER = "LeCun, Bottou, Bengio, Haffner, Proceedings of the IEEE 86(11), 1998, section III.B"
 _KERAS = "a Keras tutorial"
 
-_PAPER_DIFFERS = "bitmaps, constant j and first weights are ours, see ARCHITECTURE.md"
+_PAPER_DIFFERS = "we chose the bitmaps, the constant j and the initial weights, see ARCHITECTURE.md"
 _DISTORTED_DIFFERS = (
-    "bitmaps, constant j, first weights and amounts of distortion are ours, see ARCHITECTURE.md"
+    "we chose the bitmaps, the constant j, the initial weights and the amounts of distortion, "
+    "see ARCHITECTURE.md"
 )
-_KERAS_DIFFERS = "hyper-parameters as the usual tutorial"
+_KERAS_DIFFERS = "the usual hyper-parameters of tutorials"
 
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """One published training on MNIST's 60,000 training digits; accuracies are test accuracies, per cent.
+    """A published result of training on MNIST's 60,000 training digits; accuracies are on its test digits.
 
-    ``differs`` says what is ours in the training here, because the publication does not say it.
-    ``accuracies_pct`` holds the accuracy after each epoch where that was published, else nothing.
-    ``above`` names another row where the literature says that this one is higher; where it says no more
-    than that, ``accuracy_pct`` is None.
+    Attributes:
+        architecture: The architecture that we train for it.
+        recipe: The recipe that we train with.
+        epochs: The published number of epochs.
+        source: The publication.
+        what: What it reports.
+        differs: How our training differs, because the publication leaves something open.
+        accuracy_pct: The published accuracy, or None if only a comparison with another row was published.
+        accuracies_pct: The accuracy after each epoch, if published.
+        above: The name of another row, if the literature says that this row's accuracy is higher.
     """
 
     architecture: str
@@ -42,11 +49,12 @@ class PublishedResult:
 
     @property
     def name(self) -> str:
+        """The row's name, such as ``lenet5+paper``."""
         return f"{self.architecture}+{self.recipe}"
 
     @property
     def above_pct(self) -> float | None:
-        """The published accuracy of the row that this one is above."""
+        """The published accuracy of the row that this one must exceed, in per cent."""
         return PUBLISHED[self.above].accuracy_pct if self.above else None
 
 
@@ -78,7 +86,7 @@ _TABLE = (
         20,
         _KERAS,
         "96 % with the original activation",
-        f"{_KERAS_DIFFERS}; tanh and average pooling, padded to 32x32, with cross entropy",
+        f"{_KERAS_DIFFERS}; tanh, average pooling and cross entropy, on images padded to 32x32",
         96.0,
     ),
     PublishedResult(
@@ -87,7 +95,8 @@ _TABLE = (
         20,
         _KERAS,
         "higher with modern activation and loss",
-        f"{_KERAS_DIFFERS}; ReLU for tanh, maximum for average pooling, both rows with cross entropy here",
+        f"{_KERAS_DIFFERS}; ReLU instead of tanh, maximum instead of average pooling; both rows use "
+        "cross entropy here",
         above="lenet5-softmax+keras-sgd",
     ),
 )
@@ -96,10 +105,10 @@ PUBLISHED: dict[str, PublishedResult] = {result.name: result for result in _TABL
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row's accuracy beside what was published.
+    """The comparison of a row's accuracy with the published one.
 
-    ``difference_points`` is ours less the published one, in percentage points, None where the row has no
-    published figure of its own; ``reason`` says in one line how the two stand, and what was less here.
+    ``difference_points`` is ours minus the published accuracy, in percentage points, or None if no accuracy
+    was published. ``reason`` explains the result in one line.
     """
 
     difference_points: float | None
@@ -108,10 +117,10 @@ class Comparison:
 
 
 def choose_published(names: Sequence[str]) -> tuple[PublishedResult, ...]:
-    """Return the named rows, or all where none is named, in the table's order.
+    """Return the named rows, or all rows if ``names`` is empty, in the order of the table.
 
     Raises:
-        UnknownNameError: no row has one of the names.
+        UnknownNameError: A name is not in the table.
     """
     for name in names:
         if name not in PUBLISHED:
@@ -120,25 +129,25 @@ def choose_published(names: Sequence[str]) -> tuple[PublishedResult, ...]:
 
 
 def quick_epochs(result: PublishedResult) -> int:
-    """Return a fifth of the published epochs, at least one."""
+    """Return a fifth of the published number of epochs, at least one."""
     return max(1, result.epochs // 5)
 
 
 def compare_with_published(
     result: PublishedResult, accuracies_pct: Sequence[float], other_pct: float | None, training_digits: int
 ) -> Comparison:
-    """Compare our accuracy after the last epoch with what was published.
+    """Compare our accuracy after the last epoch with the published result.
 
-    A row is reproduced when all that was published of it holds: its figure, and which row it is above.
+    A row is reproduced if everything published about it holds: its accuracy, and the row that it exceeds.
 
     Args:
-        result: what was published.
-        accuracies_pct: our test accuracy after each epoch, per cent.
-        other_pct: what the row that ``result.above`` names reached here, if it was trained here.
-        training_digits: how many digits ours learned from.
+        result: The published result.
+        accuracies_pct: Our test accuracy after each epoch, in per cent.
+        other_pct: Our accuracy of the row that ``result.above`` names, in per cent, if we trained it.
+        training_digits: The number of digits that we trained on.
     """
     ours, difference, is_reproduced = accuracies_pct[-1], None, True
-    reasons = _what_was_less(result, len(accuracies_pct), training_digits)
+    reasons = _list_reductions(result, len(accuracies_pct), training_digits)
     if result.accuracy_pct is not None:
         difference = round(ours - result.accuracy_pct, 6)
         is_reproduced = difference >= -TOLERANCE_POINTS
@@ -155,14 +164,14 @@ def compare_with_published(
 
 def _verdict(difference: float) -> str:
     if difference >= 0:
-        return "above the published accuracy" if difference else "the published accuracy"
+        return "above the published accuracy" if difference else "equal to the published accuracy"
     if difference >= -TOLERANCE_POINTS:
         return f"within {TOLERANCE_POINTS} points"
     return f"more than {TOLERANCE_POINTS} points below"
 
 
-def _what_was_less(result: PublishedResult, epochs: int, training_digits: int) -> list[str]:
-    """Say what was less than published: all that can excuse a lower accuracy."""
+def _list_reductions(result: PublishedResult, epochs: int, training_digits: int) -> list[str]:
+    """Describe how our training was shorter than the published one, which may explain a lower accuracy."""
     less = []
     if epochs < result.epochs:
         less.append(f"{epochs} of {result.epochs} epochs (--quick)")

@@ -1,4 +1,4 @@
-"""Reports of a reproduction: the table and the learning curves, published beside ours."""
+"""Reports of a reproduction: a table and learning curves that show the published results next to ours."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
+from lenet_pipeline.training.figures import INK, style_figure
 from lenet_pipeline.training.reproduction.published import TOLERANCE_POINTS
 from lenet_pipeline.training.reproduction.rows import (
     TEST_SET,
@@ -16,32 +17,33 @@ from lenet_pipeline.training.reproduction.rows import (
     describe_other_code,
 )
 
-# Told apart by colour-blind readers too: Paul Tol's bright scheme.
+# Paul Tol's bright scheme, distinguishable for colour-blind readers.
 _COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#ccbb44", "#66ccee")
 _ERROR_TICKS = (0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100)
 
 _HOW = f"""\
-Each row learned from every digit of `{TRAINING_SET}`. After each epoch the digits of `{TEST_SET}` were read,
-as in figure 5 of the 1998 paper: to watch, not to choose. They chose neither an epoch nor anything else;
-what counts is the accuracy after the last epoch. A row is reproduced within {TOLERANCE_POINTS} points of the
-published accuracy, or above it, and above the other row where the literature says so of the two.
+Each row is a network trained on every digit of `{TRAINING_SET}`. After each epoch, its accuracy on
+`{TEST_SET}` is measured, as in figure 5 of the 1998 paper. The test digits select nothing: the result is the
+accuracy after the last epoch. A row counts as reproduced if its accuracy is at most {TOLERANCE_POINTS} points
+below the published one and, where the literature says that it beats another row, if it does so here too.
 """
-UNITS = "Accuracies on the test digits in per cent, differences in points."
+UNITS = "Accuracies on the test digits in per cent, differences in percentage points."
 
 
 def describe_in_markdown(rows: Sequence[ComparedRow], is_quick: bool, revision: str) -> str:
-    """Write the report of compared rows as Markdown: table, reasons, epochs, and what it ran on.
+    """Return the report of compared rows as Markdown: the table, the epochs, and the provenance.
 
-    ``revision`` is the code's that writes the report: rows that another one trained are named.
+    ``revision`` is the code revision that writes the report. The report names rows that were trained with
+    another revision.
     """
-    title = "# Published results, trained again" + (" (--quick: a fifth of the epochs)" if is_quick else "")
+    title = "# Published results, reproduced" + (" (--quick: a fifth of the epochs)" if is_quick else "")
     curves = [row for row in rows if row.published.accuracies_pct]
     parts = [title, _HOW, _table(rows), *map(_epochs_table, curves), _provenance(rows, revision)]
     return "\n".join(part if part.endswith("\n") else part + "\n" for part in parts)
 
 
 def draw_reproduction(rows: Sequence[TrainedRow]) -> Figure:
-    """Draw the test error by epoch of every row, and what was published, in the same colour."""
+    """Draw the test error of every row by epoch, with the published error in the same colour."""
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots()
     for row, colour in zip(rows, _COLOURS * len(rows), strict=False):
@@ -51,21 +53,23 @@ def draw_reproduction(rows: Sequence[TrainedRow]) -> Figure:
         axes.plot(epochs, errors, color=colour, marker=".", linewidth=1.6, label=label)
         published = row.published
         if published.accuracies_pct:
-            wrong = [100 - accuracy for accuracy in published.accuracies_pct]
-            epochs = range(1, len(wrong) + 1)
-            axes.plot(epochs, wrong, color=colour, marker="o", linestyle=":", markerfacecolor="none")
+            published_errors = [100 - accuracy for accuracy in published.accuracies_pct]
+            epochs = range(1, len(published_errors) + 1)
+            axes.plot(
+                epochs, published_errors, color=colour, marker="o", linestyle=":", markerfacecolor="none"
+            )
         elif published.accuracy_pct is not None:
             axes.axhline(100 - published.accuracy_pct, color=colour, linestyle=":", linewidth=1.4)
-    axes.plot([], [], color="0.4", linestyle=":", label="as published")
+    axes.plot([], [], color=INK, linestyle=":", label="published")
     axes.set(xlabel="epoch", ylabel=f"error on {TEST_SET} (%)", yscale="log")
     axes.yaxis.set_major_locator(FixedLocator(_ERROR_TICKS))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axes.grid(axis="y", color="0.92")
+    axes.grid(axis="y", color=INK, alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
-    return figure
+    return style_figure(figure)
 
 
 def _table(rows: Sequence[ComparedRow]) -> str:
@@ -84,30 +88,30 @@ def _table(rows: Sequence[ComparedRow]) -> str:
 
 
 def published_text(row: ComparedRow) -> str:
-    """Show a published accuracy in per cent, or above which one the row has to be."""
+    """Return the published accuracy in per cent, or the one that the row must exceed."""
     published = row.published
     has_own = published.accuracy_pct is not None
     return f"{published.accuracy_pct:.2f}" if has_own else f"> {published.above_pct:.2f}"
 
 
 def difference_text(row: ComparedRow) -> str:
-    """Show a difference in points, or that there is no published figure to take one from."""
+    """Return the difference in percentage points, or ``-`` if no accuracy was published."""
     difference = row.comparison.difference_points
     return "-" if difference is None else f"{difference:+.2f}"
 
 
 def reproduced_text(row: ComparedRow) -> str:
-    """Show whether a row is reproduced."""
+    """Return whether a row is reproduced, as yes or no."""
     return "yes" if row.comparison.is_reproduced else "no"
 
 
 def reason_text(row: ComparedRow) -> str:
-    """Show how ours and the published accuracy stand, and what is ours in the training."""
+    """Return how our accuracy compares with the published one, and how our training differs."""
     return f"{row.comparison.reason}; {row.published.differs}"
 
 
 def epochs_text(row: ComparedRow) -> str:
-    """Show how many epochs a row was trained, and how many were published where those are more."""
+    """Return the number of epochs trained and, if it differs, the published number."""
     epochs, published = len(row.trained.accuracies_pct), row.published.epochs
     return str(epochs) if epochs == published else f"{epochs} of {published}"
 
@@ -122,7 +126,7 @@ def _epochs_table(row: ComparedRow) -> str:
 
 
 def _provenance(rows: Sequence[ComparedRow], revision: str) -> str:
-    lines = ["## Where this comes from", ""]
+    lines = ["## Provenance", ""]
     conditions: dict[str, list[str]] = {}
     for row in rows:
         trained, published = row.trained, row.published
@@ -135,7 +139,7 @@ def _provenance(rows: Sequence[ComparedRow], revision: str) -> str:
 
 
 def _conditions(row: TrainedRow) -> str:
-    """Say what, beside the recipe, a row's accuracy and time depend on."""
+    """Describe what else a row's accuracy and time depend on: machine, code, seed and data."""
     machine = row.machine
     processor = (
         machine["gpu"] if row.device == "cuda" else f"{machine['processor']}, {machine['cores']} cores"

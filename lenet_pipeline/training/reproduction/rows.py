@@ -1,4 +1,4 @@
-"""Reproduction: a published row as it was trained here, kept as a file so that it is trained once."""
+"""Reproduced rows: published results that we trained, stored in files so that each is trained only once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRAINING_SET, TEST_SET = "mnist/train", "mnist/test"
 
 @dataclass(frozen=True)
 class RowPlan:
-    """A published row that is to be trained here: everything that decides its weights."""
+    """A plan to train a published row: everything that determines its weights."""
 
     published: PublishedResult
     epochs: int
@@ -34,7 +34,7 @@ class RowPlan:
 
     @property
     def fingerprint(self) -> str:
-        """The sha256 over datasets, architecture, recipe, epochs and seed: the same is trained once."""
+        """The sha256 over the datasets, architecture, recipe, epochs and seed."""
         recipe = asdict(find_recipe(self.published.recipe))
         recipe.pop("summary")
         return fingerprint_record(
@@ -49,13 +49,13 @@ class RowPlan:
         )
 
     def path(self, folder: Path) -> Path:
-        """Return where the trained row is kept."""
+        """Return the path of the file that stores the trained row."""
         return folder / f"{self.published.name}-{self.fingerprint[:16]}.json"
 
 
 @dataclass(frozen=True)
 class TrainedRow:
-    """A row as it was trained here; ``accuracies_pct`` is the test accuracy after each epoch."""
+    """A row that we trained; ``accuracies_pct`` is the test accuracy after each epoch, in per cent."""
 
     row: str
     accuracies_pct: tuple[float, ...]
@@ -86,7 +86,7 @@ class TrainedRow:
 
 @dataclass(frozen=True)
 class ComparedRow:
-    """A trained row and how it compares with what was published."""
+    """A trained row and its comparison with the published result."""
 
     trained: TrainedRow
     comparison: Comparison
@@ -96,7 +96,7 @@ class ComparedRow:
         return self.trained.published
 
     def record(self) -> dict[str, Any]:
-        """Flatten to one row of plain values."""
+        """Return one flat record of plain values."""
         trained, published = self.trained, self.published
         return {
             "row": trained.row,
@@ -133,18 +133,18 @@ def read_mnist_manifests(lake: AnyPlace) -> tuple[Manifest, Manifest]:
     """Return the manifests of MNIST's training and test digits.
 
     Raises:
-        TrainingError: the lake has not both.
+        TrainingError: The lake lacks one of them.
     """
     training, test = find_manifest(lake, TRAINING_SET), find_manifest(lake, TEST_SET)
     if training is None or test is None:
         raise TrainingError(
-            f"{TRAINING_SET} and {TEST_SET} are needed and not both in {lake}; `lenet ingest mnist` first"
+            f"{lake} does not hold both {TRAINING_SET} and {TEST_SET}; run `lenet ingest mnist` first"
         )
     return training, test
 
 
 def compare_rows(trained: Sequence[TrainedRow]) -> list[ComparedRow]:
-    """Compare rows with what was published, or with one another where they must beat one another."""
+    """Compare each row with the published result, and with another row that it must exceed, if trained."""
     reached = {(row.row, len(row.accuracies_pct)): row.accuracy_pct for row in trained}
 
     def compare(row: TrainedRow) -> Comparison:
@@ -155,41 +155,41 @@ def compare_rows(trained: Sequence[TrainedRow]) -> list[ComparedRow]:
 
 
 def read_trained_row(path: Path) -> TrainedRow | None:
-    """Return the row that was kept in a file, or None where there is none, or none that can be read."""
+    """Read a trained row from its file; return None if the file is missing or damaged."""
     try:
         record = json.loads(path.read_text())
         row = TrainedRow(**{**record, "accuracies_pct": tuple(record["accuracies_pct"])})
     except (OSError, ValueError, TypeError, KeyError):
-        return None  # it is only a row that is trained again
+        return None  # the row is simply trained again
     return row if row.accuracies_pct else None
 
 
 def describe_other_code(rows: Sequence[ComparedRow], revision: str) -> list[str]:
-    """Say which rows were trained with other code than this, in one line for each revision."""
+    """Describe which rows were trained with another code revision, one line per revision."""
     names: dict[str, list[str]] = {}
     for row in rows:
         names.setdefault(row.trained.code_revision, []).append(row.trained.row)
     return [
-        f"trained with code {other}, this is code {revision}: {', '.join(trained)}"
+        f"trained with code revision {other}, not the current {revision}: {', '.join(trained)}"
         for other, trained in names.items()
         if other != revision
     ]
 
 
 def write_trained_row(path: Path, row: TrainedRow) -> None:
-    """Keep a trained row in a file.
+    """Store a trained row in its file.
 
     Raises:
-        TrainingError: the disk refused.
+        TrainingError: The file cannot be written.
     """
     write_file(path, json.dumps(asdict(row), indent=1).encode())
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file of a reproduction, whole or not at all.
+    """Write a file of the reproduction atomically.
 
     Raises:
-        TrainingError: the disk refused.
+        TrainingError: The file cannot be written.
     """
     try:
         with written_whole(path) as temporary:

@@ -1,0 +1,1 @@
+"""Benchmarks of form reading: ``python -m benchmarks.forms``."""

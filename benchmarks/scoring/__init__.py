@@ -1,0 +1,1 @@
+"""Benchmarks of bulk scoring: ``python -m benchmarks.scoring``."""
