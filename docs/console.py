@@ -140,7 +140,7 @@ def _run(line: str, environment: dict[str, str]) -> str:
     shell = line.replace("make demo", "lenet demo")
     shell = re.sub(r"\blenet(?= )", f"{shlex.quote(sys.executable)} -m lenet_pipeline.cli", shell)
     done = subprocess.run(  # noqa: S602 - the line is of our own page
-        shell, shell=True, env=environment, capture_output=True, text=True, timeout=240, check=False
+        shell, shell=True, env=environment, capture_output=True, text=True, timeout=900, check=False
     )
     return done.stdout + (done.stderr if done.returncode else "")
 
