@@ -1,5 +1,6 @@
-"""Measure the test accuracy of the default recipe: ``python -m benchmarks.accuracy --root DIR``.
+"""Measure the test accuracy of the default recipe.
 
+    python -m benchmarks.accuracy --root DIR
 Train a network on MNIST once per seed, through the pipeline's jobs in a
 temporary home. With ``--printed``, train on printed digits too. Print a row
 for each seed, the means and the standard deviations. Write them as JSON, with

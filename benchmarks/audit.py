@@ -61,7 +61,7 @@ _STARTED = datetime(2026, 11, 2, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Timing:
-    """The time of one audit or check over ``rows`` predictions; ``seconds`` is None if it raised an error."""
+    """The time of one audit or check over ``rows`` predictions; it has no ``seconds`` after an error."""
 
     kind: str
     name: str

@@ -1,5 +1,6 @@
-"""Time audits that run while a scoring run writes: ``python -m benchmarks.concurrent_reading``.
+"""Time audits that run while a scoring run writes.
 
+    python -m benchmarks.concurrent_reading
 Score the same digits in two ways, in turn: alone, and while another process
 runs an audit every second. That process starts before the run and stops after
 it. Print how long the audits took, how many read a snapshot, and how much

@@ -1,6 +1,6 @@
-"""Measure confidences: calibration, detection of non-digits, and the guarantee of a policy.
+"""Measure calibration, the detection of non-digits, and a policy's guarantee.
 
-    python -m benchmarks.confidence calibration --home H mnist/test printed/test hwd/all
+    python -m benchmarks.confidence calibration --home H mnist/test printed/test
     python -m benchmarks.confidence intruders --home H mnist/test
     python -m benchmarks.confidence guarantee --home H mnist/test
 

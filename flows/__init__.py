@@ -1,9 +1,9 @@
-"""The flows: jobs as Prefect runs them, with tasks, retries, artifacts, events, schedules and deployments.
+"""Flows: run jobs with Prefect, with tasks, retries, artifacts, events, schedules and deployments.
 
-Nothing else imports Prefect. A flow has the name of its job, calls it with an observer that reports to
-Prefect, and leaves an artifact. Prefect reads the variables below when it is first imported. Documents may be
-confidential, so telemetry is off unless the environment says otherwise; the last variable keeps a temporary
-server from printing tracebacks about telemetry before its tables exist.
+Only this package imports Prefect. A flow has the same name as its job, calls it with an observer that reports
+to Prefect, and creates an artifact. Prefect reads the variables below when it is first imported. Documents
+may be confidential, so telemetry is off unless the environment turns it on. The last variable keeps a
+temporary server from printing tracebacks about telemetry before its tables exist.
 """
 
 import os

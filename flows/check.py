@@ -1,4 +1,4 @@
-"""The check flow: every condition that the warehouse must meet."""
+"""The flow that checks the warehouse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lenet_pipeline.jobs import raise_if_failed
 
 @flow(flow_run_name="check")
 def check() -> int:
-    """Run every check and return how many there are; the run fails if one finds something."""
+    """Run every check, and return their number. The flow run fails if a check returns rows."""
     results = jobs.check(flow_settings(), PrefectObserver())
     rows = [{"check": item.query.name, "violations": len(item.violations)} for item in results]
     create_table_artifact(rows, key="check", description="Checks of the warehouse")

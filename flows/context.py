@@ -1,4 +1,4 @@
-"""Where a flow runs: the settings of its home, and who watches it."""
+"""The context of a flow: its settings, and its observer at the terminal."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from contextvars import ContextVar
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.system import SILENT, Observer
 
-_given: ContextVar[tuple[Settings, Observer] | None] = ContextVar("given", default=None)
+_context: ContextVar[tuple[Settings, Observer] | None] = ContextVar("flow_context", default=None)
 
 
 @contextmanager
 def flow_context(settings: Settings, observer: Observer = SILENT) -> Iterator[None]:
-    """Give the flows that the ``with`` block calls their settings, and an observer at the terminal."""
-    token = _given.set((settings, observer))
+    """Set the settings and the terminal observer of flows that run in the ``with`` block."""
+    token = _context.set((settings, observer))
     try:
         yield
     finally:
-        _given.reset(token)
+        _context.reset(token)
 
 
 def flow_settings() -> Settings:
-    """Return the settings that were given; in a deployment, those of the environment.
+    """Return the settings of the context; in a deployment, those of the environment.
 
     Raises:
-        SettingsError: a LENET_* variable has a value that its setting cannot take.
+        SettingsError: a LENET_* variable has an invalid value.
     """
-    given = _given.get()
-    return given[0] if given else read_settings()
+    context = _context.get()
+    return context[0] if context else read_settings()
 
 
 def terminal_observer() -> Observer:
-    """Return the observer at the terminal; in a deployment, one that is silent."""
-    given = _given.get()
-    return given[1] if given else SILENT
+    """Return the terminal observer of the context; in a deployment, a silent one."""
+    context = _context.get()
+    return context[1] if context else SILENT

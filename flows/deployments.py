@@ -1,4 +1,4 @@
-"""The deployments: retrain weekly, score nightly, check daily, and score on demand."""
+"""Deployments: retrain weekly, score nightly, check daily, and score on demand."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from lenet_pipeline.settings import Settings
 
 
 def build_deployments(settings: Settings) -> list[RunnerDeployment]:
-    """Build the deployments of a home. ``score/on-demand`` has no schedule; it is triggered."""
+    """Build the deployments of a home. ``score/on-demand`` has no schedule; an event or a user starts it."""
     deployments = [
         retrain.to_deployment(
             "weekly",
             parameters={"job": {"datasets": []}},
             schedules=[_cron("LENET_RETRAIN_CRON", settings.retrain_cron)],
-            description="Train on every dataset whose split is `train`; promote through the gate.",
+            description="Train on all datasets named `*/train`; promote through the gate.",
         ),
         score_all.to_deployment(
             "nightly",
             schedules=[_cron("LENET_SCORE_CRON", settings.score_cron)],
-            description="Score every dataset with the champion. Digits scored before are kept.",
+            description="Score every dataset with the champion. Earlier predictions are kept.",
         ),
         score.to_deployment("on-demand", description="Score one dataset with one model version."),
         check.to_deployment(
             "daily",
             schedules=[_cron("LENET_CHECK_CRON", settings.check_cron)],
-            description="Run every check of the warehouse; the run fails if one finds something.",
+            description="Run every check of the warehouse; the run fails if a check returns rows.",
         ),
     ]
     return [deployment for deployment in deployments if isinstance(deployment, RunnerDeployment)]
@@ -44,13 +44,15 @@ def _cron(variable: str, line: str) -> Schedule:
     try:
         return Cron(line, timezone="UTC")
     except ValueError as exc:
-        raise SettingsError(f"{variable} is {line!r}: {exc}; write five fields, such as '0 2 * * *'") from exc
+        raise SettingsError(
+            f"{variable} is {line!r}: {exc}; expected five fields, such as '0 2 * * *'"
+        ) from exc
 
 
 def serve_deployments(settings: Settings) -> None:
     """Serve the deployments to the configured Prefect server until interrupted.
 
-    Each run is a process of its own, which reads its home and actor from the environment.
+    Each run is a separate process that reads its home and actor from the environment.
 
     Raises:
         PipelineError: no server is configured.

@@ -1,4 +1,4 @@
-"""The ingest flows: digits and scanned forms into the lake."""
+"""The flows that ingest digits and scanned forms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lenet_pipeline.jobs import (
 
 @flow(flow_run_name="ingest-{job.source}")
 def ingest(job: IngestJob) -> list[Ingested]:
-    """Add digits of MNIST, scikit-learn or image files that the lake does not have yet."""
+    """Add digits from MNIST, scikit-learn or image files that the lake does not have yet."""
     outcome = jobs.ingest(flow_settings(), job, PrefectObserver())
     create_table_artifact([vars(part) for part in outcome], key="ingest", description="Digits ingested")
     return outcome
@@ -27,7 +27,7 @@ def ingest(job: IngestJob) -> list[Ingested]:
 
 @flow(flow_run_name="ingest-{job.name}")
 def ingest_printed(job: PrintingJob) -> list[Ingested]:
-    """Print digits in fonts, scan them badly, and add those that the lake does not have yet."""
+    """Print digits in fonts, scan them with the given degradation, and add those that the lake lacks."""
     outcome = jobs.ingest_printed(flow_settings(), job, PrefectObserver())
     create_table_artifact([vars(part) for part in outcome], key="ingest", description="Digits ingested")
     return outcome

@@ -1,4 +1,4 @@
-"""An observer that reports a job to Prefect: steps as tasks, progress artifacts, log lines and events."""
+"""An observer that reports a job to Prefect: tasks, progress artifacts, log lines and events."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from lenet_pipeline.system import Advance, Observer
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-# A retry helps if a disk or a database was busy; it resumes where the first attempt stopped. Dask retries
-# by itself, so scoring on a cluster is not listed.
+# A retry helps if a disk or a database was busy. It resumes where the first attempt stopped. Scoring on a
+# cluster is missing here, because Dask itself retries.
 _RETRIES: dict[str, dict[str, Any]] = {SCORE_SHARDS: {"retries": 2, "retry_delay_seconds": [1, 5]}}
-_UPDATE_EVERY_S = 5.0  # an update is a request: one per batch took half of a scoring run's time
+_UPDATE_EVERY_S = 5.0  # each update is a request: one per batch took half of a scoring run's time
 
 
 class PrefectObserver(Observer):
-    """Reports to the flow run that makes it, and shows the same to the observer at the terminal."""
+    """Reports to the current flow run and to the observer at the terminal."""
 
     def __init__(self) -> None:
         self.flow_run_id = runtime.flow_run.id
@@ -71,15 +71,15 @@ class PrefectObserver(Observer):
     def announce(
         self, event: str, resource: Mapping[str, str], payload: Mapping[str, Mapping[str, object]]
     ) -> None:
-        """Emit an event, which an automation can answer with a deployment."""
+        """Emit an event, which an automation can use to run a deployment."""
         emit_event(event=event, resource=dict(resource), payload={key: dict(payload[key]) for key in payload})
 
 
 class _ProgressArtifact:
     """A progress bar in Prefect's pages, updated every few seconds.
 
-    Any thread may advance it, but only the flow's own thread sends the update: in any other thread, Prefect's
-    client would leave a connection open.
+    Any thread may advance it, but only the thread of the flow sends updates, because Prefect's client would
+    leave a connection open in any other thread.
     """
 
     def __init__(self, description: str, total: int) -> None:
@@ -87,11 +87,11 @@ class _ProgressArtifact:
         self._lock, self._thread = threading.Lock(), threading.get_ident()
         self._id: UUID | None = None
         if total:
-            with suppress(Exception):  # a server that does not answer costs the picture, not the job
-                self._id = _created(description)
+            with suppress(Exception):  # the job does not need the progress bar
+                self._id = _create_artifact(description)
 
     def advance(self, count: int) -> None:
-        """Count, and send an update if one is due."""
+        """Add to the count, and send an update if it is due."""
         with self._lock:
             self._done += count
         if time.monotonic() - self._sent_at > _UPDATE_EVERY_S and threading.get_ident() == self._thread:
@@ -108,7 +108,7 @@ class _ProgressArtifact:
                 update_progress_artifact(self._id, 100 * self._done / self._total)
 
 
-def _created(description: str) -> UUID:
+def _create_artifact(description: str) -> UUID:
     key = re.sub(r"[^a-z0-9]+", "-", description.lower()).strip("-")
     created = create_progress_artifact(0.0, key=key, description=description)
     assert isinstance(created, UUID)  # noqa: S101 - narrows: the call is not awaited here

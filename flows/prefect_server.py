@@ -1,7 +1,7 @@
-"""A temporary Prefect server, so that no command needs one running; it ends with the command.
+"""A temporary Prefect server that starts and ends with a command.
 
-Prefect can start such a server by itself, but that one outlives a command that is killed, keeps its
-database outside the home, and prints to the terminal.
+Prefect can start a temporary server itself, but that server outlives a killed command, keeps its database
+outside the home, and prints to the terminal.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _for_this_process = ExitStack()
 
 
 def start_prefect_server(home: Path) -> None:
-    """Use the Prefect server that is configured; where none is, run one on loopback for this process.
+    """Use the configured Prefect server, or else start one on the loopback interface for this process.
 
-    Its database is ``prefect.db`` under the home. It is stopped when the process exits, after Prefect
-    has sent it the last events: stopped any earlier, Prefect would wait for it minutes long.
+    Its database is ``prefect.db`` under the home. It stops when the process exits, after Prefect has sent the
+    last events. If it stopped earlier, Prefect would wait for it for minutes.
 
     Raises:
         PipelineError: the server did not start.
@@ -45,9 +45,9 @@ def start_prefect_server(home: Path) -> None:
         lock = (home / ".prefect.lock").open("w")
     except OSError as exc:
         raise PipelineError(f"cannot write to {home}: {describe_os_error(exc)}") from exc
-    _keep_loopback_from_proxies()
+    _bypass_proxies_for_loopback()
     with lock:
-        # Two first starts at once would both create the database's tables.
+        # Without the lock, two first starts at the same time would both create the tables.
         fcntl.flock(lock, fcntl.LOCK_EX)
         process, url = _start(home)
         atexit.register(_stop, process)
@@ -74,7 +74,7 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], str]:
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        start_new_session=True,  # Ctrl-C stops the command, which then stops its server in order
+        start_new_session=True,  # Ctrl-C stops the command, which then stops its server cleanly
     )
     return process, f"http://127.0.0.1:{port}/api"
 
@@ -88,8 +88,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _keep_loopback_from_proxies() -> None:
-    """Tell HTTP clients of this process and its children not to ask a proxy for our own server."""
+def _bypass_proxies_for_loopback() -> None:
+    """Make HTTP clients of this process and its children bypass proxies for the loopback server."""
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
 
@@ -106,20 +106,20 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, home: Path) 
             pass  # not listening yet
         time.sleep(0.05)
     raise PipelineError(
-        f"the temporary Prefect server did not start ({home / _LOG} says why); try again, or run `prefect "
-        "server start` in another terminal and set PREFECT_API_URL to its address"
+        f"the temporary Prefect server did not start; see {home / _LOG}. Try again, or run `prefect server "
+        "start` in another terminal and set PREFECT_API_URL to its address"
     )
 
 
 def _end_with(parent: int) -> None:
-    """End this process at once when the command that started it is gone, however it went."""
+    """End this process as soon as the command that started it has ended for any reason."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)
 
 
 def main() -> None:
-    """Run the server: arguments are the port and the process to live as long as."""
+    """Run the server. Arguments: the port, and the id of the process with which it ends."""
     import uvicorn
 
     port, parent = int(sys.argv[1]), int(sys.argv[2])

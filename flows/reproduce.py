@@ -1,4 +1,4 @@
-"""The reproduce flow: train the results of the literature again, and compare."""
+"""The flow that trains published results again and compares them with ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The retrain flow: train, evaluate, register as challenger, and promote only through the gate."""
+"""The flow that trains a challenger and promotes it through the gate."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _describe(report: RetrainingReport) -> str:
             f"**{gate.model_name}/{report.version}**, {report.architecture} with recipe {report.recipe}: "
             f"{gate.action}, {gate.reason}.",
             "",
-            "| digits | right | accuracy |",
+            "| digits | correct | accuracy |",
             "|---|---|---|",
             *lines,
         ]

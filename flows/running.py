@@ -21,7 +21,7 @@ _MODULES = {
 
 
 def run_flow(name: str, settings: Settings, job: object, observer: Observer) -> Any:
-    """Run the flow of a job in this process, and return what the job returns."""
+    """Run the flow with the name of a job in this process, and return the job's result."""
     flow: Callable[[object], Any] = getattr(import_module(_MODULES[name]), name)
     with flow_context(settings, observer):
         return flow(job)

@@ -1,4 +1,4 @@
-"""The score flows: one dataset, or all of them, through one model version into the warehouse."""
+"""The flows that score one dataset or all of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from lenet_pipeline.jobs import ScoringJob, ScoringReport, describe_agreement
 
 @flow(flow_run_name="score-{job.dataset}-with-{job.model}")
 def score(job: ScoringJob) -> ScoringReport:
-    """Score every digit of a dataset once with one model version. Digits scored before are kept."""
+    """Score every digit of a dataset once with one model version. Earlier predictions are kept."""
     report = jobs.score(flow_settings(), job, PrefectObserver())
     if report.page:
         create_link_artifact(
-            report.page.as_uri(), report.page.name, key="score-report", description="The run, as a page"
+            report.page.as_uri(),
+            report.page.name,
+            key="score-report",
+            description="Report of the run",
         )
     create_markdown_artifact(_describe(report), key="score", description=f"Scoring run of {job.dataset}")
     return report
@@ -25,7 +28,7 @@ def score(job: ScoringJob) -> ScoringReport:
 
 @flow(flow_run_name="score-all-with-{model}")
 def score_all(model: str = "digits@champion") -> list[ScoringReport]:
-    """Score every dataset of the lake. Datasets that are already scored cost next to nothing."""
+    """Score every dataset of the lake. Datasets that are already scored take almost no time."""
     return jobs.score_all(flow_settings(), score, model)
 
 
@@ -35,15 +38,15 @@ def _describe(report: ScoringReport) -> str:
         "dataset": report.dataset,
         "model version": report.model,
         "digits": f"{report.digits:,}",
-        "scored just now": f"{report.digits_scored:,}",
+        "scored now": f"{report.digits_scored:,}",
         "shards rejected": report.shards_rejected,
         "engine": report.engine,
         "seconds": f"{report.seconds:.1f}",
-        "as a page": report.page or "-",
+        "report": report.page or "-",
         "head of the audit chain": report.chain_head,
         "drifted": ", ".join(report.drifted) or "-",
     }
     if report.agreement:
-        rows["reads as float32 does"] = describe_agreement(report.agreement)
+        rows["agrees with float32"] = describe_agreement(report.agreement)
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join(["| | |", "|---|---|", *lines])

@@ -84,7 +84,7 @@ def _add_digits(digits: Outcomes, page: ReadPage, reader: Reader) -> None:
 
 
 def _add_fields(fields: Outcomes, page: ReadPage, template: Template, reader: Reader) -> None:
-    """Add the fields that a policy could accept, which are those that need no review."""
+    """Add the fields that need no review, because a policy could accept them."""
     for name, value in field_values(page, {each.name: each for each in template.fields}, reader).items():
         if value.status == "read" and not value.is_doubtful and value.confidence is not None:
             fields.before.append(value.confidence)

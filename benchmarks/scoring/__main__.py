@@ -6,7 +6,7 @@ scikit-learn. The contestants score the same Parquet files with the same
 weights and write rows to disk, in turn, each in a separate process:
 
 - ours: the job ``score``, into DuckDB, with the provenance of each prediction
-- PyTorch's DataLoader, Spark and Ray Data, which run the network as a plain PyTorch module
+- PyTorch's DataLoader, Spark and Ray Data, which run the plain PyTorch module
 - MLflow's pyfunc, which runs our engine and writes no probabilities
 - the engine alone on images in memory, the ceiling of ours
 

@@ -1,7 +1,7 @@
 """Run one contestant of ``benchmarks.scoring`` in a separate process.
 
-    python -m benchmarks.scoring.contestants NAME --home H --dataset D --warm-up SMALL --model digits/1 \\
-        --output DIR
+    python -m benchmarks.scoring.contestants NAME --home H --dataset D \\
+        --warm-up SMALL --model digits/1 --output DIR
 
 Write rows into the output folder and print the seconds as one line of JSON.
 ``--batch`` and ``--workers`` replace the best known settings. ``python -m

@@ -29,7 +29,7 @@ class UnavailableError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """What to score, and with which resources.
+    """The data to score, and the resources to use.
 
     Attributes:
         home: the home that holds the lake and the models.

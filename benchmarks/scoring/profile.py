@@ -1,5 +1,6 @@
-"""Compare the forward pass with the processor's peak: ``python -m benchmarks.scoring.profile``.
+"""Compare the forward pass with the processor's peak.
 
+    python -m benchmarks.scoring.profile
 The peak is measured with independent fused multiply-adds on registers. All
 times are for one thread.
 """

@@ -82,5 +82,5 @@ def check_rows(output: Path, expected: Expected) -> float:
         )
     agreement = right / found
     if agreement < LEAST_AGREEMENT:
-        raise WrongRowsError(f"only {agreement:.2%} of the labels equal ours")
+        raise WrongRowsError(f"only {agreement:.2%} of the labels equal our float32 labels")
     return agreement

@@ -1,7 +1,7 @@
-"""Audit: what an auditor relies on, from policies and promotions to evidence, reports and verification.
+"""Audit: policies, promotions, reviews, drift, verification, evidence and reports.
 
-Each module answers one kind of question, or records one kind of decision, from the warehouse, the lake and
-the registry.
+Each module answers one kind of question or records one kind of decision. The data comes from the warehouse,
+the lake and the registry.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""The head of the audit trail's chain, made known beyond the database."""
+"""The head of the audit chain, published to MLflow so that a truncated database is detected."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from lenet_pipeline.warehouse import ChainHead, has_link, read_chain_head
 
 
 def publish_chain_head(settings: Settings) -> ChainHead:
-    """Tell MLflow the last link of the chain, and return it.
+    """Publish the last link of the audit chain to MLflow, and return it.
 
-    What MLflow was told before is never written over by a chain that lacks it: that would hide what was done.
+    A chain that lacks the link published before never replaces it, because that would hide the tampering.
 
     Raises:
-        CheckFailed: the chain has not the link that MLflow was told of last.
+        CheckFailed: the chain lacks the link that was published last.
         WarehouseError: the database cannot be read.
         RegistryError: MLflow refused.
     """
     published = find_published_head(settings)
     if published and not has_link(settings.warehouse, published):
         raise CheckFailed(
-            f"the audit chain of {settings.warehouse.path} lacks the link {str(published)[:20]}…, which "
-            "MLflow has on record: the chain was truncated or rebuilt. Run `lenet check` for details, and "
+            f"the audit chain of {settings.warehouse.path} lacks link {str(published)[:20]}…, which was "
+            "published to MLflow: the chain was truncated or rebuilt. Run `lenet check` for details, and "
             "restore the database from a backup"
         )
     head = read_chain_head(settings.warehouse)
@@ -31,7 +31,7 @@ def publish_chain_head(settings: Settings) -> ChainHead:
 
 
 def find_published_head(settings: Settings) -> ChainHead | None:
-    """Return the last link that MLflow was told of, or None."""
+    """Return the link that was published to MLflow last, or None."""
     published = read_published_head(settings.registry)
     if published is None:
         return None

@@ -1,4 +1,4 @@
-"""Drift of a scoring run: measured, stored, and told to whoever listens to Prefect's events."""
+"""Drift of a scoring run: measure it, store it, and announce it as an event."""
 
 from __future__ import annotations
 
@@ -14,16 +14,22 @@ from lenet_pipeline.system import Observer
 from lenet_pipeline.warehouse import Drift, DriftBin, measure_drift, record_drift_reference
 
 EVENT = "lenet.drift"
-_BY_CHANCE = 0.001  # how often chance alone may exceed what is critical, a measure and run
+_FALSE_ALARM_RATE = 0.001  # share of runs without drift that exceed the critical value, per measure
 
 
-def watch_drift(
+def check_drift(
     scoring_run_id: UUID, dataset: str, resolved: ResolvedModel, settings: Settings, observer: Observer
 ) -> list[Drift]:
-    """Compare a finished run with its version's reference; emit an event where it has drifted.
+    """Compare a finished run with the reference of its model version, and announce drift.
 
-    The event ``lenet.drift`` has the resource ``lenet.dataset.NAME/SPLIT``: an automation of Prefect can
-    answer it with a retraining. A run is measured once, and a version without a reference never.
+    The event ``lenet.drift`` names the resource ``lenet.dataset.NAME/SPLIT``, so that a Prefect automation
+    can start a retraining. Each run is measured once.
+
+    Returns:
+        One result per measure. Empty if the run was measured before, or the version has no reference.
+
+    Raises:
+        WarehouseError: the database cannot be read or written.
     """
     reference = resolved.model.reference
     if reference is None:
@@ -52,8 +58,8 @@ def watch_drift(
 
 
 def _critical_value(degrees_of_freedom: int) -> float:
-    """Return the value that a chi-squared variable exceeds with probability ``_BY_CHANCE``.
+    """Return the value that a chi-squared variable exceeds with probability ``_FALSE_ALARM_RATE``.
 
     The same as ``scipy.stats.chi2.ppf``, but without loading ``scipy.stats``, which takes half a second.
     """
-    return float(2 * gammaincinv(degrees_of_freedom / 2, 1 - _BY_CHANCE))
+    return float(2 * gammaincinv(degrees_of_freedom / 2, 1 - _FALSE_ALARM_RATE))

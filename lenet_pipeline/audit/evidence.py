@@ -1,4 +1,4 @@
-"""Evidence: the whole chain from one digit in the database back to paper and to people, on one page."""
+"""Evidence: everything recorded about one digit, from the scan to the reviews, on one page."""
 
 from __future__ import annotations
 
@@ -19,26 +19,33 @@ from PIL import Image
 
 from lenet_pipeline.audit.chain import find_published_head
 from lenet_pipeline.audit.pages import data_url, enlarge, page_template, png
-from lenet_pipeline.audit.scored_shards import choose_digits, find_shard
+from lenet_pipeline.audit.shard_lookup import read_shard_by_fingerprint, select_digits
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.lake import images_array
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import AsOf, read_chain_head, read_field_picture, run_audit
 
-_ENLARGED = 8  # times: 28 pixels are too few to look at
-_AROUND = 0.5  # of a cell's side, shown around it on the scan
-_CHUNK = 1 << 20
+_SCALE = 8  # pixels on the page per pixel of the image
+_MARGIN = 0.5  # around the cell on the scan, as a share of its longer side
+_CHUNK_BYTES = 1 << 20
 _UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of one digit: tables of the audits ``evidence_*`` and ``reviews``, and pictures.
+    """Everything recorded about one digit.
 
-    ``scan`` says whether the file it was read from is there, and as it was. ``pictures`` are PNG or JPEG by
-    what they show; what is missing is not among them. ``chain_head`` is the audit trail's last link, and
-    ``published_head`` the last one that MLflow was told of. ``as_of`` is None where the database itself was
-    asked, else the time of the last change in the snapshot that was.
+    Attributes:
+        digit_id: the full identifier of the digit.
+        places: rows of the audit ``evidence_places``.
+        predictions: rows of the audit ``evidence_predictions``.
+        versions: rows of the audit ``evidence_versions``.
+        reviews: rows of the audit ``reviews``.
+        scan: whether the source file still exists here and is unchanged, in words.
+        pictures: PNG or JPEG files by name: ``scan``, ``field`` and ``normalised``, as far as available.
+        chain_head: the last link of the audit chain.
+        published_head: the last link that was published to MLflow.
+        as_of: when the snapshot last changed (UTC); None if the rows come from the database itself.
     """
 
     digit_id: str
@@ -54,12 +61,15 @@ class Evidence:
 
 
 def gather_evidence(settings: Settings, digit: str, as_of: AsOf | None = None) -> Evidence:
-    """Gather what is known of a digit, by its id or the beginning of one.
+    """Gather everything recorded about a digit.
 
-    Where somebody writes to the database and ``as_of`` is given, the snapshot is asked.
+    Args:
+        settings: of the home.
+        digit: the digit's id, or its beginning.
+        as_of: reads the snapshot while another process writes to the database; None waits instead.
 
     Raises:
-        PipelineError: nothing was ever read from such a digit, or the database does not say where it was.
+        PipelineError: the digit has no prediction, or the database has lost its place on paper.
         WarehouseError: the database cannot be read.
     """
 
@@ -70,15 +80,15 @@ def gather_evidence(settings: Settings, digit: str, as_of: AsOf | None = None) -
     predictions = ask("evidence_predictions", digit=digit)
     if not len(predictions):
         raise PipelineError(
-            f"nothing was ever read from the digit {digit!r}; `lenet audit decisions` lists some"
+            f"digit {digit!r} has no prediction; `lenet audit decisions` lists digits that have one"
         )
     if not len(places):
         raise PipelineError(
-            f"the database does not say where the digit {digit!r} was on paper: rows of it are gone; "
-            "`lenet check` tells more"
+            f"the database has lost the place of digit {digit!r} on paper: its rows were deleted; run "
+            "`lenet check` for details"
         )
     place = places.to_pylist()[0]
-    scan = _look_at_scan(place)
+    scan = _describe_scan(place)
     published = find_published_head(settings)
     return Evidence(
         digit_id=place["digit_id"],
@@ -95,7 +105,7 @@ def gather_evidence(settings: Settings, digit: str, as_of: AsOf | None = None) -
 
 
 def evidence_record(evidence: Evidence) -> dict[str, Any]:
-    """Return the evidence as plain values; pictures as base64."""
+    """Return the evidence as plain values for JSON, with pictures in base64."""
     tables = {
         name: value.to_pylist() if isinstance(value, pa.Table) else value
         for name, value in vars(evidence).items()
@@ -107,7 +117,7 @@ def evidence_record(evidence: Evidence) -> dict[str, Any]:
 
 
 def evidence_page(evidence: Evidence) -> str:
-    """Return the evidence as one HTML page that needs no other file."""
+    """Render the evidence as one self-contained HTML page."""
     return page_template("evidence.html").render(
         evidence=evidence,
         place=evidence.places.to_pylist()[0],
@@ -118,31 +128,31 @@ def evidence_page(evidence: Evidence) -> str:
     )
 
 
-def _look_at_scan(place: Mapping[str, Any]) -> str:
-    """Say whether the file that a digit came from is there, and the same."""
+def _describe_scan(place: Mapping[str, Any]) -> str:
+    """Say whether the source file of a digit exists here and is unchanged."""
     path = Path(place["source"])
     try:
-        # MNIST is known by what its files hold, packed or not.
+        # The fingerprint of an MNIST file is that of its uncompressed content.
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             digest = hashlib.sha256()
-            while chunk := file.read(_CHUNK):
+            while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)
     except (OSError, EOFError, zlib.error, ValueError):
-        return "not on this machine, or not to be read"
-    return _UNCHANGED if digest.hexdigest() == place["source_sha256"] else "changed since it was read"
+        return "not on this machine, or unreadable"
+    return _UNCHANGED if digest.hexdigest() == place["source_sha256"] else "changed since ingestion"
 
 
 def _pictures(
     settings: Settings,
     place: Mapping[str, Any],
     prediction: Mapping[str, Any],
-    is_same: bool,
+    is_unchanged: bool,
     as_of: AsOf | None,
 ) -> list[tuple[str, bytes]]:
-    """Return what can be shown of a digit; what is gone, from the lake or from disk, is left out."""
+    """Return the pictures of a digit that the disk, the database and the lake still have."""
     found: list[tuple[str, bytes]] = []
     with suppress(PipelineError):
-        if place["field_id"] and is_same:  # a piece of another document would be no evidence
+        if place["field_id"] and is_unchanged:  # a crop of a changed file proves nothing
             found.append(("scan", _crop_scan(settings, place)))
     with suppress(PipelineError):
         if place["field_id"]:
@@ -151,18 +161,18 @@ def _pictures(
             found += [("field", picture)] if picture else []
     with suppress(PipelineError):
         dataset = (prediction["datasets"] or "").split(", ")[0]
-        shard = find_shard(settings, dataset, place["shard_fingerprint"])
-        for image in images_array(choose_digits(shard, {place["digit_id"]}))[:1]:
-            found.append(("normalised", enlarge(image, _ENLARGED)))
+        shard = read_shard_by_fingerprint(settings, dataset, place["shard_fingerprint"])
+        for image in images_array(select_digits(shard, {place["digit_id"]}))[:1]:
+            found.append(("normalised", enlarge(image, _SCALE)))
     return found
 
 
 def _crop_scan(settings: Settings, place: Mapping[str, Any]) -> bytes:
-    """Cut a cell, and some of what is around it, out of the scan."""
-    from lenet_pipeline.forms import read_page  # loads OpenCV, which most digits do not need
+    """Crop a cell and a margin around it from the scan; return a PNG."""
+    from lenet_pipeline.forms import read_page  # loads OpenCV, which few digits need
 
     page, box = read_page(Path(place["source"]), place["page"], settings.page_limits), place["source_box"]
-    margin = round(_AROUND * max(box["width"], box["height"]))
+    margin = round(_MARGIN * max(box["width"], box["height"]))
     corners = (
         max(0, box["x"] - margin),
         max(0, box["y"] - margin),

@@ -1,12 +1,12 @@
-"""Thresholds with a guarantee: how sure a reading must be, so that few of those accepted are wrong.
+"""Confidence thresholds with a guaranteed error rate among the accepted readings.
 
-Learn then Test (Angelopoulos, Bates, Candès, Jordan, Lei, "Learn then Test: Calibrating Predictive
-Algorithms to Achieve Risk Control", 2021): each threshold is a null hypothesis, 'of what it accepts, more
-than the target is wrong', and is tested on labelled digits by the exact binomial distribution. Many
-thresholds are tried on the same digits, so that each may err only with a share of the allowed probability:
-fixed sequence testing from several starts (section 3.1 there). Thresholds and starts are fixed in advance;
-from each start on, thresholds are lowered until one fails. It holds for digits drawn as the labelled ones
-were.
+The method is Learn then Test (Angelopoulos, Bates, Candès, Jordan, Lei, "Learn then Test: Calibrating
+Predictive Algorithms to Achieve Risk Control", 2021). Each threshold is a null hypothesis: 'the error rate of
+the digits it accepts is above the target'. An exact binomial test on labelled digits rejects or keeps it.
+Because all thresholds are tested on the same digits, fixed sequence testing from several starts (section 3.1
+of the paper) divides the allowed error probability among the starts. Thresholds and starts are fixed in
+advance. From each start, the threshold is lowered until a test fails. The guarantee holds for digits from the
+same distribution as the labelled ones.
 """
 
 from __future__ import annotations
@@ -21,25 +21,32 @@ from scipy.stats import beta, binom
 Confidences = npt.NDArray[np.float32]
 Truths = npt.NDArray[np.bool_]
 
-# From 0 to 0.9999, closer together where confidences are: a tenth of a power of ten of the doubt each.
+# From 0 to 0.9999. The doubt, 1 - threshold, shrinks by a tenth of a power of ten per step, because most
+# confidences are close to 1.
 THRESHOLDS = tuple(float(np.float32(1 - 10 ** (-step / 10))) for step in range(41))
-# A start must be so strict that next to nothing is wrong, yet accept enough to show it. Nobody knows where
-# that is, so there are four, by how likely they are; of the probability to err each has that share.
-# (Of 300 policies on 3,000 digits drawn from MNIST's validation and gate splits for 0.5 %, 66 come to nothing
-# with five equal shares, 42 with these, 36 with the first start alone.)
+# A good start is strict enough to accept almost no errors, and lenient enough to accept the digits that
+# prove it. The best one is unknown in advance, so there are four: each is a step in THRESHOLDS with its share
+# of the error probability. (Of 300 policies for 0.5 % on 3,000 digits drawn from MNIST's validation and gate
+# splits, 66 accept nothing with five equal shares, 42 with these, 36 with the first start alone.)
 _STARTS = {20: 0.55, 30: 0.25, 40: 0.1, 10: 0.1}
 _MOST_DIGITS = 10**9
 
 
 @dataclass(frozen=True)
 class Guarantee:
-    """What is accepted, and the evidence that few of it are wrong.
+    """A threshold and its evidence.
 
-    ``threshold`` is the lowest confidence to accept, None where nothing may be. Of ``digits`` labelled ones
-    ``accepted`` reach it, of which ``errors`` are wrong; ``bound`` is the upper confidence limit of the share
-    that is wrong among all such digits, at the level that one of several tests has (Clopper and Pearson).
-    Where nothing qualifies these are of the most promising threshold, and ``digits_needed`` is about how many
-    labelled digits would do, were they like these: None where no number would.
+    If no threshold qualifies, the numbers describe the most promising one.
+
+    Attributes:
+        threshold: the lowest confidence to accept, 0 to 1; None if no threshold qualifies.
+        digits: number of labelled digits.
+        accepted: number of labelled digits that reach the threshold.
+        errors: number of accepted digits that were misread.
+        bound: upper confidence limit (Clopper and Pearson) of the error rate among accepted digits, at the
+            level of one of the tests.
+        digits_needed: about how many labelled digits of the same kind would qualify, if ``threshold`` is
+            None. None if no number would.
     """
 
     threshold: float | None
@@ -51,20 +58,20 @@ class Guarantee:
 
     @property
     def coverage(self) -> float:
-        """The share of the labelled digits that is accepted."""
+        """The share of the labelled digits that the threshold accepts, 0 to 1."""
         return self.accepted / self.digits if self.threshold is not None else 0.0
 
 
 def find_threshold(
     confidences: Confidences, is_right: Truths, max_error: float, certainty: float
 ) -> Guarantee:
-    """Find the lowest threshold whose error among accepted digits is below the target, with a certainty.
+    """Find the lowest threshold that keeps the error rate of accepted digits at or below a target.
 
     Args:
         confidences: of labelled digits that the model never learned from, float32 (n,), 0 to 1.
-        is_right: whether each was read rightly, bool (n,).
-        max_error: the target: the largest share of accepted digits that may be wrong, over 0 and under 1.
-        certainty: the probability, over the draw of the labelled digits, that the target is kept.
+        is_right: whether each was read correctly, bool (n,).
+        max_error: the target error rate among accepted digits, between 0 and 1, both exclusive.
+        certainty: the probability, over the draw of the labelled digits, that the target is met.
     """
     accepted, errors = _count(confidences, is_right)
     p_values = _p_values(errors, accepted, max_error)
@@ -88,7 +95,9 @@ def find_threshold(
 
 
 def risk_coverage(confidences: Confidences, is_right: Truths) -> tuple[npt.NDArray, npt.NDArray]:  # type: ignore[type-arg]
-    """Return the risk-coverage curve: coverages (n,) and the share wrong among the surest so many (n,).
+    """Return the risk-coverage curve: coverage (n,), and the error rate of the digits it covers (n,).
+
+    Digits are covered in order of falling confidence.
 
     Source: El-Yaniv and Wiener, "On the Foundations of Noise-free Selective Classification", JMLR 2010.
     """
@@ -98,9 +107,9 @@ def risk_coverage(confidences: Confidences, is_right: Truths) -> tuple[npt.NDArr
 
 
 def _count(confidences: Confidences, is_right: Truths) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return how many each threshold accepts, and how many of them are wrong, int64 (thresholds,)."""
+    """Return the number of accepted digits and of errors per threshold, each int64 (thresholds,)."""
     edges = np.array(THRESHOLDS, np.float32)
-    # How many thresholds a confidence reaches: it counts for all of those.
+    # A confidence counts for each threshold that it reaches.
     reached = np.searchsorted(edges, confidences, side="right")
 
     def count(chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
@@ -113,13 +122,13 @@ def _count(confidences: Confidences, is_right: Truths) -> tuple[npt.NDArray[np.i
 def _p_values(
     errors: npt.NDArray[np.int64], accepted: npt.NDArray[np.int64], max_error: float
 ) -> npt.NDArray[np.float64]:
-    """Return the probability of so few errors were the target just missed; 1 where nothing is accepted."""
+    """Return the probability of at most this many errors at the target error rate; 1 if none is accepted."""
     values: npt.NDArray[np.float64] = binom.cdf(errors, accepted, max_error)
     return values
 
 
 def _walk(passes: npt.NDArray[np.bool_], start: int) -> int | None:
-    """Lower the threshold from a start while tests pass; return the last that did."""
+    """Lower the threshold from a start while tests pass; return the last step that passes, if any."""
     step = start
     while step >= 0 and passes[step]:
         step -= 1
@@ -133,11 +142,11 @@ def _most_promising(
     max_error: float,
     levels: Mapping[int, float],
 ) -> tuple[int, int | None]:
-    """Return the start that would need fewest labelled digits to pass, and how many in all."""
+    """Return the start that needs the fewest labelled digits to pass, and that number, if any would do."""
     needed = {}
     for start, level in levels.items():
         if accepted[start]:
-            enough = _enough(errors[start] / accepted[start], max_error, level)
+            enough = _digits_to_pass(errors[start] / accepted[start], max_error, level)
             if enough:
                 needed[start] = -(-enough * digits // int(accepted[start]))
     if not needed:
@@ -146,19 +155,19 @@ def _most_promising(
     return best, needed[best]
 
 
-def _enough(share: float, max_error: float, level: float) -> int | None:
-    """Return about how many accepted digits pass the test where such a share is wrong; None if none do."""
-    if share >= max_error:
+def _digits_to_pass(error_rate: float, max_error: float, level: float) -> int | None:
+    """Return about how many accepted digits pass the test at an error rate; None if no number does."""
+    if error_rate >= max_error:
         return None
     number = 1
-    while binom.cdf(int(share * number), number, max_error) > level:
+    while binom.cdf(int(error_rate * number), number, max_error) > level:
         number *= 2
         if number > _MOST_DIGITS:
             return None
     low, high = number // 2, number
     while high - low > 1:
         middle = (low + high) // 2
-        if binom.cdf(int(share * middle), middle, max_error) > level:
+        if binom.cdf(int(error_rate * middle), middle, max_error) > level:
             low = middle
         else:
             high = middle
@@ -166,7 +175,7 @@ def _enough(share: float, max_error: float, level: float) -> int | None:
 
 
 def _upper_limit(errors: int, accepted: int, level: float) -> float:
-    """Return Clopper and Pearson's upper limit of a share, at one minus the level."""
+    """Return the upper limit of an error rate after Clopper and Pearson, at confidence 1 - level."""
     if errors >= accepted:
         return 1.0
     return float(beta.ppf(1 - level, errors + 1, accepted - errors))

@@ -1,4 +1,4 @@
-"""A model version with all that is known of it: its training, its test sets, its promotions."""
+"""The report of a model version: its training, test results, promotions and figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lenet_pipeline.audit.versions import find_version
+from lenet_pipeline.audit.model_versions import find_version
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.registry import ModelVersion, read_finished_run, read_version
 from lenet_pipeline.settings import Settings
@@ -20,7 +20,17 @@ from lenet_pipeline.warehouse import run_audit
 
 @dataclass(frozen=True)
 class ModelReport:
-    """One version; ``promotions`` are the rows of the audit of that name that are about it."""
+    """Everything recorded about a model version.
+
+    Attributes:
+        version: the version, as registered.
+        temperature: divides the network's outputs before softmax.
+        weights_sha256: of the weights file.
+        parameters: of the training run, as logged to MLflow.
+        tests: one record per test set, with its metrics.
+        promotions: rows of the audit ``promotions`` for this version.
+        figures: files of the training run.
+    """
 
     version: ModelVersion
     temperature: float
@@ -32,7 +42,7 @@ class ModelReport:
 
 
 def report_version(settings: Settings, reference: str) -> ModelReport:
-    """Gather what MLflow and the warehouse know of the version that a reference names.
+    """Gather what MLflow and the warehouse record about a model version.
 
     Raises:
         RegistryError: the reference is malformed, or MLflow's store cannot be read.
@@ -55,7 +65,7 @@ def report_version(settings: Settings, reference: str) -> ModelReport:
 
 
 def group_test_metrics(metrics: Mapping[str, float]) -> list[dict[str, object]]:
-    """Make a record a test set of metrics named ``DATASET/METRIC``, such as ``mnist/test/accuracy``."""
+    """Group metrics such as ``mnist/test/accuracy`` into one record per test set."""
     records: dict[str, dict[str, object]] = {}
     for name, value in metrics.items():
         dataset, _, metric = name.rpartition("/")
@@ -65,7 +75,7 @@ def group_test_metrics(metrics: Mapping[str, float]) -> list[dict[str, object]]:
 
 
 def copy_figures(report: ModelReport, folder: Path) -> list[Path]:
-    """Copy a version's figures into a folder, which is made where it is missing; return the copies.
+    """Copy a version's figures into a folder, which is created if needed; return the copies.
 
     Raises:
         PipelineError: the folder cannot be written.
@@ -79,7 +89,7 @@ def copy_figures(report: ModelReport, folder: Path) -> list[Path]:
 
 
 def version_record(report: ModelReport, figures: Sequence[Path]) -> dict[str, object]:
-    """Flatten a report to one row of plain values."""
+    """Flatten a report into one row of plain values."""
     version = report.version
     return {
         "model_version": version.reference,

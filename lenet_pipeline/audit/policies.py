@@ -1,227 +1,114 @@
-"""Policies: which readings of a model version are accepted unseen, and the evidence that few are wrong."""
+"""Policies: which readings of a model version are accepted without review, and the evidence for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from lenet_pipeline.audit.chain import publish_chain_head
-from lenet_pipeline.audit.guarantee import Confidences, Guarantee, Truths, find_threshold, risk_coverage
-from lenet_pipeline.audit.policies_in_force import FIELD
-from lenet_pipeline.audit.versions import find_version, record_version
+from lenet_pipeline.audit.guarantee import Guarantee, find_threshold, risk_coverage
+from lenet_pipeline.audit.model_versions import find_version, record_version
+from lenet_pipeline.audit.policy_evidence import Evidence, read_labelled_fields, score_labelled_digits
+from lenet_pipeline.audit.policy_queries import DIGIT, FIELD
 from lenet_pipeline.errors import PolicyError
-from lenet_pipeline.lake import (
-    GATE,
-    Manifest,
-    find_manifest,
-    fingerprint_parts,
-    read_manifest,
-    read_manifests,
-)
-from lenet_pipeline.registry import TRAIN_SPLIT, ModelVersion, ResolvedModel, read_version
-from lenet_pipeline.scoring import Engine
+from lenet_pipeline.registry import ModelVersion, read_version
+from lenet_pipeline.scoring import FLOAT32
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, written_whole
-from lenet_pipeline.training import (
-    calibrate_unseen,
-    fit_sigmoid,
-    join_digits,
-    measure_reliability,
-    read_gates,
-    read_unlearned,
-)
-from lenet_pipeline.warehouse import PolicyRecord, read_known_fields, record_policy
-
-_REFUSED = np.float32(-1)  # below every threshold
+from lenet_pipeline.training import calibrate_unseen, fit_sigmoid, measure_reliability
+from lenet_pipeline.warehouse import PolicyRecord, record_policy
 
 
 @dataclass(frozen=True)
 class PolicyTerms:
-    """What is asked of a policy: the error, the certainty, when there is no digit, and the sample.
+    """What a policy must guarantee, for which readings, and on which evidence.
 
-    ``precision`` is that of the runs that it decides on.
+    Attributes:
+        max_error: largest error rate among accepted readings, 0 to 1.
+        certainty: probability with which ``max_error`` holds, 0 to 1.
+        dataset: labelled digits that the version never learned from; the gate split if None. For fields, a
+            dataset whose true values `lenet forms evaluate` recorded.
+        model: the model version, such as ``digits@champion``.
+        subject: ``digit`` or ``field``.
+        precision: of the scoring runs that the policy applies to.
+        not_a_digit_from: ``not_a_digit`` from which a reading counts as no digit, 0 to 1.
+        review_rate: share of accepted readings that still go to review, 0 to 1.
+        review_seed: seed of that sample.
     """
 
-    precision: str
     max_error: float
     certainty: float
-    not_a_digit_from: float
-    review_rate: float
-    review_seed: int
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Labelled readings that a policy rests on: what they are, and of each its confidence and whether right.
-
-    ``confidences`` float32 (n,), below 0 where no threshold may accept it; ``is_right`` bool (n,).
-    """
-
-    described: str
-    fingerprint: str
-    confidences: Confidences
-    is_right: Truths
+    dataset: str | None = None
+    model: str = "digits@champion"
+    subject: str = DIGIT
+    precision: str = FLOAT32
+    not_a_digit_from: float = 0.5
+    review_rate: float = 0.01
+    review_seed: int = 0
 
 
 @dataclass(frozen=True)
 class ProposedPolicy:
-    """A policy that was found and is not in force yet: its record, and the evidence that it rests on."""
+    """A policy that is not in force yet, with its evidence."""
 
     record: PolicyRecord
     evidence: Evidence
 
     @property
     def accepts_nothing(self) -> bool:
+        """Whether no threshold meets the terms."""
         return self.record.threshold is None
 
 
 @dataclass(frozen=True)
 class SetPolicy:
-    """A policy in force: its number, its record, and the picture of its evidence."""
+    """A policy in force: its number, its record, and the plot of its evidence."""
 
     number: int
     record: PolicyRecord
     plot: Path
 
 
-def propose_policy(
-    settings: Settings, reference: str, terms: PolicyTerms, dataset: str | None, subject: str
-) -> ProposedPolicy:
-    """Find the lowest threshold that keeps the terms. Nothing is recorded but the model version.
-
-    Args:
-        settings: of the home.
-        reference: the model version, such as ``digits@champion``.
-        terms: what is asked.
-        dataset: labelled digits that the version never learned from; its gate digits if None. For fields,
-            the dataset whose true values `lenet forms evaluate` recorded.
-        subject: ``digit`` or ``field``.
+def propose_policy(settings: Settings, terms: PolicyTerms) -> ProposedPolicy:
+    """Find the lowest threshold that meets the terms. This records the model version, but no policy.
 
     Raises:
-        PolicyError: there are no labelled digits that the version never learned from, or no labelled fields.
+        PolicyError: no labelled digits or fields exist that the version never learned from.
         UnknownNameError: there is no such version or dataset.
     """
-    resolved = read_version(settings.registry, find_version(settings.registry, reference))
+    resolved = read_version(settings.registry, find_version(settings.registry, terms.model))
     record_version(settings, resolved)
-    if subject == FIELD:
-        evidence = _field_evidence(settings, resolved.version, terms.precision, dataset)
+    if terms.subject == FIELD:
+        evidence = read_labelled_fields(settings, resolved.version, terms.dataset, terms.precision)
     else:
-        evidence = _digit_evidence(settings, resolved, terms, dataset)
+        evidence = score_labelled_digits(
+            settings, resolved, terms.dataset, terms.precision, terms.not_a_digit_from
+        )
     found = find_threshold(evidence.confidences, evidence.is_right, terms.max_error, terms.certainty)
-    record = _record(settings, resolved.version, terms, subject, evidence, found)
-    if subject == FIELD:
+    record = _record(settings, resolved.version, terms, evidence, found)
+    if terms.subject == FIELD:
         record = _with_calibration(record, evidence)
     return ProposedPolicy(record, evidence)
 
 
 def set_policy(settings: Settings, proposed: ProposedPolicy) -> SetPolicy:
-    """Record a proposed policy, which puts it in force, and draw its evidence.
+    """Record a proposed policy, which puts it in force, and plot its evidence.
 
     Raises:
         WarehouseError: the database cannot be written.
-        PolicyError: the picture cannot be written.
+        PolicyError: the plot cannot be written.
     """
     number = record_policy(settings.warehouse, proposed.record)
     publish_chain_head(settings)
-    return SetPolicy(number, proposed.record, _leave_plot(settings, number, proposed))
-
-
-def _digit_evidence(
-    settings: Settings, resolved: ResolvedModel, terms: PolicyTerms, dataset: str | None
-) -> Evidence:
-    version = resolved.version
-    if dataset is None or dataset in version.datasets:
-        described, manifests = _gates(settings, version, dataset)
-        digits = join_digits(list(read_gates(settings.lake, manifests).values()))
-    else:
-        manifests = [read_manifest(settings.lake, dataset)]
-        described = dataset
-        digits = read_unlearned(
-            settings.lake,
-            manifests[0],
-            [each for name in version.datasets for each in _versions(settings, name)],
-            learned_all=version.trained_on != TRAIN_SPLIT,
-        )
-    if not len(digits):
-        raise PolicyError(
-            f"{version.reference} learned from every labelled digit of {described}; name others"
-        )
-    scores = Engine(resolved.model, precision=terms.precision).score(digits.images)
-    confidences = scores.confidences.copy()
-    if scores.not_a_digit is not None:
-        confidences[scores.not_a_digit >= np.float32(terms.not_a_digit_from)] = _REFUSED
-    fingerprint = fingerprint_parts(manifest.fingerprint for manifest in manifests)
-    return Evidence(described, fingerprint, confidences, scores.labels == digits.labels)
-
-
-def _versions(settings: Settings, dataset: str) -> Iterator[Manifest]:
-    """Yield every version of a dataset, each with the shards that no newer one has.
-
-    A digit may have left it since a model version learned from it.
-    """
-    seen: set[str] = set()
-    for manifest in read_manifests(settings.lake, dataset):
-        shards = tuple(shard for shard in manifest.shards if shard.fingerprint not in seen)
-        seen.update(shard.fingerprint for shard in shards)
-        if shards:
-            yield replace(manifest, shards=shards)
-
-
-def _gates(settings: Settings, version: ModelVersion, dataset: str | None) -> tuple[str, list[Manifest]]:
-    """Return the datasets whose gate splits a version never learned from, and what to call them."""
-    if version.trained_on != TRAIN_SPLIT:
-        raise PolicyError(
-            f"{version.reference} learned from all digits of {', '.join(version.datasets)}, its gate's too; "
-            "name labelled digits that it never learned from with --on DATASET"
-        )
-    found = [find_manifest(settings.lake, name) for name in ([dataset] if dataset else version.datasets)]
-    manifests = [manifest for manifest in found if manifest]
-    if not manifests:
-        raise PolicyError(
-            f"the lake has none of the datasets that {version.reference} learned from; name labelled digits "
-            "with --on DATASET"
-        )
-    return f"{GATE} split of {', '.join(manifest.dataset for manifest in manifests)}", manifests
-
-
-def _field_evidence(
-    settings: Settings, version: ModelVersion, precision: str, dataset: str | None
-) -> Evidence:
-    if dataset is None:
-        raise PolicyError("a policy for fields needs --on DATASET: filled forms whose truth is known")
-    read_manifest(settings.lake, dataset)
-    known = read_known_fields(settings.warehouse, dataset, version.name, version.version, precision)
-    if known is None or not len(known.fields):
-        raise PolicyError(
-            f"no field of {dataset} that {version.reference} read has a known truth; run `lenet score "
-            f"{dataset} --model {version.reference}`, then `lenet forms evaluate {dataset} --truth FILE`"
-        )
-    columns = known.fields.to_pydict()
-    confidences = np.array(
-        [
-            _REFUSED if needs_look or confidence is None else confidence
-            for confidence, needs_look in zip(columns["confidence"], columns["needs_look"], strict=True)
-        ],
-        np.float32,
-    )
-    described = f"fields of {dataset}, run {str(known.scoring_run_id)[:13]}"
-    return Evidence(described, known.manifest_fingerprint, confidences, np.array(columns["is_right"], bool))
+    return SetPolicy(number, proposed.record, _save_plot(settings, number, proposed))
 
 
 def _record(
-    settings: Settings,
-    version: ModelVersion,
-    terms: PolicyTerms,
-    subject: str,
-    evidence: Evidence,
-    found: Guarantee,
+    settings: Settings, version: ModelVersion, terms: PolicyTerms, evidence: Evidence, found: Guarantee
 ) -> PolicyRecord:
     return PolicyRecord(
-        subject=subject,
+        subject=terms.subject,
         model_name=version.name,
         model_version=version.version,
         precision=terms.precision,
@@ -231,7 +118,7 @@ def _record(
         not_a_digit_from=terms.not_a_digit_from,
         review_rate=terms.review_rate,
         review_seed=terms.review_seed,
-        evidence=evidence.described,
+        evidence=evidence.description,
         evidence_fingerprint=evidence.fingerprint,
         labelled=found.digits,
         accepted=found.accepted,
@@ -245,12 +132,12 @@ def _record(
 
 
 def _with_calibration(record: PolicyRecord, evidence: Evidence) -> PolicyRecord:
-    """Add what the confidences of the fields that need no look come to, by how many of them are right.
+    """Add a calibration of the confidences of fields that need no review.
 
-    The threshold is of the confidence as it is: the calibration keeps the order, and was fitted on the same
-    fields.
+    The threshold still applies to the uncalibrated confidence: calibration keeps the order, and was fitted
+    on the same fields.
     """
-    confidences, is_right = _could_be_accepted(evidence)
+    confidences, is_right = evidence.acceptable
     if not len(confidences):
         return record
     sigmoid = fit_sigmoid(confidences, is_right)
@@ -264,19 +151,14 @@ def _with_calibration(record: PolicyRecord, evidence: Evidence) -> PolicyRecord:
     )
 
 
-def _could_be_accepted(evidence: Evidence) -> tuple[Confidences, Truths]:
-    is_open = evidence.confidences >= 0
-    return evidence.confidences[is_open], evidence.is_right[is_open]
-
-
-def _leave_plot(settings: Settings, number: int, proposed: ProposedPolicy) -> Path:
-    """Draw the error rate of the surest readings of the evidence, for every share of them."""
+def _save_plot(settings: Settings, number: int, proposed: ProposedPolicy) -> Path:
+    """Plot the risk-coverage curve of the evidence, with the target and the share accepted."""
     from lenet_pipeline.training import draw_risk_coverage
 
     record, evidence = proposed.record, proposed.evidence
     coverages, risks = risk_coverage(evidence.confidences, evidence.is_right)
     accepted = record.accepted / record.labelled if record.threshold is not None else None
-    title = f"policy {number}: {evidence.described}"
+    title = f"policy {number}: {evidence.description}"
     figure = draw_risk_coverage(coverages, risks, record.max_error, accepted, title)
     path = settings.plots / f"policy-{number}.png"
     try:
@@ -284,6 +166,6 @@ def _leave_plot(settings: Settings, number: int, proposed: ProposedPolicy) -> Pa
             figure.savefig(temporary, format="png", dpi=120)
     except OSError as exc:
         raise PolicyError(
-            f"policy {number} is in force, but its picture {path} cannot be written: {describe_os_error(exc)}"
+            f"policy {number} is in force, but its plot {path} cannot be written: {describe_os_error(exc)}"
         ) from exc
     return path

@@ -1,7 +1,7 @@
-"""Promotion: which version is champion, why, and on whose word. The record first, then the alias.
+"""Promotion: which version is champion, why, and who decided it.
 
-The audit trail is written before MLflow's alias moves: if the two are cut apart, the check
-``aliases_match_promotions`` finds it, and promoting again sets it right.
+Each function writes the audit trail first and moves MLflow's alias second. If it is interrupted in between,
+the check ``aliases_match_promotions`` reports it, and repeating the promotion repairs it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from lenet_pipeline.warehouse import (
 
 @dataclass(frozen=True)
 class Ledger:
-    """Where promotions are recorded, and who decides them."""
+    """Where promotions are recorded, and for which actor."""
 
     warehouse: Warehouse
     actor: str
@@ -51,7 +51,7 @@ class Ledger:
         reason: str,
         gate: Comparison | None = None,
     ) -> PromotionRecord:
-        """Write one event of a version's life."""
+        """Record one event of a model version, and return the record."""
         record = PromotionRecord(
             model_name=version.name,
             action=action,
@@ -62,14 +62,14 @@ class Ledger:
             recorded_at=datetime.now(UTC),
             actor=self.actor,
             flow_run_id=self.flow_run_id,
-            gate=_evidence(gate) if gate else None,
+            gate=_gate_evidence(gate) if gate else None,
         )
         record_promotion(self.warehouse, record)
         return record
 
 
 def record_challenger(ledger: Ledger, registry: Registry, version: ModelVersion) -> PromotionRecord:
-    """Record that a version was registered, and make it challenger."""
+    """Record the registration of a version, and make it challenger."""
     reason = f"trained as {version.architecture}"
     record = ledger.record("register", CHALLENGER, version, None, reason)
     move_alias(registry, CHALLENGER, version.version)
@@ -84,25 +84,25 @@ def judge_challenger(
     alpha: float,
     device: str,
 ) -> PromotionRecord:
-    """Promote a challenger if it is better than the champion on the gates' digits beyond noise.
+    """Promote a challenger if it is significantly better than the champion on the gate digits.
 
-    It must be better on all of them together, and on none of the datasets worse beyond noise. Where
-    either learned from those digits, or the champion from a dataset that is not among them, nothing can
-    be judged: that is left to a person.
+    The challenger must be better on all gate digits together, and not significantly worse on any dataset. The
+    gate refuses, and leaves the decision to a person, if either version learned from gate digits, or if the
+    champion learned from a dataset that has no gate here.
 
     Args:
         ledger: where the outcome is recorded.
         registry: where the versions are.
         challenger: the version to judge.
-        gates: by dataset, the digits of its gate split: of each that either version learned from.
-        alpha: the p-value to stay below.
+        gates: the gate digits of each dataset that either version learned from.
+        alpha: the significance level; a p-value below it is significant.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Returns:
-        What was recorded: ``promote``, or ``refuse`` with the champion that stays as former version.
+        The record: ``promote``, or ``refuse`` with the champion that stays as the former version.
     """
     champion = find_champion(registry)
-    unfair = _why_unfair(challenger, champion, gates)
+    unfair = _find_unfairness(challenger, champion, gates)
     if unfair:
         return ledger.record("refuse", CHAMPION, challenger, champion, f"{unfair}: promote by hand")
     if champion is None:
@@ -113,81 +113,81 @@ def judge_challenger(
         _read_digits(registry, challenger, digits, device),
     )
     comparison = compare(readings[0], readings[1], digits.labels, alpha)
-    worse = _where_worse(gates, readings, alpha)
-    if comparison.is_better and not worse:
-        reason = "better than the champion on the gate split beyond noise"
+    regression = _find_regression(gates, readings, alpha)
+    if comparison.is_better and not regression:
+        reason = "significantly better than the champion on the gate split"
         return _promote(ledger, registry, challenger, champion, reason, comparison)
-    reason = worse or _refusal(comparison, alpha)
+    reason = regression or _describe_refusal(comparison, alpha)
     return ledger.record("refuse", CHAMPION, challenger, champion, reason, comparison)
 
 
 def promote_version(ledger: Ledger, registry: Registry, version: int, reason: str) -> PromotionRecord:
-    """Make a version champion on a person's word.
+    """Make a version champion by hand.
 
     Raises:
         UnknownNameError: there is no such version.
-        RegistryError: it is the champion already.
+        RegistryError: the version is already the champion.
     """
     chosen = resolve_version(registry, f"{registry.model_name}/{version}")
     champion = find_champion(registry)
     if champion and champion.version == version and _recorded_champion(ledger, registry) == version:
-        raise RegistryError(f"{chosen.reference} is the champion already; nothing to do")
+        raise RegistryError(f"{chosen.reference} is already the champion; nothing to do")
     return _promote(ledger, registry, chosen, champion, reason, None)
 
 
 def roll_back(ledger: Ledger, registry: Registry, reason: str) -> PromotionRecord:
-    """Make the champion before the present one champion again.
+    """Make the previous champion the champion again.
 
-    Where the last rollback was cut off between its record and MLflow's alias, it is carried out, and not
-    done twice.
+    If the last rollback was interrupted before MLflow's alias moved, this finishes it and rolls back no
+    further.
 
     Raises:
-        RegistryError: there was none.
+        RegistryError: there is no previous champion.
     """
     promotions = list_promotions(ledger.warehouse)
-    reigns = champion_reigns(promotions, registry.model_name)
+    history = champion_history(promotions, registry.model_name)
     present = find_champion(registry)
     last = next((event for event in reversed(promotions) if event.action in ("promote", "rollback")), None)
     if last and last.action == "rollback" and (present is None or present.version != last.model_version):
         move_alias(registry, CHAMPION, last.model_version)
         return last
-    if len(reigns) < 2:
+    if len(history) < 2:
         raise RegistryError(f"no earlier champion of {registry.model_name} to roll back to")
-    former = resolve_version(registry, f"{registry.model_name}/{reigns[-2]}")
+    former = resolve_version(registry, f"{registry.model_name}/{history[-2]}")
     record = ledger.record("rollback", CHAMPION, former, present, reason)
     move_alias(registry, CHAMPION, former.version)
     return record
 
 
-def champion_reigns(promotions: Sequence[PromotionRecord], model_name: str) -> list[int]:
-    """Return the versions that rolling back would go through, the present champion last."""
-    reigns: list[int] = []
+def champion_history(promotions: Sequence[PromotionRecord], model_name: str) -> list[int]:
+    """Return the champions that rollbacks would step through, the current one last."""
+    history: list[int] = []
     for event in promotions:
         if event.model_name == model_name and event.alias == CHAMPION:
-            if event.action == "promote" and reigns[-1:] != [event.model_version]:
-                reigns.append(event.model_version)
+            if event.action == "promote" and history[-1:] != [event.model_version]:
+                history.append(event.model_version)
             elif event.action == "rollback":
-                reigns.pop()
-    return reigns
+                history.pop()
+    return history
 
 
-def _why_unfair(
+def _find_unfairness(
     challenger: ModelVersion, champion: ModelVersion | None, gates: Mapping[str, LabelledDigits]
 ) -> str | None:
-    """Say why the gates' digits cannot judge these two, if so."""
+    """Explain why the gate digits cannot compare two versions fairly; None if they can."""
     for version in (challenger, champion):
         if version and version.trained_on != TRAIN_SPLIT:
-            return f"version {version.version} learned from the gate's digits too"
+            return f"version {version.version} also learned from the gate digits"
     missing = [dataset for dataset in (champion.datasets if champion else ()) if dataset not in gates]
     if missing:
-        return f"the champion learned from {', '.join(missing)}, which the lake has no more"
+        return f"the champion learned from {', '.join(missing)}, which the lake no longer has"
     return None
 
 
-def _where_worse(
+def _find_regression(
     gates: Mapping[str, LabelledDigits], readings: tuple[Labels, Labels], alpha: float
 ) -> str | None:
-    """Name the first dataset that the champion reads better than the challenger beyond noise, if any."""
+    """Describe the first dataset on which the challenger is significantly worse, if any."""
     start = 0
     for dataset, digits in gates.items():
         champion, challenger = (labels[start : start + len(digits)] for labels in readings)
@@ -213,25 +213,25 @@ def _promote(
 
 
 def _recorded_champion(ledger: Ledger, registry: Registry) -> int | None:
-    reigns = champion_reigns(list_promotions(ledger.warehouse), registry.model_name)
-    return reigns[-1] if reigns else None
+    history = champion_history(list_promotions(ledger.warehouse), registry.model_name)
+    return history[-1] if history else None
 
 
 def _read_digits(registry: Registry, version: ModelVersion, digits: LabelledDigits, device: str) -> Labels:
     return Engine(read_version(registry, version).model, device).score(digits.images).labels
 
 
-def _refusal(comparison: Comparison, alpha: float) -> str:
+def _describe_refusal(comparison: Comparison, alpha: float) -> str:
     gain = comparison.challenger_right - comparison.champion_right
     if gain <= 0:
         return f"no better than the champion: {gain:+d} of {comparison.digits} gate digits"
     return (
-        f"{gain:+d} of {comparison.digits} gate digits is within noise (p = {comparison.p_value:.3g}, "
-        f"needed below {alpha:g})"
+        f"not significantly better than the champion: {gain:+d} of {comparison.digits} gate digits "
+        f"(p = {comparison.p_value:.3g}, must be below {alpha:g})"
     )
 
 
-def _evidence(comparison: Comparison) -> GateEvidence:
+def _gate_evidence(comparison: Comparison) -> GateEvidence:
     return GateEvidence(
         gate_digits=comparison.digits,
         champion_right=comparison.champion_right,

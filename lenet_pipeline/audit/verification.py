@@ -1,4 +1,4 @@
-"""Verification: a run's digits scored again, from the lake and with its recorded version, and compared."""
+"""Verification: score a run's digits again with the recorded model version, and compare the predictions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lenet_pipeline.audit.places import find_misplaced
-from lenet_pipeline.audit.scored_shards import find_run_shards
-from lenet_pipeline.audit.wording import counted
+from lenet_pipeline.audit.formatting import counted
+from lenet_pipeline.audit.provenance import find_misplaced
+from lenet_pipeline.audit.shard_lookup import find_run_shards
 from lenet_pipeline.errors import VerificationFailed
 from lenet_pipeline.lake import Shard, digit_ids_array, images_array, one_array, read_shard
 from lenet_pipeline.registry import read_version, resolve_version
@@ -22,20 +22,48 @@ from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer
 from lenet_pipeline.warehouse import StoredRun, StoredShard, read_run, read_shard_predictions
 
-TOLERANCE = 1e-5  # of a probability, where another processor or engine computes
+TOLERANCE = 1e-5  # of a probability computed by another processor or engine
 Rows = npt.NDArray[np.intp]
 _EXAMPLES = 5
 
 
 @dataclass(frozen=True)
-class Verification:
-    """What a verification found.
+class VerificationJob:
+    """Which digits to verify, and where.
 
-    ``is_exact`` says that every probability was compared bit for bit: all of them were computed by the same
-    engine on the same kind of processor as now; else by label and within 1e-5. ``differing`` digits are not
-    what was stored, ``examples`` some of them; ``largest_difference`` is of any probability. ``misplaced``
-    digits, of the shards that were looked at, are stored with another place on paper, or another label given
-    to them, than the lake has; ``misplaced_examples`` are some of those.
+    Attributes:
+        run: ``latest``, a scoring run's id, or its beginning.
+        sample: number of digits, drawn at random from all shards; all digits if None.
+        seed: of the sample.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    run: str = "latest"
+    sample: int | None = None
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The result of a verification.
+
+    Attributes:
+        scoring_run_id: the run.
+        dataset: the dataset that the run scored.
+        model: the model version, such as ``digits/3``.
+        digits: number of digits that were scored again.
+        of_digits: number of digits in the run.
+        engine: the engine that scored them now.
+        recorded_engines: the engines that scored them in the run.
+        is_exact: whether all probabilities were compared bit for bit, which needs the same engine on the same
+            kind of processor. Otherwise labels must agree, and probabilities within ``TOLERANCE``.
+        differing: number of digits whose stored prediction differs, is missing, duplicated or unknown.
+        largest_difference: of any probability.
+        misplaced: number of digits, in the shards that were read, whose place on paper or label differs from
+            the lake.
+        examples: some of the differing digits.
+        misplaced_examples: some of the misplaced digits.
     """
 
     scoring_run_id: str
@@ -53,36 +81,22 @@ class Verification:
     misplaced_examples: tuple[str, ...]
 
 
-def verify_run(
-    settings: Settings,
-    run: str,
-    sample: int | None,
-    seed: int,
-    device: str,
-    observer: Observer = SILENT,
-) -> Verification:
-    """Score a run's digits again, all or a sample of them, and compare them with what is stored.
-
-    Args:
-        settings: of the home.
-        run: ``latest``, an id or its beginning.
-        sample: how many digits, drawn from all shards alike; None for all.
-        seed: what the sample is drawn by.
-        device: ``auto``, ``cpu`` or ``cuda``.
+def verify_run(settings: Settings, job: VerificationJob, observer: Observer = SILENT) -> Verification:
+    """Score digits of a run again, and compare the predictions with the stored ones.
 
     Raises:
         WarehouseError: there is no such run.
-        LakeError: the lake has not what the run read.
+        LakeError: the lake no longer has the data that the run read.
         RegistryError: the model version cannot be read.
     """
-    stored = read_run(settings.warehouse, run)
+    stored = read_run(settings.warehouse, job.run)
     planned = find_run_shards(settings, stored)
     registry = settings.registry
     resolved = read_version(
         registry, resolve_version(registry, f"{stored.model_name}/{stored.model_version}")
     )
-    engine = Engine(resolved.model, device, precision=stored.precision)
-    parts = list(_draw(planned, sample, seed))
+    engine = Engine(resolved.model, job.device, precision=stored.precision)
+    parts = list(_draw_sample(planned, job.sample, job.seed))
     compared = []
     digits = sum(len(rows) for _, _, rows in parts)
     with observer.progress(f"Verifying {stored.dataset}", digits) as advance:
@@ -108,33 +122,34 @@ def verify_run(
 
 
 def raise_if_different(verification: Verification) -> None:
-    """Raise if any digit is not what was stored.
+    """Raise if a verification found a difference.
 
     Raises:
-        VerificationFailed: some are; the first of them are named.
+        VerificationFailed: digits differ or are misplaced; the message names some of them.
     """
     found = []
     if verification.differing:
         found.append(
             f"{verification.differing:,} of {counted(verification.digits, 'digit')} of run "
-            f"{verification.scoring_run_id} are not what {verification.model} reads of the lake, or are "
-            "stored twice, not at all or of no digit: "
+            f"{verification.scoring_run_id} have a stored prediction that differs from what "
+            f"{verification.model} reads now, or is missing, duplicated or unknown to the lake: "
             f"{', '.join(verification.examples)}"
         )
     if verification.misplaced:
         found.append(
-            f"{counted(verification.misplaced, 'digit')} of run {verification.scoring_run_id} not where the "
-            f"lake has them, or not what they were ingested as: {', '.join(verification.misplaced_examples)}"
+            f"the place on paper or label of {counted(verification.misplaced, 'digit')} of run "
+            f"{verification.scoring_run_id} differs from the lake: "
+            f"{', '.join(verification.misplaced_examples)}"
         )
     if found:
-        advice = "`lenet check` tells more" if verification.differing else "restore it from a backup"
-        raise VerificationFailed(f"{'; '.join(found)}: the database was altered, or the lake; {advice}")
+        advice = "run `lenet check` for details" if verification.differing else "restore it from a backup"
+        raise VerificationFailed(f"{'; '.join(found)}: the database or the lake was altered; {advice}")
 
 
-def _draw(
+def _draw_sample(
     planned: list[tuple[StoredShard, Shard]], sample: int | None, seed: int
 ) -> Iterator[tuple[StoredShard, Shard, Rows]]:
-    """Yield which rows of which shards to verify, in order; shards without any are left out."""
+    """Yield the rows to verify of each shard, in order, and skip shards without any."""
     starts = np.cumsum([0, *(shard.rows for _, shard in planned)])
     chosen = np.arange(starts[-1])
     if sample is not None and sample < len(chosen):
@@ -146,7 +161,7 @@ def _draw(
 
 
 @dataclass(frozen=True)
-class _Compared:
+class _ShardComparison:
     differing: int
     largest: float
     misplaced: list[str]
@@ -155,42 +170,42 @@ class _Compared:
 
 def _compare(
     settings: Settings, stored: StoredRun, kept: StoredShard, shard: Shard, rows: Rows, engine: Engine
-) -> _Compared:
-    """Compare digits of one shard; one that is not stored, or stored twice, differs too."""
+) -> _ShardComparison:
+    """Compare digits of one shard. A missing or duplicated prediction counts as different."""
     digits = read_shard(settings.lake, stored.dataset, shard)
     misplaced = find_misplaced(settings, stored.dataset, kept, digits)
     ids, images = digit_ids_array(digits)[rows], images_array(digits)[rows]
     predictions = read_shard_predictions(settings.warehouse, kept.shard_score_id)
     if not len(predictions):
-        return _Compared(len(rows), 0.0, misplaced, _names(ids))
-    strange = _strangers(digit_ids_array(digits), predictions)  # put in: no digit of the lake has them
+        return _ShardComparison(len(rows), 0.0, misplaced, _names(ids))
+    unknown = _unknown_ids(digit_ids_array(digits), predictions)
     places, is_stored = _match(ids, predictions)
     scores = engine.score(images)
     found = _stored_columns(predictions, places)
     is_same, largest = _is_same(scores, found, is_exact=kept.engine == engine.description)
     wrong = ~(is_same & is_stored)
-    return _Compared(
-        int(wrong.sum()) + len(strange),
+    return _ShardComparison(
+        int(wrong.sum()) + len(unknown),
         float(largest[is_stored].max(initial=0.0)),
         misplaced,
-        (*_names(ids[wrong]), *_names(strange))[:_EXAMPLES],
+        (*_names(ids[wrong]), *_names(unknown))[:_EXAMPLES],
     )
 
 
-def _strangers(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> npt.NDArray[np.uint8]:
-    """Return the identifiers, uint8 (n, 16), of predictions whose digits are not among those of a shard."""
+def _unknown_ids(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> npt.NDArray[np.uint8]:
+    """Return the ids, uint8 (n, 16), of predictions whose digit is not in the shard."""
     known = {each.tobytes() for each in ids}
     found = [each for each in predictions["digit_id"].to_pylist() if each not in known]
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, 16)
 
 
 def _names(ids: npt.NDArray[np.uint8]) -> tuple[str, ...]:
-    """Return the first identifiers, of uint8 (n, 16), as text."""
+    """Return the first few ids, given as uint8 (n, 16), as text."""
     return tuple(str(UUID(bytes=each.tobytes())) for each in ids[:_EXAMPLES])
 
 
 def _match(ids: npt.NDArray[np.uint8], predictions: pa.Table) -> tuple[Rows, npt.NDArray[np.bool_]]:
-    """Return where each digit's prediction is, and whether there is exactly one."""
+    """Return the row of each digit's prediction, and whether the digit has exactly one."""
     there = np.array(predictions["digit_id"].to_pylist(), "S16")
     wanted = np.array([each.tobytes() for each in ids], "S16")
     order = np.argsort(there)
@@ -221,7 +236,7 @@ def _stored_columns(predictions: pa.Table, places: Rows) -> _Columns:
 def _is_same(
     scores: Scores, found: _Columns, *, is_exact: bool
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
-    """Tell for each digit whether it is what was stored, and the largest difference of a probability."""
+    """Return whether each digit agrees with its stored prediction, and its largest difference."""
     pairs = [
         (scores.probabilities, found.probabilities),
         (scores.confidences[:, None], found.confidences[:, None]),

@@ -6,10 +6,10 @@ import sys
 
 
 def main() -> None:
-    """Run ``lenet``; Ctrl-C during its imports ends it without a traceback."""
+    """Run ``lenet``. Ctrl-C during the imports exits without a traceback."""
     try:
         from lenet_pipeline.cli.app import app
 
         app()
     except KeyboardInterrupt:
-        sys.exit(130)  # what a shell expects of a command that Ctrl-C ended
+        sys.exit(130)  # what shells expect after Ctrl-C

@@ -1,4 +1,4 @@
-"""``python -m lenet_pipeline.cli`` is ``lenet``."""
+"""Run ``lenet`` as ``python -m lenet_pipeline.cli``."""
 
 from lenet_pipeline.cli import main
 

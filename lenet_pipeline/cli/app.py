@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from lenet_pipeline.cli.command import (
     ActorOption,
@@ -34,16 +35,30 @@ from lenet_pipeline.cli.commands.runs import list_runs
 from lenet_pipeline.cli.commands.score import score_command, serve_command
 from lenet_pipeline.cli.commands.train import train_command
 
+_ORDER = (
+    *("demo", "ingest", "train", "reproduce", "score", "review", "serve"),
+    *("datasets", "forms", "architectures", "models", "policy", "runs"),
+    *("audit", "report", "check", "verify", "export", "sql"),
+)
+
+
+class _OrderedGroup(TyperGroup):
+    """Lists commands in the order of use; Typer lists groups last."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
+
+
 app = typer.Typer(
     name="lenet",
-    help="Digits on paper to rows an auditor trusts: ingest, train LeNet-5, score in bulk, ask in SQL.",
-    epilog="Start with: lenet demo",
+    cls=_OrderedGroup,
+    epilog="Start with `lenet demo`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 
-JOBS, THINGS, QUESTIONS = "Jobs", "Contents of a home", "Questions"
+JOBS, CONTENTS, AUDIT = "Jobs", "Contents", "Audit"
 
 
 def _print_version(is_asked: bool) -> None:
@@ -55,13 +70,14 @@ def _print_version(is_asked: bool) -> None:
 @app.callback()
 def main_options(
     is_asked: Annotated[  # noqa: ARG001 - its callback prints the version
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit"),
     ] = False,
     home: HomeOption = None,
     actor: ActorOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Digits on paper to rows an auditor trusts: ingest, train LeNet-5, score in bulk, ask in SQL."""
+    """Read digits from scans with LeNet-5 and query every prediction with SQL."""
     keep_for_the_command(CommonOptions(home, actor, debug))
 
 
@@ -80,35 +96,35 @@ app.add_typer(review_app, name="review", rich_help_panel=JOBS)
 app.command(
     "serve", rich_help_panel=JOBS, epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api lenet serve"
 )(serve_command)
-app.command("runs", rich_help_panel=THINGS, epilog="Example: lenet runs --format json")(list_runs)
-app.command("datasets", rich_help_panel=THINGS, epilog="Example: lenet datasets --format json")(
+app.command("runs", rich_help_panel=CONTENTS, epilog="Example: lenet runs --format json")(list_runs)
+app.command("datasets", rich_help_panel=CONTENTS, epilog="Example: lenet datasets --format json")(
     list_datasets_command
 )
 architectures_app.callback(invoke_without_command=True)(list_architectures)
 app.add_typer(
     architectures_app,
     name="architectures",
-    rich_help_panel=THINGS,
+    rich_help_panel=CONTENTS,
     epilog="Example: lenet architectures show lenet5",
 )
-app.add_typer(forms_app, name="forms", rich_help_panel=THINGS)
+app.add_typer(forms_app, name="forms", rich_help_panel=CONTENTS)
 models_app.callback(invoke_without_command=True)(list_models)
-app.add_typer(models_app, name="models", rich_help_panel=THINGS, epilog="Example: lenet models --format json")
+app.add_typer(
+    models_app, name="models", rich_help_panel=CONTENTS, epilog="Example: lenet models --format json"
+)
 policy_app.callback(invoke_without_command=True)(list_policies)
-app.add_typer(policy_app, name="policy", rich_help_panel=THINGS, epilog="Example: lenet policy")
-app.command(
-    "audit", rich_help_panel=QUESTIONS, epilog="Example: lenet audit low_confidence --param below=0.8"
-)(audit_command)
-app.command("report", rich_help_panel=QUESTIONS, epilog="Example: lenet report latest -o march.html")(
+app.add_typer(policy_app, name="policy", rich_help_panel=CONTENTS, epilog="Example: lenet policy")
+app.command("audit", rich_help_panel=AUDIT, epilog="Example: lenet audit low_confidence --param below=0.8")(
+    audit_command
+)
+app.command("report", rich_help_panel=AUDIT, epilog="Example: lenet report latest -o march.html")(
     report_command
 )
-app.command("check", rich_help_panel=QUESTIONS, epilog="Example: lenet check")(check_command)
-app.command("export", rich_help_panel=QUESTIONS, epilog="Example: lenet export ./audit-2026-11")(
-    export_command
-)
-app.command("verify", rich_help_panel=QUESTIONS, epilog="Example: lenet verify latest --sample 10000")(
+app.command("check", rich_help_panel=AUDIT, epilog="Example: lenet check")(check_command)
+app.command("export", rich_help_panel=AUDIT, epilog="Example: lenet export ./audit-2026-11")(export_command)
+app.command("verify", rich_help_panel=AUDIT, epilog="Example: lenet verify latest --sample 10000")(
     verify_command
 )
-app.command("sql", rich_help_panel=QUESTIONS, epilog='Example: lenet sql "select count(*) from predictions"')(
+app.command("sql", rich_help_panel=AUDIT, epilog='Example: lenet sql "select count(*) from predictions"')(
     sql_command
 )

@@ -1,4 +1,4 @@
-"""What every command shares: its home, its actor, one clear line for an error, and an exit code."""
+"""Shared by all commands: the common options, one-line errors and exit codes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from rich.markup import escape
 
 from lenet_pipeline.errors import PipelineError
 
-EXIT_INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
+EXIT_INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 HomeOption = Annotated[
     Path | None,
     typer.Option(
         "--home",
-        help="Folder of everything this pipeline owns (default: LENET_HOME, or your user data folder)",
+        help="Folder that holds all data (default: LENET_HOME or the user data folder)",
         rich_help_panel="Common options",
     ),
 ]
@@ -33,12 +33,12 @@ ActorOption = Annotated[
     str | None,
     typer.Option(
         "--actor",
-        help="Your name for the audit trail (default: LENET_ACTOR, or your user name)",
+        help="Name recorded in the audit trail (default: LENET_ACTOR or your user name)",
         rich_help_panel="Common options",
     ),
 ]
 DebugOption = Annotated[
-    bool, typer.Option("--debug", help="Show the traceback of an error", rich_help_panel="Common options")
+    bool, typer.Option("--debug", help="Show tracebacks on errors", rich_help_panel="Common options")
 ]
 
 Function = Callable[..., None]
@@ -46,14 +46,14 @@ Function = Callable[..., None]
 
 @dataclass(frozen=True)
 class CommonOptions:
-    """The options that every command takes, before its name or after it."""
+    """The options that every command accepts, before or after its name."""
 
     home: Path | None = None
     actor: str | None = None
     debug: bool = False
 
     def or_else(self, before: CommonOptions) -> CommonOptions:
-        """Return these options, each completed by the one that was given before the command."""
+        """Return these options; ``before``, given in front of the command, fills the gaps."""
         return CommonOptions(self.home or before.home, self.actor or before.actor, self.debug or before.debug)
 
 
@@ -61,25 +61,25 @@ _before_the_command: ContextVar[CommonOptions] = ContextVar("before_the_command"
 
 
 def keep_for_the_command(options: CommonOptions) -> None:
-    """Keep options that were given before the command, as in ``lenet --home X datasets``."""
+    """Store the options in front of the command, as in ``lenet --home X datasets``."""
     _before_the_command.set(options)
 
 
 def command(function: Function) -> Function:
-    """Give a command ``--home``, ``--actor`` and ``--debug``, and its function ``settings`` made from them.
+    """Add ``--home``, ``--actor`` and ``--debug`` to a command; its function receives them as ``settings``.
 
-    An error becomes one line on standard error and an exit code; ``--debug`` shows its traceback.
+    Errors become one line on standard error and an exit code. ``--debug`` shows the traceback.
     """
     return _with_common_options(function)
 
 
 def command_in(default_home: Path) -> Callable[[Function], Function]:
-    """Do what ``command`` does, for a command whose home is ``default_home`` unless the user names one."""
+    """Act as ``command``, but use ``default_home`` unless the user names a home."""
     return functools.partial(_with_common_options, default_home=default_home)
 
 
 def service(function: Function) -> Function:
-    """Do what ``command`` does, for a command that runs until it is stopped: Prefect's lines are its log."""
+    """Act as ``command`` for a long-running command: Prefect's log lines stay visible."""
     return _with_common_options(function, is_quiet=False)
 
 
@@ -94,34 +94,41 @@ def _with_common_options(
             _refuse_own_options(context)
             keep_for_the_command(options)
             return
-        # Prefect's log lines tell nothing to a person who runs one command; its server keeps them all.
+        # The Prefect server keeps all log lines; at a terminal they only distract.
         if is_quiet:
             level = "DEBUG" if options.debug else "CRITICAL"
             os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", level)
         try:
             function(settings=_settings(options, default_home), **values)
         except KeyboardInterrupt:
-            say("interrupted; finished work is kept; run the same command again to resume")
+            print_error("interrupted; finished work is kept. Rerun the command to resume")
             raise typer.Exit(EXIT_INTERRUPTED) from None
-        except BrokenPipeError:  # the reader of our rows has seen enough, as `head` does
+        except BrokenPipeError:  # the reader closed the pipe, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit from None
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
-        except Exception as exc:  # noqa: BLE001 - no traceback reaches a user unless --debug asks
+        except Exception as exc:  # noqa: BLE001 - users see tracebacks only with --debug
             if options.debug:
                 traceback.print_exc()
-            say(_one_line(exc))
-            _let_go(exc)
+            print_error(_one_line(exc))
+            _clear_frames(exc)
             raise typer.Exit(exc.exit_code if isinstance(exc, PipelineError) else 1) from None
 
+    run.__doc__ = _unwrap(function)
     run.__signature__ = inspect.Signature(_parameters(function))  # type: ignore[attr-defined]
     run.__annotations__ = {name: item.annotation for name, item in inspect.signature(run).parameters.items()}
     return run
 
 
+def _unwrap(function: Function) -> str:
+    """Return a docstring with one line per paragraph, so that the help wraps at the terminal width."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
 def _settings(options: CommonOptions, default_home: Path | None) -> object:
-    from lenet_pipeline.settings import read_settings  # loads pydantic, which --help does not need
+    from lenet_pipeline.settings import read_settings  # loads pydantic, which --help avoids
 
     home = options.home
     if home is None and not os.environ.get("LENET_HOME"):
@@ -130,7 +137,7 @@ def _settings(options: CommonOptions, default_home: Path | None) -> object:
 
 
 def _parameters(function: Function) -> list[inspect.Parameter]:
-    """Return a command's own parameters, without ``settings``, and those that all commands share."""
+    """Return a command's own parameters, except ``settings``, plus the common options."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = inspect.signature(function, eval_str=True, locals={"Settings": object}).parameters
     return [
@@ -142,7 +149,7 @@ def _parameters(function: Function) -> list[inspect.Parameter]:
 
 
 def _refuse_own_options(context: typer.Context) -> None:
-    """Refuse ``lenet models --format json show 3``: the option would have no effect there."""
+    """Reject ``lenet models --format json show 3``: the option would have no effect."""
     for name in context.params:
         source = context.get_parameter_source(name)
         is_common = name in ("home", "actor", "debug")
@@ -151,16 +158,16 @@ def _refuse_own_options(context: typer.Context) -> None:
             raise typer.BadParameter(f"write --{option} after {context.invoked_subcommand}, not before it")
 
 
-def say(message: str) -> None:
+def print_error(message: str) -> None:
     """Print an error as one line on standard error."""
     Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False)
 
 
-def _let_go(error: BaseException | None) -> None:
-    """Clear the local variables of the calls that an error went through.
+def _clear_frames(error: BaseException | None) -> None:
+    """Clear the local variables in an error's traceback.
 
-    Prefect keeps the error until the process ends. DuckDB would then report the connection that one of
-    these calls holds as leaked, in forty lines.
+    Prefect keeps the error until the process ends. A DuckDB connection in one of these frames would
+    then be reported as leaked, in forty lines.
     """
     while error:
         traceback.clear_frames(error.__traceback__)
@@ -176,5 +183,5 @@ def _one_line(error: Exception) -> str:
         return f"{error.filename or 'the system'}: {describe_os_error(error)}"
     first = (str(error).strip().splitlines() or [""])[0]
     if first.startswith("Failed to reach API"):
-        return f"{first.rstrip('.')}: no Prefect server answers there; start it, or unset PREFECT_API_URL"
-    return f"unexpected {type(error).__name__}: {first}; run again with --debug to see where"
+        return f"{first.rstrip('.')}: no Prefect server responds there; start one or unset PREFECT_API_URL"
+    return f"unexpected {type(error).__name__}: {first}; rerun with --debug for the traceback"

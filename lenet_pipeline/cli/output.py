@@ -1,4 +1,4 @@
-"""How rows reach a person or a program: a table in 80 columns, JSON, CSV or Parquet."""
+"""Print text and rows: a table in 80 columns, JSON, CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from lenet_pipeline.audit import counted, plain_text
 from lenet_pipeline.cli.tables import print_texts
@@ -25,12 +27,12 @@ if TYPE_CHECKING:
 
     from lenet_pipeline.warehouse import AsOf
 
-_MOST_TABLE_ROWS = 50
-_ROWS_AT_A_TIME = 10_000
+_MAX_TABLE_ROWS = 50
+_BATCH_ROWS = 10_000
 
 
 class Format(StrEnum):
-    """How rows are printed."""
+    """Output formats for rows."""
 
     TABLE = "table"
     JSON = "json"
@@ -38,19 +40,34 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the rows")]
+FormatOption = Annotated[Format, typer.Option("--format", help="Output format")]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write to this file instead of the terminal")
+    Path | None, typer.Option("--output", "-o", help="File to write instead of the terminal")
 ]
 
 console = Console()
+
+
+def print_line(
+    text: str, lead: str = "", lead_style: str = "bold", style: str = "", *, is_wrapped: bool = False
+) -> None:
+    """Print one line of plain text; brackets are text, not markup.
+
+    Args:
+        text: the line, after ``lead``.
+        lead: words at the start of the line, in ``lead_style``.
+        lead_style: a rich style.
+        style: a rich style for ``text``.
+        is_wrapped: break long lines between words. Paths and identifiers must stay whole.
+    """
+    console.print(Text.assemble((lead, lead_style), (text, style)), soft_wrap=not is_wrapped)
 
 
 def print_rows(rows: pa.Table, output_format: Format, output: Path | None = None, title: str = "") -> None:
     """Print a table of rows, or write it to a file.
 
     Raises:
-        PipelineError: Parquet was asked for at a terminal, or the file cannot be written.
+        PipelineError: the format is Parquet and the output a terminal, or the file cannot be written.
     """
     rows = _with_unique_names(rows)
     if output is not None:
@@ -59,7 +76,7 @@ def print_rows(rows: pa.Table, output_format: Format, output: Path | None = None
         _print_table(rows, title)
     elif output_format is Format.PARQUET:
         if sys.stdout.isatty():
-            raise PipelineError("Parquet is not for a terminal; add --output FILE, or pipe it")
+            raise PipelineError("Parquet is a binary format: add --output FILE, or pipe it")
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -71,7 +88,7 @@ def print_rows(rows: pa.Table, output_format: Format, output: Path | None = None
 def print_records(
     records: Sequence[Mapping[str, Any]], output_format: Format, output: Path | None = None, title: str = ""
 ) -> None:
-    """Print plain records, all with the same keys, as rows."""
+    """Print records that share the same keys as rows."""
     import pyarrow as pa
 
     print_rows(pa.Table.from_pylist([dict(record) for record in records]), output_format, output, title)
@@ -87,46 +104,58 @@ def print_document(document: Mapping[str, Any], output: Path | None = None) -> N
 
 
 def write_text(text: str, output: Path) -> None:
-    """Write a text file, whole or not at all.
+    """Write a text file atomically.
+
+    Raises:
+        PipelineError: the file cannot be written.
+    """
+    with _written(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _written(output: Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes ``output`` at the end.
 
     Raises:
         PipelineError: the file cannot be written.
     """
     from lenet_pipeline.system import describe_os_error, written_whole
 
-    if not output.absolute().parent.is_dir():
-        raise PipelineError(f"cannot write {output}: there is no folder {output.absolute().parent}")
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise PipelineError(f"cannot write {output}: the folder {folder} does not exist")
     try:
         with written_whole(output) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            yield temporary
     except OSError as exc:
         raise PipelineError(f"cannot write {output}: {describe_os_error(exc)}") from exc
 
 
 def report_snapshot(as_of: AsOf) -> None:
-    """Say on standard error, where it is so, that the database was held and from when the answer is."""
+    """Print on standard error that the database was busy and how old the rows are, if so."""
     if as_of.changed_at:
         when = f"{as_of.changed_at:%Y-%m-%d %H:%M:%S} UTC"
-        typer.echo(f"somebody writes to the database: this is as of {when}", err=True)
+        typer.echo(f"the database is busy; these rows are as of {when}", err=True)
 
 
 def _print_table(rows: pa.Table, title: str) -> None:
     if not len(rows):
-        console.print(f"{title}\nno rows" if title else "no rows", markup=False)
+        print_line(f"{title}\nno rows" if title else "no rows")
         return
-    shown = rows.slice(0, _MOST_TABLE_ROWS).to_pylist()
+    shown = rows.slice(0, _MAX_TABLE_ROWS).to_pylist()
     filled = [name for name in rows.column_names if _has_value(shown, name)] or rows.column_names
     texts = {name: _column_texts([row[name] for row in shown]) for name in filled}
     numeric = {field.name for field in rows.schema if _is_number(field.type)}
     print_texts(console, texts, numeric, title)
     if len(rows) > len(shown):
-        console.print(
-            f"… the first {len(shown)} of {counted(len(rows), 'row')}; --format csv prints all", style="dim"
+        print_line(
+            f"… first {len(shown)} of {counted(len(rows), 'row')}; use --format csv to see all", style="dim"
         )
 
 
 def _column_texts(values: Sequence[Any]) -> list[str]:
-    """Show a column's values; where one count of it is grouped, all are."""
+    """Format a column's values; if one integer needs thousands separators, all get them."""
     if all(type(value) is int or value is None for value in values):
         is_grouped = any("," in plain_text(value) for value in values)
         return [f"{value:,}" if is_grouped and value is not None else plain_text(value) for value in values]
@@ -134,7 +163,7 @@ def _column_texts(values: Sequence[Any]) -> list[str]:
 
 
 def _has_value(shown: Sequence[Mapping[str, Any]], name: str) -> bool:
-    """Tell whether any row has a value there: an empty column only takes room from the others."""
+    """Tell whether any row has a value in a column; empty columns waste space."""
     return any(row[name] is not None for row in shown)
 
 
@@ -147,25 +176,18 @@ def _is_number(kind: pa.DataType) -> bool:
 def _write_file(rows: pa.Table, output_format: Format, output: Path) -> None:
     import pyarrow.parquet as pq
 
-    from lenet_pipeline.system import describe_os_error, written_whole
-
-    if not output.absolute().parent.is_dir():
-        raise PipelineError(f"cannot write {output}: there is no folder {output.absolute().parent}")
-    try:
-        with written_whole(output) as temporary:
-            if output_format is Format.PARQUET:
-                pq.write_table(rows, temporary)
-            else:
-                text_format = Format.CSV if output_format is Format.TABLE else output_format
-                with temporary.open("w", encoding="utf-8", newline="") as stream:
-                    _write_text(rows, text_format, stream)
-    except OSError as exc:
-        raise PipelineError(f"cannot write {output}: {describe_os_error(exc)}") from exc
-    console.print(f"{counted(len(rows), 'row')} written to {output}", markup=False, soft_wrap=True)
+    with _written(output) as temporary:
+        if output_format is Format.PARQUET:
+            pq.write_table(rows, temporary)
+        else:
+            text_format = Format.CSV if output_format is Format.TABLE else output_format
+            with temporary.open("w", encoding="utf-8", newline="") as stream:
+                _write_text(rows, text_format, stream)
+    print_line(f"{counted(len(rows), 'row')} written to {output}")
 
 
 def _write_text(rows: pa.Table, output_format: Format, stream: TextIO) -> None:
-    """Write rows as JSON or CSV, some thousands at a time: a run may have millions."""
+    """Write rows as JSON or CSV in batches: a run may have millions."""
     if output_format is Format.JSON:
         separator = "[\n "
         for record in _records(rows):
@@ -176,23 +198,23 @@ def _write_text(rows: pa.Table, output_format: Format, stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(rows.column_names)
     for record in _records(rows):
-        writer.writerow([_cell(value) for value in record.values()])
+        writer.writerow([_csv_cell(value) for value in record.values()])
 
 
 def _records(rows: pa.Table) -> Iterator[dict[str, Any]]:
-    for batch in rows.to_batches(max_chunksize=_ROWS_AT_A_TIME):
+    for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
         for row in batch.to_pylist():
             yield {name: _plain(value) for name, value in row.items()}
 
 
-def _cell(value: Any) -> Any:
+def _csv_cell(value: Any) -> Any:
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def _plain(value: Any) -> Any:
-    """Turn a value into one that JSON has; what it has no number for becomes null."""
+    """Convert a value to a JSON type; NaN and infinity become null."""
     match value:
         case bool() | int() | str() | None:
             return value
@@ -213,7 +235,7 @@ def _plain(value: Any) -> Any:
 
 
 def _with_unique_names(rows: pa.Table) -> pa.Table:
-    """Number the columns that share a name, as joins of ``select *`` give them: a, a_2, a_3."""
+    """Number columns that share a name, as in joins with ``select *``: a, a_2, a_3."""
     names: list[str] = []
     for name in rows.column_names:
         number, unique = 1, name

@@ -1,4 +1,4 @@
-"""Run a job: directly, or as its flow where a Prefect server is configured."""
+"""Run a job directly, or as a flow if a Prefect server is configured."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Result = TypeVar("Result")
 def run_job(
     work: Callable[[Settings, Job, Observer], Result], settings: Settings, job: Job, *, as_flow: bool = False
 ) -> Result:
-    """Run a job and watch it at the terminal.
+    """Run a job and show its progress at the terminal.
 
     Args:
         work: the job's function, such as ``jobs.score``.
-        settings: of the home.
+        settings: the settings of the home.
         job: the job's parameters.
-        as_flow: run the flow of the same name. This is always so if PREFECT_API_URL is set.
+        as_flow: run the flow of the same name. Always true if PREFECT_API_URL is set.
     """
     observer = TerminalObserver()
     if not (as_flow or os.environ.get("PREFECT_API_URL")):

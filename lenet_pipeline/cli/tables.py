@@ -1,4 +1,4 @@
-"""How columns of text lie at a terminal: side by side where they fit, else in groups, else as lists."""
+"""Lay out columns of text at a terminal: side by side if they fit, else in groups or lists."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-_LISTED_ROWS = 2  # more rows, each printed as a list of its columns, would fill the screen
-_FOLDED_TEXT = 12  # characters under which a text column is not folded further
-_BROKEN_WORD = 20  # characters at which a word, such as a path, may be broken
+_MAX_LISTED_ROWS = 2  # more lists would fill the screen
+_MIN_FOLDED_WIDTH = 12  # characters; text columns are never folded more narrowly
+_MAX_WORD = 20  # characters; longer words, such as paths, may be broken
 _HEADING_PART = re.compile(r"[^_]+_*|_+")
 
-Texts = Mapping[str, Sequence[str]]  # each column's values by its name, all of one length
+Texts = Mapping[str, Sequence[str]]  # column name -> values; all columns have the same length
 
 
 def print_texts(console: Console, texts: Texts, numeric: set[str], title: str) -> None:
-    """Print columns within the width of the console; numbers are right-aligned."""
+    """Print columns within the console width, with numbers right-aligned."""
     if title:
         console.print(title, style="italic", markup=False)
     rows = len(next(iter(texts.values())))
     if len(texts) <= 2 or _least_width(texts) <= console.width:
         _print_side_by_side(console, texts, numeric)
-    elif rows <= _LISTED_ROWS and not _fits_in_groups(console, texts):
+    elif rows <= _MAX_LISTED_ROWS and not _fits_in_groups(console, texts):
         _print_lists(console, texts)
     else:
         _print_groups(console, texts, numeric)
@@ -37,7 +37,7 @@ def _fits_in_groups(console: Console, texts: Texts) -> bool:
 
 
 def _print_groups(console: Console, texts: Texts, numeric: set[str]) -> None:
-    """Print what the rows of a group share once, then the columns that fit; name the others."""
+    """Print each group's shared values once, then the columns that fit; name the hidden columns."""
     groups = _groups(next(iter(texts.values())))
     shared, others = _split_shared(texts, groups)
     headings = _fold_headings(others) if _least_width(others) > console.width else {}
@@ -50,9 +50,11 @@ def _print_groups(console: Console, texts: Texts, numeric: set[str]) -> None:
     for group in groups:
         if shared:
             first = slice(group.start, group.start + 1)
-            if group.stop - group.start > 1:  # otherwise a count that is the same looks like a total
-                console.print("in every row:", style="dim")
+            if group.stop - group.start > 1:  # without a label, a shared count looks like a total
+                console.print("same in every row:", style="dim")
             _print_lists(console, {name: column[first] for name, column in shared.items()})
+        if shared and others:
+            console.print()
         if others:
             rows = {name: column[group] for name, column in others.items()}
             _print_side_by_side(console, rows, numeric, headings)
@@ -60,14 +62,14 @@ def _print_groups(console: Console, texts: Texts, numeric: set[str]) -> None:
             console.print()
     if hidden:
         console.print(
-            f"columns that do not fit: {', '.join(hidden)}; --format csv or json prints them", style="dim"
+            f"hidden columns: {', '.join(hidden)}; use --format csv or json to see them", style="dim"
         )
 
 
 def _split_shared(
     texts: Texts, groups: Sequence[slice]
 ) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:
-    """Return the columns that have one value in each group, and the others."""
+    """Split the columns into constant within each group, and the others."""
     shared = {
         name: column
         for name, column in texts.items()
@@ -77,7 +79,7 @@ def _split_shared(
 
 
 def _groups(first: Sequence[str]) -> list[slice]:
-    """Return the rows that follow one another with the same first column; all of them where no two do."""
+    """Group consecutive rows with the same first column; return one group if no two rows match."""
     lengths = [len(list(same)) for _, same in groupby(first)]
     if max(lengths) == 1:
         return [slice(0, len(first))]
@@ -85,7 +87,7 @@ def _groups(first: Sequence[str]) -> list[slice]:
 
 
 def _fold_headings(texts: Texts) -> dict[str, str]:
-    """Break names after underscores where they are wider than their columns; all end on one line."""
+    """Break names wider than their columns after underscores, aligned at the bottom."""
     folded = {name: _fold_heading(name, column) for name, column in texts.items()}
     tallest = max((heading.count("\n") for heading in folded.values()), default=0)
     return {name: "\n" * (tallest - heading.count("\n")) + heading for name, heading in folded.items()}
@@ -103,7 +105,7 @@ def _fold_heading(name: str, column: Sequence[str]) -> str:
 
 
 def _least_width(texts: Texts, headings: Mapping[str, str] | None = None) -> int:
-    """Return the fewest characters in which columns can stand side by side, long texts folded."""
+    """Return the minimum width, in characters, of columns side by side with long texts folded."""
     widths = [
         max(*map(len, (headings or {}).get(name, name).split("\n")), *map(_least_text_width, column))
         for name, column in texts.items()
@@ -112,9 +114,9 @@ def _least_width(texts: Texts, headings: Mapping[str, str] | None = None) -> int
 
 
 def _least_text_width(text: str) -> int:
-    """Return the width under which a text would be folded beyond reading: words are broken if very long."""
+    """Return the minimum readable width of a text, in characters. Only very long words are broken."""
     longest_word = max((len(word) for word in text.split()), default=0)
-    return min(len(text), max(_FOLDED_TEXT, min(longest_word, _BROKEN_WORD)))
+    return min(len(text), max(_MIN_FOLDED_WIDTH, min(longest_word, _MAX_WORD)))
 
 
 def _print_side_by_side(
@@ -135,16 +137,17 @@ def _print_side_by_side(
 
 
 def _print_lists(console: Console, texts: Texts) -> None:
-    """Print each row as values below one another, and as many rows beside one another as fit."""
+    """Print each row as a vertical list, with as many lists side by side as fit."""
     rows = list(zip(*texts.values(), strict=True))
     widest = max(len(text) for row in rows for text in row)
-    beside = max(1, (console.width - max(map(len, texts))) // (2 + widest))
-    for start in range(0, len(rows), beside):
+    per_line = max(1, (console.width - max(map(len, texts))) // (2 + widest))
+    for start in range(0, len(rows), per_line):
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(style="bold", no_wrap=True)
-        for _ in rows[start : start + beside]:
+        for _ in rows[start : start + per_line]:
             table.add_column(overflow="fold")
         for name, column in texts.items():
-            table.add_row(escape(name), *(escape(text) for text in column[start : start + beside]))
+            table.add_row(escape(name), *(escape(text) for text in column[start : start + per_line]))
         console.print(table)
-        console.print()
+        if start + per_line < len(rows):
+            console.print()

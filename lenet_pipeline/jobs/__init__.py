@@ -1,8 +1,7 @@
-"""Jobs: what each command does, start to end, as plain functions. They run without Prefect.
+"""Jobs: plain functions that do the work of each command from start to end, with or without Prefect.
 
 A job takes settings, a frozen value with its parameters, and an observer that receives progress and log
-lines.
-A notebook calls a job directly; a flow of the same name calls it for Prefect.
+lines. Notebooks call a job directly. For Prefect, the flow of the same name calls it.
 """
 
 import lazy_loader

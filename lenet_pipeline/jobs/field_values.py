@@ -1,4 +1,4 @@
-"""The values of forms: after digits are scored, the fields that they are part of."""
+"""Assemble the values of form fields from the digits that a run scored."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from lenet_pipeline.warehouse import (
 if TYPE_CHECKING:
     from lenet_pipeline.forms import AssembledPages
 
-_PAGES_AT_ONCE = 1_000  # some hundred thousand cells: seconds of work, and what memory bears
+_PAGES_AT_ONCE = 1_000  # about a hundred thousand cells: they take seconds, and fit into memory
 
 
 def assemble_fields(scoring_run_id: UUID, settings: Settings) -> int:
-    """Make the values of every page whose digits a run has read, unless its reader made them before.
+    """Assemble the field values of every page whose digits a run scored. Skip pages that have values.
 
     Returns:
-        How many pages have values now that had none.
+        The number of pages that got values.
+
+    Raises:
+        WarehouseError: the database cannot be read or written.
     """
     warehouse = settings.warehouse
     texts = read_template_texts(warehouse, scoring_run_id)
-    if not texts:  # no dataset of forms
+    if not texts:  # the dataset has no forms
         return 0
-    from lenet_pipeline.forms import (
-        assemble_pages,
-        read_content,  # what most runs never need: 80 MB
-    )
+    from lenet_pipeline.forms import assemble_pages, read_content  # takes 80 MB; most runs have no forms
 
     templates = {fingerprint: read_content(text) for fingerprint, text in texts.items()}
     pages = 0

@@ -1,9 +1,9 @@
-"""What a person checks a template by: a draft of it, and pages with its cells and readings drawn on."""
+"""Draft a template, and draw its cells and readings on a page so that a person can check it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,64 +37,101 @@ from lenet_pipeline.scoring import Engine, Scores
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, written_whole
 
-_ASSUMED_DPI = 300  # of a blank form that does not say
+_DEFAULT_DPI = 300  # of a blank form that does not state its resolution
 
 
-def draft_form(
-    settings: Settings, blank: Path, number: int, form: str, dpi: float | None, filled: bool
-) -> Draft:
+@dataclass(frozen=True)
+class DraftingJob:
+    """Which page to draft a template from.
+
+    Attributes:
+        blank: the blank form: a PDF, TIFF, PNG or JPEG.
+        page: number of the page, from 1.
+        form: name of the form.
+        dpi: resolution of the page in pixels per inch; read from the file if None.
+        filled: whether the boxes already contain writing, so that no blank form exists.
+    """
+
+    blank: Path
+    form: str
+    page: int = 1
+    dpi: float | None = None
+    filled: bool = False
+
+
+@dataclass(frozen=True)
+class DrawingJob:
+    """What to draw.
+
+    Attributes:
+        template: the template of the form.
+        scan: a scanned document; the blank form of the template if None.
+        page: number of the scan's page, from 1.
+        model: the model version that reads the cells.
+    """
+
+    template: Template
+    scan: Path | None = None
+    page: int = 1
+    model: str = "digits@champion"
+
+
+def draft_form(settings: Settings, job: DraftingJob) -> Draft:
     """Find the cells on a page of a blank form.
 
     Raises:
-        IngestError: the page cannot be read, or there is no box on it.
+        IngestError: the page cannot be read, or has no boxes.
     """
-    page = read_page(blank, number, settings.page_limits)
-    resolution = dpi or page.dpi or _ASSUMED_DPI
-    reference = None if filled else blank.name
+    page = read_page(job.blank, job.page, settings.page_limits)
+    resolution = job.dpi or page.dpi or _DEFAULT_DPI
     draft = draft_template(
-        page.image, resolution, form=form, reference=reference, reference_page=number, filled=filled
+        page.image,
+        resolution,
+        form=job.form,
+        reference=None if job.filled else job.blank.name,
+        reference_page=job.page,
+        filled=job.filled,
     )
     if not draft.fields:
         raise IngestError(
-            f"no box or row of cells was found on page {number} of {blank} at {resolution:g} dpi; if there "
-            "is one, give its true --dpi, another --page, or --filled where something is written in it"
+            f"no box or row of cells was found on page {job.page} of {job.blank} at {resolution:g} dpi; give "
+            "the correct --dpi, another --page, or --filled if the boxes contain writing"
         )
     return draft
 
 
-def draw_form(
-    settings: Settings, template: Template, scan: Path | None, number: int, model: str
-) -> Image.Image:
-    """Draw a template on its blank form, or on a page with what a model reads in its cells.
+def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
+    """Draw a template on its blank form, or on a scanned page together with the readings of a model.
 
-    Where no model is trained yet, the cells are drawn with what is ink and what is not.
+    Before the first training, the drawing shows only which cells are blank and which hold ink.
 
     Raises:
         IngestError: the page cannot be read, or does not fit the template.
-        UnknownNameError: there are models, and none of this name.
+        UnknownNameError: model versions exist, but not this one.
     """
+    template, scan = job.template, job.scan
     if scan is None:
         cells, fields = outline_template(template)
         blank = render_reference(template, ALIGNED_DPI)
         paper = np.full(template.aligned_size, 255, np.uint8) if blank is None else blank
         return draw_page(paper, cells, f"{template.form}: the template on its blank form", fields=fields)
     prepared = prepare_template(template)
-    found = align_page(read_page(scan, number, settings.page_limits), [prepared])
+    found = align_page(read_page(scan, job.page, settings.page_limits), [prepared])
     if isinstance(found, Unaligned):
-        raise IngestError(f"page {number} of {scan} was not read: {found.reason}")
+        raise IngestError(f"page {job.page} of {scan} could not be read: {found.reason}")
     readings = read_cells(found.image, prepared.reference, template, found.to_scan)
-    drawn, fields = _with_readings(template, readings, _score(readings, model, settings))
+    drawn, fields = _with_readings(template, readings, _score(readings, job.model, settings))
     residual = "" if found.residual_px is None else f", residual {found.residual_px:.2f} px"
     return draw_page(
-        found.image, drawn, f"{template.form}: {scan.name}, page {number}{residual}", fields=fields
+        found.image, drawn, f"{template.form}: {scan.name}, page {job.page}{residual}", fields=fields
     )
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a picture as PNG, whole or not at all.
+    """Write a picture as PNG, completely or not at all.
 
     Raises:
-        IngestError: the disk refused.
+        IngestError: the file cannot be written.
     """
     try:
         with written_whole(path) as temporary:
@@ -104,7 +141,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 
 def _score(readings: Sequence[CellReading], model: str, settings: Settings) -> Scores | None:
-    """Score the cells that hold ink, in order; None where no model is trained yet, or nothing to score."""
+    """Score the cells that hold ink, in order; None if there are none, or no model version exists."""
     images = [reading.image for reading in readings if reading.image is not None]
     registry = settings.registry
     if not images or not list_versions(registry):
@@ -116,7 +153,7 @@ def _score(readings: Sequence[CellReading], model: str, settings: Settings) -> S
 def _with_readings(
     template: Template, readings: Sequence[CellReading], scores: Scores | None
 ) -> tuple[list[DrawnCell], list[DrawnField]]:
-    """Return cells and fields with what was read in them."""
+    """Return the cells and fields with their readings."""
     drawn: list[DrawnCell] = []
     states: dict[str, list[CellState]] = {field.name: [] for field in template.fields}
     scored = 0

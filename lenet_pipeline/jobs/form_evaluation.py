@@ -1,4 +1,4 @@
-"""Evaluation of forms: what was read beside what is true, field by field, with pictures of the mistakes."""
+"""Evaluate forms: compare readings with known values, field by field, and draw the mistakes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,14 @@ from lenet_pipeline.warehouse import (
 
 @dataclass(frozen=True)
 class Truth:
-    """One known value: of a field on a page (from 1) of a document, named by the end of its path."""
+    """The known value of a field.
+
+    Attributes:
+        source: the end of the document's path, such as its file name.
+        page: number of the page, from 1.
+        field: name of the field.
+        value: its digits; empty if the field is blank.
+    """
 
     source: str
     page: int
@@ -41,10 +48,14 @@ class Truth:
 
 @dataclass(frozen=True)
 class FormEvaluation:
-    """How a run read the fields whose truth is known.
+    """How well a run read the fields with known values.
 
-    ``accuracy`` is the audit ``form_accuracy``; ``unknown`` truths are of fields that no page of the dataset
-    has; ``picture`` shows the mistakes, None where there is none.
+    Attributes:
+        accuracy: rows of the audit ``form_accuracy``.
+        truths: number of known values.
+        unknown: known values of fields that the dataset does not have.
+        mistakes: number of misread fields.
+        picture: a drawing of the mistakes; None if there are none.
     """
 
     accuracy: pa.Table
@@ -55,10 +66,16 @@ class FormEvaluation:
 
 
 def evaluate_forms(settings: Settings, dataset: str, truth: Path, at_least: float) -> FormEvaluation:
-    """Record what fields truly say, and compare the latest run over the dataset with it.
+    """Record the true values of fields, and compare them with the latest run over the dataset.
+
+    Args:
+        settings: of the home.
+        dataset: the dataset of forms.
+        truth: a CSV file, as `read_truths` reads it.
+        at_least: confidence from which a field goes straight through, 0 to 1.
 
     Raises:
-        IngestError: the table of truths cannot be read, or none of them is of the dataset.
+        IngestError: the file of true values cannot be read, or has no field of the dataset.
         WarehouseError: the dataset was not scored.
     """
     run = _latest_run(dataset, settings)
@@ -66,8 +83,8 @@ def evaluate_forms(settings: Settings, dataset: str, truth: Path, at_least: floa
     matched, unknown = _match(truths, list_fields(settings.warehouse, dataset).to_pylist())
     if not matched:
         raise IngestError(
-            f"none of the {len(truths)} truths in {truth} is of a field that {dataset} has; expected source "
-            "as the name or the end of the path of a document, its page from 1, and a field of its template"
+            f"no row of {truth} matches a field of {dataset}; expected the name "
+            "of a document or the end of its path as source, its page from 1, and a field of its template"
         )
     record_field_truths(settings.warehouse, _truth_table(matched, settings))
     accuracy = run_audit(settings.warehouse, "form_accuracy", {"run": str(run), "at_least": str(at_least)})
@@ -81,18 +98,19 @@ def evaluate_forms(settings: Settings, dataset: str, truth: Path, at_least: floa
 
 
 def read_truths(path: Path) -> list[Truth]:
-    """Read a CSV of source, page, field and value; page may be missing, and is 1 then.
+    """Read a CSV file with the columns source, page, field and value. Page is optional and defaults to 1.
 
     Raises:
-        IngestError: it cannot be read, lacks a column, or a row is malformed; the message names the line.
+        IngestError: the file cannot be read or lacks a column, or a row is malformed; the message names the
+            line.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return list(_parse_truths(path, csv.DictReader(file)))
     except OSError as exc:
-        raise IngestError(f"cannot read the table of truths {path}: {describe_os_error(exc)}") from exc
+        raise IngestError(f"cannot read the true values in {path}: {describe_os_error(exc)}") from exc
     except (UnicodeDecodeError, csv.Error) as exc:
-        raise IngestError(f"{path} is no table of truths ({exc}); expected a CSV in UTF-8") from exc
+        raise IngestError(f"{path} is not a CSV file in UTF-8 ({exc})") from exc
 
 
 def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
@@ -102,17 +120,17 @@ def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
             f"{path} has no column {', '.join(sorted(missing))}; expected {', '.join(TRUTH_COLUMNS)}"
         )
     for row in rows:
-        if None in row or None in row.values():  # a row of more cells than the header, or of fewer
+        if None in row or None in row.values():  # more cells than the header, or fewer
             raise IngestError(
-                f"{path}, line {rows.line_num}: expected {len(rows.fieldnames or ())} cells, as the header "
-                "has, empty where a field is blank"
+                f"{path}, line {rows.line_num}: expected {len(rows.fieldnames or ())} cells, like the "
+                "header; leave the value of a blank field empty"
             )
         page = (row.get("page") or "1").strip()
         value = (row["value"] or "").strip()
         if not page.isdecimal() or not (value.isdecimal() or not value) or not row["source"]:
             raise IngestError(
-                f"{path}, line {rows.line_num}: expected a source, a page from 1 and a value of digits or "
-                f"nothing; found page {page!r}, value {value!r}"
+                f"{path}, line {rows.line_num}: expected a source, a page from 1, and digits or nothing as "
+                f"value; found source {row['source']!r}, page {page!r}, value {value!r}"
             )
         yield Truth(row["source"].strip(), int(page), (row["field"] or "").strip(), value)
 
@@ -120,14 +138,14 @@ def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
 def _latest_run(dataset: str, settings: Settings) -> UUID:
     run = find_finished_run(settings.warehouse, dataset)
     if run is None:
-        raise WarehouseError(f"{dataset} is not scored yet; run `lenet score {dataset}` first")
+        raise WarehouseError(f"{dataset} has no finished scoring run; run `lenet score {dataset}` first")
     return run
 
 
 def _match(
     truths: list[Truth], fields: list[dict[str, Any]]
 ) -> tuple[list[tuple[dict[str, Any], Truth]], list[Truth]]:
-    """Find the fields that truths are of; a source is the end of a document's path, part by part."""
+    """Match true values with fields. A source matches the last parts of a document's path."""
     by_name: Mapping[str, list[str]] = _by_name({row["source"] for row in fields})
     places = defaultdict(list)
     for row in fields:

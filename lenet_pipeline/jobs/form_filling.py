@@ -1,4 +1,4 @@
-"""Filled forms: scans with known truth, in a folder with a truth.csv beside them."""
+"""Fill forms with known values, and write the scans to a folder together with truth.csv."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from lenet_pipeline.training import read_labelled
 TRUTH_COLUMNS = ("source", "page", "field", "value")
 TRUTH_FILE = "truth.csv"
 
-_PAGES_A_PART = 8
-_PAGES_ALONE = 16  # fewer are filled before another process has started
+_PAGES_PER_PART = 8
+_PAGES_WITHOUT_PROCESSES = 16  # filling this many takes less time than starting processes
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class FillingJob:
     """Which pages to fill.
 
     Attributes:
-        template: of the form to fill.
+        template: the template of the form.
         digits: the labelled dataset whose digits are written.
-        pages: how many pages.
-        seed: another seed gives other values and handwriting.
-        severity: how bad the scans are.
+        pages: number of pages.
+        seed: of the values and the handwriting.
+        severity: how degraded the scans are.
         folder: where the scans and ``truth.csv`` are written.
     """
 
@@ -53,7 +53,7 @@ class FillingJob:
 
 @dataclass(frozen=True)
 class _Filling:
-    """A job with its digits, as each process needs it."""
+    """A job with its digits, to be sent to a process."""
 
     job: FillingJob
     digits: LabelledImages
@@ -61,26 +61,27 @@ class _Filling:
 
 @dataclass(frozen=True)
 class FilledFile:
-    """A page as a file, and what is written in its fields."""
+    """The file of a filled page, and the true value of each field."""
 
     name: str
     truth: dict[str, str]
 
 
 def fill_forms(settings: Settings, job: FillingJob, observer: Observer = SILENT) -> Path:
-    """Fill pages of a form with the digits of a dataset, and write the scans with a table of their values.
+    """Fill pages of a form with the digits of a dataset, and write the scans and a CSV file of their values.
 
     Returns:
-        The path of the table of truths.
+        The path of the CSV file.
 
     Raises:
-        IngestError: no values pass the template's rules, or the disk refused.
+        IngestError: no values satisfy the template's rules, or the files cannot be written.
         UnknownNameError: there is no such dataset.
     """
     labelled = read_labelled(settings.lake, [read_manifest(settings.lake, job.digits)])
     filling = _Filling(job, LabelledImages(labelled.images, labelled.labels))
     pages, folder = job.pages, job.folder
-    parts = [range(start, min(start + _PAGES_A_PART, pages)) for start in range(0, pages, _PAGES_A_PART)]
+    parts = [range(start, min(start + _PAGES_PER_PART, pages)) for start in range(0, pages, _PAGES_PER_PART)]
+    processes = usable_cores() if pages > _PAGES_WITHOUT_PROCESSES else 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (
@@ -90,7 +91,7 @@ def fill_forms(settings: Settings, job: FillingJob, observer: Observer = SILENT)
         ):
             table = csv.writer(file)
             table.writerow(TRUTH_COLUMNS)
-            for filled in _fill_parts(filling, parts, usable_cores() if pages > _PAGES_ALONE else 0):
+            for filled in _fill_parts(filling, parts, processes):
                 table.writerows(
                     (page.name, 1, field, value) for page in filled for field, value in page.truth.items()
                 )

@@ -1,4 +1,4 @@
-"""Ingest forms: scans and templates in, digits into the lake, pages and fields into the database."""
+"""Ingest forms: digits of scanned pages go into the lake, pages and fields into the warehouse."""
 
 from __future__ import annotations
 
@@ -42,18 +42,29 @@ from lenet_pipeline.warehouse import (
     record_templates,
 )
 
-_PAGES_A_PART = 4  # a process's turn: short beside a kill, long beside sending it
-_PAGES_A_COMMIT = 512  # a minute or two: what a killed command has to read again
-_BYTES_A_COMMIT = 64 * 2**20  # what waits to be stored is held in memory, and once more while it is
-_PAGES_ALONE = 4  # fewer are read before another process has started
+_PAGES_PER_PART = 4  # few enough to lose little in a kill, and enough to outweigh the cost of sending them
+_PAGES_PER_COMMIT = 512  # a killed command has to read these again, which takes a minute or two
+_BYTES_PER_COMMIT = 64 * 2**20  # pending pages are held in memory, and twice while they are stored
+_PAGES_WITHOUT_PROCESSES = 4  # reading this many takes less time than starting processes
 
 
 @dataclass(frozen=True)
 class IngestedForms:
-    """What one ingest of forms did, in pages; ``known`` ones were read before and are not read again.
+    """The result of ingesting forms.
 
-    ``digits`` is how many the dataset has now. ``unmatched`` pages fit no template, ``blank`` ones show
-    nothing, ``duplicates`` are the same picture as a page read before.
+    Attributes:
+        dataset: the dataset.
+        digits: number of digits in the dataset now.
+        documents: number of documents that could be opened.
+        pages: number of pages in them.
+        read: pages that were read with a template.
+        unmatched: pages that fit no template.
+        blank: pages without ink.
+        duplicates: pages with the same picture as an earlier page.
+        rejected: pages and documents that could not be read.
+        known: pages that were read before and were skipped.
+        added: number of digits that were added.
+        unrecognised: number of files that are not documents.
     """
 
     dataset: str
@@ -75,11 +86,11 @@ class FormIngestJob:
     """Which scans to read, with which templates.
 
     Attributes:
-        path: one PDF, TIFF, PNG or JPEG, a folder tree of them, or a list of paths.
+        path: a PDF, TIFF, PNG or JPEG, a folder tree of them, or a text file that lists paths.
         templates: the YAML files of the forms to expect.
         name: the dataset ``name/split`` that receives the digits; named after the path if None.
-        references: the folder of the templates' blank forms; next to each template if None.
-        processes: how many processes read pages; one per core if None.
+        references: the folder of the blank forms; the folder of each template if None.
+        processes: number of processes that read pages; one per core if None.
     """
 
     path: Path
@@ -93,8 +104,9 @@ def ingest_forms(settings: Settings, job: FormIngestJob, observer: Observer = SI
     """Read every page of scanned documents with the template that fits it; never read a page twice.
 
     Raises:
-        IngestError: a template is not valid, there is no document, or too many pages were rejected.
-        LakeError: the lake could not be read or written.
+        IngestError: a template is invalid, there is no document, or too many pages were rejected.
+        LakeError: the lake cannot be read or written.
+        WarehouseError: the database cannot be read or written.
     """
     dataset = job.name or default_dataset(job.path)
     validate_dataset(dataset)
@@ -104,8 +116,9 @@ def ingest_forms(settings: Settings, job: FormIngestJob, observer: Observer = SI
         f"store-forms-{dataset}", _store_forms, job.path, dataset, templates, processes, settings, observer
     )
     observer.log(
-        f"{dataset}: {outcome.read:,} pages read, {outcome.known:,} known, {outcome.unmatched:,} of no form, "
-        f"{outcome.rejected:,} rejected; {outcome.added:,} digits added, {outcome.digits:,} in all"
+        f"{dataset}: {outcome.read:,} pages read, {outcome.known:,} read before, "
+        f"{outcome.unmatched:,} unmatched, {outcome.rejected:,} rejected; "
+        f"{outcome.added:,} digits added, {outcome.digits:,} in total"
     )
     return outcome
 
@@ -118,8 +131,9 @@ def _store_forms(
     settings: Settings,
     observer: Observer,
 ) -> IngestedForms:
-    """Read documents page by page and store what is found, some hundred pages at a time."""
-    _require_different(templates)
+    """Read documents page by page, and store the results every few hundred pages."""
+    if len({template.fingerprint for template in templates}) < len(templates):
+        raise IngestError("the same template is given twice; give each template once")
     record_templates(settings.warehouse, [_record(t, settings) for t in templates])
     limits = settings.page_limits
     job = FormJob(
@@ -134,7 +148,7 @@ def _store_forms(
     parts = list(store.missing_parts(documents))
     total = sum(len(part.numbers) for part in parts)
     with observer.progress("Reading pages", total) as advance:
-        for part in read_parts(job, parts, processes if total > _PAGES_ALONE else 0, observer):
+        for part in read_parts(job, parts, processes if total > _PAGES_WITHOUT_PROCESSES else 0, observer):
             store.add(part)
             advance(len(part.pages))
     outcome = store.finish()
@@ -143,7 +157,7 @@ def _store_forms(
         outcome.rejected + len(rejects),
         tried,
         f"pages in {path}",
-        f"the other {outcome.read} are read",
+        f"the other {outcome.read} were read",
         settings,
     )
     return replace(outcome, rejected=outcome.rejected + len(rejects))
@@ -151,7 +165,7 @@ def _store_forms(
 
 @dataclass
 class _Store:
-    """What was read and is not stored yet, and what is known of the dataset's pages."""
+    """Collects the pages that were read, stores them in batches, and remembers the known pages."""
 
     job: FormJob
     settings: Settings
@@ -161,10 +175,10 @@ class _Store:
     pending_bytes: int = 0
     rejects: list[Reject] = field(default_factory=list)
     known: set[tuple[str, int]] = field(default_factory=set)
-    pictures: dict[str, bytes] = field(default_factory=dict)  # fingerprints of pages read, and their ids
+    pictures: dict[str, bytes] = field(default_factory=dict)  # page_fingerprint to page_id
 
     def missing_parts(self, documents: Iterable[Document]) -> Iterator[PagePart]:
-        """Yield the pages that this set of templates has not been tried on, a few at a time."""
+        """Yield, a few at a time, the pages that were not yet tried with this set of templates."""
         self._learn_known_pages()
         seen = set[str]()
         for document in documents:
@@ -175,11 +189,11 @@ class _Store:
             missing = [n for n in range(1, document.pages + 1) if (document.sha256, n) not in self.known]
             self._count(known=document.pages - len(missing), pages=document.pages)
             for run in _runs(missing):
-                for start in range(run.start, run.stop, _PAGES_A_PART):
-                    yield PagePart(document, range(start, min(start + _PAGES_A_PART, run.stop)))
+                for start in range(run.start, run.stop, _PAGES_PER_PART):
+                    yield PagePart(document, range(start, min(start + _PAGES_PER_PART, run.stop)))
 
     def add(self, part: ReadPart) -> None:
-        """Take in what a part gave; store all that is pending when there is enough."""
+        """Add the pages of a part, and store all pending pages if there are enough."""
         self.rejects += part.rejects
         for rows in part.pages:
             original = self.pictures.get(rows.page.get("page_fingerprint") or "")
@@ -188,16 +202,17 @@ class _Store:
                     rows = duplicate_page(rows, original)
                 else:
                     self.pictures[rows.page["page_fingerprint"]] = rows.page["page_id"]
-            self._count(**{_COUNTED[rows.page["status"]]: 1})
+            status = rows.page["status"]
+            self._count(**{"duplicates" if status == "duplicate" else status: 1})
             self.pending.append(rows)
             self.pending_bytes += rows.size_bytes
         digits = sum(len(rows.digits) for rows in self.pending)
-        is_much = self.pending_bytes >= _BYTES_A_COMMIT or digits >= self.settings.shard_rows
-        if is_much or len(self.pending) >= _PAGES_A_COMMIT:
+        is_full = self.pending_bytes >= _BYTES_PER_COMMIT or digits >= self.settings.shard_rows
+        if is_full or len(self.pending) >= _PAGES_PER_COMMIT:
             self._store()
 
     def finish(self) -> IngestedForms:
-        """Store what is left and say what was done."""
+        """Store the remaining pages, and return the result."""
         self._store()
         return self.outcome
 
@@ -206,7 +221,8 @@ class _Store:
         pages = list_pages(self.settings.warehouse, self.job.dataset)
         for row in pages.to_pylist():
             is_read = row["status"] == "read" and row["template"] in fingerprints
-            # Without a picture, what stood in the way may be gone: a limit is raised, memory is free again.
+            # A page without a picture is read again, because the cause may be gone: a limit that was raised
+            # since, or a lack of memory.
             has_picture = row["page_fingerprint"] is not None
             if is_read or (has_picture and row["templates"] == self.job.templates_fingerprint):
                 self.known.add((row["source_sha256"], row["page"]))
@@ -219,7 +235,10 @@ class _Store:
         )
 
     def _store(self) -> None:
-        """Append digits to the lake, then load the pages: killed between, pages are read again, and match."""
+        """Append digits to the lake, then load the pages.
+
+        If the process is killed in between, the pages are read again and give the same digits.
+        """
         settings = self.settings
         digits = pa.concat_tables([rows.digits for rows in self.pending] or [DIGITS.empty_table()])
         appended = append_to_dataset(settings, self.job.dataset, [digits], self.observer, may_be_empty=True)
@@ -228,20 +247,6 @@ class _Store:
         if self.pending:
             load_pages(settings.warehouse, _tables(self.pending, settings, self.observer))
         self.pending, self.pending_bytes, self.rejects = [], 0, []
-
-
-_COUNTED = {
-    "read": "read",
-    "unmatched": "unmatched",
-    "blank": "blank",
-    "duplicate": "duplicates",
-    "rejected": "rejected",
-}
-
-
-def _require_different(templates: Sequence[Template]) -> None:
-    if len({template.fingerprint for template in templates}) < len(templates):
-        raise IngestError("the same template is given twice; give each form once")
 
 
 def _record(template: Template, settings: Settings) -> TemplateRecord:
@@ -259,7 +264,7 @@ def _record(template: Template, settings: Settings) -> TemplateRecord:
 def _record_documents(
     documents: Sequence[Document], dataset: str, settings: Settings, observer: Observer
 ) -> None:
-    common = {"dataset": dataset, **_when_and_who(settings, observer, "recorded_at")}
+    common = {"dataset": dataset, **_provenance(settings, observer, "recorded_at")}
     rows = [
         {
             "source_sha256": document.sha256,
@@ -274,7 +279,7 @@ def _record_documents(
 
 
 def _tables(pages: Sequence[PageRows], settings: Settings, observer: Observer) -> PageTables:
-    common = _when_and_who(settings, observer, "read_at")
+    common = _provenance(settings, observer, "read_at")
     return PageTables(
         pages=pa.Table.from_pylist([rows.page | common for rows in pages], schema=PAGES),
         fields=pa.concat_tables([rows.fields for rows in pages]),
@@ -282,12 +287,12 @@ def _tables(pages: Sequence[PageRows], settings: Settings, observer: Observer) -
     )
 
 
-def _when_and_who(settings: Settings, observer: Observer, when: str) -> dict[str, Any]:
-    return {when: datetime.now(UTC), "actor": settings.actor, "flow_run_id": observer.flow_run_id}
+def _provenance(settings: Settings, observer: Observer, time_column: str) -> dict[str, Any]:
+    return {time_column: datetime.now(UTC), "actor": settings.actor, "flow_run_id": observer.flow_run_id}
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[range]:
-    """Yield the runs of numbers without a gap."""
+    """Yield maximal runs of consecutive numbers."""
     start = 0
     for place in range(1, len(numbers) + 1):
         if place == len(numbers) or numbers[place] != numbers[place - 1] + 1:

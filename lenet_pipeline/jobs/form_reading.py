@@ -1,4 +1,4 @@
-"""Documents opened and their pages read, in processes: what fails is a reject, and the rest goes on."""
+"""Open documents and read their pages in processes. A page that fails becomes a reject."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lenet_pipeline.system import Done, Observer, ProcessLostError, work_in_proc
 def inspect_documents(
     paths: Sequence[Path], limits: PageLimits, observer: Observer
 ) -> tuple[list[Document], list[Reject]]:
-    """Return the documents that can be opened, and a reject for each of the others."""
+    """Open documents, and return them with a reject for each one that cannot be opened."""
     documents, rejects = [], []
     with observer.progress("Opening documents", len(paths)) as advance:
         for path in paths:
@@ -41,7 +41,7 @@ def inspect_documents(
 def read_parts(
     job: FormJob, parts: Sequence[PagePart], processes: int, observer: Observer
 ) -> Iterator[ReadPart]:
-    """Yield what each part gave, in order; read here where there are no processes to share the work."""
+    """Yield the result of each part, in order. With 0 processes, read in this process."""
     read = partial(read_part, job=job)
     with closing(work_in_processes(read, iter(parts), processes)) as done_parts:
         for done in done_parts:
@@ -49,26 +49,29 @@ def read_parts(
 
 
 def _read_one_by_one(job: FormJob, done: Done[PagePart, ReadPart], observer: Observer) -> ReadPart:
-    """Read the pages of a part that failed apart: the one at fault is a reject, the others are read."""
+    """Read the pages of a failed part one at a time, so that only the page at fault becomes a reject."""
     read, document = partial(read_part, job=job), done.part.document
-    alone = (PagePart(document, range(number, number + 1)) for number in done.part.numbers)
+    single_pages = (PagePart(document, range(number, number + 1)) for number in done.part.numbers)
     pages, rejects = list[PageRows](), list[Reject]()
-    with closing(work_in_processes(read, alone, 1)) as done_pages:
+    with closing(work_in_processes(read, single_pages, 1)) as done_pages:
         for page in done_pages:
             if isinstance(page.result, ReadPart):
                 pages += page.result.pages
                 rejects += page.result.rejects
                 continue
-            reject = _failed(document, page.part.numbers.start, page.result, observer)
+            reject = _failed_page(document, page.part.numbers.start, page.result, observer)
             rejects.append(reject)
             pages.append(rejected_page(job, document, reject))
     return ReadPart(tuple(pages), tuple(rejects))
 
 
-def _failed(document: Document, number: int, error: Exception, observer: Observer) -> Reject:
+def _failed_page(document: Document, number: int, error: Exception, observer: Observer) -> Reject:
     if isinstance(error, ProcessLostError):
-        kind, said = "crashed_reader", "reading it ended the process, as a crash or a lack of memory does"
+        kind, reason = (
+            "crashed_reader",
+            "reading it ended the process, because of a crash or lack of memory",
+        )
     else:
-        kind, said = "failed_reader", f"reading it failed ({type(error).__name__}: {error})"
-    observer.log(f"page {number} of {document.source}: {said}")
-    return Reject(document.source, kind, f"{said}; scan it again", document.sha256, number)
+        kind, reason = "failed_reader", f"reading it failed ({type(error).__name__}: {error})"
+    observer.log(f"page {number} of {document.source}: {reason}")
+    return Reject(document.source, kind, f"{reason}; scan it again", document.sha256, number)

@@ -1,4 +1,4 @@
-"""Ingest: digits from MNIST, scikit-learn, image files or fonts into the lake."""
+"""Ingest digits from MNIST, scikit-learn, image files or fonts into the lake."""
 
 from __future__ import annotations
 
@@ -32,12 +32,21 @@ from lenet_pipeline.system import SILENT, Observer, usable_cores
 
 Source = Literal["optdigits", "mnist", "images"]
 
-_DIGITS_A_PROCESS = 2_000  # fewer are printed before another process has started
+_DIGITS_PER_PROCESS = 2_000  # printing fewer takes less time than starting a process
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What one ingest did to one dataset; ``unrecognised`` files are no images by name nor content."""
+    """The result of ingesting into one dataset.
+
+    Attributes:
+        dataset: the dataset.
+        rows: number of digits in the dataset now.
+        added: number of new digits.
+        skipped: number of digits that the dataset already had.
+        rejects: number of inputs that could not be read, or had a conflicting label.
+        unrecognised: number of files that are not images, by name or content.
+    """
 
     dataset: str
     rows: int
@@ -52,8 +61,8 @@ class IngestJob:
     """Which digits to put into the lake.
 
     Attributes:
-        source: where the digits come from.
-        path: MNIST's folder (downloaded if None), or the folder, CSV or file of the images.
+        source: ``optdigits``, ``mnist`` or ``images``.
+        path: the folder of the MNIST files (downloaded if None), or a folder, CSV file or image file.
         name: the dataset ``name/split`` that receives all digits; named after the source if None.
     """
 
@@ -69,9 +78,9 @@ class PrintingJob:
     Attributes:
         fonts: a folder of .ttf and .otf files; the fonts that ship with matplotlib and Pillow if None.
         name: the datasets are ``name/train`` and ``name/test``, which share no font family.
-        degradation: how bad the scan is: none, light, medium or heavy.
-        per_font: digits per font.
-        seed: another seed gives other digits.
+        degradation: how degraded the scans are: ``none``, ``light``, ``medium`` or ``heavy``.
+        per_font: number of digits per font.
+        seed: of the digits and their degradation.
     """
 
     fonts: Path | None = None
@@ -85,18 +94,20 @@ def ingest(settings: Settings, job: IngestJob, observer: Observer = SILENT) -> l
     """Add digits that the lake does not have yet. Inputs that cannot be read become rejects.
 
     Raises:
-        IngestError: the source could not be read, or too many inputs were rejected.
-        LakeError: the lake could not be read or written.
+        IngestError: the source cannot be read, or too many inputs were rejected.
+        LakeError: the lake cannot be read or written.
     """
     if job.name is not None:
         validate_dataset(job.name)
     if job.source == "images":
         if job.path is None:
-            raise IngestError("ingesting images needs a path: a folder, a CSV of path,label, or one file")
+            raise IngestError(
+                "ingesting images needs a path: a folder, a CSV file with the columns path,label, or an image"
+            )
         outcome = _ingest_images(job.path, job.name or default_dataset(job.path), settings, observer)
     else:
         outcome = observer.step(
-            f"store-{job.source}", _store_known_digits, job.source, job.path, job.name, settings, observer
+            f"store-{job.source}", _store_published, job.source, job.path, job.name, settings, observer
         )
     _log(outcome, observer)
     return outcome
@@ -106,10 +117,10 @@ def ingest_printed(settings: Settings, job: PrintingJob, observer: Observer = SI
     """Print digits in fonts, scan them with the given degradation, and add those that the lake lacks.
 
     Raises:
-        IngestError: the folder could not be read, too many of its fonts are damaged, all fonts belong to
-            the same split, or a process ended while printing.
+        IngestError: the folder cannot be read, too many of its fonts are damaged, all fonts belong to the
+            same split, or a process ended while printing.
         UnknownNameError: there is no such degradation.
-        LakeError: the lake could not be read or written.
+        LakeError: the lake cannot be read or written.
     """
     validate_dataset(f"{job.name}/train")
     outcome = observer.step(f"store-{job.name}", _store_printed, job, settings, observer)
@@ -121,7 +132,7 @@ def _log(outcome: Sequence[Ingested], observer: Observer) -> None:
     for part in outcome:
         observer.log(
             f"{part.dataset}: {part.added:,} digits added, {part.skipped:,} already there, "
-            f"{part.rejects:,} rejects; {part.rows:,} digits in all"
+            f"{part.rejects:,} rejects; {part.rows:,} digits in total"
         )
 
 
@@ -132,7 +143,7 @@ def _store_printed(job: PrintingJob, settings: Settings, observer: Observer) -> 
         found, rejects = read_shipped_fonts(), list[Reject]()
     else:
         found, rejects = read_font_folder(folder, max_bytes=settings.image_max_bytes)
-    # A font that cannot be read belongs to no split; its reject is found under the first.
+    # An unreadable font belongs to no split, so its reject goes to the first one.
     record_rejects(f"{name}/train", rejects, settings, observer)
     if rejects:
         damaged, tried = sum(map(is_damaged, rejects)), len(found) + len(rejects)
@@ -146,18 +157,18 @@ def _store_printed(job: PrintingJob, settings: Settings, observer: Observer) -> 
                 degradation=job.degradation,
                 per_font=job.per_font,
                 seed=job.seed,
-                vary_designs=split == "train",  # what is tested is printed as it is
-                processes=min(usable_cores(), total // _DIGITS_A_PROCESS),
+                vary_designs=split == "train",  # test digits are printed as designed
+                processes=min(usable_cores(), total // _DIGITS_PER_PROCESS),
                 advance=advance,
             )
             outcome.append(append_to_dataset(settings, f"{name}/{split}", digits, observer))
     return [replace(outcome[0], rejects=outcome[0].rejects + len(rejects)), *outcome[1:]]
 
 
-def _store_known_digits(
+def _store_published(
     source: Source, path: Path | None, name: str | None, settings: Settings, observer: Observer
 ) -> list[Ingested]:
-    """Read a published set of digits and append each of its splits to its dataset."""
+    """Read a published set of digits, and append each split to a dataset."""
     is_mnist = source == "mnist"
     splits = read_mnist(path or download_mnist(settings.downloads)) if is_mnist else read_optdigits()
     return [
@@ -169,7 +180,7 @@ def _store_known_digits(
 def _store_images(
     number: int, listed: Sequence[ListedImage], dataset: str, settings: Settings, observer: Observer
 ) -> Ingested:
-    """Read one shard's worth of image files, append the digits and record the rejects."""
+    """Read enough image files for one shard, append the digits, and record the rejects."""
     with observer.progress(f"Reading images, part {number}", len(listed)) as advance:
         batch = read_images(
             listed, max_pixels=settings.image_max_pixels, max_bytes=settings.image_max_bytes, advance=advance
@@ -185,7 +196,7 @@ def _store_images(
 
 
 def default_dataset(path: Path) -> str:
-    """Name the dataset that images go to where nobody named one: after their folder or file."""
+    """Return the default dataset of images or forms, named after their folder or file."""
     stem = path.resolve().stem.lower()
     clean = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in stem).strip("-")
     return f"{clean or 'images'}/all"
@@ -209,33 +220,47 @@ def _ingest_images(path: Path, dataset: str, settings: Settings, observer: Obser
     tried = kept + total.rejects
     if not tried:
         raise IngestError(f"no file in {path} is an image, by name or content ({total.unrecognised} files)")
-    refuse_too_many_rejects(total.rejects, tried, f"images in {path}", f"the other {kept} are kept", settings)
+    refuse_too_many_rejects(
+        total.rejects, tried, f"images in {path}", f"the other {kept} were kept", settings
+    )
     return [total]
 
 
 def refuse_too_many_rejects(rejects: int, tried: int, inputs: str, rest: str, settings: Settings) -> None:
+    """Raise if the share of rejects exceeds the limit of the settings.
+
+    Args:
+        rejects: number of rejected inputs.
+        tried: number of all inputs, at least 1.
+        inputs: what the inputs are, for the message.
+        rest: what happened to the other inputs, for the message.
+        settings: of the home.
+
+    Raises:
+        IngestError: there are too many rejects.
+    """
     share = 100 * rejects / tried
     if share > settings.reject_limit_pct:
         raise IngestError(
             f"{rejects} of {tried} {inputs} were rejected ({share:.0f} %, the limit is "
-            f"{settings.reject_limit_pct:g} %); {rest}. See `lenet audit rejects`; LENET_REJECT_LIMIT_PCT "
-            "raises the limit"
+            f"{settings.reject_limit_pct:g} %); {rest}. List them with `lenet audit rejects`; raise the "
+            "limit with LENET_REJECT_LIMIT_PCT"
         )
 
 
 def _store(
     settings: Settings, dataset: str, digits: pa.Table, description: str, observer: Observer
 ) -> Ingested:
-    """Append digits to a dataset and report progress."""
+    """Append digits to a dataset, and report progress."""
 
-    def watched() -> Iterator[pa.Table]:
+    def batches() -> Iterator[pa.Table]:
         with observer.progress(description, len(digits)) as advance:
             for start in range(0, len(digits), settings.shard_rows):
                 part = digits.slice(start, settings.shard_rows)
                 yield part
                 advance(len(part))
 
-    return append_to_dataset(settings, dataset, watched(), observer)
+    return append_to_dataset(settings, dataset, batches(), observer)
 
 
 def append_to_dataset(
@@ -245,7 +270,7 @@ def append_to_dataset(
     observer: Observer,
     may_be_empty: bool = False,
 ) -> Ingested:
-    """Append tables of digits to a dataset and record those that came with another label."""
+    """Append tables of digits to a dataset. Digits that conflict with a stored label become rejects."""
     append = append_digits(
         settings.lake,
         dataset,
@@ -254,15 +279,15 @@ def append_to_dataset(
         actor=settings.actor,
         may_be_empty=may_be_empty,
     )
-    relabelled = [_relabelled(digit) for digit in append.relabelled.to_pylist()]
-    record_rejects(dataset, relabelled, settings, observer)
-    return Ingested(dataset, append.manifest.rows, append.added, append.skipped, len(relabelled))
+    conflicts = [_conflict(digit) for digit in append.relabelled.to_pylist()]
+    record_rejects(dataset, conflicts, settings, observer)
+    return Ingested(dataset, append.manifest.rows, append.added, append.skipped, len(conflicts))
 
 
-def _relabelled(digit: Mapping[str, Any]) -> Reject:
+def _conflict(digit: Mapping[str, Any]) -> Reject:
     reason = (
-        f"labelled {digit['label']}, but the dataset has this very digit with another label or none, which "
-        "stays; correct the label, or ingest into a new dataset"
+        f"labelled {digit['label']}, but the dataset already has this digit with another label or without "
+        "one, and keeps it; correct the label, or ingest into a new dataset"
     )
     return Reject(digit["source"], "conflicting_label", reason, digit["source_sha256"], digit["page"])
 

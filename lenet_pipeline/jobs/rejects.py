@@ -1,4 +1,4 @@
-"""Rejects of every job: staged, and loaded for whoever asks what could not be read and why."""
+"""Record inputs that could not be read, with their reasons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ from lenet_pipeline.warehouse import load_rejects
 def record_rejects(
     dataset: str, rejects: Sequence[Reject], settings: Settings, observer: Observer = SILENT
 ) -> None:
-    """Stage rejects under ``rejects/`` and load them; one that is known already is not doubled."""
+    """Write rejects as Parquet under ``rejects/`` and load them. Rejects that are already recorded stay.
+
+    Raises:
+        IngestError: the file cannot be written.
+        WarehouseError: the database cannot be written.
+    """
     if not rejects:
         return
     table = _rejects_table(dataset, rejects, settings.actor, observer.flow_run_id)
@@ -63,4 +68,6 @@ def _rejects_table(dataset: str, rejects: Sequence[Reject], actor: str, flow_run
 def _log(dataset: str, rejects: Sequence[Reject], observer: Observer) -> None:
     for kind, count in sorted(Counter(reject.kind for reject in rejects).items()):
         example = next(reject for reject in rejects if reject.kind == kind)
-        observer.log(f"{dataset}: {count:,} rejects {kind}, for example {example.source}: {example.reason}")
+        observer.log(
+            f"{dataset}: {count:,} rejects of kind {kind}, for example {example.source}: {example.reason}"
+        )

@@ -1,4 +1,4 @@
-"""Reproduce: train the results of the literature again, and compare."""
+"""Reproduce published results: train them again, and compare."""
 
 from __future__ import annotations
 
@@ -48,9 +48,14 @@ REPORT, CURVES = "reproduction", "learning-curves"
 
 @dataclass(frozen=True)
 class ReproductionReport:
-    """The rows that were asked for, which of them were trained just now, and where the report lies.
+    """The result of a reproduction.
 
-    ``code_revision`` is this code's: a row that was kept has the one that trained it.
+    Attributes:
+        rows: the requested rows.
+        trained_now: names of the rows that this job trained.
+        is_quick: whether the rows have a fifth of the epochs.
+        folder: where the report is.
+        code_revision: of the running code. A row that was trained before has its own.
     """
 
     rows: tuple[ComparedRow, ...]
@@ -61,7 +66,7 @@ class ReproductionReport:
 
     @property
     def markdown(self) -> Path:
-        """The report as Markdown."""
+        """The Markdown file of the report."""
         return self.folder / f"{REPORT}.md"
 
 
@@ -70,11 +75,11 @@ class ReproductionJob:
     """Which published results to train again.
 
     Attributes:
-        rows: names of published results; all of them if empty.
+        rows: names of published results; all if empty.
         quick: train a fifth of the epochs, and report in a separate folder.
         seed: of initial weights, order and distortions. Each seed but 0 has its own report folder.
         device: ``auto``, ``cpu`` or ``cuda``.
-        again: train the rows again even if this home has trained them before.
+        again: also train rows that this home has trained before.
     """
 
     rows: tuple[str, ...] = ()
@@ -87,36 +92,35 @@ class ReproductionJob:
 def reproduce(settings: Settings, job: ReproductionJob, observer: Observer = SILENT) -> ReproductionReport:
     """Train published results again and save a report that compares them with ours.
 
-    Each row learns from all training digits of MNIST. Its test accuracy is measured after each epoch, as in
-    figure 5 of the 1998 paper, but chooses nothing: the last epoch counts. A row that this home trained
-    before from the same digits, with the same recipe, epochs and seed, is read from disk, so an interrupted
-    job resumes with the next row. The report names the rows that another code revision trained; ``again``
-    trains them again.
+    Each row trains on all training digits of MNIST. Test accuracy is measured after each epoch, as in
+    figure 5 of the 1998 paper, but selects nothing: the last epoch counts. Rows that this home trained before
+    on the same digits, with the same recipe, epochs and seed, are read from disk, so that an interrupted job
+    resumes with the next row. The report marks rows from another code revision; ``again`` trains them again.
 
     Raises:
-        UnknownNameError: the literature has no such row.
+        UnknownNameError: there is no such published result.
         TrainingError: MNIST is not in the lake, or a training failed.
     """
     quick, seed = job.quick, job.seed
     chosen = choose_published(list(job.rows))
     choose_device(job.device)
     manifests = read_mnist_manifests(settings.lake)
-    kept = settings.home / "reproduction" / "rows"
+    rows_folder = settings.home / "reproduction" / "rows"
     plans = [_plan(result, quick, seed, manifests) for result in PUBLISHED.values()]
     trained_now = []
     for plan in plans:
-        if plan.published in chosen and (job.again or read_trained_row(plan.path(kept)) is None):
+        if plan.published in chosen and (job.again or read_trained_row(plan.path(rows_folder)) is None):
             name = plan.published.name
             row = observer.step(f"train-{name}", _train_row, plan, manifests, job.device, settings, observer)
-            write_trained_row(plan.path(kept), row)
+            write_trained_row(plan.path(rows_folder), row)
             trained_now.append(plan.published.name)
-    known = [found for plan in plans if (found := read_trained_row(plan.path(kept)))]
+    known = [found for plan in plans if (found := read_trained_row(plan.path(rows_folder)))]
     compared = compare_rows(known)
-    folder = _report_folder(kept.parent, quick, seed)
+    folder = _report_folder(rows_folder.parent, quick, seed)
     observer.step("report", _save_report, compared, folder, quick)
-    observer.log(f"{len(trained_now)} rows trained, {len(compared)} in the report {folder / REPORT}.md")
-    asked_for = tuple(row for row in compared if row.published in chosen)
-    return ReproductionReport(asked_for, tuple(trained_now), quick, folder, code_revision())
+    observer.log(f"{len(trained_now)} rows trained; the report {folder / REPORT}.md has {len(compared)} rows")
+    requested = tuple(row for row in compared if row.published in chosen)
+    return ReproductionReport(requested, tuple(trained_now), quick, folder, code_revision())
 
 
 def _train_row(
@@ -126,7 +130,7 @@ def _train_row(
     settings: Settings,
     observer: Observer,
 ) -> TrainedRow:
-    """Train one row and log it to MLflow; it becomes no version, for the test digits have been seen."""
+    """Train one row and log it to MLflow. It is not registered, because test digits measured each epoch."""
     training, test = (read_labelled(settings.lake, [manifest]) for manifest in manifests)
     tags = {"actor": settings.actor, "flow_run_id": str(observer.flow_run_id)}
     name = plan.published.name
@@ -156,7 +160,7 @@ def _train_row(
 
 
 def _save_report(rows: list[ComparedRow], folder: Path, is_quick: bool) -> None:
-    """Write the report of every row that this home has trained: Markdown, JSON and learning curves."""
+    """Write the report of all rows that this home has trained: Markdown, JSON and learning curves."""
     markdown = describe_in_markdown(rows, is_quick, code_revision())
     picture = f"\n![learning curves]({CURVES}.png)\n"
     write_file(folder / f"{REPORT}.md", (markdown + picture).encode())
@@ -166,9 +170,9 @@ def _save_report(rows: list[ComparedRow], folder: Path, is_quick: bool) -> None:
 
 
 def _report_folder(folder: Path, is_quick: bool, seed: int) -> Path:
-    """Return where a report lies: no seed's overwrites another's, nor a quick one a full one."""
-    of_seed = folder / f"seed-{seed}" if seed else folder
-    return of_seed / "quick" if is_quick else of_seed
+    """Return the folder of a report. Each seed has its own, and so have quick reports."""
+    seed_folder = folder / f"seed-{seed}" if seed else folder
+    return seed_folder / "quick" if is_quick else seed_folder
 
 
 def _plan(
@@ -190,8 +194,8 @@ def _train(
     recipe = find_recipe(plan.published.recipe)
 
     def report(epoch: Epoch) -> None:
-        figures = {"training_loss": epoch.training_loss, "test_accuracy": _accuracy_pct(epoch) / 100}
-        run.log_metrics({**figures, "images_per_second": epoch.images_per_second}, step=epoch.number)
+        metrics = {"training_loss": epoch.training_loss, "test_accuracy": _accuracy_pct(epoch) / 100}
+        run.log_metrics({**metrics, "images_per_second": epoch.images_per_second}, step=epoch.number)
 
     per_epoch = len(training) // recipe.batch_size * recipe.batch_size
     with observer.progress(f"Training {plan.published.name}", plan.epochs * per_epoch) as advance:
@@ -210,7 +214,7 @@ def _train(
 
 
 def _accuracy_pct(epoch: Epoch) -> float:
-    """Return an epoch's accuracy on the test digits in per cent, free of binary rounding."""
+    """Return an epoch's accuracy on the test digits in percent, rounded to hide binary fractions."""
     return round(100 * (epoch.validation_accuracy or 0.0), 6)
 
 

@@ -1,4 +1,4 @@
-"""Retrain: train, evaluate, register as challenger, and promote only through the gate."""
+"""Retrain: train a model, evaluate it, register it as challenger, and promote it through the gate."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lenet_pipeline.audit import (
     record_version,
 )
 from lenet_pipeline.errors import TrainingError
-from lenet_pipeline.jobs.challenger import Trained, TrainingPlan, train_challenger
-from lenet_pipeline.jobs.test_sets import TestResult
+from lenet_pipeline.jobs.challenger_training import Trained, TrainingPlan, train_challenger
+from lenet_pipeline.jobs.held_out_tests import TestResult
 from lenet_pipeline.lake import Manifest, find_manifest, list_datasets, read_manifest
 from lenet_pipeline.network import find_architecture
 from lenet_pipeline.registry import Registry, find_champion, read_version
@@ -31,7 +31,25 @@ from lenet_pipeline.warehouse import PromotionRecord
 
 @dataclass(frozen=True)
 class RetrainingReport:
-    """What a training made: the version, its validation, its tests, and the gate's decision."""
+    """The result of a retraining.
+
+    Attributes:
+        version: number of the new model version.
+        architecture: its architecture.
+        recipe: its recipe.
+        effort: ``quick`` or ``best``, for recipes that have both.
+        trained_on: ``train split`` or ``all digits``.
+        training_run_id: of the MLflow run.
+        training_digits: number of digits it learned from.
+        validation_digits: number of digits that chose the epoch and the temperature.
+        gate_digits: number of digits in the gate splits of its datasets.
+        best_epoch: number of the epoch whose weights were kept, from 1.
+        epochs: number of epochs.
+        images_per_second: median speed of an epoch.
+        validation_accuracy: at the best epoch, 0 to 1; None without validation.
+        tests: one result per test set.
+        decision: what the gate decided, and why.
+    """
 
     version: int
     architecture: str
@@ -52,19 +70,19 @@ class RetrainingReport:
 
 @validated(frozen=True)
 class TrainingJob:
-    """What to train, and on what.
+    """What to train, and on which datasets.
 
     Attributes:
         datasets: the datasets to learn from; each is split by hash into train, validation and gate. If
-            empty, every dataset named ``*/train``.
-        tests: the datasets to report on, used once, at the end.
-        architecture: a name of ``lenet architectures``.
+            empty, all datasets named ``*/train``.
+        tests: the datasets to report on, used only once, after training.
+        architecture: a name that `lenet architectures` lists.
         recipe: ``modern``, ``paper``, ``paper-distorted``, ``keras-adam`` or ``keras-sgd``.
         effort: ``quick`` or ``best``, for recipes that have both.
-        all_digits: also learn from the validation and gate digits. Nothing then chooses the epoch or the
-            temperature, and such a version is promoted only by hand. Recipes that do not validate, as the
-            paper's, always do so.
-        epochs: passes over the training digits; the recipe's number if None.
+        all_digits: also learn from the validation and gate digits. Then no validation chooses the epoch or
+            the temperature, and the version can only be promoted by hand. Recipes without validation, such as
+            the paper's, always use all digits.
+        epochs: number of epochs; that of the recipe if None.
         seed: of initial weights, order and distortions.
         device: ``auto``, ``cpu`` or ``cuda``.
     """
@@ -92,14 +110,16 @@ def retrain(settings: Settings, job: TrainingJob, observer: Observer = SILENT) -
     trained = observer.step(f"train-{plan.architecture}", train_challenger, plan, settings, observer)
     report = observer.step("gate", _judge, plan, trained, settings, observer)
     for test in report.tests:
-        observer.log(f"{test.dataset}: {test.correct:,} of {test.digits:,} digits right, {test.accuracy:.2%}")
+        observer.log(
+            f"{test.dataset}: {test.correct:,} of {test.digits:,} digits correct, {test.accuracy:.2%}"
+        )
     decision = report.decision
     observer.log(f"{decision.model_name}/{report.version}: {decision.action}: {decision.reason}")
     return report
 
 
 def plan_training(settings: Settings, job: TrainingJob) -> TrainingPlan:
-    """Look up what a job names, so that a mistyped name fails before anything starts.
+    """Look up every name in a job, so that a mistyped name fails before training starts.
 
     Raises:
         UnknownNameError: there is no such dataset, architecture or recipe.
@@ -162,7 +182,7 @@ def _judge(plan: TrainingPlan, trained: Trained, settings: Settings, observer: O
 
 
 def _gate_manifests(plan: TrainingPlan, registry: Registry, settings: Settings) -> list[Manifest]:
-    """Return the datasets that challenger or champion learned from: each must keep what it can read."""
+    """Return the manifests of all datasets that the challenger or the champion learned from."""
     champion = find_champion(registry)
     names = dict.fromkeys([*plan.datasets, *(champion.datasets if champion else ())])
     found = [find_manifest(settings.lake, name) for name in names]

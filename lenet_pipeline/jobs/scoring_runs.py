@@ -1,4 +1,4 @@
-"""Score: every shard of a dataset through one model version, once, into the warehouse."""
+"""Score a dataset: run every shard through one model version, once, and load the predictions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import (
+    check_drift,
     publish_chain_head,
     record_version,
     report_path,
-    watch_drift,
     write_report,
 )
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
@@ -32,20 +32,33 @@ from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
 from lenet_pipeline.warehouse import Drift, finish_scoring_run, run_audit, stop_scoring_run
 
-_PICTURED_SHARDS = 2  # a quarter of a second each to read; `lenet report` reads them all
-_LAST_WORD_WAIT_S = 1.0  # for the database, where a run that failed says that it stopped
+_PICTURED_SHARDS = 2  # reading one takes a quarter of a second; `lenet report` reads all
+_STOP_WAIT_S = 1.0  # for the database, to record that a failed run stopped
 
 
 @dataclass(frozen=True)
 class ScoringReport:
-    """What a scoring run did: its shards and digits, and how many of them were scored just now.
+    """The result of a scoring job.
 
-    ``engine`` says what computed, on ``threads`` of this machine where not elsewhere. ``form_pages`` is how
-    many pages of forms got the values of their fields. ``page`` is the run's report, None where there is none
-    yet; ``chain_head`` is the audit trail's last link, as ``NUMBER:SHA256``. ``images_per_second`` is
-    the rate from the first shard that was read to the last that was loaded, None where none was;
-    ``agreement`` is how nearly float32 reads the same, where the precision is another. ``drifted`` are the
-    measures that this run is far from the version's reference in, where that was measured just now.
+    Attributes:
+        scoring_run_id: the run.
+        dataset: the dataset.
+        model: the model version, such as ``digits/3``.
+        runner: ``local``, or the address of a Dask cluster.
+        engine: the engines that computed the new predictions.
+        precision: ``float32`` or ``fast``.
+        threads: number of threads on this machine; None on a cluster.
+        shards: number of shards in the dataset.
+        digits: number of digits in the dataset.
+        digits_scored: number of digits that this job scored.
+        shards_rejected: number of shards that could not be scored.
+        form_pages: number of form pages whose field values this job assembled.
+        page: the HTML report of the run, if it exists.
+        chain_head: the last link of the audit chain, as ``NUMBER:SHA256``.
+        seconds: duration of the job.
+        images_per_second: speed from reading the first shard to loading the last; None if all were staged.
+        agreement: how closely the predictions agree with float32; None for float32 itself.
+        drifted: measures with drift from the version's reference, if this job measured it.
     """
 
     scoring_run_id: UUID
@@ -70,16 +83,16 @@ class ScoringReport:
 
 @validated(frozen=True)
 class ScoringJob:
-    """What to score, and with what.
+    """Which dataset to score, and how.
 
     Attributes:
-        dataset: ``name/split``.
-        model: ``digits@champion`` or ``digits/3``.
+        dataset: the dataset, ``name/split``.
+        model: the model version, such as ``digits@champion`` or ``digits/3``.
         device: ``auto``, ``cpu`` or ``cuda``.
-        precision: ``float32``, or ``fast``, which makes a scoring run of its own.
-        batch_size: images per batch; what suits the device if None.
-        threads: shards scored at the same time; one per core if None.
-        runner: ``local``, or ``dask://HOST:PORT``: a Dask cluster that reaches the lake and the predictions.
+        precision: ``float32`` or ``fast``. Each has its own scoring run.
+        batch_size: images per batch; chosen by device if None.
+        threads: number of shards scored in parallel; one per core if None.
+        runner: ``local``, or ``dask://HOST:PORT``, a Dask cluster that reaches the lake and the predictions.
     """
 
     dataset: str
@@ -92,12 +105,12 @@ class ScoringJob:
 
 
 def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> ScoringReport:
-    """Score every digit of a dataset once with one model version. Digits scored before are kept.
+    """Score every digit of a dataset once with one model version. Earlier predictions are kept.
 
-    The job resolves the alias and reads the manifest once, at its start, and keeps both to its end.
+    The job resolves the alias and reads the manifest once, when it starts.
 
     Raises:
-        ScoringError: a shard could not be scored. The others are; run the job again to resume.
+        ScoringError: a shard could not be scored. All others are scored; run the job again to resume.
         UnknownNameError: there is no such dataset, model, alias, version or precision.
     """
     started = time.perf_counter()
@@ -114,9 +127,9 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
         done = observer.step(
             step, score_missing_shards, key, resolved.model, manifest, runner, settings, observer
         )
-    except BaseException:  # Ctrl-C too
-        with suppress(PipelineError):  # the cause may be that another process holds the database
-            warehouse = replace(settings.warehouse, wait_s=_LAST_WORD_WAIT_S)
+    except BaseException:  # including Ctrl-C
+        with suppress(PipelineError):  # another process may hold the database
+            warehouse = replace(settings.warehouse, wait_s=_STOP_WAIT_S)
             stop_scoring_run(warehouse, run_id, datetime.now(UTC))
         raise
     form_pages = observer.step("assemble-fields", assemble_fields, run_id, settings)
@@ -124,10 +137,10 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
     end(settings.warehouse, run_id, datetime.now(UTC))
     drift: list[Drift] = []
     if not done.rejected:
-        drift = observer.step("drift", watch_drift, run_id, job.dataset, resolved, settings, observer)
+        drift = observer.step("drift", check_drift, run_id, job.dataset, resolved, settings, observer)
     page = None
     if not done.rejected:
-        page = observer.step("report", _leave_report, run_id, settings, done.digits > 0, observer)
+        page = observer.step("report", _save_report, run_id, settings, done.digits > 0, observer)
     report = ScoringReport(
         scoring_run_id=run_id,
         dataset=job.dataset,
@@ -152,8 +165,8 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
     if done.rejected:
         raise ScoringError(
             f"partial: {done.rejected} of {len(manifest.shards)} shards of {job.dataset} could not be scored "
-            "and are recorded as rejects (`lenet audit rejects`); the others are scored. Restore these "
-            f"shards, then run the same command again to resume run {run_id}"
+            "and are recorded as rejects (`lenet audit rejects`); all others are scored. Restore the "
+            f"rejected shards, then repeat the command to resume run {run_id}"
         )
     return report
 
@@ -161,12 +174,15 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
 def score_all(
     settings: Settings, score_one: Callable[[ScoringJob], ScoringReport], model: str = "digits@champion"
 ) -> list[ScoringReport]:
-    """Score every dataset of the lake. Datasets that are already scored cost next to nothing.
+    """Score every dataset of the lake. Datasets that are already scored take almost no time.
 
-    ``score_one`` scores one dataset: ``score`` itself, or its flow.
+    Args:
+        settings: of the home.
+        score_one: scores one dataset: `score` itself, or its flow.
+        model: the model version.
 
     Raises:
-        ScoringError: a dataset could not be scored; the others are.
+        ScoringError: some datasets could not be scored; all others are scored.
     """
     reports, failures = [], []
     for dataset in list_datasets(settings.lake):
@@ -179,28 +195,28 @@ def score_all(
     return reports
 
 
-def _leave_report(scoring_run_id: UUID, settings: Settings, is_new: bool, observer: Observer) -> Path | None:
-    """Write the run's page, ``plots/report-<run>.html`` under the home, unless it exists and is current.
+def _save_report(scoring_run_id: UUID, settings: Settings, is_new: bool, observer: Observer) -> Path | None:
+    """Write the run's report, ``plots/report-<run>.html`` under the home, unless it is up to date.
 
-    A page that cannot be written is only a warning, because the scoring itself is recorded.
+    A report that cannot be written only causes a warning, because the predictions are already stored.
     """
     path = report_path(settings, scoring_run_id)
     if is_new or not path.exists():
         try:
             write_report(settings, str(scoring_run_id), most_shards=_PICTURED_SHARDS)
         except PipelineError as exc:
-            observer.warn(f"{exc}; `lenet report {scoring_run_id}` tries again")
+            observer.warn(f"{exc}; retry with `lenet report {scoring_run_id}`")
             return None
     return path
 
 
 def _log(report: ScoringReport, settings: Settings, observer: Observer) -> None:
-    """Log the figures that an operator looks for."""
-    rate = f" at {report.images_per_second:,.0f} digits a second" if report.images_per_second else ""
+    """Log the numbers that an operator needs."""
+    rate = f" at {report.images_per_second:,.0f} digits per second" if report.images_per_second else ""
     before = report.digits - report.digits_scored
     observer.log(
         f"{report.dataset}: {report.digits_scored:,} digits scored with {report.model}{rate}, "
-        f"{before:,} were scored before, {report.shards_rejected} shards rejected"
+        f"{before:,} scored before, {report.shards_rejected} shards rejected"
     )
     if report.shards_rejected:
         return
@@ -211,10 +227,10 @@ def _log(report: ScoringReport, settings: Settings, observer: Observer) -> None:
 
 
 def find_runner(job: ScoringJob) -> Runner:
-    """Return what scores the shards of a job, after checking that it exists here.
+    """Return the runner of a job, after checking that it is available.
 
     Raises:
-        ScoringError: the runner or the device does not exist, or an option does not fit the runner.
+        ScoringError: the runner or the device is not available, or an option does not apply to the runner.
         UnknownNameError: there is no such precision.
     """
     if job.precision not in PRECISIONS:
@@ -223,10 +239,10 @@ def find_runner(job: ScoringJob) -> Runner:
     if is_local:
         choose_device(job.device)
     elif not job.runner.startswith(("dask://", "tcp://", "tls://")):
-        raise ScoringError(f"there is no runner {job.runner!r}; choose local or dask://HOST:PORT")
+        raise ScoringError(f"unknown runner {job.runner!r}; choose local or dask://HOST:PORT")
     elif job.threads or job.batch_size:
         raise ScoringError(
-            f"--threads and --batch-size apply to this machine only; workers of {job.runner} choose their own"
+            f"--threads and --batch-size apply to this machine only; {job.runner} chooses its own"
         )
     elif find_spec("distributed") is None:
         raise ScoringError("scoring on Dask needs the extra dask: pip install 'lenet-pipeline[dask]'")
@@ -246,7 +262,7 @@ def _scoring_key(resolved: ResolvedModel, precision: str) -> ScoringKey:
 
 
 def describe_agreement(agreement: Agreement) -> str:
-    """Say in a line how nearly float32 reads the same."""
+    """Describe in one line how closely predictions agree with float32."""
     return (
         f"{agreement.same_labels:,} of {agreement.digits:,} digits; "
         f"probabilities differ by up to {agreement.largest_difference:.4f}"

@@ -1,4 +1,4 @@
-"""The shards of a scoring run: scored side by side, and loaded into the warehouse beside that."""
+"""Score the shards of a run in parallel, and load them into the warehouse at the same time."""
 
 from __future__ import annotations
 
@@ -44,18 +44,24 @@ from lenet_pipeline.warehouse import (
     take_snapshot,
 )
 
-# A digit takes some 6 microseconds on two cores, and a byte to copy a nanosecond: a twentieth of the run. A
-# long run copies again, after twenty times as long as that takes at the least.
-_COPIED_BYTES_A_DIGIT = 300
-_LEAST_COPYING = 20
+# Scoring takes about 6 microseconds per digit on two cores, and copying a nanosecond per byte. Copying the
+# database may therefore take a twentieth of the run. A long run copies it again, but copying never takes more
+# than a twentieth of the time.
+_COPIED_BYTES_PER_DIGIT = 300
+_RUN_TIME_PER_COPY = 20
 
 
 @dataclass(frozen=True)
 class ScoredShards:
-    """What was done just now: digits scored, shards rejected, and the time it took, seconds.
+    """The shards that one job scored.
 
-    ``computed`` of the digits; the others lay there, staged by a run that was cut off. ``engines`` are what
-    computed them.
+    Attributes:
+        digits: number of digits in them.
+        computed: number of digits that were computed now; an interrupted job had staged the others.
+        rejected: number of shards that could not be scored.
+        seconds: duration.
+        engines: the engines that computed the predictions.
+        agreement: how closely the predictions agree with float32; None for float32 itself.
     """
 
     digits: int
@@ -74,10 +80,10 @@ def score_missing_shards(
     settings: Settings,
     observer: Observer,
 ) -> ScoredShards:
-    """Score the shards of a run that the ledger lacks, to staged Parquet, and load them beside that.
+    """Score the shards that the ledger lacks to staged Parquet files, and load these in the background.
 
     Raises:
-        PipelineError: a shard could not be scored for another reason than its content; others are.
+        PipelineError: a shard could not be scored for a reason other than its content; all others are scored.
     """
     started = latest = time.perf_counter()
     scored: list[tuple[Shard, ScoredShard]] = []
@@ -93,7 +99,7 @@ def score_missing_shards(
         work = [_plan_work(key, manifest.dataset, shard, settings) for shard in missing]
         with contextlib.closing(run(runner, model, key.precision, work, advance)) as outcomes:
             for shard, outcome in outcomes:
-                advance(0)  # from this thread too, where an observer may speak to a server
+                advance(0)  # lets an observer update its server, which it does from this thread only
                 if isinstance(outcome, ShardError):
                     rejected += 1
                     _reject(manifest.dataset, shard, outcome, settings, observer)
@@ -101,7 +107,7 @@ def score_missing_shards(
                     failures.append(outcome)
                 else:
                     scored.append((shard, outcome))
-                    # From one shard's end to the next one's: together, the time that the run took.
+                    # Time since the previous shard ended, so that these times add up to that of the run.
                     now = time.perf_counter()
                     seconds, latest = now - latest if outcome.is_new else None, now
                     loader.put(_plan_load(key, manifest.dataset, shard, outcome, seconds, settings, observer))
@@ -130,7 +136,7 @@ def _agreement(
     scored: Sequence[tuple[Shard, ScoredShard]],
     settings: Settings,
 ) -> Agreement | None:
-    """Compare the first digits that were scored, in the manifest's order, with those of float32."""
+    """Compare the first scored digits, in the order of the manifest, with float32."""
     outcomes = dict(scored)
     images, probabilities, digits = [], [], 0
     for shard in manifest.shards:
@@ -179,31 +185,31 @@ def _plan_load(
 
 
 def _can_copy_database(missing: Sequence[Shard], settings: Settings) -> bool:
-    """Tell whether a copy of the database costs little beside the work on what is missing.
+    """Return whether copying the database takes little time compared with scoring the missing shards.
 
-    Where it does not, the run is short beside it, and loads so little that who reads hardly waits.
+    If it does not, the run is short and loads so little that readers hardly wait without a snapshot.
     """
     size = settings.warehouse.path.stat().st_size
-    return size <= _COPIED_BYTES_A_DIGIT * sum(shard.rows for shard in missing)
+    return size <= _COPIED_BYTES_PER_DIGIT * sum(shard.rows for shard in missing)
 
 
 def _load(settings: Settings, can_copy: bool, loads: Sequence[ShardLoad]) -> None:
     if can_copy:
-        least_s = _LEAST_COPYING * settings.warehouse.path.stat().st_size / 1e9
+        least_s = _RUN_TIME_PER_COPY * settings.warehouse.path.stat().st_size / 1e9
         keep_s = max(60 * settings.snapshot_minutes, least_s)
-        with contextlib.suppress(WarehouseError):  # without a snapshot auditors wait; no reason to fail
+        with contextlib.suppress(WarehouseError):  # without a snapshot, readers only have to wait
             take_snapshot(settings.warehouse, keep_s)
     try:
         load_shard_scores(settings.warehouse, loads)
     except StagedFileError as exc:
         for load in loads:
-            if load.record.shard_score_id == exc.shard_score_id:  # it is scored anew the next time
+            if load.record.shard_score_id == exc.shard_score_id:  # so that the next run scores it again
                 open_place(load.predictions).delete()
         raise
 
 
 def _start_run(key: ScoringKey, manifest: Manifest, settings: Settings, observer: Observer) -> list[Shard]:
-    """Record the run and the shard scores it consists of; return the shards not scored yet."""
+    """Record the run and its shard scores, and return the shards that are not scored yet."""
     run = ScoringRunRecord(
         scoring_run_id=key.scoring_run_id(manifest),
         dataset=manifest.dataset,

@@ -36,16 +36,16 @@ def digit(scored: Settings) -> str:
 def test_the_terminal_shows_paper_reading_version_and_people(lenet: Run, digit: str) -> None:
     done = lenet("audit", "evidence", "-p", f"digit={digit[:13]}")
     assert done.returncode == 0, done.stderr
-    for section in ("On paper", "What was read", "The model versions", "What people said"):
+    for section in ("Location on paper", "Predictions", "Model versions", "Reviews"):
         assert section in done.stdout
     assert "no champion yet" in done.stdout
-    assert "last link of the audit chain 6:" in done.stdout
+    assert "audit chain head  6:" in done.stdout
 
 
 def test_a_version_is_said_once_above_its_events(lenet: Run, digit: str) -> None:
     printed = lenet("audit", "evidence", "-p", f"digit={digit}").stdout
     assert printed.count("weights_sha256") == 1
-    versions = printed[printed.index("The model versions") :]
+    versions = printed[printed.index("Model versions") :]
     events = r"training_fingerprint .*\naction .*\nregister .*\npromote "
     assert re.search(events, versions, re.DOTALL)
 
@@ -94,7 +94,7 @@ def test_a_review_is_part_of_the_evidence(lenet: Run, scored: Settings, digit: s
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
-        ([], "evidence needs the parameter digit"),
+        ([], "evidence needs a digit"),
         (["-p", "digit=00000000-0000-0000-0000-000000000000"], "nothing was ever read from the digit"),
         (["-p", "digit=zzz"], "takes: digit_id, or its beginning"),
     ],

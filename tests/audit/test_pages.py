@@ -34,7 +34,7 @@ def test_a_report_says_what_was_read_by_whom_and_what_became_of_it(
     assert "No policy is in force" in text
     lenet("policy", "set", "--max-error", "0.1", "--on", TEST, "--review-rate", "0")
     text = write_report(lenet, tmp_path / "report.html")
-    assert "By policy 1: at most 10 % of what is accepted may be wrong" in text
+    assert "Policy 1 allows an error rate of at most 10 % among accepted" in text
     assert "<b>351</b>digits read" in text
     assert text.count("data:image/png;base64,") == 24 + 2  # the least certain digits, and two charts
     assert not re.search(r"(src|href)=\"(?!data:)", text)

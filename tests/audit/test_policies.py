@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from lenet_pipeline.audit.verification import verify_run
+from lenet_pipeline.audit.verification import VerificationJob, verify_run
 from lenet_pipeline.lake.appending import amend_digits, append_digits
 from lenet_pipeline.lake.datasets import read_manifest, read_shard
 from lenet_pipeline.settings import Settings
@@ -44,8 +44,8 @@ def test_the_gate_split_is_too_small_for_a_strict_policy_and_says_how_many_more(
 ) -> None:
     done = lenet("policy", "set", "--max-error", "0.002")
     assert done.returncode == 0, done.stderr
-    assert "nothing is accepted" in done.stdout
-    assert "more labelled digits of this kind would" in done.stdout
+    assert "accepts nothing" in done.stdout
+    assert "more labelled digits like these would" in done.stdout
     (policy,) = policies(settings)
     assert (policy["threshold"], policy["accepted"]) == (None, 0)
     assert policy["labelled_needed"] > policy["labelled"] == 85
@@ -79,7 +79,7 @@ def test_digits_that_left_a_dataset_since_it_was_learned_from_are_no_evidence(
         (["--on", "nothing/here"], "there is no dataset 'nothing/here'"),
         (["--model", "digits/7"], "there is no version of digits '7'"),
         (["--fields"], "needs --on DATASET"),
-        (["--fields", "--on", TEST], "no field of optdigits/test that digits/1 read has a known truth"),
+        (["--fields", "--on", TEST], "no field of optdigits/test that digits/1 read has a known true value"),
     ],
 )
 def test_a_policy_without_evidence_is_one_line(
@@ -100,11 +100,11 @@ def test_a_run_scored_again_is_the_same_bit_for_bit(lenet: Run, scored: Settings
     assert done.returncode == 0, done.stderr
     assert "351 of 351 digits" in done.stdout
     assert "bit for bit" in done.stdout
-    assert "0 differ" in done.stdout
+    assert "0 predictions changed" in done.stdout
 
 
 def test_a_sample_is_drawn_by_its_seed(scored: Settings) -> None:
-    found = verify_run(scored, "latest", 40, 3, "cpu")
+    found = verify_run(scored, VerificationJob(sample=40, seed=3, device="cpu"))
     assert (found.digits, found.of_digits, found.differing, found.is_exact) == (40, 351, 0, True)
 
 
@@ -157,12 +157,12 @@ def test_what_another_engine_computed_is_compared_by_label_and_nearly(scored: Se
     with duckdb.connect(str(scored.warehouse.path)) as connection:
         connection.execute("update shard_scores set engine = 'another'")
         connection.execute("update predictions set not_a_digit = greatest(0, not_a_digit - 0.000001)")
-    found = verify_run(scored, "latest", None, 0, "cpu")
+    found = verify_run(scored, VerificationJob(device="cpu"))
     assert (found.is_exact, found.differing, found.recorded_engines) == (False, 0, ("another",))
     assert 0 < found.largest_difference < 1e-5
     with duckdb.connect(str(scored.warehouse.path)) as connection:
         connection.execute("update predictions set not_a_digit = 0.5")
-    assert verify_run(scored, "latest", None, 0, "cpu").differing == 351
+    assert verify_run(scored, VerificationJob(device="cpu")).differing == 351
 
 
 def test_a_lake_that_was_replaced_is_told_by_its_fingerprint(lenet: Run, scored: Settings) -> None:
@@ -171,7 +171,7 @@ def test_a_lake_that_was_replaced_is_told_by_its_fingerprint(lenet: Run, scored:
         connection.execute("update scoring_runs set manifest_fingerprint = 'other'")
     done = lenet("verify")
     assert done.returncode == 1
-    assert "is not the one that run" in done.stderr
+    assert "has changed since run" in done.stderr
     manifest.unlink()
     assert "cannot read manifest" in lenet("verify").stderr
 
@@ -187,6 +187,6 @@ def test_decisions_name_their_policy_on_every_row(lenet: Run, scored: Settings) 
 
 
 def test_an_audit_that_stops_at_its_own_limit_says_so(lenet: Run, scored: Settings) -> None:
-    assert "the first 100 rows; there may be more" in lenet("audit", "decisions", "--format", "csv").stderr
-    assert "the first 2 rows" in lenet("audit", "decisions", "-p", "limit=2", "--format", "csv").stderr
+    assert "stopped at 100 rows; there may be more" in lenet("audit", "decisions", "--format", "csv").stderr
+    assert "stopped at 2 rows" in lenet("audit", "decisions", "-p", "limit=2", "--format", "csv").stderr
     assert lenet("audit", "decisions", "-p", "limit=1000", "--format", "csv").stderr == ""

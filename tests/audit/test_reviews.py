@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from lenet_pipeline.audit.reviews import REVIEWED
-from lenet_pipeline.audit.scored_shards import find_shard
+from lenet_pipeline.audit.shard_lookup import read_shard_by_fingerprint
 from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.training.training_sets import read_labelled
@@ -75,7 +75,7 @@ def test_verdicts_are_recorded_with_who_said_them_and_become_digits_to_learn_fro
     write(folder, rows)
     done = lenet("review", "import", str(folder), "--actor", "ada")
     assert done.returncode == 0, done.stderr
-    assert "11 reviews recorded by ada; 1 line left open, 0 refused; 10 digits added" in done.stdout.replace(
+    assert "11 reviews recorded by ada; 1 line still open, 0 refused; 10 digits added" in done.stdout.replace(
         "\n", " "
     )
     reviews = audit(scored, "reviews")
@@ -131,11 +131,11 @@ def test_every_inconsistency_is_told_by_its_line_and_the_rest_is_recorded(
     done = lenet("review", "import", str(folder))
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
-        "line 3: 'a seven' is no verdict; write 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, blank, not_a_digit, unreadable",
-        "line 4: its digit_id or shard_score_id is none; leave them as exported",
-        f"line 6: the digit is on line 2 too, as {other}: that counts",
-        f"line 2: it says {other}, and the digit was ingested as {known[rows[0]['digit_id']]}",
-        "line 5: there is no such prediction in this home; it is left out",
+        f"line 3: 'a seven' is not a verdict; use {', '.join('0123456789')}, blank, not_a_digit, unreadable",
+        "line 4: digit_id or shard_score_id was changed; keep them as exported",
+        f"line 6: repeats the digit of line 2; its verdict {other} counts",
+        f"line 2: the verdict is {other}, but the digit was ingested as {known[rows[0]['digit_id']]}",
+        "line 5: no such prediction in this home; the verdict is ignored",
     ]
     assert [row["verdict"] for row in audit(scored, "reviews")] == [other]
 
@@ -154,12 +154,15 @@ def test_the_newest_verdict_counts_among_the_reviewed_digits(
         said.append((told, sorted(digits.labels.tolist())))
     assert said == [
         ("2 digits added to reviewed/all", [3, 9]),
-        ("0 digits added to reviewed/all, 1 got another label", [8, 9]),
+        ("0 digits added to reviewed/all, 1 relabelled", [8, 9]),
         ("0 digits added to reviewed/all", [8, 9]),  # what ada says again is no news: bob was later
-        ("0 digits added to reviewed/all, 1 taken out", [9]),
+        ("0 digits added to reviewed/all, 1 removed", [9]),
     ]
     (first,) = read_manifest(scored.lake, REVIEWED, 1).shards
-    assert sorted(find_shard(scored, REVIEWED, first.fingerprint)["label"].to_pylist()) == [3, 9]
+    assert sorted(read_shard_by_fingerprint(scored, REVIEWED, first.fingerprint)["label"].to_pylist()) == [
+        3,
+        9,
+    ]
 
 
 def test_somebody_who_says_otherwise_is_told_and_both_stay(
@@ -172,7 +175,7 @@ def test_somebody_who_says_otherwise_is_told_and_both_stay(
     rows[0]["verdict"] = "unreadable"
     write(folder, rows)
     done = lenet("review", "import", str(folder), "--actor", "bob")
-    assert "it says unreadable, and a review before said blank" in done.stderr
+    assert "the verdict is unreadable, but an earlier review says blank" in done.stderr
     found = [(row["actor"], row["verdict"]) for row in audit(scored, "reviews", digit=rows[0]["digit_id"])]
     assert found == [("bob", "unreadable"), ("ada", "blank")]
 
@@ -181,7 +184,7 @@ def test_somebody_who_says_otherwise_is_told_and_both_stay(
     ("content", "problem"),
     [
         (b"digit_id,verdict\n", "has no column shard_score_id"),
-        (b"\xff\xfe\x00", "is no CSV in UTF-8"),
+        (b"\xff\xfe\x00", "is not a CSV file in UTF-8"),
         (b"", "has no column digit_id, shard_score_id, verdict"),
     ],
 )
@@ -197,7 +200,7 @@ def test_a_folder_with_verdicts_in_it_is_never_written_over(lenet: Run, folder: 
     before = (folder / "reviews.csv").read_bytes()
     done = lenet("review", "export", str(folder))
     assert done.returncode == 1
-    assert "is there already, perhaps with verdicts in it" in done.stderr
+    assert "already exists and may contain verdicts" in done.stderr
     assert (folder / "reviews.csv").read_bytes() == before
 
 

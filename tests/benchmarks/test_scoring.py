@@ -100,7 +100,7 @@ def test_missing_rows_and_wrong_labels_are_reported(job, expected, tmp_path):
     with pytest.raises(WrongRowsError, match="expected 200 rows, found 199"):
         check_rows(tmp_path, expected)
     write_rows(tmp_path, expected, wrong=1)
-    with pytest.raises(WrongRowsError, match=r"only 99\.50% of the labels equal ours"):
+    with pytest.raises(WrongRowsError, match=r"only 99\.50% of the labels equal our float32 labels"):
         check_rows(tmp_path, expected)
 
 

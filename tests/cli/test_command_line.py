@@ -80,7 +80,7 @@ def test_the_demo_runs_to_the_end_twice_and_the_second_adds_no_row(
     before = lenet("sql", counts, "--format", "json").stdout
     second = lenet_process("demo")
     assert (second.returncode, second.stderr) == (0, "")
-    for skipped in ("0 digits added, 1,446 were there already", "skipped: digits/1", "nothing to do"):
+    for skipped in ("0 digits added, 1,446 already there", "skipped: digits/1", "nothing to do"):
         assert skipped in second.stdout
     assert lenet("sql", counts, "--format", "json").stdout == before
 
@@ -254,9 +254,9 @@ def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
     result = lenet(*command, LENET_REJECT_LIMIT_PCT="25")
     assert (result.returncode, result.stderr) == (0, "")
     assert "mine/train: 20 digits added, 2 rejected" in result.stdout
-    assert "mine/test: 20 digits added; 20 in all" in result.stdout
+    assert "mine/test: 20 digits added; 20 in total" in result.stdout
     again = lenet(*command, "--per-font", "30", "--seed", "0")
-    assert "mine/test: 10 digits added, 20 were there already; 30 in all" in again.stdout
+    assert "mine/test: 10 digits added, 20 already there; 30 in total" in again.stdout
     varied = {
         split: {"designs=varied" in source for source in read_sources(settings, f"mine/{split}")}
         for split in ("train", "test")
@@ -326,7 +326,7 @@ def test_the_same_picture_with_two_labels_is_one_digit_and_a_reject(
         (tmp_path / "scans" / label).mkdir(parents=True)
         page.save(tmp_path / "scans" / label / "a.png")
     result = lenet("ingest", "images", str(tmp_path / "scans"))
-    assert "1 digit added, 1 was there already, 1 rejected" in result.stdout
+    assert "1 digit added, 1 already there, 1 rejected" in result.stdout
     (reject,) = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
     assert (reject["kind"], Path(reject["source"]).parent.name) == ("conflicting_label", "7")
 
@@ -369,3 +369,19 @@ def test_what_the_database_refuses_in_the_middle_of_a_job_is_one_line(
     result = lenet_process("score", "optdigits/test")
     assert result.returncode == 1
     assert "scoring_run_shards does not exist" in one_error_line(result)
+
+
+@pytest.mark.parametrize("arguments", [["ingest", "optdigits"], ["score", "optdigits/test"]])
+def test_without_a_server_a_command_never_imports_prefect(
+    environment: dict[str, str], settings: Settings, arguments: list[str]
+) -> None:
+    program = (
+        "import atexit, sys\n"
+        "from lenet_pipeline.cli import main\n"
+        "atexit.register(lambda: print({'prefect', 'flows'} & set(sys.modules), file=sys.stderr))\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "set()\n")

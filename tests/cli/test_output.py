@@ -36,7 +36,7 @@ def test_a_table_fits_80_columns_leaves_out_empty_columns_and_says_what_it_cut(
     assert max(map(len, printed.splitlines())) <= 80
     assert "field" not in printed
     assert "00000000-0000 " in printed
-    assert "the first 50 of 60 rows; --format csv prints all" in printed
+    assert "first 50 of 60 rows; use --format csv to see all" in printed
 
 
 def test_what_cannot_stand_side_by_side_is_stacked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,7 +105,7 @@ def test_what_rows_say_alike_is_said_once_where_they_would_not_fit(
     lines = [line.split() for line in printed.splitlines() if line.strip()]
     assert lines == [
         ["Which?"],
-        ["in", "every", "row:"],
+        ["same", "in", "every", "row:"],
         ["evidence", "mnist/test"],
         *([f"a_rather_long_column_{place}", "alike"] for place in range(6)),
         ["policy_number", "max_error"],

@@ -106,7 +106,7 @@ def test_a_version_whose_run_was_deleted_for_good_is_still_shown(lenet: Run, set
     shown = lenet("models", "show", "1")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "digits/1" in shown.stdout
-    assert shown.stdout.splitlines()[-1].startswith("no figures: its training run")
+    assert shown.stdout.splitlines()[-1].startswith("no figures: the training run")
 
 
 @pytest.mark.parametrize(

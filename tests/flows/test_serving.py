@@ -16,15 +16,25 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
+from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.check import check
 from flows.deployments import build_deployments
+from flows.retrain import retrain
+from flows.score import score, score_all
+from lenet_pipeline.errors import SettingsError
+from lenet_pipeline.jobs import TrainingJob
 from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.training.training_sets import read_labelled
-from lenet_pipeline.warehouse.queries import run_audit
+from lenet_pipeline.warehouse.queries import run_audit, run_select
+from tests.cli.test_command_line import one_error_line
+from tests.conftest import CHECKOUT
+from tests.homes import Run
 
 
 @contextmanager
@@ -122,13 +132,11 @@ def wait_until(is_so: Callable[[], bool], seconds: float, log: Path) -> None:
 def test_served_deployments_run_on_their_schedules_and_when_triggered(
     real_server: str, environment: dict[str, str], settings: Settings, tmp_path: Path
 ) -> None:
-    log = tmp_path / "serve.log"
+    log, command = tmp_path / "serve.log", [sys.executable, "-m", "lenet_pipeline.cli", "serve"]
     variables = {**environment, "PREFECT_API_URL": real_server, "LENET_CHECK_CRON": "* * * * *"}
     with (
         log.open("w") as stream,
-        running(
-            [sys.executable, "-m", "lenet_pipeline.cli", "serve"], env=variables, stdout=stream, stderr=stream
-        ),
+        running(command, env=variables, stdout=stream, stderr=stream),
         get_client(sync_client=True) as client,
     ):
 
@@ -147,15 +155,52 @@ def test_served_deployments_run_on_their_schedules_and_when_triggered(
             "daily": ["* * * * *"],
             "on-demand": [],
         }
-        parameters = {"dataset": "optdigits/test"}
+        parameters = {"job": {"dataset": "optdigits/test"}}
         run = run_deployment("score/on-demand", parameters=parameters, timeout=120, poll_interval=1)
         assert run.state is not None
         assert run.state.is_completed(), log.read_text()
         wait_until(is_scheduled_check_done, 120, log)
     runs = run_audit(settings.warehouse, "runs", {}).to_pylist()
     assert [(row["dataset"], row["status"]) for row in runs] == [("optdigits/test", "done")]
+    recorded = run_select(settings.warehouse, "select actor, flow_run_id from scoring_runs").to_pylist()
+    assert [(row["actor"], str(row["flow_run_id"])) for row in recorded] == [("tester", str(run.id))]
 
 
 def test_schedules_come_from_the_settings(settings: Settings) -> None:
     nightly = build_deployments(settings.model_copy(update={"score_cron": "15 4 * * *"}))[1]
     assert [item.schedule.cron for item in nightly.schedules] == ["15 4 * * *"]
+
+
+def test_a_malformed_schedule_names_its_variable(settings: Settings) -> None:
+    with pytest.raises(SettingsError, match="LENET_SCORE_CRON is 'whenever'"):
+        build_deployments(settings.model_copy(update={"score_cron": "whenever"}))
+
+
+def test_a_malformed_schedule_is_one_line_of_the_command(lenet: Run, settings: Settings) -> None:
+    result = lenet("serve", LENET_SCORE_CRON="whenever")
+    assert result.returncode == 1
+    assert "LENET_SCORE_CRON is 'whenever'" in one_error_line(result)
+
+
+def test_deployments_of_a_work_pool_are_those_that_are_served(settings: Settings) -> None:
+    """prefect.yaml names each flow by its file, with the parameters and schedules of ``lenet serve``."""
+    pooled = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    served = build_deployments(settings)
+    found = [
+        (each["name"], load_flow_from_entrypoint(each["entrypoint"]).name, each.get("parameters", {}))
+        for each in pooled
+    ]
+    assert found == [(each.name, each.flow_name, each.parameters) for each in served]
+    crons = [[schedule["cron"] for schedule in each.get("schedules", [])] for each in pooled]
+    assert crons == [[item.schedule.cron for item in each.schedules] for each in served]
+
+
+def test_parameters_of_the_deployments_are_what_their_flows_take(settings: Settings) -> None:
+    for deployment, flow in zip(build_deployments(settings), (retrain, score_all, score, check), strict=True):
+        given = {**deployment.parameters}
+        if flow is score:
+            given["job"] = {"dataset": "optdigits/test"}
+        validated = flow.validate_parameters(given)
+        assert validated.keys() == given.keys()
+        if flow is retrain:
+            assert validated["job"] == TrainingJob()

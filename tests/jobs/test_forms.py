@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from lenet_pipeline.audit.verification import verify_run
+from lenet_pipeline.audit.verification import VerificationJob, verify_run
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.documents.reader import PageLimits, inspect_document
 from lenet_pipeline.forms.filling.demo_form import draw_demo_form
@@ -527,7 +527,7 @@ def test_bad_documents_and_pages_are_told_apart_and_the_good_ones_are_read(
     result = lenet(*command, "--home", str(slips.settings.home), LENET_REJECT_LIMIT_PCT="60")
     assert (result.returncode, result.stderr) == (0, "")
     shown = " ".join(result.stdout.split())
-    assert "4 documents, 7 pages: 4 read, 1 of no form, 1 blank, 4 rejected" in shown
+    assert "4 documents, 7 pages: 4 read, 1 without a matching template, 1 blank, 4 rejected" in shown
     rows = ask(
         slips.settings,
         "select source, page, status, reason from pages where dataset = 'mixed/all' order by source, page",
@@ -671,17 +671,17 @@ def test_scans_in_two_datasets_are_verified_each_by_its_own_cells(slips: Read) -
     for dataset in (SLIPS, "again/all"):
         asked = f"select scoring_run_id::varchar as run from scoring_runs where dataset = '{dataset}'"  # noqa: S608
         (row,) = ask(settings, asked)
-        found = verify_run(settings, row["run"], None, 0, "cpu")
+        found = verify_run(settings, VerificationJob(row["run"], device="cpu"))
         assert (found.differing, found.misplaced) == (0, 0)
 
 
 def test_a_cell_that_was_moved_in_the_database_is_found_by_verify(slips: Read) -> None:
     settings = slips.settings
-    assert verify_run(settings, "latest", 5, 0, "cpu").misplaced == 0
+    assert verify_run(settings, VerificationJob(sample=5, device="cpu")).misplaced == 0
     with duckdb.connect(str(settings.warehouse.path)) as connection:
         asked = "select min(digit_id) from cells where digit_id is not null"
         ((digit,),) = connection.execute(asked).fetchall()
         moved = "update cells set source_box = struct_update(source_box, x := 0) where digit_id = $digit"
         connection.execute(moved, {"digit": digit}).fetchall()
-    found = verify_run(settings, "latest", 5, 0, "cpu")
+    found = verify_run(settings, VerificationJob(sample=5, device="cpu"))
     assert (found.misplaced, found.misplaced_examples, found.examples) == (1, (str(digit),), ())

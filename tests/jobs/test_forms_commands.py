@@ -86,7 +86,7 @@ def test_a_draft_of_a_blank_form_reads_back_as_a_template_of_its_cells(
     output = tmp_path / "draft.yaml"
     result = lenet("forms", "draft", str(blank), "--form", "note", "--output", str(output))
     assert (result.returncode, result.stderr) == (0, "")
-    assert "7 fields found" in result.stdout
+    assert "7 fields written" in result.stdout
     draft, made = read_template(output), read_template(demo_form.template)
     assert draft.form == "note"
     drawn = sorted(
@@ -114,7 +114,7 @@ def test_a_draft_without_an_output_is_printed_and_never_over_a_file_that_is_ther
     edited.write_text("form: mine\n")
     result = lenet("forms", "draft", str(demo_form.blank), "--output", str(edited))
     assert result.returncode == 1
-    assert "is there already and may be edited; name another file" in one_error_line(result)
+    assert "already exists and may contain edits; choose another file" in one_error_line(result)
     assert edited.read_text() == "form: mine\n"
 
 
@@ -153,7 +153,7 @@ def test_a_picture_never_takes_the_place_of_what_it_is_drawn_from(lenet: Run, de
     before = demo_form.blank.read_bytes()
     result = lenet("forms", "show", str(demo_form.template), "--output", str(demo_form.blank))
     assert result.returncode == 1
-    assert "is what the picture is drawn from; name another file" in result.stderr
+    assert "is an input of the picture; choose another file" in result.stderr
     assert demo_form.blank.read_bytes() == before
 
 
@@ -206,7 +206,7 @@ def test_forms_are_ingested_scored_and_evaluated_by_commands(
     assert (result.returncode, result.stderr) == (0, "")
     shown = " ".join(result.stdout.split())
     assert "slips/all: 4 documents, 4 pages: 4 read" in shown
-    assert "1 other file is no document" in shown
+    assert "1 other file ignored (not documents)" in shown
     (again,) = json.loads(lenet(*ingest, "--format", "json").stdout)
     assert (again["known"], again["read"], again["added"]) == (4, 0, 0)
 
@@ -233,7 +233,7 @@ def test_forms_are_ingested_scored_and_evaluated_by_commands(
 
     policy = lenet("policy", "set", "--fields", "--on", DATASET, "--max-error", "0.5", "--certainty", "0.5")
     assert policy.returncode == 0, policy.stderr
-    assert "calibrated: expected calibration error" in policy.stdout
+    assert "expected calibration error" in policy.stdout
     decided = json.loads(lenet("audit", "field_decisions", "--format", "json").stdout)
     by_confidence = [row for row in decided if row["confidence"] is not None]
     calibrated = [row["calibrated_confidence"] for row in by_confidence]
@@ -256,9 +256,7 @@ def test_truths_that_are_of_no_field_are_told_and_do_not_count(
     )
     result = lenet("forms", "evaluate", DATASET, "--truth", str(truth))
     assert result.returncode == 0, result.stderr
-    assert "2 truths are of no field that was read, such as number on page 2" in " ".join(
-        result.stdout.split()
-    )
+    assert "2 true values without a reading, such as number on page 2" in " ".join(result.stdout.split())
     assert count(read_home, "field_truths") == 1
 
 
@@ -294,9 +292,9 @@ def read_home(read_once: Settings, home: Path) -> Settings:
         ("source,page,field,value\nslip-00000.png,1,number,12\n,1,number,12\n", "line 3: expected a source"),
         ("source,page,field,value\nslip-00000.png,1,number\n", "line 2: expected 4 cells"),
         ("source,page,field,value\nslip-00000.png,1,number,1,2\n", "line 2: expected 4 cells"),
-        ("source,field,value\nother.png,number,12\n", "none of the 1 truths"),
-        (b"source,field,value\n\xff\xfe,number,1\n", "expected a CSV in UTF-8"),
-        (None, "cannot read the table of truths"),
+        ("source,field,value\nother.png,number,12\n", "truth.csv matches a field of"),
+        (b"source,field,value\n\xff\xfe,number,1\n", "is not a CSV file in UTF-8"),
+        (None, "cannot read the true values"),
     ],
 )
 def test_a_malformed_table_of_truths_is_one_line_that_names_where(
@@ -319,7 +317,7 @@ def test_a_malformed_table_of_truths_is_one_line_that_names_where(
         (["ingest", "forms", "HERE", "--template", "TEMPLATE"], "found no documents among"),
         (["forms", "show", "missing.yaml"], "there is no template missing.yaml"),
         (["forms", "show", "TEMPLATE", "OTHER"], "page 1 of OTHER was not read: the page"),
-        (["forms", "show", "TEMPLATE", "SCAN", "--page", "2"], "has 1 pages and page 2 is asked for"),
+        (["forms", "show", "TEMPLATE", "SCAN", "--page", "2"], "has no page 2; it has 1"),
         (["forms", "show", "TEMPLATE", "TEMPLATE"], "it is not a PDF, TIFF, PNG or JPEG"),
         (["forms", "show", "TEMPLATE", "SCAN", "--model", "digits/9"], "there is no version of digits '9'"),
         (["forms", "show", "TEMPLATE", "SCAN", "--output", "BELOW"], "cannot write the picture"),
@@ -330,7 +328,7 @@ def test_a_malformed_table_of_truths_is_one_line_that_names_where(
         ),
         (["forms", "fill", "TEMPLATE", "--digits", "nowhere/test"], "there is no dataset 'nowhere/test'"),
         (["forms", "fill", "TEMPLATE", "--digits", "optdigits/test", "--output", "SCAN"], "cannot write"),
-        (["forms", "evaluate", "nowhere/all", "--truth", "SCAN"], "nowhere/all is not scored yet"),
+        (["forms", "evaluate", "nowhere/all", "--truth", "SCAN"], "nowhere/all has no finished scoring run"),
     ],
 )
 def test_a_mistake_is_one_clear_line(

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lenet_pipeline.audit.versions import promote_by_hand
+from lenet_pipeline.audit.model_versions import promote_by_hand
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
 from lenet_pipeline.jobs import IngestJob, ScoringJob, TrainingJob, check, ingest, retrain, score
 from lenet_pipeline.lake.appending import append_digits
@@ -252,26 +251,6 @@ def test_two_runs_of_the_same_work_at_once_leave_each_digit_once(
     assert_same_in_the_end(disturbed, undisturbed)
 
 
-@pytest.mark.slow
-def test_a_killed_command_leaves_no_server_behind(environment: dict[str, str], tmp_path: Path) -> None:
-    own = {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "lenet_pipeline.cli", "ingest", "optdigits"],
-        env={**own, "LENET_HOME": str(tmp_path / "home")},
-        stdout=subprocess.DEVNULL,
-    ) as process:
-        server = None
-        while process.poll() is None and server is None:
-            server = _child_of(process.pid)
-            time.sleep(0.05)
-        process.kill()
-    assert server is not None, "the command ended before its server was seen"
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not Path(f"/proc/{server}").exists()
-
-
 HOLDER = """
 import sys, time, duckdb
 connection = duckdb.connect(sys.argv[1], config={"storage_compatibility_version": "v1.2.0"})
@@ -288,17 +267,3 @@ def hold(database: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         yield holder
-
-
-def _child_of(parent: int) -> int | None:
-    """Return the temporary server that a process started, once it runs our module."""
-    try:
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        serving = [
-            child
-            for child in children
-            if b"flows.prefect_server" in Path(f"/proc/{child}/cmdline").read_bytes()
-        ]
-    except OSError:
-        return None
-    return int(serving[0]) if serving else None

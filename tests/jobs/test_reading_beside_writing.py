@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks.scoring_digits import prepare_digits
+from benchmarks.scoring.digits import prepare_digits
 from lenet_pipeline.jobs import ScoringJob, score
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse.queries import run_select
@@ -59,7 +59,7 @@ def test_questions_beside_a_writer_are_answered_and_say_from_when(
         for question in questions:
             done = lenet(*question)
             assert done.returncode == 0, done.stderr
-            told = r"somebody writes to the database: this is as of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n"
+            told = r"the database is busy; these rows are as of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n"
             assert re.fullmatch(told, done.stderr), question
     assert "351" in lenet("audit", "summary").stdout
 

@@ -40,7 +40,7 @@ def test_published_stands_beside_ours_and_nothing_is_trained_twice(
     quick = ("--quick", "--home", str(home_with_digits))
     first = lenet("reproduce", TANH, RELU, *quick)
     assert first.returncode == 0, first.stderr
-    assert "--quick: a fifth of the published epochs" in first.stdout
+    assert "--quick trains for a fifth of the published epochs" in first.stdout
     (line,) = [line for line in first.stdout.splitlines() if line.startswith(f"{TANH} ")]
     assert line.split()[1] == "96.00"
     assert "4 of 20" in line
@@ -67,7 +67,7 @@ def test_published_stands_beside_ours_and_nothing_is_trained_twice(
     (row,) = json.loads(again.stdout)
     assert row == report["rows"][0]
     assert json.loads((folder / "quick" / "reproduction.json").read_text()) == report
-    assert "1 of 1 rows were trained before" in lenet("reproduce", TANH, *quick).stdout
+    assert "1 of 1 results come from earlier runs" in lenet("reproduce", TANH, *quick).stdout
 
 
 def test_a_row_is_kept_for_its_seed_and_becomes_no_version(home_with_digits: Path) -> None:

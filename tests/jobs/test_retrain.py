@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lenet_pipeline.audit.promotion import champion_reigns, promote_version, roll_back
-from lenet_pipeline.audit.versions import open_ledger
+from lenet_pipeline.audit.model_versions import open_ledger
+from lenet_pipeline.audit.promotion import champion_history, promote_version, roll_back
 from lenet_pipeline.errors import RegistryError, TrainingError, UnknownNameError
 from lenet_pipeline.jobs import IngestJob, ScoringJob, TrainingJob, ingest, retrain, score
 from lenet_pipeline.lake.appending import append_digits
@@ -141,7 +141,7 @@ def test_a_challenger_must_keep_what_the_champion_learned_to_read(settings: Sett
     gone = retrain(settings, TrainingJob(("turned/train",), epochs=1))
     assert gone.decision.action == "refuse"
     assert gone.decision.reason == (
-        "the champion learned from optdigits/train, which the lake has no more: promote by hand"
+        "the champion learned from optdigits/train, which the lake no longer has: promote by hand"
     )
 
 
@@ -223,9 +223,9 @@ def test_rolling_back_goes_past_a_promotion_that_was_recorded_twice() -> None:
     def event(action: str, version: int) -> PromotionRecord:
         return PromotionRecord("digits", action, "champion", version, None, "", NOW, "tester", None, None)
 
-    assert champion_reigns([event("promote", 1), event("promote", 2), event("promote", 2)], "digits") == [
+    assert champion_history([event("promote", 1), event("promote", 2), event("promote", 2)], "digits") == [
         1,
         2,
     ]
     events = [event("promote", 1), event("promote", 2), event("rollback", 1), event("promote", 3)]
-    assert champion_reigns(events, "digits") == [1, 3]
+    assert champion_history(events, "digits") == [1, 3]

@@ -74,7 +74,6 @@ def test_another_precision_is_a_run_of_its_own_and_says_how_nearly_it_reads_the_
     assert "no precision 'half'; available: fast, float32" in unknown.stderr
 
 
-@pytest.mark.slow
 def test_predictions_equal_the_test_that_mlflow_logged(settings: Settings) -> None:
     score(settings, ScoringJob(TEST))
     confusion = run_audit(settings.warehouse, "confusion", {})
@@ -106,7 +105,6 @@ def test_a_damaged_shard_is_rejected_and_the_run_goes_on_once_it_is_restored(
     assert violations(settings) == []
 
 
-@pytest.mark.slow
 def test_every_dataset_is_scored_though_one_is_damaged(settings: Settings) -> None:
     shard = read_manifest(settings.lake, "optdigits/test").shards[0]
     shard_path(settings.lake, "optdigits/test", shard).write_bytes(b"not Parquet")
@@ -150,7 +148,6 @@ def test_parameters_are_validated_before_anything_starts() -> None:
         ScoringJob(TEST, batch_size=0)
 
 
-@pytest.mark.slow
 def test_a_run_that_fails_says_in_the_audit_that_it_stopped(settings: Settings) -> None:
     with pytest.raises(ScoringError, match="no Dask cluster"):
         score(settings, ScoringJob(TEST, runner="dask://127.0.0.1:9"))

@@ -1,4 +1,4 @@
-"""Pages of HTML that need no other file: their templates, and pictures inside them."""
+"""Self-contained HTML pages: their templates, and pictures as data URLs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 from PIL import Image
 
-from lenet_pipeline.audit.wording import plain_text
+from lenet_pipeline.audit.formatting import plain_text
 
 
 @cache
 def page_template(name: str) -> Template:
-    """Return the template of a page; what it shows is escaped."""
+    """Return the template of a page. It escapes every value."""
     pages = Environment(
         loader=PackageLoader("lenet_pipeline.audit", "pages"),
         autoescape=True,
@@ -28,19 +28,19 @@ def page_template(name: str) -> Template:
 
 
 def data_url(picture: bytes) -> str:
-    """Return a PNG or JPEG as part of a page."""
+    """Return a PNG or JPEG file as a data URL."""
     kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
     return f"data:image/{kind};base64,{b64encode(picture).decode()}"
 
 
-def enlarge(image: NDArray[np.uint8], times: int) -> bytes:
-    """Return an image, uint8 (28, 28), so many times as large, as PNG: its pixels are too few to look at."""
-    side = image.shape[0] * times
+def enlarge(image: NDArray[np.uint8], scale: int) -> bytes:
+    """Enlarge an image, uint8 (28, 28), by a whole number without smoothing; return a PNG."""
+    side = image.shape[0] * scale
     return png(Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST))
 
 
 def png(picture: Image.Image) -> bytes:
-    """Return a picture's PNG."""
+    """Encode a picture as PNG."""
     stream = BytesIO()
     picture.save(stream, "PNG")
     return stream.getvalue()

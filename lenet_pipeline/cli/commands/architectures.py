@@ -1,4 +1,4 @@
-"""``lenet architectures`` and its verb."""
+"""``lenet architectures``: the available networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lenet_pipeline.cli.output import Format, FormatOption, print_records
 if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
 
-architectures_app = typer.Typer(help="The networks that can be trained.")
+architectures_app = typer.Typer(help="List and show the available architectures.")
 
 
 @command
@@ -21,7 +21,7 @@ def list_architectures(
     context: typer.Context,  # noqa: ARG001 - read by the decorator
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """List the architectures and their trainable parameters."""
+    """List the available architectures."""
     from lenet_pipeline.network import ARCHITECTURES, count_parameters
 
     records = [
@@ -35,10 +35,10 @@ def list_architectures(
 @command
 def show_architecture(
     settings: Settings,  # noqa: ARG001
-    name: Annotated[str, typer.Argument(help="A name that `lenet architectures` lists")],
+    name: Annotated[str, typer.Argument(help="Name of an architecture, as listed by `lenet architectures`")],
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Show an architecture layer by layer: output size, trainable parameters, connections."""
+    """Show the layers of an architecture."""
     from lenet_pipeline.network import describe_layers, find_architecture
 
     architecture = find_architecture(name)

@@ -1,7 +1,8 @@
-"""The demonstration: the three jobs, one after the other, on digits that ship inside scikit-learn."""
+"""The demo: all jobs in sequence, on digits bundled with scikit-learn."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -14,7 +15,7 @@ from lenet_pipeline.cli.commands.forms import print_evaluation
 from lenet_pipeline.cli.commands.ingest import print_ingested, print_ingested_forms
 from lenet_pipeline.cli.commands.score import print_report as print_scoring
 from lenet_pipeline.cli.commands.train import print_report as print_training
-from lenet_pipeline.cli.output import Format, console, print_rows
+from lenet_pipeline.cli.output import Format, print_line, print_rows
 from lenet_pipeline.cli.progress import TerminalObserver
 from lenet_pipeline.cli.running import run_job
 from lenet_pipeline.forms import SEVERITIES, draw_demo_form, read_template
@@ -27,33 +28,32 @@ _FORM_PAGES, _SURE = 12, 0.9
 
 
 def run_demo(settings: Settings) -> None:
-    """Ingest, train, score and ask, in the settings' home; skip what an earlier run did."""
+    """Ingest, train, score and audit in a home, skipping finished steps."""
     from flows.prefect_server import start_prefect_server  # loads Prefect
 
-    console.print(f"Everything goes into {settings.home}\n", soft_wrap=True, highlight=False, markup=False)
+    print_line(f"Writing everything to {settings.home}")
     with Console(stderr=True).status("Starting a temporary Prefect server"):
         start_prefect_server(settings.home)
-    _announce(1, "ingest", "1,797 handwritten digits that ship inside scikit-learn, into Parquet")
+    _announce(1, "ingest", "1,797 handwritten digits bundled with scikit-learn, to Parquet")
     print_ingested(run_job(jobs.ingest, settings, jobs.IngestJob("optdigits"), as_flow=True))
-    _announce(2, "train", "LeNet-5 as published in 1998, registered in MLflow, through the gate")
+    _announce(2, "train", "LeNet-5 from 1998, registered in MLflow and promoted through the gate")
     champion = find_champion(settings.registry)
     if champion:
-        console.print(f"skipped: {champion.reference} is champion already")
+        print_line(f"skipped: {champion.reference} is already the champion")
     else:
         training = jobs.TrainingJob((TRAINING,), (TEST,))
         print_training(run_job(jobs.retrain, settings, training, as_flow=True))
-    _announce(3, "score", "every test digit, with its confidence, into DuckDB")
+    _announce(3, "score", "every test digit, with its confidence, to DuckDB")
     print_scoring(run_job(jobs.score, settings, jobs.ScoringJob(TEST), as_flow=True))
-    _announce(4, "audit", "what an auditor asks first")
-    summary = run_audit(settings.warehouse, "summary", {})
-    print_rows(summary, Format.TABLE)
-    _announce(5, "forms", "delivery notes, filled, scanned and read cell by cell")
+    _announce(4, "audit", "a summary of the predictions")
+    print_rows(run_audit(settings.warehouse, "summary", {}), Format.TABLE)
+    _announce(5, "forms", "delivery notes, filled in, scanned and read cell by cell")
     _read_forms(settings)
     _suggest(settings)
 
 
 def _read_forms(settings: Settings) -> None:
-    """Fill and scan pages of a form, read them back, and draw one of them with its readings."""
+    """Fill in and scan a form, read the pages, and draw one page with its readings."""
     folder = settings.home / "forms"
     folder.mkdir(exist_ok=True)
     form = draw_demo_form(folder)
@@ -68,29 +68,42 @@ def _read_forms(settings: Settings) -> None:
     print_evaluation(jobs.evaluate_forms(settings, FORMS, truth, _SURE))
     scan = sorted(truth.parent.glob(f"{template.form}-*"))[0]
     picture = settings.plots / "form.png"
-    jobs.save_picture(jobs.draw_form(settings, template, scan, 1, "champion"), picture)
-    console.print(f"  a page with its readings: {picture}", soft_wrap=True, highlight=False, markup=False)
+    drawing = jobs.DrawingJob(template, scan, model="champion")
+    jobs.save_picture(jobs.draw_form(settings, drawing), picture)
+    print_line(f"  page with its readings: {_short_path(picture)}")
 
 
-def _announce(number: int, verb: str, what: str) -> None:
-    console.print(f"\n[bold]{number}. {verb}[/]: {what}", highlight=False)
+def _announce(number: int, step: str, summary: str) -> None:
+    print_line(f": {summary}", lead=f"\n{number}. {step}")
 
 
 def _suggest(settings: Settings) -> None:
-    lenet = "lenet" if shutil.which("lenet") else _short(Path(sys.executable).with_name("lenet"))
-    home = f" --home {_short(settings.home)}"
-    console.print("[bold]Try next[/]")
-    for suggestion, what in (
-        (f"{lenet} audit confusion{home}", "which digits it took for which"),
-        (f"{lenet} audit fields_to_look_at{home}", "what a person should check on the forms, and why"),
-        (f"{lenet} models{home}", "versions, promotions and why"),
-        (f'{lenet} sql "from predictions limit 3"{home}', "your own question"),
+    lenet = _lenet_command()
+    if settings.home != Path(os.environ.get("LENET_HOME", "")).expanduser().absolute():
+        lenet += f" --home {shlex.quote(_short_path(settings.home))}"
+    print_line("", lead="\nTry next")
+    for arguments, summary in (
+        ("audit confusion", "the digits it confuses"),
+        ("audit fields_to_look_at", "the form fields a person should check, and why"),
+        ("models", "the model versions and promotions"),
+        ('sql "from predictions limit 3"', "your own query"),
     ):
-        console.print(f"  {suggestion}", highlight=False, soft_wrap=True, markup=False)
-        console.print(f"      {what}", style="dim", highlight=False)
+        print_line(f"  {lenet} {arguments}")
+        print_line(f"      {summary}", style="dim")
 
 
-def _short(path: Path) -> str:
-    """Write a path as it can be typed here: relative where it lies below this folder."""
+def _lenet_command() -> str:
+    """Return the shortest command that runs this installation of ``lenet``."""
+    installed = Path(sys.executable).with_name("lenet")
+    found = shutil.which("lenet")
+    if found and Path(found).absolute() == installed.absolute():
+        return "lenet"
+    if installed.exists():
+        return shlex.quote(_short_path(installed))
+    return f"{shlex.quote(_short_path(Path(sys.executable)))} -m lenet_pipeline.cli"
+
+
+def _short_path(path: Path) -> str:
+    """Return a path relative to the current folder, if it is below it."""
     here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

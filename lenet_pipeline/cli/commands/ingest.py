@@ -1,4 +1,4 @@
-"""``lenet ingest`` and ``lenet datasets``: digits into the lake, and what is there."""
+"""``lenet ingest`` and ``lenet datasets``: add digits to the lake, and list its datasets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lenet_pipeline.audit import counted
-from lenet_pipeline.cli.command import command, say
-from lenet_pipeline.cli.output import Format, FormatOption, OutputOption, console, print_records
+from lenet_pipeline.cli.command import command, print_error
+from lenet_pipeline.cli.output import Format, FormatOption, OutputOption, print_line, print_records
 from lenet_pipeline.cli.running import run_job
 from lenet_pipeline.errors import LakeError
 
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from lenet_pipeline.lake import Manifest
     from lenet_pipeline.settings import Settings
 
-ingest_app = typer.Typer(
-    no_args_is_help=True, help="Put digits into the lake; what is there already is skipped."
-)
+ingest_app = typer.Typer(no_args_is_help=True, help="Add digits to the lake, skipping known ones.")
 
 NameOption = Annotated[
-    str | None, typer.Option("--name", metavar="NAME/SPLIT", help="Dataset that takes all the digits")
+    str | None,
+    typer.Option("--name", metavar="NAME/SPLIT", help="Dataset for all digits (default: chosen by source)"),
 ]
 
 
@@ -34,7 +33,7 @@ NameOption = Annotated[
 def ingest_optdigits(
     settings: Settings, name: NameOption = None, output_format: FormatOption = Format.TABLE
 ) -> None:
-    """The 1,797 UCI handwritten digits that ship inside scikit-learn: no network needed."""
+    """Ingest the 1,797 handwritten digits bundled with scikit-learn."""
     _run(settings, "optdigits", None, name, output_format)
 
 
@@ -43,12 +42,16 @@ def ingest_optdigits(
 def ingest_mnist(
     settings: Settings,
     root: Annotated[
-        Path | None, typer.Option("--root", help="Folder that has the four IDX files, gzipped or not")
+        Path | None,
+        typer.Option("--root", help="Folder with the four IDX files, gzipped or not (default: download)"),
     ] = None,
     name: NameOption = None,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """The 70,000 handwritten digits of MNIST, downloaded with their checksums or read from a folder."""
+    """Ingest MNIST, downloaded or from a folder.
+
+    Downloads are verified by their checksums.
+    """
     _run(settings, "mnist", root, name, output_format)
 
 
@@ -56,14 +59,14 @@ def ingest_mnist(
 @command
 def ingest_images(
     settings: Settings,
-    path: Annotated[Path, typer.Argument(help="Folder tree, CSV of path,label, or one image")],
+    path: Annotated[Path, typer.Argument(help="Image, folder tree, or CSV file with the columns path,label")],
     name: NameOption = None,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Images of one digit each: PNG, JPEG, TIFF or BMP, ink darker or brighter than the paper.
+    """Ingest images of one digit each.
 
-    A parent folder named 0 to 9 is the label. An image that cannot be read is recorded as a reject
-    and the rest goes on.
+    Reads PNG, JPEG, TIFF and BMP, with dark ink on bright paper or the reverse. A parent folder named
+    0 to 9 is the label. Unreadable images are recorded as rejects.
     """
     _run(settings, "images", path, name, output_format)
 
@@ -73,22 +76,23 @@ def ingest_images(
 def ingest_printed(
     settings: Settings,
     fonts: Annotated[
-        Path | None, typer.Option("--fonts", help="Folder of .ttf and .otf files, instead of those installed")
+        Path | None,
+        typer.Option("--fonts", help="Folder of .ttf and .otf files (default: the bundled fonts)"),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", metavar="NAME", help="Datasets NAME/train and NAME/test")
+        str, typer.Option("--name", metavar="NAME", help="Name of the datasets NAME/train and NAME/test")
     ] = "printed",
     degradation: Annotated[
-        str, typer.Option("--degradation", help="How bad the scan is: none, light, medium or heavy")
+        str, typer.Option("--degradation", help="Scan quality loss: none, light, medium or heavy")
     ] = "medium",
-    per_font: Annotated[int, typer.Option("--per-font", min=1, help="Digits of each font")] = 2000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed gives other digits")] = 0,
+    per_font: Annotated[int, typer.Option("--per-font", min=1, help="Number of digits per font")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the drawing and the degradation")] = 0,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Machine-printed digits: the fonts that matplotlib and Pillow ship, or a folder's, as if scanned.
+    """Draw machine-printed digits, degraded like scans.
 
-    No family of fonts is in both NAME/train and NAME/test. A font that cannot be read is recorded
-    as a reject and the rest goes on.
+    The default fonts are bundled with matplotlib and Pillow. NAME/train and NAME/test share no font
+    family. Unreadable fonts are recorded as rejects.
     """
     from lenet_pipeline import jobs
 
@@ -102,24 +106,24 @@ def ingest_printed(
 @command
 def ingest_forms(
     settings: Settings,
-    path: Annotated[Path, typer.Argument(help="PDF, TIFF, PNG or JPEG, a folder tree, or a list of paths")],
+    path: Annotated[Path, typer.Argument(help="PDF, TIFF, PNG or JPEG file, folder tree, or list of paths")],
     templates: Annotated[
-        list[Path], typer.Option("--template", help="YAML file of a form; again for each form expected")
+        list[Path], typer.Option("--template", help="YAML file of a form; repeat it for each expected form")
     ],
     name: NameOption = None,
     references: Annotated[
         Path | None,
-        typer.Option("--references", help="Folder of the blank forms, if not beside the templates"),
+        typer.Option("--references", help="Folder with the blank forms (default: next to the templates)"),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Processes that read pages; one a core if not given")
+        int | None, typer.Option(min=1, help="Number of processes that read pages (default: one per core)")
     ] = None,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Scanned forms: every page is read with the template it fits, cell by cell, once.
+    """Ingest scanned forms, cell by cell.
 
-    Pages may be turned, shuffled and of several forms. One that cannot be read is recorded with its
-    reason and the rest goes on; cut off, the same command goes on where it stopped.
+    Each page is matched to a template. Pages may be rotated, shuffled and mixed. Unreadable pages
+    are recorded with a reason. Pages are never read twice; rerun the command to resume.
     """
     from lenet_pipeline import jobs
 
@@ -135,7 +139,7 @@ def ingest_forms(
 def list_datasets_command(
     settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
 ) -> None:
-    """List the datasets of the lake."""
+    """List the datasets in the lake."""
     from lenet_pipeline.lake import list_datasets, read_manifest
 
     records = []
@@ -143,9 +147,9 @@ def list_datasets_command(
         try:
             records.append(_describe(read_manifest(settings.lake, dataset)))
         except LakeError as exc:
-            say(str(exc))
+            print_error(str(exc))
     if not records and output_format is Format.TABLE:
-        console.print("no dataset yet; make one with `lenet ingest optdigits`")
+        print_line("no datasets yet; create one with `lenet ingest optdigits`")
         return
     print_records(records, output_format, output)
 
@@ -163,45 +167,42 @@ def _describe(manifest: Manifest) -> dict[str, object]:
 
 
 def print_ingested(outcome: Sequence[Ingested]) -> None:
-    """Print what an ingest did to each dataset."""
+    """Print what was added to each dataset."""
     for item in outcome:
         parts = [f"{counted(item.added, 'digit')} added"]
         if item.skipped:
-            parts.append(f"{item.skipped:,} {'was' if item.skipped == 1 else 'were'} there already")
+            parts.append(f"{item.skipped:,} already there")
         if item.rejects:
-            parts.append(f"{item.rejects:,} rejected (`lenet audit rejects`)")
+            parts.append(f"{item.rejects:,} rejected (see `lenet audit rejects`)")
         if item.unrecognised:
-            parts.append(_others(item.unrecognised, "image"))
-        console.print(f"[bold]{item.dataset}[/]: {', '.join(parts)}; {item.rows:,} in all", highlight=False)
+            parts.append(_describe_ignored(item.unrecognised, "images"))
+        print_line(f": {', '.join(parts)}; {item.rows:,} in total", lead=item.dataset)
 
 
-def _others(count: int, what: str) -> str:
-    return f"1 other file is no {what}" if count == 1 else f"{count:,} other files are no {what}s"
+def _describe_ignored(count: int, expected: str) -> str:
+    return f"{counted(count, 'other file')} ignored (not {expected})"
 
 
 def print_ingested_forms(outcome: IngestedForms) -> None:
-    """Print what became of every page."""
+    """Print how many pages were read, and how many were not and why."""
     counts = [
         (outcome.read, "read"),
-        (outcome.known, "read before"),
-        (outcome.unmatched, "of no form"),
+        (outcome.known, "already read"),
+        (outcome.unmatched, "without a matching template"),
         (outcome.blank, "blank"),
-        (outcome.duplicates, "twice the same"),
+        (outcome.duplicates, "duplicate"),
         (outcome.rejected, "rejected"),
     ]
     pages = ", ".join(f"{count:,} {what}" for count, what in counts if count) or "none"
-    console.print(
-        f"[bold]{outcome.dataset}[/]: {counted(outcome.documents, 'document')}, "
-        f"{counted(outcome.pages, 'page')}: {pages}",
-        highlight=False,
-    )
-    console.print(f"  {counted(outcome.added, 'digit')} added; {outcome.digits:,} in all", highlight=False)
+    found = f"{counted(outcome.documents, 'document')}, {counted(outcome.pages, 'page')}"
+    print_line(f": {found}: {pages}", lead=outcome.dataset)
+    print_line(f"  {counted(outcome.added, 'digit')} added; {outcome.digits:,} in total")
     if outcome.unrecognised:
-        console.print(f"  {_others(outcome.unrecognised, 'document')}", highlight=False)
+        print_line(f"  {_describe_ignored(outcome.unrecognised, 'documents')}")
     if outcome.unmatched or outcome.blank or outcome.duplicates:
-        console.print("  pages that were not read: `lenet audit pages_not_read`", highlight=False)
+        print_line("  see `lenet audit pages_not_read` for the pages that were not read")
     if outcome.rejected:
-        console.print("  what was rejected, and why: `lenet audit rejects`", highlight=False)
+        print_line("  see `lenet audit rejects` for the rejected pages and the reasons")
 
 
 def _run(

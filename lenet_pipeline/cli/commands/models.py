@@ -1,4 +1,4 @@
-"""``lenet models`` and its verbs."""
+"""``lenet models``: list, show, promote and roll back model versions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from lenet_pipeline.audit import plain_text
+from lenet_pipeline.audit import counted, plain_text
 from lenet_pipeline.cli.command import command
 from lenet_pipeline.cli.output import (
     Format,
     FormatOption,
     OutputOption,
     console,
+    print_line,
     print_records,
     print_rows,
     report_snapshot,
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
     from lenet_pipeline.warehouse import PromotionRecord
 
-models_app = typer.Typer(help="Model versions, aliases and promotions.")
+models_app = typer.Typer(help="List, show and promote model versions.")
 
-_OF_VERSIONS = ["version", "aliases", "architecture", "test_accuracy", "registered_at"]
+_NO_VERSIONS = "no model versions yet; train one with `lenet train DATASET`"
+_SHOWN = ["version", "aliases", "architecture", "test_accuracy", "registered_at"]
 
 
 @command
@@ -41,7 +43,7 @@ def list_models(
     output_format: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
-    """List the versions with their aliases and test accuracy, then the promotions in order."""
+    """List the model versions, then the promotions in order."""
     _print_versions(settings, output_format, output)
 
 
@@ -50,23 +52,27 @@ def list_models(
 def list_command(
     settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
 ) -> None:
-    """List the versions with their aliases and test accuracy, then the promotions in order."""
+    """List the model versions, then the promotions in order."""
     _print_versions(settings, output_format, output)
 
 
 def _print_versions(settings: Settings, output_format: Format, output: Path | None) -> None:
-    """Print what the warehouse records; MLflow, which takes seconds to load, is not asked."""
+    """Print the versions recorded in the warehouse, because MLflow takes seconds to load."""
     from lenet_pipeline.warehouse import AsOf, run_audit
 
+    is_table = output_format is Format.TABLE and output is None
+    if is_table and not settings.warehouse.path.exists():
+        print_line(_NO_VERSIONS)
+        return
     as_of = AsOf()
     versions = run_audit(settings.warehouse, "model_versions", {}, as_of)
-    if output_format is not Format.TABLE or output is not None:
+    if not is_table:
         print_rows(versions, output_format, output)
         return
     if not len(versions):
-        console.print("no model version yet; make one with `lenet train DATASET`")
+        print_line(_NO_VERSIONS)
         return
-    print_rows(versions.select(_OF_VERSIONS), output_format)
+    print_rows(versions.select(_SHOWN), output_format)
     console.print()
     promotions = run_audit(settings.warehouse, "promotions", {}, as_of)
     report_snapshot(as_of)
@@ -74,31 +80,28 @@ def _print_versions(settings: Settings, output_format: Format, output: Path | No
 
 
 def _print_promotions(promotions: pa.Table) -> None:
-    """Print a line for each event, in order."""
-    console.print("[bold]Promotions[/]")
+    """Print one line per event, in order."""
+    print_line("", lead="Promotions")
     for row in promotions.to_pylist():
         version = f"{row['model_name']}/{row['model_version']}"
         when, reason = plain_text(row["recorded_at"]), f"{row['actor']}: {row['reason']}"
-        console.print(
-            f"{when}  {row['action']:8}  {version:10}  {reason}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        print_line(f"{when}  {row['action']:8}  {version:10}  {reason}")
 
 
 @models_app.command("show", epilog="Example: lenet models show digits@champion")
 @command
 def show_command(
     settings: Settings,
-    version: Annotated[str, typer.Argument(help="digits@champion, digits/3, champion or 3")],
+    version: Annotated[str, typer.Argument(help="Model version: digits@champion, digits/3, champion or 3")],
     output_format: FormatOption = Format.TABLE,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder for its figures (default: plots/digits-3 in the home)"),
+        typer.Option(
+            "--output", "-o", help="Folder for the figures (default: plots/NAME-VERSION in the home)"
+        ),
     ] = None,
 ) -> None:
-    """Show what a version is, how it was trained and what it reads, and write its figures."""
+    """Show the results of a version and write its figures."""
     from lenet_pipeline.audit import copy_figures, report_version, version_record
 
     report = report_version(settings, version)
@@ -114,10 +117,10 @@ def show_command(
 @command
 def promote_command(
     settings: Settings,
-    version: Annotated[str, typer.Argument(help="The version to make champion: digits/3 or 3")],
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit trail")],
+    version: Annotated[str, typer.Argument(help="Version to promote: digits/3 or 3")],
+    reason: Annotated[str, typer.Option("--reason", help="Reason, for the audit trail")],
 ) -> None:
-    """Make a version champion by hand."""
+    """Make a version the champion."""
     from lenet_pipeline.audit import promote_by_hand, publish_chain_head
 
     _print_move(promote_by_hand(settings, version, reason))
@@ -128,9 +131,11 @@ def promote_command(
 @command
 def rollback_command(
     settings: Settings,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit trail")] = "rolled back by hand",
+    reason: Annotated[
+        str, typer.Option("--reason", help="Reason, for the audit trail")
+    ] = "rolled back by hand",
 ) -> None:
-    """Make the champion before the present one champion again."""
+    """Make the previous champion the champion again."""
     from lenet_pipeline.audit import open_ledger, publish_chain_head, roll_back
 
     _print_move(roll_back(open_ledger(settings), settings.registry, reason))
@@ -138,14 +143,14 @@ def rollback_command(
 
 
 def print_version(report: ModelReport, figures: Sequence[Path]) -> None:
-    """Print what a version is, its test sets, its training and its promotions, in 80 columns."""
+    """Print a version's origin, test results, training and promotions, in 80 columns."""
     version = report.version
-    console.print(f"[bold]{version.reference}[/]  {', '.join(version.aliases)}")
+    print_line(f"  {', '.join(version.aliases)}", lead=version.reference)
     _print_facts(
         {
             "architecture": version.architecture,
             "recipe": f"{version.recipe}, effort {version.effort}",
-            "learned from": version.trained_on,
+            "trained on": version.trained_on,
             "registered": f"{plain_text(version.registered_at)} UTC by {version.actor}",
             "MLflow run": version.training_run_id,
             "code": version.code_revision,
@@ -154,18 +159,18 @@ def print_version(report: ModelReport, figures: Sequence[Path]) -> None:
             "temperature": plain_text(report.temperature),
         }
     )
-    console.print("\n[bold]Test sets[/]")
+    print_line("", lead="\nTest sets")
     print_records(report.tests, Format.TABLE)
-    console.print("\n[bold]Training[/]")
+    print_line("", lead="\nTraining")
     _print_facts(report.parameters)
     console.print()
     _print_promotions(report.promotions)
     console.print()
     if figures:
-        text = f"{len(figures)} figures written to {figures[0].parent}"
+        text = f"{counted(len(figures), 'figure')} written to {figures[0].parent}"
     else:
-        text = "no figures: its training run has none, or was deleted from MLflow"
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
+        text = "no figures: the training run has none, or was deleted from MLflow"
+    print_line(text)
 
 
 def _print_facts(facts: Mapping[str, str]) -> None:
@@ -178,7 +183,5 @@ def _print_facts(facts: Mapping[str, str]) -> None:
 
 
 def _print_move(record: PromotionRecord) -> None:
-    former = f", was version {record.former_version}" if record.former_version else ""
-    console.print(
-        f"champion is now {record.model_name}/{record.model_version}{former}: {record.reason}", markup=False
-    )
+    former = f" (was version {record.former_version})" if record.former_version else ""
+    print_line(f"champion is now {record.model_name}/{record.model_version}{former}: {record.reason}")

@@ -1,4 +1,4 @@
-"""``lenet policy``: which readings are accepted unseen, and on what evidence."""
+"""``lenet policy``: the confidence thresholds for acceptance without review, and their evidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lenet_pipeline.cli.output import (
     Format,
     FormatOption,
     OutputOption,
-    console,
+    print_line,
     print_records,
     print_rows,
     report_snapshot,
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
     from lenet_pipeline.warehouse import PolicyRecord
 
-policy_app = typer.Typer(help="Thresholds from which readings are accepted without review, with a guarantee.")
+policy_app = typer.Typer(help="Set and show the thresholds for acceptance without review.")
 
 
+_NO_POLICIES = "no policies yet, so every digit needs review; set one with `lenet policy set`"
 _SHOWN = [
     "policy_number",
     "model_version",
@@ -67,11 +68,11 @@ def list_command(
 def show_command(
     settings: Settings,
     number: Annotated[
-        int | None, typer.Argument(min=1, help="Number of the policy (default: newest)")
+        int | None, typer.Argument(min=1, help="Number of the policy (default: the newest)")
     ] = None,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Show everything that is recorded about one policy."""
+    """Show everything recorded about a policy."""
     from lenet_pipeline.audit import find_policy
     from lenet_pipeline.warehouse import AsOf
 
@@ -85,13 +86,16 @@ def _print_policies(settings: Settings, output_format: Format, output: Path | No
     from lenet_pipeline.audit import list_policies as list_recorded
     from lenet_pipeline.warehouse import AsOf
 
+    is_table = output_format is Format.TABLE and output is None
+    if is_table and not settings.warehouse.path.exists():
+        print_line(_NO_POLICIES)
+        return
     as_of = AsOf()
     policies = list_recorded(settings, as_of)
     report_snapshot(as_of)
-    if not len(policies) and output_format is Format.TABLE:
-        console.print("no policy yet: every digit needs review; set one with `lenet policy set`")
+    if is_table and not len(policies):
+        print_line(_NO_POLICIES)
         return
-    is_table = output_format is Format.TABLE and output is None
     print_rows(policies.select(_SHOWN) if is_table else policies, output_format, output)
 
 
@@ -102,50 +106,65 @@ def set_command(
     max_error: Annotated[
         float,
         typer.Option(
-            min=0.000001, max=0.999999, help="Largest share of what is accepted that may be wrong, 0 to 1"
+            min=0.000001, max=0.999999, help="Maximum share of wrong readings among the accepted, 0 to 1"
         ),
     ],
     certainty: Annotated[
-        float, typer.Option(min=0.5, max=0.999999, help="Probability with which that holds, 0 to 1")
+        float, typer.Option(min=0.5, max=0.999999, help="Probability that the maximum error holds, 0 to 1")
     ] = 0.95,
     dataset: Annotated[
         str | None,
         typer.Option(
             "--on",
             metavar="DATASET",
-            help="Labelled digits that the version never learned from (default: its gate split)",
+            help="Labelled digits the version was not trained on (default: its gate split)",
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="digits@champion, digits/3, champion or 3")] = "digits@champion",
+    model: Annotated[
+        str, typer.Option(help="Model version: digits@champion, digits/3, champion or 3")
+    ] = "digits@champion",
     is_for_fields: Annotated[
-        bool, typer.Option("--fields", help="For whole fields of forms, on fields of known truth")
+        bool, typer.Option("--fields", help="Decide on whole fields of forms, from fields with known truth")
     ] = False,
     not_a_digit_from: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="not_a_digit from which there is no digit, 0 to 1")
+        float, typer.Option(min=0.0, max=1.0, help="Lowest not_a_digit that means no digit, 0 to 1")
     ] = 0.5,
     review_rate: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of what is accepted that people see all the same")
+        float, typer.Option(min=0.0, max=1.0, help="Share of accepted readings sampled for review, 0 to 1")
     ] = 0.01,
-    review_seed: Annotated[int, typer.Option(min=0, help="What that sample is drawn by")] = 0,
+    review_seed: Annotated[int, typer.Option(min=0, help="Seed of the review sample")] = 0,
     precision: Annotated[
-        str, typer.Option(help="Of the runs that it decides on: float32 or fast")
+        str, typer.Option(help="Precision of the runs it applies to: float32 or fast")
     ] = "float32",
     is_dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the policy, and do not put it in force")
+        bool, typer.Option("--dry-run", help="Show the policy without putting it in force")
     ] = False,
     is_confirmed: Annotated[
-        bool, typer.Option("--yes", help="Do not ask before a policy that accepts nothing replaces one")
+        bool, typer.Option("--yes", help="Replace a policy by one that accepts nothing without asking")
     ] = False,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Find the lowest confidence at which few enough accepted readings are wrong, and put it in force."""
+    """Find the lowest threshold within a maximum error.
+
+    The threshold is chosen on labelled readings and put in force, unless --dry-run is given.
+    """
     from lenet_pipeline.audit import DIGIT, FIELD, PolicyTerms, propose_policy, set_policy
 
-    terms = PolicyTerms(precision, max_error, certainty, not_a_digit_from, review_rate, review_seed)
-    proposed = propose_policy(settings, model, terms, dataset, FIELD if is_for_fields else DIGIT)
+    terms = PolicyTerms(
+        max_error=max_error,
+        certainty=certainty,
+        dataset=dataset,
+        model=model,
+        subject=FIELD if is_for_fields else DIGIT,
+        precision=precision,
+        not_a_digit_from=not_a_digit_from,
+        review_rate=review_rate,
+        review_seed=review_seed,
+    )
+    proposed = propose_policy(settings, terms)
     if is_dry_run:
         _print(None, proposed.record, output_format)
-        console.print("dry run: this policy is not in force", style="yellow")
+        print_line("dry run: this policy is not in force", style="yellow")
         return
     if proposed.accepts_nothing and not is_confirmed:
         _confirm_replacing(settings, proposed.record, output_format)
@@ -157,7 +176,7 @@ def _confirm_replacing(settings: Settings, record: PolicyRecord, output_format: 
     """Ask before a policy that accepts nothing replaces one that accepts something.
 
     Raises:
-        PolicyError: nobody is there to be asked.
+        PolicyError: standard input is not a terminal.
     """
     from lenet_pipeline.audit import find_policy_in_force
 
@@ -167,11 +186,11 @@ def _confirm_replacing(settings: Settings, record: PolicyRecord, output_format: 
         return
     found = (
         f"the new policy accepts nothing, and policy {former['policy_number']} accepts "
-        f"{former['coverage_pct']:g} % of its evidence"
+        f"{former['coverage_pct']:g}% of its evidence"
     )
     if not sys.stdin.isatty():
         raise PolicyError(
-            f"{found}; nothing was changed. Add --yes to replace it, or --dry-run to look at it"
+            f"{found}; nothing was changed. Use --yes to replace it, or --dry-run to preview it"
         )
     _print(None, record, output_format)
     typer.confirm(f"{found}. Replace it?", abort=True)
@@ -186,56 +205,40 @@ def _print(policy: SetPolicy | None, record: PolicyRecord, output_format: Format
 
 
 def print_policy(policy: SetPolicy | None, record: PolicyRecord) -> None:
-    """Print a policy and its evidence; ``policy`` is None for one that is not in force."""
+    """Print a policy and its evidence; ``policy`` is None if it is not in force."""
     things = f"{record.subject}s"
-    target = f"at most {record.max_error:.4g} wrong, with a certainty of {record.certainty:g}"
-    f"at most {record.max_error:.4g} wrong, with a certainty of {record.certainty:g}"
-    console.print(
-        f"{f'policy {policy.number}' if policy else 'a policy'} for "
-        f"{record.model_name}/{record.model_version}, {things}: {target}",
-        highlight=False,
-    )
-    console.print(
-        f"  evidence: {record.labelled:,} {things}, {record.evidence}", markup=False, highlight=False
-    )
+    name = f"policy {policy.number}" if policy else "new policy"
+    target = f"at most {record.max_error:.4g} wrong, with certainty {record.certainty:g}"
+    print_line(f" for {things} of {record.model_name}/{record.model_version}: {target}", lead=name)
+    print_line(f"  evidence: {record.labelled:,} {things}, {record.evidence}")
     if record.threshold is None:
-        console.print(
-            "  [bold]accepts nothing:[/] no threshold can be shown to keep the target", highlight=False
-        )
-        console.print(_shortage(record), highlight=False)
+        print_line(" no threshold provably meets the target", lead="  accepts nothing:")
+        print_line(f"  {_describe_shortage(record)}")
     else:
         share = record.accepted / record.labelled
-        console.print(
-            f"  accepts from confidence {plain_text(record.threshold)}: "
-            f"{record.accepted:,} of them ({share:.2%})",
-            highlight=False,
+        lowest = plain_text(record.threshold)
+        confidence = f"a confidence of {lowest} or more" if record.threshold else "any confidence"
+        print_line(f"  accepts {confidence}: {record.accepted:,} {things} ({share:.2%})")
+        print_line(
+            f"  {record.errors:,} of them are wrong; the error rate is at most {record.error_bound:.4%}"
         )
-        console.print(
-            f"  {record.errors:,} of those are wrong; among all such {things}, at most "
-            f"{record.error_bound:.4%}",
-            highlight=False,
-        )
-        console.print(
-            f"  a sample of {record.review_rate:.2%} of the accepted {things} still goes to review",
-            highlight=False,
-        )
+        print_line(f"  {record.review_rate:.2%} of the accepted {things} are sampled for review")
     if record.calibration_error is not None:
-        console.print(
-            f"  calibrated: expected calibration error {record.calibration_error:.4f}, "
-            f"{record.calibrated_error:.4f} after it",
-            highlight=False,
+        print_line(
+            f"  expected calibration error {record.calibration_error:.4f}, "
+            f"{record.calibrated_error:.4f} after calibration"
         )
     if policy:
-        console.print(f"  plot: {policy.plot}", soft_wrap=True, highlight=False, markup=False)
+        print_line(f"  plot: {policy.plot}")
 
 
-def _shortage(record: PolicyRecord) -> str:
+def _describe_shortage(record: PolicyRecord) -> str:
     if record.labelled_needed is None:
         return (
-            f"  {record.errors:,} of the {record.accepted:,} surest are wrong: more labels of this kind "
-            "would not help"
+            f"{record.errors:,} of the {record.accepted:,} most confident are wrong, so more labels "
+            "like these would not help"
             if record.accepted
-            else f"  no labelled {record.subject} is sure enough"
+            else f"no labelled {record.subject} is confident enough"
         )
     more = max(1, record.labelled_needed - record.labelled)
-    return f"  about {more:,} more labelled {record.subject}s of this kind would"
+    return f"about {more:,} more labelled {record.subject}s like these would be enough"

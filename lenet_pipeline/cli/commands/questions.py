@@ -1,13 +1,13 @@
-"""``lenet audit``, ``lenet check`` and ``lenet sql``: questions that change nothing."""
+"""``lenet audit``, ``check``, ``export``, ``verify`` and ``sql``: the read-only commands."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from lenet_pipeline.audit import counted
 from lenet_pipeline.cli.command import command
@@ -15,8 +15,8 @@ from lenet_pipeline.cli.output import (
     Format,
     FormatOption,
     OutputOption,
-    console,
     print_document,
+    print_line,
     print_records,
     print_rows,
     report_snapshot,
@@ -29,20 +29,21 @@ if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
     from lenet_pipeline.warehouse import CheckResult, Parameter, Query
 
-_EVIDENCE = "evidence"  # several questions at once, and pictures
+_EVIDENCE = "evidence"  # not one query: several, plus pictures
 
 
 @command
 def audit_command(
     settings: Settings,
-    name: Annotated[str | None, typer.Argument(help="The query; without one, all are listed")] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of an audit (default: list them all)")] = None,
     parameters: Annotated[
-        list[str] | None, typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter of the query")
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="KEY=VALUE", help="Parameter of the audit; repeatable"),
     ] = None,
     output_format: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
-    """Ask a named question of the predictions; without a name, list the questions."""
+    """Run a named audit query, or list them all."""
     from lenet_pipeline.warehouse import AsOf, list_audits, run_audit
 
     queries = {query.name: query for query in list_audits()}
@@ -50,7 +51,7 @@ def audit_command(
         _list_audits(list(queries.values()), output_format)
         return
     if name not in (_EVIDENCE, *queries):
-        raise UnknownNameError("audit", name, (_EVIDENCE, *queries))
+        raise _unknown_audit(name, (_EVIDENCE, *queries))
     given = _parse(parameters or [])
     if name == _EVIDENCE:
         _print_evidence(settings, given, output_format, output)
@@ -59,12 +60,15 @@ def audit_command(
     rows = run_audit(settings.warehouse, name, given, as_of)
     report_snapshot(as_of)
     print_rows(rows, output_format, output, title=queries[name].question)
-    _tell_of_limit(queries[name], len(rows), given)
+    _warn_at_limit(queries[name], len(rows), given)
 
 
 @command
 def check_command(settings: Settings, output_format: FormatOption = Format.TABLE) -> None:
-    """Run every check; exit with 3 when one finds something wrong."""
+    """Run every integrity check.
+
+    Exits with code 3 if a check fails.
+    """
     from lenet_pipeline.jobs import check, raise_if_failed
 
     results = check(settings)
@@ -88,47 +92,52 @@ def check_command(settings: Settings, output_format: FormatOption = Format.TABLE
 @command
 def export_command(
     settings: Settings,
-    folder: Annotated[Path, typer.Argument(help="Folder to write: a Parquet file a table, and views.sql")],
+    folder: Annotated[Path, typer.Argument(help="Folder for one Parquet file per table, and views.sql")],
 ) -> None:
-    """Write the audit tables as Parquet, for DuckDB, pandas, Polars or Spark."""
+    """Export the audit tables as Parquet files.
+
+    Read them with DuckDB, pandas, Polars or Spark.
+    """
     from lenet_pipeline.warehouse import export_tables
 
     rows = export_tables(settings.warehouse, folder)
-    console.print(
-        f"{counted(len(rows), 'table')} with {counted(sum(rows.values()), 'row')} written to {folder}",
-        soft_wrap=True, highlight=False, markup=False,
-    )  # fmt: skip
+    tables, total = counted(len(rows), "table"), counted(sum(rows.values()), "row")
+    print_line(f"{tables} with {total} written to {folder}")
 
 
 @command
 def verify_command(
     settings: Settings,
-    run: Annotated[str, typer.Argument(help="latest, an id, or its beginning")] = "latest",
-    sample: Annotated[int | None, typer.Option(min=1, help="How many digits (default: all)")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="What the sample is drawn by")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    run: Annotated[
+        str, typer.Argument(help="latest, or the id of a scoring run or its first characters")
+    ] = "latest",
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Number of digits to verify (default: all)")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample")] = 0,
+    device: Annotated[str, typer.Option(help="Device to run on: auto, cpu or cuda")] = "auto",
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Score a run's digits again with its recorded version, and compare; exit with 3 when they differ."""
-    from lenet_pipeline.audit import TOLERANCE, raise_if_different, verify_run
+    """Score a run again and compare with the stored predictions.
 
-    found = verify_run(settings, run, sample, seed, device, TerminalObserver())
+    Uses the model version of the run. Exits with code 3 if anything differs.
+    """
+    from lenet_pipeline.audit import TOLERANCE, VerificationJob, raise_if_different, verify_run
+
+    found = verify_run(settings, VerificationJob(run, sample, seed, device), TerminalObserver())
     if output_format is Format.TABLE:
-        how = "bit for bit" if found.is_exact else f"by label and within {TOLERANCE:g}"
-        console.print(
-            f"{found.digits:,} of {found.of_digits:,} digits of {found.dataset} read again by {found.model}",
-            highlight=False,
-        )
-        console.print(f"  scoring run {found.scoring_run_id}", highlight=False)
-        console.print(f"  compared {how}: now {found.engine}", highlight=False)
+        digits = f"{found.digits:,} of {found.of_digits:,} digits"
+        print_line(f": {digits} scored again with {found.model}", lead=found.dataset)
+        print_line(f"  scoring run {found.scoring_run_id}")
+        how = "bit for bit" if found.is_exact else f"by label, and within {TOLERANCE:g}"
+        print_line(f"  compared {how}, on {found.engine}")
         if not found.is_exact:
-            console.print(f"  then {'; '.join(found.recorded_engines)}", highlight=False, markup=False)
-        console.print(
-            f"  {found.differing:,} differ, are missing or too many; "
-            f"largest difference {found.largest_difference:.3g}\n"
-            f"  {found.misplaced:,} are elsewhere on paper than the lake has them",
-            highlight=False,
+            print_line(f"  originally scored on {'; '.join(found.recorded_engines)}")
+        print_line(
+            f"  {found.differing:,} predictions changed, missing or extra; "
+            f"largest difference {found.largest_difference:.3g}"
         )
+        print_line(f"  {found.misplaced:,} locations on paper differ from the lake")
     else:
         lists = {
             name: list(getattr(found, name))
@@ -141,11 +150,14 @@ def verify_command(
 @command
 def sql_command(
     settings: Settings,
-    statement: Annotated[str, typer.Argument(metavar='"SELECT ..."', help="One statement that reads")],
+    statement: Annotated[str, typer.Argument(metavar='"SELECT ..."', help="Read-only statement")],
     output_format: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
-    """Ask in SQL. It can neither write nor reach any file but the database."""
+    """Run a read-only SQL statement on the database.
+
+    The statement can neither write nor read other files.
+    """
     from lenet_pipeline.warehouse import AsOf, run_select
 
     as_of = AsOf()
@@ -154,10 +166,20 @@ def sql_command(
     print_rows(rows, output_format, output)
 
 
+def _unknown_audit(name: str, known: Sequence[str]) -> PipelineError:
+    """Return an error that suggests similar names, or lists all if none is similar."""
+    similar = get_close_matches(name, known, n=3)
+    if not similar:
+        return UnknownNameError("audit", name, known)
+    return PipelineError(
+        f"there is no audit {name!r}; did you mean {' or '.join(similar)}? `lenet audit` lists them all"
+    )
+
+
 def _print_evidence(
     settings: Settings, given: Mapping[str, str], output_format: Format, output: Path | None
 ) -> None:
-    """Print all that is known of a digit, or write it as JSON or, where the file is named so, as HTML."""
+    """Print everything known about a digit, or write it as JSON or HTML."""
     from lenet_pipeline.audit import evidence_page, evidence_record, gather_evidence
     from lenet_pipeline.warehouse import AsOf
 
@@ -168,31 +190,29 @@ def _print_evidence(
     is_page = output is not None and output.suffix.lower() in (".html", ".htm")
     is_for_file = output_format is Format.TABLE and output is not None
     if not is_page and (is_for_file or output_format in (Format.CSV, Format.PARQUET)):
-        raise PipelineError(
-            "evidence is no table: add --format json, or --output page.html, or neither for the terminal"
-        )
+        raise PipelineError("evidence is not a table; use --format json or --output page.html")
     if not digit:
         raise PipelineError(
-            "evidence needs the parameter digit: digit_id, or its beginning; give it with --param digit=..."
+            "evidence needs a digit: add --param digit=ID, a digit_id or its first characters"
         )
     as_of = AsOf()
     evidence = gather_evidence(settings, digit, as_of)
     report_snapshot(as_of)
     if is_page and output:
         write_text(evidence_page(evidence), output)
-        console.print(f"evidence written to {output}", soft_wrap=True, highlight=False, markup=False)
+        print_line(f"evidence written to {output}")
     elif output_format is Format.JSON:
         print_document(evidence_record(evidence), output)
     else:
-        print_rows(evidence.places, Format.TABLE, title="On paper")
-        console.print(f"the file now: {evidence.scan}\n", highlight=False)
-        print_rows(evidence.predictions, Format.TABLE, title="What was read")
-        # A version's events one after another: what it is made of is then said once.
+        print_rows(evidence.places, Format.TABLE, title="Location on paper")
+        print_line(f"source file: {evidence.scan}\n")
+        print_rows(evidence.predictions, Format.TABLE, title="Predictions")
+        # Sorted by version, so that values shared by its events print once.
         by_version = evidence.versions.sort_by([("model_version", "ascending"), ("recorded_at", "ascending")])
-        print_rows(by_version, Format.TABLE, title="The model versions")
-        print_rows(evidence.reviews, Format.TABLE, title="What people said")
-        console.print(f"last link of the audit chain {evidence.chain_head}", soft_wrap=True, highlight=False)
-        console.print(f"last one MLflow knows {evidence.published_head}", soft_wrap=True, highlight=False)
+        print_rows(by_version, Format.TABLE, title="Model versions")
+        print_rows(evidence.reviews, Format.TABLE, title="Reviews")
+        print_line(f"audit chain head  {evidence.chain_head}")
+        print_line(f"head in MLflow    {evidence.published_head}")
 
 
 def _list_audits(queries: list[Query], output_format: Format) -> None:
@@ -210,40 +230,36 @@ def _list_audits(queries: list[Query], output_format: Format) -> None:
             output_format,
         )
         return
-    console.print(f"[bold]{_EVIDENCE}[/]  What is the whole chain behind one digit?", highlight=False)
-    console.print(
-        "    --param digit=…  digit_id, or its beginning; --output page.html for a page", style="dim"
-    )
+    print_line("  What is the complete record of one digit?", lead=_EVIDENCE)
+    print_line("    --param digit=…  digit_id or its first characters [required]", style="dim")
     for query in queries:
-        console.print(f"[bold]{query.name}[/]  {query.question}", highlight=False)
+        print_line(f"  {query.question}", lead=query.name, is_wrapped=True)
         for parameter in query.parameters:
-            console.print(
-                f"    --param {parameter.name}=…  {_explain(parameter)}", style="dim", highlight=False
-            )
-    console.print("\nRun one with `lenet audit NAME`.", highlight=False)
+            print_line(f"    --param {parameter.name}=…  {_explain(parameter)}", style="dim", is_wrapped=True)
+    print_line("\nRun one with `lenet audit NAME`.")
 
 
-def _tell_of_limit(query: Query, rows: int, given: Mapping[str, str]) -> None:
-    """Say on standard error that an audit stopped at its limit: a file would look whole."""
+def _warn_at_limit(query: Query, rows: int, given: Mapping[str, str]) -> None:
+    """Warn on standard error that an audit stopped at its limit; a file would look complete."""
     parameters = {parameter.name: parameter.default for parameter in query.parameters}
     limit = given.get("limit", parameters.get("limit") or "")
     if "limit" in parameters and limit.isdecimal() and rows == int(limit):
-        typer.echo(f"the first {counted(rows, 'row')}; there may be more: --param limit=N", err=True)
+        typer.echo(f"stopped at {counted(rows, 'row')}; there may be more (use --param limit=N)", err=True)
 
 
 def _explain(parameter: Parameter) -> str:
     default = "required" if parameter.default is None else f"default: {parameter.default}"
-    return escape(f"{parameter.description} [{default}]")
+    return f"{parameter.description} [{default}]"
 
 
 def _print_checks(results: list[CheckResult]) -> None:
     for item in results:
         count = len(item.violations)
-        mark = f"[bold red]{count:,} wrong[/]" if count else "[green]passed[/]"
-        console.print(f"{mark}  {item.query.name}", highlight=False)
+        lead, style = (f"failed, {counted(count, 'row')}", "bold red") if count else ("passed", "green")
+        print_line(f"  {item.query.name}", lead, style)
     for item in results:
         if len(item.violations):
-            console.print()
+            print_line("")
             print_rows(item.violations, Format.TABLE, title=f"{item.query.name}: {item.query.question}")
 
 
@@ -252,8 +268,6 @@ def _parse(parameters: list[str]) -> dict[str, str]:
     for parameter in parameters:
         key, equals, value = parameter.partition("=")
         if not equals:
-            raise PipelineError(
-                f"the parameter {parameter!r} has no value: write it as --param {parameter}=..."
-            )
+            raise PipelineError(f"--param {parameter} has no value; write it as --param {parameter}=...")
         parsed[key] = value
     return parsed

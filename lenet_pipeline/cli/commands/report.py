@@ -1,4 +1,4 @@
-"""``lenet report``: one page about a scoring run."""
+"""``lenet report``: a report about a scoring run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lenet_pipeline.cli.command import command
-from lenet_pipeline.cli.output import console, report_snapshot
+from lenet_pipeline.cli.output import print_line, report_snapshot
 
 if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
@@ -17,17 +17,24 @@ if TYPE_CHECKING:
 @command
 def report_command(
     settings: Settings,
-    run: Annotated[str, typer.Argument(help="latest, a scoring run's id, or its beginning")] = "latest",
+    run: Annotated[
+        str, typer.Argument(help="latest, or the id of a scoring run or its first characters")
+    ] = "latest",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The page to write (default: plots/report-RUN.html in the home)"),
+        typer.Option(
+            "--output", "-o", help="HTML file to write (default: plots/report-RUN.html in the home)"
+        ),
     ] = None,
 ) -> None:
-    """Write one page about a run that a manager can read: it needs no other file."""
+    """Write an HTML report about a scoring run.
+
+    The page is self-contained.
+    """
     from lenet_pipeline.audit import write_report
     from lenet_pipeline.warehouse import AsOf
 
     as_of = AsOf()
     path = write_report(settings, run, output, as_of=as_of)
     report_snapshot(as_of)
-    console.print(f"report written to {path}", soft_wrap=True, highlight=False, markup=False)
+    print_line(f"report written to {path}")

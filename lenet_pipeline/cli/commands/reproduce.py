@@ -1,4 +1,4 @@
-"""``lenet reproduce``."""
+"""``lenet reproduce``: train published results again and compare."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from lenet_pipeline.cli.command import command
 from lenet_pipeline.cli.commands.train import LARGEST_SEED
-from lenet_pipeline.cli.output import Format, FormatOption, console, print_records
+from lenet_pipeline.cli.output import Format, FormatOption, console, print_line, print_records
 from lenet_pipeline.cli.running import run_job
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ def reproduce_command(
     settings: Settings,
     rows: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ROW", help="Only these, as lenet5+paper (default: all)"),
+        typer.Argument(metavar="ROW", help="Results to reproduce, such as lenet5+paper (default: all)"),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A fifth of the epochs: minutes")] = False,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Of initial weights, order and distortions")
-    ] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    again: Annotated[
-        bool, typer.Option("--again", help="Train anew what was trained before, as after a fix")
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Train for a fifth of the epochs, in minutes")
     ] = False,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of weights, order and distortions")
+    ] = 0,
+    device: Annotated[str, typer.Option(help="Device to run on: auto, cpu or cuda")] = "auto",
+    again: Annotated[bool, typer.Option("--again", help="Train again even if a result is stored")] = False,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Train what the literature reports, and show and save published beside ours."""
+    """Reproduce published results and compare the accuracies."""
     from lenet_pipeline import jobs
 
     job = jobs.ReproductionJob(tuple(rows or ()), quick, seed, device, again)
@@ -46,16 +46,16 @@ def reproduce_command(
 
 
 def print_report(report: ReproductionReport) -> None:
-    """Print published beside ours, the reason of each difference, and where all of it was saved."""
+    """Print published and own accuracies, the reason for each difference, and the report's path."""
     from lenet_pipeline.training import UNITS, reason_text
 
     if report.is_quick:
-        console.print("--quick: a fifth of the published epochs, so lower accuracies")
+        print_line("--quick trains for a fifth of the published epochs, so accuracies are lower")
     console.print(_table(report))
     console.print(UNITS, style="dim")
     console.print()
     for row in report.rows:
-        console.print(f"{row.trained.row}: {reason_text(row)}", highlight=False)
+        print_line(f": {reason_text(row)}", lead=row.trained.row, is_wrapped=True)
     _print_where(report)
 
 
@@ -85,12 +85,10 @@ def _print_where(report: ReproductionReport) -> None:
 
     other_code = describe_other_code(report.rows, report.code_revision)
     for note in other_code:
-        console.print(note, style="yellow", highlight=False)
+        print_line(note, style="yellow", is_wrapped=True)
     if other_code:
-        console.print("`--again` trains them anew", style="dim")
+        print_line("use --again to retrain them", style="dim")
     kept = len(report.rows) - len(report.trained_now)
     if kept:
-        console.print(f"{kept} of {len(report.rows)} rows were trained before and are kept", style="dim")
-    console.print(
-        f"report: {report.folder / 'reproduction.md'}", soft_wrap=True, highlight=False, markup=False
-    )
+        print_line(f"{kept} of {len(report.rows)} results come from earlier runs", style="dim")
+    print_line(f"report written to {report.folder / 'reproduction.md'}")

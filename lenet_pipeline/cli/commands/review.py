@@ -1,4 +1,4 @@
-"""``lenet review``: what people should look at, out and back."""
+"""``lenet review``: export digits for review, import the verdicts."""
 
 from __future__ import annotations
 
@@ -9,45 +9,52 @@ import typer
 
 from lenet_pipeline.audit import counted
 from lenet_pipeline.cli.command import command
-from lenet_pipeline.cli.output import console
+from lenet_pipeline.cli.output import print_line
 
 if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
 
-review_app = typer.Typer(
-    help="What people should look at: out as a folder, back as verdicts.", no_args_is_help=True
-)
+review_app = typer.Typer(help="Export digits for review and import the verdicts.", no_args_is_help=True)
 
 
 @review_app.command("export", epilog="Example: lenet review export ./to-review")
 @command
 def export_command(
     settings: Settings,
-    folder: Annotated[Path, typer.Argument(help="Folder to write: pictures and reviews.csv")],
-    run: Annotated[str, typer.Option(help="latest, a scoring run's id, or its beginning")] = "latest",
-    limit: Annotated[int, typer.Option(min=1, help="Most digits, the least sure first")] = 500,
+    folder: Annotated[Path, typer.Argument(help="Folder for the pictures and reviews.csv")],
+    run: Annotated[
+        str, typer.Option(help="latest, or the id of a scoring run or its first characters")
+    ] = "latest",
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of digits, least confident first")] = 500,
 ) -> None:
-    """Write the digits of a run that are for review; people fill in the column verdict."""
+    """Export the digits of a run that need review.
+
+    Writes their pictures, and reviews.csv with a column for the verdicts.
+    """
     from lenet_pipeline.audit import VERDICTS, export_reviews
 
     done = export_reviews(settings, folder, run, limit)
     if not done.digits:
-        console.print("nothing is for review")
+        print_line("no digit needs review")
         return
-    console.print(f"{counted(done.digits, 'digit')} to review: {done.table}", soft_wrap=True, highlight=False)
+    print_line(f"{counted(done.digits, 'digit')} to review: {done.table}")
     if done.digits == limit:
-        console.print("  there may be more: --limit", highlight=False)
-    console.print(f"  fill in verdict ({', '.join(VERDICTS)})", highlight=False)
-    console.print(f"  then: lenet review import {folder} --actor NAME", soft_wrap=True, highlight=False)
+        print_line("  stopped at --limit; there may be more")
+    words = ", ".join(verdict for verdict in VERDICTS if not verdict.isdigit())
+    print_line(f"  fill in the verdict column (0 to 9, {words}),")
+    print_line(f"  then run `lenet review import {folder} --actor NAME`")
 
 
 @review_app.command("import", epilog="Example: lenet review import ./to-review --actor ada")
 @command
 def import_command(
     settings: Settings,
-    folder: Annotated[Path, typer.Argument(help="Folder that was exported and worked through")],
+    folder: Annotated[Path, typer.Argument(help="Exported folder with the verdicts filled in")],
 ) -> None:
-    """Record the verdicts of a folder, and make labelled digits of them: the dataset reviewed/all."""
+    """Record the verdicts in a folder.
+
+    Adds the digits to the dataset reviewed/all, with the verdicts as labels.
+    """
     from lenet_pipeline.audit import REVIEWED, import_reviews
 
     done = import_reviews(settings, folder)
@@ -56,13 +63,12 @@ def import_command(
     amended = done.amendment
     changes = [f"{counted(amended.added, 'digit')} added to {REVIEWED}"]
     if amended.relabelled:
-        changes.append(f"{amended.relabelled:,} got another label")
+        changes.append(f"{amended.relabelled:,} relabelled")
     if amended.removed:
-        changes.append(f"{amended.removed:,} taken out")
-    console.print(
-        f"{counted(done.recorded, 'review')} recorded by {settings.actor}"
-        + (f", {done.known:,} before; " if done.known else "; ")
-        + f"{counted(done.open, 'line')} left open, {done.refused:,} refused; "
-        f"{', '.join(changes)}",
-        highlight=False,
+        changes.append(f"{amended.removed:,} removed")
+    already = f" ({done.known:,} already recorded)" if done.known else ""
+    print_line(
+        f"{counted(done.recorded, 'review')} recorded by {settings.actor}{already}; "
+        f"{counted(done.open, 'line')} still open, {done.refused:,} refused; {', '.join(changes)}",
+        is_wrapped=True,
     )

@@ -9,7 +9,7 @@ from lenet_pipeline.cli.output import (
     Format,
     FormatOption,
     OutputOption,
-    console,
+    print_line,
     print_rows,
     report_snapshot,
 )
@@ -17,6 +17,7 @@ from lenet_pipeline.cli.output import (
 if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
 
+_NO_RUNS = "no scoring runs yet; start one with `lenet score DATASET`"
 _SHOWN = ["scoring_run_id", "dataset", "model_version", "status", "rows_scored", "started_at", "actor"]
 
 
@@ -24,13 +25,20 @@ _SHOWN = ["scoring_run_id", "dataset", "model_version", "status", "rows_scored",
 def list_runs(
     settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
 ) -> None:
-    """List the scoring runs, newest first. `lenet audit runs` has more columns."""
+    """List the scoring runs, newest first.
+
+    `lenet audit runs` has more columns.
+    """
     from lenet_pipeline.warehouse import AsOf, run_audit
 
+    is_table = output_format is Format.TABLE and output is None
+    if is_table and not settings.warehouse.path.exists():
+        print_line(_NO_RUNS)
+        return
     as_of = AsOf()
     runs = run_audit(settings.warehouse, "runs", {}, as_of)
     report_snapshot(as_of)
-    if not len(runs) and output_format is Format.TABLE:
-        console.print("no scoring run yet; start one with `lenet score DATASET`")
+    if is_table and not len(runs):
+        print_line(_NO_RUNS)
         return
     print_rows(runs.select(_SHOWN), output_format, output)

@@ -8,7 +8,7 @@ import typer
 
 from lenet_pipeline.audit import counted
 from lenet_pipeline.cli.command import command, service
-from lenet_pipeline.cli.output import Format, FormatOption, console, print_records
+from lenet_pipeline.cli.output import Format, FormatOption, print_line, print_records
 from lenet_pipeline.cli.running import run_job
 
 if TYPE_CHECKING:
@@ -19,22 +19,27 @@ if TYPE_CHECKING:
 @command
 def score_command(
     settings: Settings,
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Dataset to score, NAME/SPLIT")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Dataset to score, as NAME/SPLIT")],
     model: Annotated[
-        str, typer.Option(help="digits@champion, or a version such as digits/3")
+        str, typer.Option(help="Model version, such as digits/3 or digits@champion")
     ] = "digits@champion",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    device: Annotated[str, typer.Option(help="Device to run on: auto, cpu or cuda")] = "auto",
     precision: Annotated[
-        str, typer.Option(help="float32 (the same bits always), or fast; each is a run of its own")
+        str, typer.Option(help="float32 (reproducible bit for bit) or fast; each is a separate run")
     ] = "float32",
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images at a time (default: by device)")
+        int | None, typer.Option(min=1, help="Number of images per batch (default: depends on the device)")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Shards at a time (default: one a core)")] = None,
-    runner: Annotated[str, typer.Option(help="local, or dask://HOST:PORT, a Dask cluster")] = "local",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Number of shards scored in parallel (default: one per core)")
+    ] = None,
+    runner: Annotated[str, typer.Option(help="local, or a Dask cluster as dask://HOST:PORT")] = "local",
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Score every digit of a dataset once; a run that was cut off goes on where it stopped."""
+    """Score every digit of a dataset once.
+
+    Digits are never scored twice by the same version. Rerun the command to resume an interrupted run.
+    """
     from lenet_pipeline import jobs
     from lenet_pipeline.audit import find_policy_in_force
 
@@ -43,10 +48,7 @@ def score_command(
     if output_format is Format.TABLE:
         print_report(report)
         if find_policy_in_force(settings, report.model, report.precision) is None:
-            console.print(
-                f"  no policy for {report.model}: everything goes to review; set one with `lenet policy set`",
-                highlight=False,
-            )
+            print_line(f"  no policy for {report.model}: every digit needs review (see `lenet policy set`)")
     else:
         texts = {
             "scoring_run_id": str(report.scoring_run_id),
@@ -59,41 +61,40 @@ def score_command(
 
 
 def print_report(report: ScoringReport) -> None:
-    """Print what a scoring run did."""
+    """Print the result of a scoring run."""
     if not report.digits_scored:
-        rest = "" if report.form_pages else ", nothing to do"
-        console.print(
-            f"{report.dataset} is scored already with {report.model}: {counted(report.digits, 'digit')}{rest}"
-        )
+        rest = "" if report.form_pages else "; nothing to do"
+        digits = counted(report.digits, "digit")
+        print_line(f": {digits} already scored with {report.model}{rest}", lead=report.dataset)
     else:
         kept = report.digits - report.digits_scored
-        console.print(
-            f"{report.dataset} scored with {report.model}: {counted(report.digits_scored, 'digit')}"
-            + (f" at {report.images_per_second:,.0f} a second" if report.images_per_second else "")
-            + (f"; {kept:,} were scored before" if kept else "")
-        )
+        rate = f" at {report.images_per_second:,.0f} a second" if report.images_per_second else ""
+        rest = f"; {kept:,} already scored" if kept else ""
+        digits = counted(report.digits_scored, "digit")
+        print_line(f": {digits} scored with {report.model}{rate}{rest}", lead=report.dataset)
         where = f"on {counted(report.threads, 'thread')}" if report.threads else f"on {report.runner}"
-        console.print(f"  {report.engine}, {where}")
+        print_line(f"  {report.engine}, {where}")
     if report.agreement:
         from lenet_pipeline.jobs import describe_agreement
 
-        console.print(f"  reads as float32 does: {describe_agreement(report.agreement)}")
+        print_line(f"  agreement with float32: {describe_agreement(report.agreement)}")
     if report.form_pages:
-        console.print(f"  values made of the fields of {counted(report.form_pages, 'page')}")
-    console.print(f"  scoring run {report.scoring_run_id}")
+        print_line(f"  field values stored for {counted(report.form_pages, 'page')}")
+    print_line(f"  scoring run {report.scoring_run_id}")
     if report.drifted:
-        names = ", ".join(report.drifted)
-        console.print(f"  [bold]drifted:[/] {names}; `lenet audit drift` tells how far", highlight=False)
+        print_line(f" {', '.join(report.drifted)}; see `lenet audit drift`", lead="  drift in:")
     number, _, sha256 = report.chain_head.partition(":")
-    console.print(f"  head of the audit chain: link {number}", highlight=False)
-    console.print(f"    {sha256}", highlight=False)
+    print_line(f"  audit chain head: link {number}\n    {sha256}")
     if report.page:
-        console.print(f"  its report: {report.page}", soft_wrap=True, highlight=False, markup=False)
+        print_line(f"  report: {report.page}")
 
 
 @service
 def serve_command(settings: Settings) -> None:
-    """Serve the scheduled jobs to the Prefect server that PREFECT_API_URL names, until Ctrl-C."""
+    """Run the scheduled jobs until Ctrl-C.
+
+    They are registered with the Prefect server at PREFECT_API_URL.
+    """
     from flows.deployments import serve_deployments
 
     serve_deployments(settings)

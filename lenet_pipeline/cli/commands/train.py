@@ -1,4 +1,4 @@
-"""``lenet train``."""
+"""``lenet train``: train, register and promote a model."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import typer
 
 from lenet_pipeline.audit import counted
 from lenet_pipeline.cli.command import command
-from lenet_pipeline.cli.output import Format, FormatOption, console, print_records
+from lenet_pipeline.cli.output import Format, FormatOption, print_line, print_records
 from lenet_pipeline.cli.running import run_job
 
-LARGEST_SEED = 2**63 - 1  # torch's generators take no larger one
+LARGEST_SEED = 2**63 - 1  # the maximum of torch's generators
 
 if TYPE_CHECKING:
     from lenet_pipeline.jobs import RetrainingReport
@@ -22,28 +22,39 @@ if TYPE_CHECKING:
 @command
 def train_command(
     settings: Settings,
-    datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="Datasets to learn from")],
+    datasets: Annotated[
+        list[str], typer.Argument(metavar="DATASET...", help="Datasets to train on, as NAME/SPLIT")
+    ],
     tests: Annotated[
-        list[str] | None, typer.Option("--test", metavar="DATASET", help="Report on it, once, at the end")
+        list[str] | None,
+        typer.Option("--test", metavar="DATASET", help="Dataset to test on at the end; repeatable"),
     ] = None,
-    architecture: Annotated[str, typer.Option(help="See `lenet architectures`")] = "lenet5",
+    architecture: Annotated[
+        str, typer.Option(help="Architecture, as listed by `lenet architectures`")
+    ] = "lenet5",
     recipe: Annotated[
         str, typer.Option(help="modern, paper, paper-distorted, keras-adam or keras-sgd")
     ] = "modern",
-    effort: Annotated[str, typer.Option(help="quick, or best: the highest accuracy, in minutes")] = "quick",
+    effort: Annotated[
+        str, typer.Option(help="quick, or best for the highest accuracy, in minutes")
+    ] = "quick",
     all_digits: Annotated[
-        bool, typer.Option("--all-digits", help="Learn from validation and gate digits too")
+        bool, typer.Option("--all-digits", help="Train on the validation and gate digits too")
     ] = False,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the digits (default: the recipe's)")
+        int | None, typer.Option(min=1, help="Number of passes over the digits (default: the recipe's)")
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Of initial weights, order and distortions")
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of weights, order and distortions")
     ] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    device: Annotated[str, typer.Option(help="Device to run on: auto, cpu or cuda")] = "auto",
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Train a model, register it as challenger, and promote it if it is better beyond noise."""
+    """Train a model and promote it if it beats the champion.
+
+    The model is registered as challenger. It becomes champion if it is significantly better on the
+    gate digits.
+    """
     from lenet_pipeline import jobs
 
     job = jobs.TrainingJob(
@@ -57,7 +68,7 @@ def train_command(
 
 
 def training_record(report: RetrainingReport) -> dict[str, object]:
-    """Flatten a report to one row of plain values."""
+    """Return a report as one record of plain values."""
     gate = report.decision.gate
     return {
         "model_version": report.version,
@@ -92,41 +103,43 @@ def training_record(report: RetrainingReport) -> dict[str, object]:
 
 
 def print_report(report: RetrainingReport) -> None:
-    """Print what a training made and what the gate decided."""
+    """Print the result of a training and the decision of the gate."""
     decision = report.decision
-    console.print(
-        f"[bold]{decision.model_name}/{report.version}[/]: {report.architecture}, recipe {report.recipe}"
-        f"{' (best effort)' if report.effort == 'best' else ''}, "
-        f"MLflow run {report.training_run_id[:8]}"
+    effort = " (best effort)" if report.effort == "best" else ""
+    print_line(
+        f": {report.architecture}, recipe {report.recipe}{effort}, MLflow run {report.training_run_id[:8]}",
+        lead=f"{decision.model_name}/{report.version}",
     )
-    console.print(
+    print_line(
         f"  trained on {report.training_digits:,} digits at {report.images_per_second:,.0f} a second; "
         f"epoch {report.best_epoch} of {report.epochs} was {'best' if report.validation_digits else 'kept'}"
     )
     if report.validation_accuracy is not None:
-        console.print(f"  validation {report.validation_accuracy:.2%} of {report.validation_digits:,} digits")
+        print_line(
+            f"  {report.validation_accuracy:.2%} of {report.validation_digits:,} validation digits right"
+        )
     else:
-        console.print("  learned from every digit: none validates it, its temperature is 1")
+        print_line("  no validation, because it was trained on every digit; temperature 1")
     for test in report.tests:
-        console.print(f"  {test.dataset} {test.accuracy:.2%}: {test.correct:,} of {test.digits:,} digits")
+        print_line(f"  {test.accuracy:.2%} of {test.dataset} right ({test.correct:,} of {test.digits:,})")
     _print_gate(decision)
-    outcome = "[green]promoted[/]" if decision.action == "promote" else "[yellow]not promoted[/]"
-    console.print(f"  {outcome}: {decision.reason}")
+    lead, style = ("promoted", "green") if decision.action == "promote" else ("not promoted", "yellow")
+    print_line(f": {decision.reason}", lead=f"  {lead}", lead_style=style, is_wrapped=True)
 
 
 def _print_gate(decision: PromotionRecord) -> None:
     gate = decision.gate
     if gate is None:
         return
-    console.print(
-        f"  gate: of {gate.gate_digits:,} digits champion (version {decision.former_version}) reads "
-        f"{gate.champion_right:,}, challenger {gate.challenger_right:,}"
+    print_line(
+        f"  gate: champion (version {decision.former_version}) right on {gate.champion_right:,} "
+        f"of {gate.gate_digits:,} digits, challenger on {gate.challenger_right:,}"
     )
-    console.print(
+    print_line(
         f"  only the champion is right on {gate.champion_only_right}, only the challenger on "
         f"{gate.challenger_only_right}: p = {gate.p_value:.3g}"
     )
-    console.print(
-        f"  the smallest difference this could have shown: {counted(gate.smallest_difference, 'digit')} "
+    print_line(
+        f"  smallest detectable difference: {counted(gate.smallest_difference, 'digit')} "
         f"({gate.smallest_difference / gate.gate_digits:.2%})"
     )

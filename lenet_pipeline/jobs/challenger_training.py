@@ -1,4 +1,4 @@
-"""One training: everything that decides a challenger's weights, its tests and its MLflow run."""
+"""Train a challenger: its weights, its test results and its MLflow run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.ingest import draw_rubbish
-from lenet_pipeline.jobs.test_sets import TestResult, evaluate_on_tests
+from lenet_pipeline.jobs.held_out_tests import TestResult, evaluate_on_test_sets
 from lenet_pipeline.lake import fingerprint_parts, read_manifest
 from lenet_pipeline.registry import ALL_DIGITS, TRAIN_SPLIT, ModelVersion, TrainingRun, training_run
 from lenet_pipeline.scoring import load_network
@@ -26,12 +26,12 @@ from lenet_pipeline.training import (
     train_network,
 )
 
-_RUBBISH = 8_000  # images of no digit: drawn in a second, and distorted anew each time
+_RUBBISH = 8_000  # images that are not digits: they take a second to draw, and each epoch distorts them
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A training job with its recipe looked up: everything that decides the weights."""
+    """A training job with its recipe: everything that determines the weights."""
 
     datasets: tuple[str, ...]
     tests: tuple[str, ...]
@@ -44,12 +44,21 @@ class TrainingPlan:
 
     @property
     def trained_on(self) -> str:
+        """The value of the version's tag ``trained_on``."""
         return ALL_DIGITS if self.all_digits else TRAIN_SPLIT
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A registered challenger and the figures of its training."""
+    """A registered challenger and the results of its training.
+
+    Attributes:
+        version: the model version.
+        sizes: number of training, validation and gate digits.
+        history: the epochs, in order.
+        best_epoch: number of the epoch whose weights were kept, from 1.
+        tests: one result per test set.
+    """
 
     version: ModelVersion
     sizes: tuple[int, int, int]
@@ -59,23 +68,27 @@ class Trained:
 
 
 def train_challenger(plan: TrainingPlan, settings: Settings, observer: Observer) -> Trained:
-    """Train, log everything to MLflow, evaluate on the test sets, and register the challenger."""
+    """Train, log the run to MLflow, evaluate on the test sets, and register the challenger.
+
+    Raises:
+        TrainingError: the datasets hold too few labelled digits.
+    """
     registry = settings.registry
     manifests = [read_manifest(settings.lake, dataset) for dataset in plan.datasets]
     fingerprint = fingerprint_parts(manifest.fingerprint for manifest in manifests)
     splits = read_splits(settings.lake, manifests)
     if not len(splits["gate"]):
-        raise TrainingError(f"too few labelled digits in {', '.join(plan.datasets)}: the gate has none")
-    training, validation = _choose_digits(splits, plan.all_digits)
+        raise TrainingError(f"too few labelled digits in {', '.join(plan.datasets)}: the gate split is empty")
+    training, validation = _select_training_digits(splits, plan.all_digits)
     sizes = (len(training), len(validation) if validation else 0, len(splits["gate"]))
-    passes = plan.epochs or plan.recipe.passes(len(training))
-    parameters = {**_parameters(plan, sizes), "epochs": passes}
+    epochs = plan.epochs or plan.recipe.passes(len(training))
+    parameters = {**_parameters(plan, sizes), "epochs": epochs}
     tags = {"actor": settings.actor, "flow_run_id": str(observer.flow_run_id)}
     with training_run(registry, f"{plan.architecture}-{plan.recipe.name}", parameters, tags) as run:
         for manifest in manifests:
             for context in ("train",) if plan.all_digits else SPLITS:
                 run.log_dataset(manifest.dataset, manifest.fingerprint, context)
-        result = _train(plan, passes, training, validation, run, observer)
+        result = _train(plan, epochs, training, validation, run, observer)
         best = result.epochs[result.best_epoch - 1]
         run.log_metrics({"best_epoch": best.number})
         if best.validation_accuracy is not None:
@@ -84,7 +97,7 @@ def train_challenger(plan: TrainingPlan, settings: Settings, observer: Observer)
         network, example = load_network(result.model), (validation or splits["gate"]).images[0]
         run.log_figure(draw_filters(network), "c1-filters")
         run.log_figure(draw_feature_maps(network, result.model.preprocessing, example), "feature-maps")
-        tests = evaluate_on_tests(plan.tests, plan.device, result, settings, run)
+        tests = evaluate_on_test_sets(plan.tests, plan.device, result, settings, run)
         version = run.register(
             result.model,
             tags={
@@ -102,10 +115,10 @@ def train_challenger(plan: TrainingPlan, settings: Settings, observer: Observer)
     return Trained(version, sizes, result.epochs, result.best_epoch, tests)
 
 
-def _choose_digits(
+def _select_training_digits(
     splits: dict[str, LabelledDigits], all_digits: bool
 ) -> tuple[LabelledDigits, LabelledDigits | None]:
-    """Return what to learn from and what to validate with, if anything is left for that."""
+    """Return the training digits, and the validation digits unless the model trains on all digits."""
     if not all_digits:
         return splits["train"], splits["validation"]
     return join_digits([splits[split] for split in SPLITS]), None
@@ -113,28 +126,28 @@ def _choose_digits(
 
 def _train(
     plan: TrainingPlan,
-    passes: int,
+    epochs: int,
     training: LabelledDigits,
     validation: LabelledDigits | None,
     run: TrainingRun,
     observer: Observer,
 ) -> TrainingResult:
     def report(epoch: Epoch) -> None:
-        figures = {name: value for name, value in vars(epoch).items() if value is not None}
-        figures.pop("number")
-        run.log_metrics(figures, step=epoch.number)
-        observer.log(_describe_epoch(epoch, passes))
+        metrics = {name: value for name, value in vars(epoch).items() if value is not None}
+        metrics.pop("number")
+        run.log_metrics(metrics, step=epoch.number)
+        observer.log(_describe_epoch(epoch, epochs))
 
     per_epoch = len(training) // plan.recipe.batch_size * plan.recipe.batch_size
     rubbish = draw_rubbish(_RUBBISH, plan.seed) if plan.recipe.rubbish else None
-    with observer.progress(f"Training {plan.architecture}", passes * per_epoch) as advance:
+    with observer.progress(f"Training {plan.architecture}", epochs * per_epoch) as advance:
         return train_network(
             plan.architecture,
             plan.recipe,
             training,
             validation,
             seed=plan.seed,
-            epochs=passes,
+            epochs=epochs,
             device=plan.device,
             rubbish=rubbish,
             advance=advance,
@@ -142,12 +155,12 @@ def _train(
         )
 
 
-def _describe_epoch(epoch: Epoch, passes: int) -> str:
+def _describe_epoch(epoch: Epoch, epochs: int) -> str:
     accuracy = epoch.validation_accuracy
     validation = "" if accuracy is None else f", validation accuracy {accuracy:.2%}"
     return (
-        f"epoch {epoch.number} of {passes}: training loss {epoch.training_loss:.4f}{validation}, "
-        f"{epoch.images_per_second:,.0f} digits a second"
+        f"epoch {epoch.number} of {epochs}: training loss {epoch.training_loss:.4f}{validation}, "
+        f"{epoch.images_per_second:,.0f} digits per second"
     )
 
 

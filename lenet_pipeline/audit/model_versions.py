@@ -1,4 +1,4 @@
-"""A home's model registry, and what the audit trail keeps of its versions."""
+"""Find, record and promote the model versions of a home."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lenet_pipeline.warehouse import ModelVersionRecord, PromotionRecord, record
 
 
 def open_ledger(settings: Settings, flow_run_id: str | None = None) -> Ledger:
-    """Return a home's ledger of promotions, with the actor who writes in it."""
+    """Return the ledger that records the promotions of a home."""
     return Ledger(settings.warehouse, settings.actor, flow_run_id)
 
 
 def find_version(registry: Registry, reference: str) -> ModelVersion:
-    """Return the version that ``3``, ``champion``, ``digits/3`` or ``digits@champion`` names now.
+    """Resolve ``3``, ``champion``, ``digits/3`` or ``digits@champion`` to a version.
 
     Raises:
         RegistryError: the reference is malformed.
@@ -26,11 +26,11 @@ def find_version(registry: Registry, reference: str) -> ModelVersion:
 
 
 def promote_by_hand(settings: Settings, reference: str, reason: str) -> PromotionRecord:
-    """Make a version champion on a person's word, recorded even where its training was cut off.
+    """Make a version champion by hand, and record the version first if an interrupted training did not.
 
     Raises:
         UnknownNameError: there is no such version.
-        RegistryError: it is the champion already.
+        RegistryError: the version is already the champion.
     """
     registry = settings.registry
     chosen = find_version(registry, reference)
@@ -39,7 +39,7 @@ def promote_by_hand(settings: Settings, reference: str, reason: str) -> Promotio
 
 
 def record_version(settings: Settings, resolved: ResolvedModel, flow_run_id: str | None = None) -> None:
-    """Record a model version in the warehouse; once is enough, and again changes nothing."""
+    """Record a model version in the warehouse. Recording it again changes nothing."""
     version = resolved.version
     record = ModelVersionRecord(
         model_name=version.name,

@@ -1,4 +1,4 @@
-"""Test sets: how a version just trained does on each, with figures and metrics in its MLflow run."""
+"""Evaluate a trained model on test sets, and log metrics and figures to its MLflow run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lenet_pipeline.training import (
 
 @dataclass(frozen=True)
 class TestResult:
-    """How a version did on one test set."""
+    """The result on one test set: its number of digits, and how many were read correctly."""
 
     dataset: str
     digits: int
@@ -33,13 +33,14 @@ class TestResult:
 
     @property
     def accuracy(self) -> float:
+        """The share of digits that were read correctly, 0 to 1."""
         return self.correct / self.digits
 
 
-def evaluate_on_tests(
+def evaluate_on_test_sets(
     datasets: Sequence[str], device: str, result: TrainingResult, settings: Settings, run: TrainingRun
 ) -> tuple[TestResult, ...]:
-    """Evaluate on each test set apart, once, and log figures and metrics of each."""
+    """Evaluate a model on each test set, and log metrics and figures per set."""
     engine, tests = Engine(result.model, device), []
     for dataset in datasets:
         manifest = read_manifest(settings.lake, dataset)

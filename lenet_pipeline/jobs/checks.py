@@ -1,4 +1,4 @@
-"""Check: every condition that the warehouse must meet."""
+"""Check the warehouse: run every check, and raise if one returns rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def raise_if_failed(results: Sequence[CheckResult]) -> None:
     """Raise if any check returned rows.
 
     Raises:
-        CheckFailed: at least one did; all of them are named.
+        CheckFailed: at least one check returned rows; the message names each of them.
     """
     failed = [item.query.name for item in results if len(item.violations)]
     if failed:
@@ -24,7 +24,12 @@ def raise_if_failed(results: Sequence[CheckResult]) -> None:
 
 
 def check(settings: Settings, observer: Observer = SILENT) -> list[CheckResult]:
-    """Run every check of a home against the warehouse, MLflow's aliases and the chain head that it knows."""
+    """Run every check against the warehouse, MLflow's aliases and the chain head published to MLflow.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+        RegistryError: MLflow's store cannot be read.
+    """
     aliases = [
         RegistryAlias(version.name, alias, version.version)
         for version in list_versions(settings.registry)
@@ -35,5 +40,5 @@ def check(settings: Settings, observer: Observer = SILENT) -> list[CheckResult]:
     for result in results:
         if len(result.violations):
             observer.warn(f"{result.query.name}: {len(result.violations)} violations")
-    observer.log(f"{len(results)} checks run")
+    observer.log(f"{len(results)} checks ran")
     return results

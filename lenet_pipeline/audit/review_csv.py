@@ -1,4 +1,4 @@
-"""The table that people fill in: a line a digit, written for spreadsheets and read back as verdicts."""
+"""The CSV file of a review: one line per digit, filled in with a spreadsheet, read back as verdicts."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _COLUMNS = (
     "digit_id",
     "shard_score_id",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_LARGEST_TABLE = 100_000_000  # bytes
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_MAX_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a person said of one reading, and on which line."""
+    """A verdict on one prediction, and its line in the CSV file."""
 
     line: int
     digit_id: UUID
@@ -42,70 +42,70 @@ class Verdict:
 
 
 def write_review_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of the audit ``digits_to_review``, each with its ``picture``, and a column for verdicts."""
+    """Write rows of the audit ``digits_to_review``, each with a ``picture``, and add a verdict column."""
     with (
         written_whole(path) as temporary,
-        Path(temporary).open("w", newline="", encoding="utf-8-sig") as file,  # as spreadsheets want it
+        Path(temporary).open("w", newline="", encoding="utf-8-sig") as file,  # Excel needs the BOM
     ):
         writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows({"verdict": "", "note": "", **_as_text(row)} for row in rows)
+        writer.writerows({"verdict": "", "note": "", **_without_formulas(row)} for row in rows)
 
 
-def _as_text(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep a spreadsheet from taking the name of a file for a formula."""
+def _without_formulas(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Quote texts, such as file names, that a spreadsheet would run as a formula."""
     return {
-        name: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+        name: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
         for name, value in row.items()
     }
 
 
 def read_review_table(path: Path) -> tuple[list[Verdict], list[str], int]:
-    """Return the verdicts of a table, what is wrong with others, and how many lines say nothing.
+    """Return the verdicts, one problem per invalid line, and the number of lines without a verdict.
 
     Raises:
-        ReviewError: the table cannot be read, or has not the columns that were exported.
+        ReviewError: the file cannot be read, or lacks a column.
     """
     verdicts: dict[UUID, Verdict] = {}
-    problems, left_open = [], 0
+    problems, open_lines = [], 0
     for line, row in _rows(path):
         verdict = (row["verdict"] or "").strip().lower()
         if not verdict:
-            left_open += 1
+            open_lines += 1
             continue
         try:
             digit_id, shard_score_id = UUID(row["digit_id"]), UUID(row["shard_score_id"])
         except (ValueError, TypeError, AttributeError):
-            problems.append(f"line {line}: its digit_id or shard_score_id is none; leave them as exported")
+            problems.append(f"line {line}: digit_id or shard_score_id was changed; keep them as exported")
             continue
         if verdict not in VERDICTS:
-            problems.append(f"line {line}: {row['verdict']!r} is no verdict; write {', '.join(VERDICTS)}")
+            problems.append(f"line {line}: {row['verdict']!r} is not a verdict; use {', '.join(VERDICTS)}")
         elif digit_id in verdicts:
             other = verdicts[digit_id]
             problems.append(
-                f"line {line}: the digit is on line {other.line} too, as {other.verdict}: that counts"
+                f"line {line}: repeats the digit of line {other.line}; its verdict {other.verdict} counts"
             )
         else:
             note = (row.get("note") or "").strip() or None
             verdicts[digit_id] = Verdict(line, digit_id, shard_score_id, verdict, note)
-    return list(verdicts.values()), problems, left_open
+    return list(verdicts.values()), problems, open_lines
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the lines of a table with their numbers.
+    """Yield the rows of a CSV file with their line numbers.
 
     Raises:
-        ReviewError: it cannot be read, or lacks a column.
+        ReviewError: the file cannot be read, or lacks a column.
     """
     try:
-        if path.stat().st_size > _LARGEST_TABLE:
-            raise ReviewError(f"{path} is larger than {_LARGEST_TABLE:,} bytes; it is no table of reviews")
+        if path.stat().st_size > _MAX_BYTES:
+            raise ReviewError(f"{path} is larger than {_MAX_BYTES:,} bytes, so it is not a table of reviews")
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = {"digit_id", "shard_score_id", "verdict"} - set(reader.fieldnames or ())
             if missing:
                 raise ReviewError(
-                    f"{path} has no column {', '.join(sorted(missing))}; keep the columns that "
+                    f"{path} has no column {', '.join(sorted(missing))}; keep all columns that "
                     "`lenet review export` wrote"
                 )
             for row in reader:
@@ -113,4 +113,4 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     except OSError as exc:
         raise ReviewError(f"cannot read {path}: {describe_os_error(exc)}") from exc
     except (UnicodeDecodeError, csv.Error) as exc:
-        raise ReviewError(f"{path} is no CSV in UTF-8 ({exc}); save it again as such") from exc
+        raise ReviewError(f"{path} is not a CSV file in UTF-8 ({exc}); save it again in that format") from exc

@@ -1,4 +1,4 @@
-"""Where digits are on paper: what the database says, compared with the lake, which has fingerprints."""
+"""Compare where the database places digits on paper with the fingerprinted shards of the lake."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ _KEY = "digit_id"
 
 
 def find_misplaced(settings: Settings, dataset: str, shard: StoredShard, digits: pa.Table) -> list[str]:
-    """Return the digits of a shard that the database places otherwise than the lake, not at all, or twice.
+    """Return the ids of a shard's digits whose place or label in the database differs from the lake.
 
-    Of digits on forms, their cells too.
+    A digit also differs if the database lacks it or has it twice. For digits on forms, the boxes of their
+    cells are compared too.
 
     Args:
         settings: of the home.
-        dataset: that a run read.
+        dataset: the dataset that the run read.
         shard: a shard score of the run.
-        digits: that shard as the lake has it, of schema ``DIGITS``.
+        digits: the same shard in the lake, with schema ``DIGITS``.
 
     Raises:
         WarehouseError: the database cannot be read.
@@ -40,7 +41,7 @@ def find_misplaced(settings: Settings, dataset: str, shard: StoredShard, digits:
 
 
 def _differing(stored: pa.Table, recorded: pa.Table) -> set[bytes]:
-    """Return the digits whose rows are not the same, by the columns that are stored."""
+    """Return the ids of digits whose rows differ in any stored column."""
     recorded = recorded.select(stored.column_names).sort_by(_KEY)
     if recorded.equals(stored.cast(recorded.schema)):
         return set()

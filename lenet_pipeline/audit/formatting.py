@@ -1,4 +1,4 @@
-"""Values and counts as people read them, in tables and on pages."""
+"""Format values and counts for tables and pages."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Any
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SHORT_UUID = 13  # characters: unique in practice, and every query accepts a beginning
+_SHORT_UUID = 13  # characters: unique in practice, and every query accepts a prefix
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """Say a count and what it counts: 1 digit, 2 digits; a noun that takes no s gives its plural."""
+    """Format a count with its noun: 1 digit, 2 digits. Give the plural if it is not formed with an s."""
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def plain_text(value: Any) -> str:
-    """Show one value as a person reads it: counts grouped, times to the second, probabilities to 4 places."""
+    """Format a value: counts with thousands separators, times to the second, fractions to 4 decimals."""
     match value:
         case None:
             return "-"

@@ -1,4 +1,4 @@
-"""The policies of a home as recorded, and which of them are in force."""
+"""List the recorded policies, and find the one in force."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def list_policies(settings: Settings, as_of: AsOf | None = None) -> pa.Table:
 
 
 def find_policy(settings: Settings, number: int | None, as_of: AsOf | None = None) -> dict[str, Any]:
-    """Return one policy; the newest if no number is given.
+    """Return the policy with a number, or the newest if the number is None.
 
     Raises:
-        UnknownNameError: there is no policy with this number.
+        UnknownNameError: no policy has this number.
         WarehouseError: the database cannot be read.
     """
     policies: list[dict[str, Any]] = list_policies(settings, as_of).to_pylist()
@@ -40,7 +40,7 @@ def find_policy(settings: Settings, number: int | None, as_of: AsOf | None = Non
 def find_policy_in_force(
     settings: Settings, reference: str, precision: str, subject: str = DIGIT
 ) -> dict[str, Any] | None:
-    """Return the policy that decides what a model version, such as ``digits/3``, reads; None without one.
+    """Return the policy in force for a model version, such as ``digits/3``; None if there is none.
 
     Raises:
         WarehouseError: the database cannot be read.

@@ -1,0 +1,298 @@
+"""Each flow runs its job and leaves its tasks, log lines and artifacts with Prefect."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+from PIL import Image
+from prefect.client.orchestration import SyncPrefectClient
+
+from flows.check import check
+from flows.ingest import ingest, ingest_forms, ingest_printed
+from flows.reproduce import reproduce
+from flows.retrain import retrain
+from flows.score import score, score_all
+from lenet_pipeline import jobs
+from lenet_pipeline.audit.drift import EVENT
+from lenet_pipeline.cli.progress import TerminalObserver
+from lenet_pipeline.errors import CheckFailed, ScoringError
+from lenet_pipeline.jobs import (
+    FormIngestJob,
+    IngestJob,
+    PrintingJob,
+    ReproductionJob,
+    ScoringJob,
+    TrainingJob,
+)
+from lenet_pipeline.lake.datasets import read_manifest, shard_path
+from lenet_pipeline.scoring import shards as scoring
+from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.warehouse.queries import run_audit, run_select
+from tests.audit.test_drift import put
+from tests.flows.conftest import Recorded, wait_for
+from tests.homes import Run
+from tests.jobs.form_builders import fill_slips, write_template
+
+RunFlow = Callable[..., Recorded]
+TEST = "optdigits/test"
+
+
+def table(recorded: Recorded, key: str) -> list[dict[str, Any]]:
+    """Return the rows of a table artifact."""
+    return list(json.loads(recorded.artifacts()[key]))
+
+
+def flow_run_ids(settings: Settings, of: str) -> list[str | None]:
+    rows = run_select(settings.warehouse, f"select distinct flow_run_id::varchar as id from {of}")  # noqa: S608
+    return list(rows["id"].to_pylist())
+
+
+def test_ingest_leaves_a_table_and_counts_of_digits_and_rejects(
+    run_flow: RunFlow, home: Path, tmp_path: Path
+) -> None:
+    settings, folder = read_settings(home, "tester"), tmp_path / "scans"
+    folder.mkdir()
+    page = Image.new("L", (40, 40), 255)
+    page.paste(0, (18, 8, 23, 32))
+    page.save(folder / "one.png")
+    (folder / "text.png").write_text("not a picture")
+    done = run_flow(ingest, settings, IngestJob("images", folder))
+    assert done.run.name == "ingest-images"
+    assert done.run.state is not None and done.run.state.is_completed()
+    assert set(done.tasks("store-images-1")) == {"store-images-1"}
+    (row,) = table(done, "ingest")
+    assert (row["dataset"], row["added"], row["rejects"]) == ("scans/all", 1, 1)
+    assert [vars(part) for part in done.result] == [row]
+    line = "scans/all: 1 digits added, 0 already there, 1 rejects; 1 digits in all"
+    assert line in done.log(line)
+    assert flow_run_ids(settings, "rejects") == [str(done.run.id)]
+
+
+def test_printed_digits_are_a_flow(run_flow: RunFlow, home: Path) -> None:
+    settings = read_settings(home, "tester")
+    done = run_flow(ingest_printed, settings, PrintingJob(name="printed", degradation="none", per_font=2))
+    assert done.run.name == "ingest-printed"
+    assert set(done.tasks("store-printed")) == {"store-printed"}
+    rows = table(done, "ingest")
+    assert [row["dataset"] for row in rows] == ["printed/train", "printed/test"]
+    assert [row["rows"] for row in rows] == [
+        read_manifest(settings.lake, row["dataset"]).rows for row in rows
+    ]
+    line = f"printed/test: {rows[1]['added']:,} digits added, 0 already there"
+    assert line in done.log(line)
+
+
+def test_ingest_of_forms_leaves_a_table_and_the_flow_run_on_every_page(
+    run_flow: RunFlow, settings: Settings, tmp_path: Path
+) -> None:
+    folder, template = fill_slips(settings, tmp_path / "slips", 2), write_template(tmp_path)
+    done = run_flow(ingest_forms, settings, FormIngestJob(folder, (template,), "slips/all"))
+    assert done.run.name == f"ingest-forms-{folder}"
+    assert set(done.tasks("store-forms-slips/all")) == {"store-forms-slips/all"}
+    (row,) = table(done, "ingest")
+    assert row == vars(done.result)
+    assert (row["documents"], row["read"]) == (2, 2)
+    line = "slips/all: 2 pages read, 0 known, 0 of no form, 0 rejected; "
+    assert line in done.log(line)
+    artifacts = done.artifacts()
+    assert (artifacts["opening-documents"], artifacts["reading-pages"]) == (100.0, 100.0)
+    assert flow_run_ids(settings, "pages") == [str(done.run.id)]
+
+
+def test_retraining_leaves_its_accuracy_and_the_decision_of_the_gate(
+    run_flow: RunFlow, settings: Settings
+) -> None:
+    done = run_flow(retrain, settings, TrainingJob(("optdigits/train",), (TEST,), epochs=1))
+    assert done.run.name == "retrain-lenet5-modern"
+    assert set(done.tasks("train-lenet5", "gate")) == {"train-lenet5", "gate"}
+    report = done.result
+    (test,) = report.tests
+    markdown = done.artifacts()["retrain"]
+    assert "**digits/2**, lenet5 with recipe modern: refuse, worse than the champion" in markdown
+    assert f"| {TEST} | {test.correct:,} of 351 | {test.accuracy:.2%} |" in markdown
+    assert f"| validation split | | {report.validation_accuracy:.2%} |" in markdown
+    assert done.artifacts()["training-lenet5"] == 100.0
+    lines = (
+        "training lenet5 with recipe modern on optdigits/train",
+        "epoch 1 of 1: training loss ",
+        f"{TEST}: {test.correct:,} of 351 digits right, {test.accuracy:.2%}",
+        "digits/2: refuse: worse than the champion on optdigits/train",
+    )
+    log = done.log(*lines)
+    assert [line for line in lines if line not in log] == []
+    assert flow_run_ids(settings, "model_versions where model_version = 2") == [str(done.run.id)]
+    assert flow_run_ids(settings, "promotions where model_version = 2") == [str(done.run.id)]
+    tags = settings.registry.client().get_run(report.training_run_id).data.tags
+    assert tags["flow_run_id"] == str(done.run.id)
+
+
+def test_scoring_leaves_what_an_operator_looks_for(run_flow: RunFlow, settings: Settings) -> None:
+    done = run_flow(score, settings, ScoringJob(TEST))
+    report = done.result
+    assert done.run.name == f"score-{TEST}-with-digits@champion"
+    steps = {"score-shards", "assemble-fields", "drift", "report"}
+    tasks = done.tasks(*steps)
+    assert set(tasks) == steps
+    assert tasks["score-shards"].empirical_policy.retries == 2
+    artifacts = done.artifacts()
+    assert artifacts["scoring-optdigits-test"] == 100.0
+    assert report.page.as_uri() in artifacts["score-report"]
+    for row in (
+        f"| scoring run | {report.scoring_run_id} |",
+        f"| dataset | {TEST} |",
+        "| model version | digits/1 |",
+        "| digits | 351 |",
+        "| scored just now | 351 |",
+        "| shards rejected | 0 |",
+        f"| engine | {report.engine} |",
+        f"| as a page | {report.page} |",
+        f"| head of the audit chain | {report.chain_head} |",
+        "| drifted | - |",
+    ):
+        assert row in artifacts["score"]
+    lines = (
+        f"scoring 351 digits of {TEST} with digits/1, scoring run {report.scoring_run_id}",
+        f"{TEST}: 351 digits scored with digits/1 at ",
+        "0 were scored before, 0 shards rejected",
+        f"{TEST}: decisions: review 351; report: {report.page}",
+    )
+    log = done.log(*lines)
+    assert [line for line in lines if line not in log] == []
+    assert flow_run_ids(settings, "scoring_runs") == [str(done.run.id)]
+    assert flow_run_ids(settings, "shard_scores") == [str(done.run.id)]
+
+
+def test_an_event_names_the_run_and_the_measures_that_drifted(
+    run_flow: RunFlow, settings: Settings, prefect_url: str
+) -> None:
+    put(settings, "negatives/all", lambda images: 255 - images)
+    report = run_flow(score, settings, ScoringJob("negatives/all")).result
+    wanted = {"filter": {"event": {"name": [EVENT]}}}
+
+    def read() -> list[dict[str, Any]]:
+        found = httpx.post(f"{prefect_url}/events/filter", json=wanted, timeout=10).raise_for_status().json()
+        run_id = str(report.scoring_run_id)
+        return [each for each in found["events"] if each["resource"]["lenet.scoring_run_id"] == run_id]
+
+    (event,) = wait_for(read, bool)
+    assert event["resource"]["prefect.resource.id"] == "lenet.dataset.negatives/all"
+    assert set(event["payload"]) == set(report.drifted) >= {"ink"}
+
+
+def test_scoring_is_tried_again_after_a_failure_that_passes(
+    run_flow: RunFlow, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, failures = scoring.read_shard, [OSError("the disk was busy")]
+
+    def fail_once(*arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return read(*arguments)
+
+    monkeypatch.setattr(scoring, "read_shard", fail_once)
+    done = run_flow(score, settings, ScoringJob(TEST))
+    assert done.error is None
+    assert done.result.digits_scored == 351
+    assert done.tasks("score-shards")["score-shards"].run_count == 2
+    (run,) = run_audit(settings.warehouse, "runs", {}).to_pylist()
+    assert run["status"] == "done"
+
+
+def test_a_run_that_fails_is_failed_in_prefect_too_and_says_why(
+    run_flow: RunFlow, settings: Settings
+) -> None:
+    shard = read_manifest(settings.lake, TEST).shards[0]
+    shard_path(settings.lake, TEST, shard).write_bytes(b"not Parquet")
+    done = run_flow(score, settings, ScoringJob(TEST))
+    assert isinstance(done.error, ScoringError)
+    assert done.run.state is not None and done.run.state.is_failed()
+    assert "partial: 1 of 1 shards" in str(done.run.state.message)
+    line = f"{TEST}: 0 digits scored with digits/1, 351 were scored before, 1 shards rejected"
+    assert line in done.log(line)
+    assert flow_run_ids(settings, "rejects") == [str(done.run.id)]
+
+
+def test_scoring_everything_is_a_flow_run_for_each_dataset(run_flow: RunFlow, settings: Settings) -> None:
+    done = run_flow(score_all, settings)
+    assert done.run.name == "score-all-with-digits@champion"
+    assert [report.dataset for report in done.result] == [TEST, "optdigits/train"]
+    children = wait_for(done.children, lambda found: len(found) == 2)
+    assert {run.name for run in children} == {
+        f"score-{dataset}-with-digits@champion" for dataset in (TEST, "optdigits/train")
+    }
+    assert set(flow_run_ids(settings, "scoring_runs")) == {str(run.id) for run in children}
+
+
+def test_checks_leave_a_table_and_a_violation_fails_the_run(run_flow: RunFlow, settings: Settings) -> None:
+    done = run_flow(check, settings)
+    rows = table(done, "check")
+    assert done.run.name == "check"
+    assert done.result == len(rows) > 20
+    assert {row["violations"] for row in rows} == {0}
+    line = f"{len(rows)} checks run"
+    assert line in done.log(line)
+    with duckdb.connect(str(settings.warehouse.path)) as connection:
+        connection.execute("update promotions set model_version = 7 where alias = 'champion'")
+    failed = run_flow(check, settings)
+    assert isinstance(failed.error, CheckFailed)
+    assert failed.run.state is not None and failed.run.state.is_failed()
+    found = {row["check"]: row["violations"] for row in table(failed, "check")}
+    assert found["aliases_match_promotions"] > 0
+    line = f"aliases_match_promotions: {found['aliases_match_promotions']} violations"
+    assert line in failed.log(line)
+
+
+@pytest.mark.slow
+def test_reproduction_leaves_its_report(run_flow: RunFlow, home: Path) -> None:
+    settings, row = read_settings(home, "tester"), "lenet5-softmax+keras-sgd"
+    for dataset in ("mnist/train", "mnist/test"):
+        jobs.ingest(settings, IngestJob("optdigits", name=dataset))
+    done = run_flow(reproduce, settings, ReproductionJob((row,), quick=True))
+    assert done.run.name == "reproduce-seed-0"
+    assert set(done.tasks(f"train-{row}", "report")) == {f"train-{row}", "report"}
+    assert done.artifacts()["reproduce"] == done.result.markdown.read_text(encoding="utf-8")
+    line = f"1 rows trained, 1 in the report {done.result.markdown}"
+    assert line in done.log(line)
+    (trained,) = (each.trained for each in done.result.rows)
+    tags = settings.registry.client().get_run(trained.training_run_id).data.tags
+    assert tags["flow_run_id"] == str(done.run.id)
+
+
+def test_a_warning_reaches_the_terminal_and_the_log(
+    run_flow: RunFlow, settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings.plots.mkdir(exist_ok=True)
+    shutil.rmtree(settings.plots)
+    settings.plots.write_text("in the way")
+    done = run_flow(score, settings, ScoringJob(TEST), observer=TerminalObserver())
+    assert done.result.page is None
+    line = f"`lenet report {done.result.scoring_run_id}` tries again"
+    assert line in capfd.readouterr().err
+    assert line in done.log(line)
+
+
+def test_parameters_are_validated_before_anything_starts(run_flow: RunFlow, settings: Settings) -> None:
+    done = run_flow(score, settings, {"dataset": TEST, "batch_size": 0})
+    assert "batch_size" in str(done.error)
+    assert done.run.state is not None and done.run.state.is_failed()
+
+
+def test_a_command_with_a_server_is_a_flow_run(
+    lenet_process: Run, settings: Settings, prefect_url: str, client: SyncPrefectClient
+) -> None:
+    done = lenet_process("score", TEST, "--format", "json", PREFECT_API_URL=prefect_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    (row,) = json.loads(done.stdout)
+    assert (row["dataset"], row["digits_scored"]) == (TEST, 351)
+    (flow_run_id,) = flow_run_ids(settings, "scoring_runs")
+    run = client.read_flow_run(flow_run_id)
+    assert run.name == f"score-{TEST}-with-digits@champion"
+    assert run.state is not None and run.state.is_completed()
+    assert run.parameters["job"]["dataset"] == TEST
