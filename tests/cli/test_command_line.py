@@ -173,7 +173,6 @@ def test_a_home_that_cannot_be_written_is_one_line(lenet: Run, tmp_path: Path) -
         assert "choose another folder with --home" in one_error_line(result)
 
 
-@pytest.mark.slow
 def test_a_check_that_fails_exits_with_3_and_names_itself(lenet: Run, settings: Settings) -> None:
     assert lenet("check").returncode == 0
     with duckdb.connect(str(settings.warehouse.path)) as connection:
