@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lenet_pipeline.audit import find_published_head
+from lenet_pipeline.audit import counted, find_published_head
 from lenet_pipeline.errors import CheckFailed
 from lenet_pipeline.registry import list_versions
 from lenet_pipeline.settings import Settings
@@ -39,6 +39,6 @@ def check(settings: Settings, observer: Observer = SILENT) -> list[CheckResult]:
     results = run_checks(settings.warehouse, aliases, published_head=head)
     for result in results:
         if len(result.violations):
-            observer.warn(f"{result.query.name}: {len(result.violations)} violations")
+            observer.warn(f"{result.query.name}: {counted(len(result.violations), 'violation')}")
     observer.log(f"{len(results)} checks ran")
     return results

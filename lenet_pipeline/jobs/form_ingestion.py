@@ -12,6 +12,7 @@ import pyarrow as pa
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as validated
 
+from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import (
     Document,
@@ -116,9 +117,9 @@ def ingest_forms(settings: Settings, job: FormIngestJob, observer: Observer = SI
         f"store-forms-{dataset}", _store_forms, job.path, dataset, templates, processes, settings, observer
     )
     observer.log(
-        f"{dataset}: {outcome.read:,} pages read, {outcome.known:,} read before, "
+        f"{dataset}: {counted(outcome.read, 'page')} read, {outcome.known:,} read before, "
         f"{outcome.unmatched:,} unmatched, {outcome.rejected:,} rejected; "
-        f"{outcome.added:,} digits added, {outcome.digits:,} in total"
+        f"{counted(outcome.added, 'digit')} added, {outcome.digits:,} in total"
     )
     return outcome
 

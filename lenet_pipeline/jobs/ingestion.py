@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic.dataclasses import dataclass as validated
 
+from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest import (
     ListedImage,
@@ -131,8 +132,8 @@ def ingest_printed(settings: Settings, job: PrintingJob, observer: Observer = SI
 def _log(outcome: Sequence[Ingested], observer: Observer) -> None:
     for part in outcome:
         observer.log(
-            f"{part.dataset}: {part.added:,} digits added, {part.skipped:,} already there, "
-            f"{part.rejects:,} rejects; {part.rows:,} digits in total"
+            f"{part.dataset}: {counted(part.added, 'digit')} added, {part.skipped:,} already there, "
+            f"{counted(part.rejects, 'reject')}; {counted(part.rows, 'digit')} in total"
         )
 
 

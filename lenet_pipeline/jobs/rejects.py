@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest import Reject
 from lenet_pipeline.lake import fingerprint_parts
@@ -69,5 +70,6 @@ def _log(dataset: str, rejects: Sequence[Reject], observer: Observer) -> None:
     for kind, count in sorted(Counter(reject.kind for reject in rejects).items()):
         example = next(reject for reject in rejects if reject.kind == kind)
         observer.log(
-            f"{dataset}: {count:,} rejects of kind {kind}, for example {example.source}: {example.reason}"
+            f"{dataset}: {counted(count, 'reject')} of kind {kind}, for example {example.source}: "
+            f"{example.reason}"
         )

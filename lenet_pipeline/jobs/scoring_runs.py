@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import (
     check_drift,
+    counted,
     publish_chain_head,
     record_version,
     report_path,
@@ -215,8 +216,8 @@ def _log(report: ScoringReport, settings: Settings, observer: Observer) -> None:
     rate = f" at {report.images_per_second:,.0f} digits per second" if report.images_per_second else ""
     before = report.digits - report.digits_scored
     observer.log(
-        f"{report.dataset}: {report.digits_scored:,} digits scored with {report.model}{rate}, "
-        f"{before:,} scored before, {report.shards_rejected} shards rejected"
+        f"{report.dataset}: {counted(report.digits_scored, 'digit')} scored with {report.model}{rate}, "
+        f"{before:,} scored before, {counted(report.shards_rejected, 'shard')} rejected"
     )
     if report.shards_rejected:
         return

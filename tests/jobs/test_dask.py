@@ -63,5 +63,5 @@ def test_a_cluster_scores_as_this_machine_does_though_a_worker_is_killed_midway(
 
 
 def test_a_runner_that_is_none_is_refused(settings: Settings) -> None:
-    with pytest.raises(ScoringError, match="no runner 'spark'; choose local or dask://HOST:PORT"):
+    with pytest.raises(ScoringError, match="unknown runner 'spark'; choose local or dask://HOST:PORT"):
         score(settings, ScoringJob("optdigits/test", runner="spark"))

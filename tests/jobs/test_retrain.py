@@ -74,7 +74,7 @@ def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_resto
 
 
 def test_a_person_may_promote_by_hand_but_not_twice(settings: Settings) -> None:
-    with pytest.raises(RegistryError, match="is the champion already"):
+    with pytest.raises(RegistryError, match="is already the champion"):
         promote_version(open_ledger(settings), settings.registry, 1, "again")
     with pytest.raises(UnknownNameError, match="there is no version of digits '7'"):
         promote_version(open_ledger(settings), settings.registry, 7, "a guess")
