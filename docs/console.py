@@ -139,7 +139,7 @@ def _run(line: str, environment: dict[str, str]) -> str:
     # `make demo` runs the real flows on a temporary server, which needs a process of its own.
     shell = line.replace("make demo", "lenet demo")
     shell = re.sub(r"\blenet(?= )", f"{shlex.quote(sys.executable)} -m lenet_pipeline.cli", shell)
-    done = subprocess.run(  # noqa: S602 - the line is of our own page
+    done = subprocess.run(  # noqa: S602 - the line comes from our own page
         shell, shell=True, env=environment, capture_output=True, text=True, timeout=900, check=False
     )
     return done.stdout + (done.stderr if done.returncode else "")
@@ -189,7 +189,7 @@ def _is_close(wanted: str, found: str) -> bool:
 
 
 def update(page: str, stale: Sequence[Stale]) -> str:
-    """Return a page with the outputs that were found in place of those that are stale."""
+    """Return a page with the outputs that were found in place of the stale ones."""
     for item in reversed(stale):
         found = f"{item.found}\n" if item.found else ""
         page = page[: item.command.start] + found + page[item.command.end :]

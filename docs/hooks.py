@@ -1,7 +1,7 @@
 """MkDocs hooks: the pages that are files of the repository's root, and links that leave the docs folder.
 
 The root's files stay where a reader of the repository expects them, and are pages of the site too. Links are
-written as they work in the repository; here they are turned into links of the site. A file that is no page
+written as they work in the repository; here they are turned into links of the site. A file outside the site
 becomes plain text, or a link to the repository once mkdocs.yml names one.
 """
 

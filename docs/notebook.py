@@ -35,7 +35,7 @@ def hide_prefect(folder: Path) -> Path:
 
 def main() -> None:
     """Run the notebook and write it back with its outputs."""
-    import nbformat  # an example needs no more packages than the project; running it anew does
+    import nbformat  # an example needs no more packages than the project; running it again does
     from nbclient import NotebookClient
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)

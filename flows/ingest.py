@@ -27,7 +27,7 @@ def ingest(job: IngestJob) -> list[Ingested]:
 
 @flow(flow_run_name="ingest-{job.name}")
 def ingest_printed(job: PrintingJob) -> list[Ingested]:
-    """Print digits in fonts, scan them with the given degradation, and add those that the lake lacks."""
+    """Print digits in fonts, scan them with the given degradation, and add the new ones to the lake."""
     outcome = jobs.ingest_printed(flow_settings(), job, PrefectObserver())
     create_table_artifact([vars(part) for part in outcome], key="ingest", description="Digits ingested")
     return outcome

@@ -7,7 +7,7 @@ import re
 # Each phrase is a sign of a stilted sentence: rewrite the sentence, not only the phrase.
 BANNED_PHRASES = (
     r"\b(is|are|was|were) told\b",
-    r"(?<!\bthere )\b(is|are) none\b",  # "null if there are none" is fine
+    r"(?<!\bthere )\b(is|are) (?-i:none)\b",  # "null if there are none" is fine
     r"\b(it|that|which|what|something) is no\b",
     r"\banew\b",
     r"\bso (many|much)\b",
@@ -30,7 +30,7 @@ BANNED_PHRASES = (
     r"\ball the same\b",
     r"\blooked through\b",
     r"\btaken out\b",
-    r"\bput in\b(?! (a|an|the)\b)",
+    r"\bput in\b(?! (a|an|the|force)\b)",
 )
 _BANNED = re.compile("|".join(f"(?:{phrase})" for phrase in BANNED_PHRASES), re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.?!]+[.?!]*")

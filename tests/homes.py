@@ -1,4 +1,4 @@
-"""Homes for tests of whole jobs, with a real MLflow store and DuckDB file, and the command that uses them."""
+"""Homes for tests of whole jobs, with real MLflow and DuckDB files, and the command that uses them."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def test_python_texts_read_at_once(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, *TEMPLATES], ids=name)
 def test_pages_read_at_once(path: Path) -> None:
-    assert find_stilted(path.read_text(encoding="utf-8")) == []
+    text = re.sub(r"\{%.*?%\}", " ", path.read_text(encoding="utf-8"))  # Jinja has its own `is none`
+    assert find_stilted(text) == []
 
 
 def test_the_list_finds_the_phrases_of_the_former_texts() -> None:

@@ -22,7 +22,7 @@ from lenet_pipeline.warehouse import PolicyRecord, record_policy
 
 @dataclass(frozen=True)
 class PolicyTerms:
-    """What a policy must guarantee, for which readings, and on which evidence.
+    """The guarantee that a policy must give, its readings and its evidence.
 
     Attributes:
         max_error: largest error rate among accepted readings, 0 to 1.

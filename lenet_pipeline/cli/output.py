@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
@@ -58,9 +59,14 @@ def print_line(
         lead: words at the start of the line, in ``lead_style``.
         lead_style: a rich style.
         style: a rich style for ``text``.
-        is_wrapped: break long lines between words. Paths and identifiers must stay whole.
+        is_wrapped: break long lines between words, and indent the rest.
     """
-    console.print(Text.assemble((lead, lead_style), (text, style)), soft_wrap=not is_wrapped)
+    if is_wrapped:
+        whole = lead + text
+        indent = " " * (len(whole) - len(whole.lstrip()) + 4)
+        lines = wrap(whole, console.width, subsequent_indent=indent, break_long_words=False)
+        text = "\n".join(lines).removeprefix(lead)
+    console.print(Text.assemble((lead, lead_style), (text, style)), soft_wrap=True)
 
 
 def print_rows(rows: pa.Table, output_format: Format, output: Path | None = None, title: str = "") -> None:

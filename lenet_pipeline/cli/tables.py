@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-_MAX_LISTED_ROWS = 2  # more lists would fill the screen
+_MAX_LIST_LINES = 24  # longer lists would fill the screen
 _MIN_FOLDED_WIDTH = 12  # characters; text columns are never folded more narrowly
 _MAX_WORD = 20  # characters; longer words, such as paths, may be broken
 _HEADING_PART = re.compile(r"[^_]+_*|_+")
@@ -22,10 +22,9 @@ def print_texts(console: Console, texts: Texts, numeric: set[str], title: str) -
     """Print columns within the console width, with numbers right-aligned."""
     if title:
         console.print(title, style="italic", markup=False)
-    rows = len(next(iter(texts.values())))
     if len(texts) <= 2 or _least_width(texts) <= console.width:
         _print_side_by_side(console, texts, numeric)
-    elif rows <= _MAX_LISTED_ROWS and not _fits_in_groups(console, texts):
+    elif _count_list_lines(console, texts) <= _MAX_LIST_LINES and not _fits_in_groups(console, texts):
         _print_lists(console, texts)
     else:
         _print_groups(console, texts, numeric)
@@ -136,11 +135,20 @@ def _print_side_by_side(
     console.print(table)
 
 
+def _count_lists_per_line(console: Console, texts: Texts) -> int:
+    widest = max(len(text) for column in texts.values() for text in column)
+    return max(1, (console.width - max(map(len, texts))) // (2 + widest))
+
+
+def _count_list_lines(console: Console, texts: Texts) -> int:
+    rows = len(next(iter(texts.values())))
+    return (len(texts) + 1) * -(-rows // _count_lists_per_line(console, texts))
+
+
 def _print_lists(console: Console, texts: Texts) -> None:
     """Print each row as a vertical list, with as many lists side by side as fit."""
     rows = list(zip(*texts.values(), strict=True))
-    widest = max(len(text) for row in rows for text in row)
-    per_line = max(1, (console.width - max(map(len, texts))) // (2 + widest))
+    per_line = _count_lists_per_line(console, texts)
     for start in range(0, len(rows), per_line):
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(style="bold", no_wrap=True)

@@ -61,7 +61,7 @@ class DraftingJob:
 
 @dataclass(frozen=True)
 class DrawingJob:
-    """What to draw.
+    """The page to draw, and the model that reads it.
 
     Attributes:
         template: the template of the form.

@@ -114,7 +114,7 @@ def ingest(settings: Settings, job: IngestJob, observer: Observer = SILENT) -> l
 
 
 def ingest_printed(settings: Settings, job: PrintingJob, observer: Observer = SILENT) -> list[Ingested]:
-    """Print digits in fonts, scan them with the given degradation, and add those that the lake lacks.
+    """Print digits in fonts, scan them with the given degradation, and add the new ones to the lake.
 
     Raises:
         IngestError: the folder cannot be read, too many of its fonts are damaged, all fonts belong to the

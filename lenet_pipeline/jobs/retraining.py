@@ -70,7 +70,7 @@ class RetrainingReport:
 
 @validated(frozen=True)
 class TrainingJob:
-    """What to train, and on which datasets.
+    """The model to train, and the datasets to train it on.
 
     Attributes:
         datasets: the datasets to learn from; each is split by hash into train, validation and gate. If

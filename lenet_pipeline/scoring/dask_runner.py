@@ -90,7 +90,7 @@ def _results(
     workers_within_s: float,
     on_waiting: Callable[[], None],
 ) -> Iterator[tuple[ShardWork, ScoredShard | Exception]]:
-    """Keep a few tasks in flight until all are done; at the end, cancel those that remain."""
+    """Keep a few tasks in flight until all are done; at the end, cancel the rest."""
     futures: dict[Future[Any], ShardWork] = {}
     completed = as_completed(loop=client.loop, with_results=True, raise_errors=False)
 
@@ -129,7 +129,7 @@ def _score(run: str, work: ShardWork) -> ScoredShard | ShardError:
 
 
 class _ModelLoan(WorkerPlugin):
-    """A model on every worker, including those that join later, for the duration of one run.
+    """A model on every worker, including workers that join later, for the duration of one run.
 
     Each worker process loads the model once. Dask runs one task per worker thread, so each forward pass uses
     a single thread.

@@ -95,7 +95,10 @@ def test_a_review_is_part_of_the_evidence(lenet: Run, scored: Settings, digit: s
     ("parameters", "problem"),
     [
         ([], "evidence needs a digit"),
-        (["-p", "digit=00000000-0000-0000-0000-000000000000"], "nothing was ever read from the digit"),
+        (
+            ["-p", "digit=00000000-0000-0000-0000-000000000000"],
+            "has no prediction; `lenet audit decisions` lists",
+        ),
         (["-p", "digit=zzz"], "takes: digit_id, or its beginning"),
     ],
 )

@@ -564,7 +564,6 @@ def test_bad_documents_and_pages_are_told_apart_and_the_good_ones_are_read(
     assert "4 of 10 pages" in line and "LENET_REJECT_LIMIT_PCT" in line
 
 
-@pytest.mark.slow
 def test_a_page_past_a_limit_is_read_once_the_limit_is_raised(slips: Read, lenet: Run) -> None:
     command = ["ingest", "forms", str(slips.folder), "--template", str(slips.template), "--name", "large/all"]
     given = ("--home", str(slips.settings.home), "--format", "json")
@@ -584,7 +583,6 @@ def statuses_of(settings: Settings, dataset: str) -> list[tuple[str, int, str]]:
     return pick(rows, "source", "page", "status")
 
 
-@pytest.mark.slow
 def test_a_page_is_read_with_the_template_that_fits_though_it_fitted_none_before(
     slips: Read, tmp_path: Path
 ) -> None:

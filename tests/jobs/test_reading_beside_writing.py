@@ -64,7 +64,6 @@ def test_questions_beside_a_writer_are_answered_and_say_from_when(
     assert "351" in lenet("audit", "summary").stdout
 
 
-@pytest.mark.slow
 def test_a_run_leaves_a_snapshot_of_what_there_was_before_its_first_load(settings: Settings) -> None:
     dataset = prepare_digits(settings.lake, None, 60_000)
     run = score(settings, ScoringJob(dataset)).scoring_run_id
@@ -73,7 +72,6 @@ def test_a_run_leaves_a_snapshot_of_what_there_was_before_its_first_load(setting
         assert connection.execute("select scoring_run_id from scoring_runs").fetchall() == [(run,)]
 
 
-@pytest.mark.slow
 def test_a_short_run_does_not_copy_a_database_that_is_large_beside_it(scored: Settings) -> None:
     dataset = prepare_digits(scored.lake, None, 400)
     score(scored, ScoringJob(dataset))

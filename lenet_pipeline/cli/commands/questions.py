@@ -207,10 +207,13 @@ def _print_evidence(
         print_rows(evidence.places, Format.TABLE, title="Location on paper")
         print_line(f"source file: {evidence.scan}\n")
         print_rows(evidence.predictions, Format.TABLE, title="Predictions")
+        print_line("")
         # Sorted by version, so that values shared by its events print once.
         by_version = evidence.versions.sort_by([("model_version", "ascending"), ("recorded_at", "ascending")])
         print_rows(by_version, Format.TABLE, title="Model versions")
+        print_line("")
         print_rows(evidence.reviews, Format.TABLE, title="Reviews")
+        print_line("")
         print_line(f"audit chain head  {evidence.chain_head}")
         print_line(f"head in MLflow    {evidence.published_head}")
 

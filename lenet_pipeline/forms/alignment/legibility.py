@@ -70,7 +70,7 @@ class Legibility:
             ),
             (
                 self.grain > _MOST_GRAIN,
-                f"its paper is too noisy: the grain is {self.grain:.1%} of the print's darkness, and the "
+                f"its paper is too noisy: the grain reaches {self.grain:.1%} of the print's darkness; the "
                 f"limit is {_MOST_GRAIN:.1%}; scan it with more light or at a higher resolution",
             ),
             (

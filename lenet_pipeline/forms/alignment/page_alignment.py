@@ -81,7 +81,7 @@ def align_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage 
 
     Args:
         page: the scan, in any rotation and at any resolution. ``page.dpi`` is ignored.
-        prepared: the templates to try. Those that only scale pages are tried last.
+        prepared: the templates to try, with ``register: scale`` templates last.
 
     Returns:
         The aligned page, or the reason why it is blank, matches no template, or is too poor to read.

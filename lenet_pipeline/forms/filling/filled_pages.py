@@ -70,7 +70,7 @@ class FilledPage:
 
     @property
     def labels(self) -> dict[tuple[str, int], int]:
-        """Return the digits by field and position, without those that are crossed out."""
+        """Return the digits by field and position, without the crossed-out ones."""
         return {
             (cell.field, cell.position): cell.label
             for cell in self.cells

@@ -239,7 +239,7 @@ def _cut_group(mask: Mask, seams: list[Seam], usual: float, most: int) -> dict[i
 
 
 def _return_crumbs(pieces: list[Mask]) -> tuple[Mask, ...]:
-    """Return small loose parts, which a seam cut off the wrong digit, to the neighbour that they touch."""
+    """Return small loose parts, which a seam gave to the wrong digit, to the neighbour that they touch."""
     cleaned = [piece.copy() for piece in pieces]
     for index, piece in enumerate(pieces):
         count, labels, stats, _ = cv2.connectedComponentsWithStats(piece.astype(np.uint8), connectivity=8)

@@ -92,9 +92,9 @@ class Distances:
 
 @dataclass(frozen=True)
 class Plan:
-    """A network's layers: convolutions, then dense layers, the last of which computes the class scores.
+    """A network's layers: convolutions, then dense layers; the last one computes the class scores.
 
-    With ``is_paired``, multiplications are of pairs of bfloat16.
+    With ``is_paired``, it multiplies pairs of bfloat16.
     """
 
     padding_px: int
