@@ -231,19 +231,23 @@ def show_progress(text: str) -> None:
 
 
 def startup_table(usages: dict[str, dict[str, list[Usage]]], rounds: int) -> list[str]:
-    """Format the medians as lines of at most 80 columns."""
+    """Format the medians as lines of at most 80 columns; a comparison ends with the ratios."""
     names = list(next(iter(usages.values())))
     is_comparison = len(names) == 2
     lines = [f"seconds, medians of {rounds} rounds; CPU: user and system time with child processes"]
+    heads = f"{'wall':>9}{'CPU':>7}" * len(names)
     if is_comparison:
-        lines.append(f"{'':<32}" + "".join(f"{name:>18}" for name in names) + f"{'wall':>11}")
-    heads = "".join(f"{'wall':>10}{'CPU':>8}" for _ in names)
-    lines.append(f"{'':<32}{heads}" + (f"{'ratio':>11}" if is_comparison else ""))
+        lines.append(f"{'':<32}" + "".join(f"{name:>16}" for name in [*names, "after/before"]))
+        heads += f"{'wall':>9}{'CPU':>7}"
+    lines.append(f"{'':<32}{heads}")
     for command, found in usages.items():
         medians = [_median(found[name]) for name in names]
-        columns = "".join(f"{each.wall_s:>10.2f}{each.processor_s:>8.2f}" for each in medians)
-        ratio = f"{medians[1].wall_s / medians[0].wall_s:>11.2f}" if is_comparison else ""
-        lines.append(f"{command:<32}{columns}{ratio}")
+        if is_comparison:
+            before, after = medians
+            ratio = Usage(after.wall_s / before.wall_s, after.processor_s / before.processor_s)
+            medians.append(ratio)
+        columns = "".join(f"{each.wall_s:>9.2f}{each.processor_s:>7.2f}" for each in medians)
+        lines.append(f"{command:<32}{columns}")
     return lines
 
 
