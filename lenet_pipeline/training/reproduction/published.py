@@ -13,10 +13,10 @@ TRAINING_DIGITS = 60_000
 _PAPER = "LeCun, Bottou, Bengio, Haffner, Proceedings of the IEEE 86(11), 1998, section III.B"
 _KERAS = "a Keras tutorial"
 
-_PAPER_DIFFERS = "we chose the bitmaps, the constant j and the initial weights, see ARCHITECTURE.md"
+_PAPER_DIFFERS = "we chose the bitmaps, the constant j and the initial weights, see docs/guesses.md"
 _DISTORTED_DIFFERS = (
     "we chose the bitmaps, the constant j, the initial weights and the amounts of distortion, "
-    "see ARCHITECTURE.md"
+    "see docs/guesses.md"
 )
 _KERAS_DIFFERS = "the usual hyper-parameters of tutorials"
 
