@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
+from lenet_pipeline.audit import counted
 from lenet_pipeline.lake import Manifest
 from lenet_pipeline.registry import TrainingRun, training_run
 from lenet_pipeline.scoring import choose_device
@@ -118,7 +119,10 @@ def reproduce(settings: Settings, job: ReproductionJob, observer: Observer = SIL
     compared = compare_rows(known)
     folder = _report_folder(rows_folder.parent, quick, seed)
     observer.step("report", _save_report, compared, folder, quick)
-    observer.log(f"{len(trained_now)} rows trained; the report {folder / REPORT}.md has {len(compared)} rows")
+    observer.log(
+        f"{counted(len(trained_now), 'row')} trained; "
+        f"the report {folder / REPORT}.md has {counted(len(compared), 'row')}"
+    )
     requested = tuple(row for row in compared if row.published in chosen)
     return ReproductionReport(requested, tuple(trained_now), quick, folder, code_revision())
 

@@ -260,7 +260,7 @@ def test_reproduction_leaves_its_report(run_flow: RunFlow, home: Path) -> None:
     assert done.run.name == "reproduce-seed-0"
     assert set(done.tasks(f"train-{row}", "report")) == {f"train-{row}", "report"}
     assert done.artifacts()["reproduce"] == done.result.markdown.read_text(encoding="utf-8")
-    line = f"1 rows trained, 1 in the report {done.result.markdown}"
+    line = f"1 row trained; the report {done.result.markdown} has 1 row"
     assert line in done.log(line)
     (trained,) = (each.trained for each in done.result.rows)
     tags = settings.registry.client().get_run(trained.training_run_id).data.tags

@@ -624,7 +624,7 @@ def test_a_page_that_ends_its_reader_is_a_reject_and_its_neighbours_are_read(
     pages = [grey(path) for path in scans(slips.folder)]
     path = write_tiff(tmp_path / "four.tif", *pages, dpi=(200, 200))
     monkeypatch.setattr(form_reading, "read_part", partial(read, at=3))
-    monkeypatch.setattr(form_ingestion, "_PAGES_ALONE", 0)
+    monkeypatch.setattr(form_ingestion, "_PAGES_WITHOUT_PROCESSES", 0)
     job = FormIngestJob(path, (slips.template,), "deadly/all", processes=1)
     outcome = ingest_forms(slips.settings, job)
     assert (outcome.pages, outcome.read, outcome.rejected) == (4, 3, 1)

@@ -134,7 +134,7 @@ def test_an_ingest_killed_at_random_moments_ends_as_an_undisturbed_one(
 ) -> None:
     undisturbed, disturbed = (new_home(trained, tmp_path, name) for name in ("undisturbed", "disturbed"))
     monkeypatch.setenv("LENET_SHARD_ROWS", COMMIT)
-    monkeypatch.setattr(form_ingestion, "_PAGES_ALONE", 100)  # only what is killed has processes
+    monkeypatch.setattr(form_ingestion, "_PAGES_WITHOUT_PROCESSES", 100)  # only what is killed has processes
     whole = ingest_forms(undisturbed, FormIngestJob(inbox, (template,), DATASET))
     pages = whole.pages
     assert (whole.read, whole.duplicates, whole.unmatched, whole.rejected) == (pages - 2, 1, 1, 1)

@@ -8,7 +8,7 @@ import pytest
 
 from lenet_pipeline import warehouse
 from lenet_pipeline.warehouse.connection import Warehouse, opened
-from lenet_pipeline.warehouse.statements import read_statement
+from lenet_pipeline.warehouse.statements import read_statement, sql_directory
 
 WAIT_S = 5.0
 
@@ -54,7 +54,7 @@ def test_comment_of_a_nullable_column_says_what_null_means(builder: Any) -> None
 
 def test_database_without_comments_gets_them(builder: Any) -> None:
     """A database of the release before has rows, views and macros, and no comment yet."""
-    released = sorted((warehouse.sql_directory() / "schema").glob("00[1-8]_*.sql"))
+    released = sorted((sql_directory() / "schema").glob("00[1-8]_*.sql"))
     builder.database.parent.mkdir()
     with opened(Warehouse(builder.database, WAIT_S), read_only=False) as connection:
         for path in released:
