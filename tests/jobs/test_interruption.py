@@ -224,7 +224,7 @@ def test_a_run_keeps_the_version_and_the_manifest_that_it_began_with(
         if not events:
             events.append("meddled")
             retrain(disturbed, TrainingJob((DATASET,), epochs=1, seed=1))
-            promote_by_hand(disturbed, 2, "meddling")
+            promote_by_hand(disturbed, "2", "meddling")
             more = read(*arguments).slice(0, 3)
             column = more.column_names.index("digit_id")
             ids = pa.array([derive_digit_id("more", 1, None, place).bytes for place in range(3)], pa.uuid())

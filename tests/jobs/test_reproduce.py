@@ -59,7 +59,7 @@ def test_published_stands_beside_ours_and_nothing_is_trained_twice(
     markdown = (folder / "quick" / "reproduction.md").read_text()
     assert f"| {TANH} | 96.00 |" in markdown
     assert f"| {RELU} | > 96.00 |" in markdown
-    assert "both rows with cross entropy here" in markdown
+    assert "both rows use cross entropy here" in markdown
     assert (folder / "quick" / "learning-curves.png").read_bytes().startswith(b"\x89PNG")
     assert not list(folder.glob("reproduction.*"))  # those of a full run are another thing
 

@@ -85,13 +85,13 @@ def test_a_version_that_learned_from_the_gates_digits_is_promoted_only_by_hand(s
     everything = retrain(settings, TrainingJob((TRAINING,), epochs=1, all_digits=True))
     assert (everything.training_digits, everything.validation_accuracy) == (1446, None)
     assert everything.decision.action == "refuse"
-    assert everything.decision.reason == "version 2 learned from the gate's digits too: promote by hand"
+    assert everything.decision.reason == "version 2 also learned from the gate digits: promote by hand"
     promote_version(open_ledger(settings), settings.registry, 2, "checked on paper")
     assert champion(settings) == 2
 
     fair = retrain(settings, TrainingJob((TRAINING,), epochs=1))
     assert fair.decision.action == "refuse"
-    assert fair.decision.reason == "version 2 learned from the gate's digits too: promote by hand"
+    assert fair.decision.reason == "version 2 also learned from the gate digits: promote by hand"
     versions = list_versions(settings.registry)
     assert [version.trained_on for version in versions] == ["train split", "all digits", "train split"]
     assert [version.effort for version in versions] == ["quick"] * 3

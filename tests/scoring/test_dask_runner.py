@@ -257,7 +257,7 @@ def test_a_killed_worker_loses_no_shard(model, long_work, tmp_path):
 
 RUN = """
     import contextlib, pickle, sys
-    from lenet_pipeline.dask_runner import score_on_dask
+    from lenet_pipeline.scoring.dask_runner import score_on_dask
     from lenet_pipeline.errors import PipelineError
 
     if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 from lenet_pipeline import warehouse
 from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse import Warehouse
+from lenet_pipeline.warehouse.migrations import reading_as_is
 from lenet_pipeline.warehouse.statements import sql_directory
 
 WAIT_S = 5.0
@@ -46,16 +47,21 @@ def test_newer_schema_is_refused_by_writers_and_readers(builder: Any) -> None:
         warehouse.run_select(Warehouse(builder.database, WAIT_S), "select 1")
 
 
-def test_older_schema_is_refused_by_readers_and_brought_up_by_writers(builder: Any) -> None:
+def test_older_schema_is_upgraded_by_readers_and_writers(builder: Any) -> None:
     builder.database.parent.mkdir()
     with builder.by_hand():
         pass  # a DuckDB file without any table: schema version 0
-    with pytest.raises(WarehouseError, match="schema version 0, but this release needs"):
-        warehouse.run_select(Warehouse(builder.database, WAIT_S), "select 1")
-    warehouse.migrate(Warehouse(builder.database, WAIT_S))
-    assert warehouse.run_select(Warehouse(builder.database, WAIT_S), "select 1 as one").to_pydict() == {
-        "one": [1]
-    }
+    database = Warehouse(builder.database, WAIT_S)
+    with (
+        pytest.raises(WarehouseError, match="schema version 0; this release reads"),
+        reading_as_is(database),
+    ):
+        pass
+    assert warehouse.run_select(database, "select count(*) as n from predictions").to_pydict() == {"n": [0]}
+    with reading_as_is(database) as connection:
+        assert connection.execute("select max(version) from schema_migrations").fetchone() == (
+            len(list((sql_directory() / "schema").glob("*.sql"))),
+        )
 
 
 def test_database_of_another_program_is_not_changed(builder: Any) -> None:
