@@ -97,9 +97,12 @@ class StagedFileError(WarehouseError):
 class UnknownNameError(PipelineError):
     """A name is unknown. The message lists the available names."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], hint: str = "", *, owner: str = ""
+    ) -> None:
         names = ", ".join(sorted(known)) or "none yet"
-        message = f"there is no {kind} {name!r}; available: {names}"
+        subject = f"{owner} has" if owner else "there is"
+        message = f"{subject} no {kind} {name!r}; available: {names}"
         super().__init__(f"{message}. {hint}" if hint else message)
 
 

@@ -194,7 +194,7 @@ def _find_regression(
         backwards = compare(challenger, champion, digits.labels, alpha)
         if backwards.is_better:
             loss = backwards.challenger_right - backwards.champion_right
-            return f"worse than the champion on {dataset}: -{loss} of {len(digits)} gate digits"
+            return f"worse than the champion on {dataset}: {loss} fewer of {len(digits)} gate digits right"
         start += len(digits)
     return None
 
@@ -224,9 +224,10 @@ def _read_digits(registry: Registry, version: ModelVersion, digits: LabelledDigi
 def _describe_refusal(comparison: Comparison, alpha: float) -> str:
     gain = comparison.challenger_right - comparison.champion_right
     if gain <= 0:
-        return f"no better than the champion: {gain:+d} of {comparison.digits} gate digits"
+        fewer = f"{-gain} fewer" if gain else "as many"
+        return f"no better than the champion: {fewer} of {comparison.digits} gate digits right"
     return (
-        f"not significantly better than the champion: {gain:+d} of {comparison.digits} gate digits "
+        f"not significantly better than the champion: {gain} more of {comparison.digits} gate digits right "
         f"(p = {comparison.p_value:.3g}, must be below {alpha:g})"
     )
 

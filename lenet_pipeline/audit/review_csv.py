@@ -111,6 +111,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             for row in reader:
                 yield reader.line_num, row
     except OSError as exc:
-        raise ReviewError(f"cannot read {path}: {describe_os_error(exc)}") from exc
+        raise ReviewError(
+            f"cannot read {path}: {describe_os_error(exc)}; give the folder that `lenet review export` wrote"
+        ) from exc
     except (UnicodeDecodeError, csv.Error) as exc:
         raise ReviewError(f"{path} is not a CSV file in UTF-8 ({exc}); save it again in that format") from exc

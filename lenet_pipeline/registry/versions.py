@@ -101,7 +101,7 @@ def resolve_version(registry: Registry, reference: str) -> ModelVersion:
         known = {alias for version in versions for alias in version.aliases}
         raise UnknownNameError("alias", parts["alias"], known, "Set it with `lenet models promote VERSION`")
     known = {str(version.version) for version in versions}
-    raise UnknownNameError(f"version of {registry.model_name}", parts["version"], known)
+    raise UnknownNameError("version", parts["version"], known, owner=f"the model {registry.model_name}")
 
 
 def find_champion(registry: Registry) -> ModelVersion | None:

@@ -171,7 +171,7 @@ def find_recipe(name: str, effort: str = "quick") -> Recipe:
         raise UnknownNameError("recipe", name, RECIPES)
     efforts = {"quick": RECIPES[name]} | ({"best": _BEST[name]} if name in _BEST else {})
     if effort not in efforts:
-        raise UnknownNameError(f"effort of {name}", effort, efforts)
+        raise UnknownNameError("effort", effort, efforts, owner=f"the recipe {name}")
     return efforts[effort]
 
 

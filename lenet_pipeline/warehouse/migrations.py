@@ -88,8 +88,9 @@ def _require(warehouse: Warehouse) -> None:
         raise WarehouseError(f"cannot read the database {warehouse.path}: {describe_os_error(exc)}") from exc
     if not exists:
         raise WarehouseError(
-            f"no database yet at {warehouse.path}; begin with `lenet demo`, or with `lenet ingest`, then "
-            "`lenet train`, then `lenet score`"
+            f"no database yet at {warehouse.path}; if yours is elsewhere, name its home with --home. "
+            "Otherwise, begin with `lenet demo`, or with `lenet ingest`, then `lenet train`, then "
+            "`lenet score`"
         )
 
 

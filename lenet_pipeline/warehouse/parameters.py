@@ -26,7 +26,7 @@ def bind_parameters(query: Query, given: Mapping[str, str]) -> dict[str, str]:
     known = [parameter.name for parameter in query.parameters]
     for name in given:
         if name not in known:
-            raise UnknownNameError(f"parameter of {query.name}", name, known)
+            raise UnknownNameError("parameter", name, known, owner=query.name)
     values = {}
     for parameter in query.parameters:
         value = given.get(parameter.name, parameter.default)
@@ -67,4 +67,4 @@ def _is_in_range(parameter: Parameter, value: str) -> bool:
 
 def _malformed(query: Query, parameter: Parameter, value: str) -> str:
     takes = f"{parameter.description}{', 1 or more' if parameter.name == _LIMIT else ''}"
-    return f"the parameter {parameter.name} of {query.name} is {value!r}, and takes: {takes}"
+    return f"{query.name} cannot take {parameter.name}={value!r}; expected: {takes}"

@@ -191,8 +191,14 @@ def _find_digit(connection: duckdb.DuckDBPyConnection, digit: str) -> str:
     bounds = {"first": beginning.ljust(32, "0"), "last": beginning.ljust(32, "f")}
     found = connection.execute(read_statement("load/find_digits.sql"), bounds).fetchall()
     if len(found) != 1:
-        digits = "several digits that were read begin" if found else "no digit that was read begins"
-        raise WarehouseError(f"{digits} with {digit!r}; `lenet audit predictions_of_run` lists them")
+        if found:
+            raise WarehouseError(
+                f"the ids of several digits begin with {digit!r}; give more characters of it"
+            )
+        raise WarehouseError(
+            f"no digit that was read has an id beginning with {digit!r}; "
+            "`lenet audit predictions_of_run` lists the ids"
+        )
     return str(found[0][0])
 
 

@@ -77,7 +77,7 @@ def test_digits_that_left_a_dataset_since_it_was_learned_from_are_no_evidence(
     ("arguments", "problem"),
     [
         (["--on", "nothing/here"], "there is no dataset 'nothing/here'"),
-        (["--model", "digits/7"], "there is no version of digits '7'"),
+        (["--model", "digits/7"], "the model digits has no version '7'"),
         (["--fields"], "needs --on DATASET"),
         (["--fields", "--on", TEST], "no field of optdigits/test that digits/1 read has a known true value"),
     ],

@@ -112,8 +112,8 @@ def test_a_version_whose_run_was_deleted_for_good_is_still_shown(lenet: Run, set
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("7", "there is no version of digits '7'; available: 1"),
-        ("digits/7", "there is no version of digits '7'; available: 1"),
+        ("7", "the model digits has no version '7'; available: 1"),
+        ("digits/7", "the model digits has no version '7'; available: 1"),
         ("crown", "there is no alias 'crown'; available: challenger, champion"),
         ("letters/1", "there is no model 'letters'; available: digits"),
         ("digits:1", "is not a model version; write digits@champion or digits/3"),

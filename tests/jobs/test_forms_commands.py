@@ -206,7 +206,7 @@ def test_forms_are_ingested_scored_and_evaluated_by_commands(
     assert (result.returncode, result.stderr) == (0, "")
     shown = " ".join(result.stdout.split())
     assert "slips/all: 4 documents, 4 pages: 4 read" in shown
-    assert "1 other file ignored (not documents)" in shown
+    assert "1 file ignored (only documents are read)" in shown
     (again,) = json.loads(lenet(*ingest, "--format", "json").stdout)
     assert (again["known"], again["read"], again["added"]) == (4, 0, 0)
 
@@ -319,7 +319,7 @@ def test_a_malformed_table_of_truths_is_one_line_that_names_where(
         (["forms", "show", "TEMPLATE", "OTHER"], "page 1 of OTHER could not be read: the page"),
         (["forms", "show", "TEMPLATE", "SCAN", "--page", "2"], "has 1 page, so there is no page 2"),
         (["forms", "show", "TEMPLATE", "TEMPLATE"], "it is not a PDF, TIFF, PNG or JPEG"),
-        (["forms", "show", "TEMPLATE", "SCAN", "--model", "digits/9"], "there is no version of digits '9'"),
+        (["forms", "show", "TEMPLATE", "SCAN", "--model", "digits/9"], "the model digits has no version '9'"),
         (["forms", "show", "TEMPLATE", "SCAN", "--output", "BELOW"], "cannot write the picture"),
         (["forms", "draft", "nowhere.pdf"], "nowhere.pdf"),
         (

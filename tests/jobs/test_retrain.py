@@ -53,7 +53,7 @@ def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_resto
     ]
     assert better.decision.gate is not None
     assert better.decision.gate.p_value < 0.05
-    assert no_better.decision.reason.startswith("worse than the champion on optdigits/train: -")
+    assert no_better.decision.reason.startswith("worse than the champion on optdigits/train: ")
     assert champion(settings) == 2
 
     roll_back(open_ledger(settings), settings.registry, "version 2 read badly in production")
@@ -76,7 +76,7 @@ def test_the_gate_promotes_what_is_better_refuses_what_is_not_and_rollback_resto
 def test_a_person_may_promote_by_hand_but_not_twice(settings: Settings) -> None:
     with pytest.raises(RegistryError, match="is already the champion"):
         promote_version(open_ledger(settings), settings.registry, 1, "again")
-    with pytest.raises(UnknownNameError, match="there is no version of digits '7'"):
+    with pytest.raises(UnknownNameError, match="the model digits has no version '7'"):
         promote_version(open_ledger(settings), settings.registry, 7, "a guess")
 
 
@@ -129,7 +129,7 @@ def test_a_challenger_must_keep_what_the_champion_learned_to_read(settings: Sett
     assert report.validation_accuracy is not None
     assert report.validation_accuracy > 0.8
     assert report.decision.action == "refuse"
-    assert report.decision.reason.startswith("worse than the champion on optdigits/train: -")
+    assert report.decision.reason.startswith("worse than the champion on optdigits/train: ")
     assert champion(settings) == 1
     statement = "select datasets, trained_on, effort from model_versions order by 1"
     assert run_select(settings.warehouse, statement).to_pylist() == [

@@ -45,9 +45,11 @@ def test_the_best_effort_is_a_variant_of_the_same_recipe():
     quick, best = find_recipe("modern"), find_recipe("modern", "best")
     assert (quick.effort, best.effort, best.name) == ("quick", "best", "modern")
     assert best.epochs > quick.epochs
-    with pytest.raises(UnknownNameError, match="no effort of modern 'some'; available: best, quick"):
+    with pytest.raises(
+        UnknownNameError, match="the recipe modern has no effort 'some'; available: best, quick"
+    ):
         find_recipe("modern", "some")
-    with pytest.raises(UnknownNameError, match="no effort of paper 'best'; available: quick"):
+    with pytest.raises(UnknownNameError, match="the recipe paper has no effort 'best'; available: quick"):
         find_recipe("paper", "best")
 
 

@@ -146,7 +146,7 @@ def test_digit_that_was_never_scored_has_no_history(scored: Any) -> None:
 def test_a_digit_is_found_by_the_beginning_of_its_id(scored: Any) -> None:
     whole = str(scored.digit_id("ark", 1))
     assert scored.audit("digit_history", digit=whole[:13]) == scored.audit("digit_history", digit=whole)
-    with pytest.raises(WarehouseError, match="no digit that was read begins with '0000000000'"):
+    with pytest.raises(WarehouseError, match="no digit that was read has an id beginning with '0000000000'"):
         scored.audit("digit_history", digit="0000000000")
 
 
@@ -154,7 +154,7 @@ def test_a_beginning_that_several_digits_share_is_an_error(scored: Any) -> None:
     scored.score(1, {"elm": [(digit % 10, None, 0.9) for digit in range(17)]}, dataset="scans/may", hours=1)
     first_letters = [str(scored.digit_id("elm", position))[0] for position in range(17)]
     shared = next(letter for letter in first_letters if first_letters.count(letter) > 1)
-    with pytest.raises(WarehouseError, match=f"several digits that were read begin with '{shared}'"):
+    with pytest.raises(WarehouseError, match=f"the ids of several digits begin with '{shared}'"):
         scored.audit("digit_history", digit=shared)
 
 
@@ -342,7 +342,7 @@ def test_unknown_audit_names_those_there_are(scored: Any) -> None:
 
 
 def test_unknown_parameter_names_those_there_are(scored: Any) -> None:
-    with pytest.raises(UnknownNameError, match=r"parameter of confusion 'runn'; available: run"):
+    with pytest.raises(UnknownNameError, match=r"confusion has no parameter 'runn'; available: run"):
         scored.audit("confusion", runn="latest")
 
 
@@ -359,37 +359,41 @@ def test_missing_parameter_says_what_it_takes(scored: Any) -> None:
         (
             "low_confidence",
             {"below": "half"},
-            r"parameter below of low_confidence is 'half', and takes: conf",
+            r"low_confidence cannot take below='half'; expected: conf",
         ),
         (
             "low_confidence",
             {"limit": "many"},
-            r"parameter limit of low_confidence is 'many', and takes: max",
+            r"low_confidence cannot take limit='many'; expected: max",
         ),
         (
             "low_confidence",
             {"limit": "-1"},
-            r"parameter limit of low_confidence is '-1', and takes: maximum number of rows, 1 or more",
+            r"low_confidence cannot take limit='-1'; expected: maximum number of rows, 1 or more",
         ),
         (
             "runs",
             {"limit": "0"},
-            r"parameter limit of runs is '0', and takes: maximum number of rows, 1 or more",
+            r"runs cannot take limit='0'; expected: maximum number of rows, 1 or more",
         ),
-        ("runs", {"limit": "9" * 20}, r"parameter limit of runs is '9+', and takes: maximum number of rows"),
-        ("summary", {"below": "7"}, r"parameter below of summary is '7', and takes: .*, 0 to 1"),
-        ("low_confidence", {"below": "nan"}, r"parameter below of .* is 'nan', and takes: .*, 0 to 1"),
-        ("decisions", {"decision": "accepted"}, r"is 'accepted', and takes: accept, review, not_a_digit, bl"),
-        ("digit_history", {"digit": "it's 12"}, r"parameter digit of digit_history is .*takes: digit_id"),
+        ("runs", {"limit": "9" * 20}, r"runs cannot take limit='9+'; expected: maximum number of rows"),
+        ("summary", {"below": "7"}, r"summary cannot take below='7'; expected: .*, 0 to 1"),
+        ("low_confidence", {"below": "nan"}, r".* cannot take below='nan'; expected: .*, 0 to 1"),
+        (
+            "decisions",
+            {"decision": "accepted"},
+            r"cannot take decision='accepted'; expected: accept, review, not_a_digit, bl",
+        ),
+        ("digit_history", {"digit": "it's 12"}, r"digit_history cannot take digit=.*; expected: digit_id"),
         (
             "model_agreement",
             {"first": "1", "second": "two"},
-            r"parameter second of .*takes: number of another model",
+            r".* cannot take second=.*; expected: number of another model",
         ),
         (
             "model_agreement",
             {"first": "1", "second": "9" * 20},
-            r"parameter second of .*takes: number of another model",
+            r".* cannot take second=.*; expected: number of another model",
         ),
     ],
 )

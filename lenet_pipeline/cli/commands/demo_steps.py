@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from uuid import UUID
 
 from rich.console import Console
 
@@ -44,12 +45,13 @@ def run_demo(settings: Settings) -> None:
         training = jobs.TrainingJob((TRAINING,), (TEST,))
         print_training(run_job(jobs.retrain, settings, training, as_flow=True))
     _announce(3, "score", "every test digit, with its confidence, to DuckDB")
-    print_scoring(run_job(jobs.score, settings, jobs.ScoringJob(TEST), as_flow=True))
+    scored = run_job(jobs.score, settings, jobs.ScoringJob(TEST), as_flow=True)
+    print_scoring(scored)
     _announce(4, "audit", "a summary of the predictions")
     print_rows(run_audit(settings.warehouse, "summary", {}), Format.TABLE)
     _announce(5, "forms", "delivery notes, filled in, scanned and read cell by cell")
     _read_forms(settings)
-    _suggest(settings)
+    _suggest(settings, scored.scoring_run_id)
 
 
 def _read_forms(settings: Settings) -> None:
@@ -77,14 +79,14 @@ def _announce(number: int, step: str, summary: str) -> None:
     print_line(f": {summary}", lead=f"\n{number}. {step}")
 
 
-def _suggest(settings: Settings) -> None:
+def _suggest(settings: Settings, run: UUID) -> None:
     lenet = _lenet_command()
     if settings.home != Path(os.environ.get("LENET_HOME", "")).expanduser().absolute():
         lenet += f" --home {shlex.quote(_short_path(settings.home))}"
     print_line("", lead="\nTry next")
     for arguments, summary in (
-        ("audit confusion", "the digits it confuses"),
-        ("audit fields_to_look_at", "the form fields a person should check, and why"),
+        (f"audit confusion --param run={str(run)[:8]}", f"the digits that the model confuses in {TEST}"),
+        ("audit fields_to_look_at", "the form fields that a person should check, and why"),
         ("models", "the model versions and promotions"),
         ('sql "from predictions limit 3"', "your own query"),
     ):

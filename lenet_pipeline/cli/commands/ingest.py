@@ -24,7 +24,9 @@ ingest_app = typer.Typer(no_args_is_help=True, help="Add digits to the lake, ski
 
 NameOption = Annotated[
     str | None,
-    typer.Option("--name", metavar="NAME/SPLIT", help="Dataset for all digits (default: chosen by source)"),
+    typer.Option(
+        "--name", metavar="NAME/SPLIT", help="Dataset for all digits (default: named after the source)"
+    ),
 ]
 
 
@@ -180,7 +182,7 @@ def print_ingested(outcome: Sequence[Ingested]) -> None:
 
 
 def _describe_ignored(count: int, expected: str) -> str:
-    return f"{counted(count, 'other file')} ignored (not {expected})"
+    return f"{counted(count, 'file')} ignored (only {expected} are read)"
 
 
 def print_ingested_forms(outcome: IngestedForms) -> None:

@@ -140,7 +140,7 @@ def set_command(
         bool, typer.Option("--dry-run", help="Show the policy without putting it in force")
     ] = False,
     is_confirmed: Annotated[
-        bool, typer.Option("--yes", help="Replace a policy by one that accepts nothing without asking")
+        bool, typer.Option("--yes", help="Do not ask before a policy that accepts nothing replaces another")
     ] = False,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
@@ -208,7 +208,7 @@ def print_policy(policy: SetPolicy | None, record: PolicyRecord) -> None:
     """Print a policy and its evidence; ``policy`` is None if it is not in force."""
     things = f"{record.subject}s"
     name = f"policy {policy.number}" if policy else "new policy"
-    target = f"at most {record.max_error:.4g} wrong, with certainty {record.certainty:g}"
+    target = f"at most {100 * record.max_error:.4g}% wrong, with {100 * record.certainty:.6g}% certainty"
     print_line(f" for {things} of {record.model_name}/{record.model_version}: {target}", lead=name)
     print_line(f"  evidence: {record.labelled:,} {things}, {record.evidence}")
     if record.threshold is None:
@@ -219,9 +219,7 @@ def print_policy(policy: SetPolicy | None, record: PolicyRecord) -> None:
         lowest = plain_text(record.threshold)
         confidence = f"a confidence of {lowest} or more" if record.threshold else "any confidence"
         print_line(f"  accepts {confidence}: {record.accepted:,} {things} ({share:.2%})")
-        print_line(
-            f"  {record.errors:,} of them are wrong; the error rate is at most {record.error_bound:.4%}"
-        )
+        print_line(f"  {record.errors:,} of them misread; the error rate is at most {record.error_bound:.4%}")
         print_line(f"  {record.review_rate:.2%} of the accepted {things} are sampled for review")
     if record.calibration_error is not None:
         print_line(

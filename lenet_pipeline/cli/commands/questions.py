@@ -186,7 +186,7 @@ def _print_evidence(
     unknown = set(given) - {"digit", "digit_id"}
     digit = given.get("digit") or given.get("digit_id")
     if unknown:
-        raise UnknownNameError("parameter of evidence", ", ".join(sorted(unknown)), ["digit"])
+        raise UnknownNameError("parameter", ", ".join(sorted(unknown)), ["digit"], owner="evidence")
     is_page = output is not None and output.suffix.lower() in (".html", ".htm")
     is_for_file = output_format is Format.TABLE and output is not None
     if not is_page and (is_for_file or output_format in (Format.CSV, Format.PARQUET)):

@@ -25,7 +25,7 @@ def reproduce_command(
         typer.Argument(metavar="ROW", help="Results to reproduce, such as lenet5+paper (default: all)"),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Train for a fifth of the epochs, in minutes")
+        bool, typer.Option("--quick", help="Train for a fifth of the epochs; takes minutes")
     ] = False,
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of weights, order and distortions")

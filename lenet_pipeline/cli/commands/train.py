@@ -35,9 +35,7 @@ def train_command(
     recipe: Annotated[
         str, typer.Option(help="modern, paper, paper-distorted, keras-adam or keras-sgd")
     ] = "modern",
-    effort: Annotated[
-        str, typer.Option(help="quick, or best for the highest accuracy, in minutes")
-    ] = "quick",
+    effort: Annotated[str, typer.Option(help="quick, or best: more accurate, but takes minutes")] = "quick",
     all_digits: Annotated[
         bool, typer.Option("--all-digits", help="Train on the validation and gate digits too")
     ] = False,
