@@ -99,7 +99,7 @@ def test_a_review_is_part_of_the_evidence(lenet: Run, scored: Settings, digit: s
             ["-p", "digit=00000000-0000-0000-0000-000000000000"],
             "has no prediction; `lenet audit decisions` lists",
         ),
-        (["-p", "digit=zzz"], "takes: digit_id, or its beginning"),
+        (["-p", "digit=zzz"], "expected: digit_id, or its beginning"),
     ],
 )
 def test_a_digit_that_is_none_is_one_line(

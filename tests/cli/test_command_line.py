@@ -113,7 +113,7 @@ def test_rows_come_as_json_csv_and_parquet(lenet: Run, settings: Settings, tmp_p
         (["audit", "digit_history"], 1, "digit"),
         (["sql", "drop table predictions"], 1, "only read-only queries are allowed"),
         (["sql", "select * from 'other.csv'"], 1, "other.csv"),
-        (["models", "promote", "9", "--reason", "a guess"], 1, "no version of digits '9'"),
+        (["models", "promote", "9", "--reason", "a guess"], 1, "the model digits has no version '9'"),
         (["ingest", "images", "nowhere"], 1, "nowhere"),
         (["ingest", "mnist", "--root", "nowhere"], 1, "nowhere"),
         (["ingest", "optdigits", "--name", "../x"], 1, "not a dataset name"),

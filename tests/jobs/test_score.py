@@ -131,7 +131,7 @@ def test_a_run_is_kept_to_the_version_that_the_alias_named_when_it_began(setting
         ),
         ("../../etc", "digits@champion", LakeError, "not a dataset name"),
         (TEST, "digits@best", UnknownNameError, "no alias 'best'; available: challenger, champion"),
-        (TEST, "digits/9", UnknownNameError, "no version of digits '9'; available: 1"),
+        (TEST, "digits/9", UnknownNameError, "the model digits has no version '9'; available: 1"),
         (TEST, "letters@champion", UnknownNameError, "no model 'letters'; available: digits"),
         (TEST, "digits", RegistryError, "write digits@champion or digits/3"),
     ],

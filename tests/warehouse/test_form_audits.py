@@ -332,7 +332,7 @@ def test_audits_of_a_run_over_no_forms_are_empty(scored: Any) -> None:
 
 
 def test_a_malformed_parameter_is_reported_in_one_line(forms: FormBuilder) -> None:
-    with pytest.raises(WarehouseError, match="the parameter below of fields_to_look_at is 'unsure'"):
+    with pytest.raises(WarehouseError, match="fields_to_look_at cannot take below='unsure'"):
         audit(forms, "fields_to_look_at", below="unsure")
 
 
