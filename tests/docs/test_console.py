@@ -33,6 +33,7 @@ def run(name: str, folder: Path) -> str:
     return "\n\n".join(map(str, run_page(read_page(name), folder)))
 
 
+@pytest.mark.slow
 def test_tutorial_shows_what_its_commands_print(tmp_path: Path) -> None:
     assert run("docs/tutorial.md", tmp_path) == ""
 

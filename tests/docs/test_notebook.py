@@ -9,10 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from docs.notebook import NOTEBOOK, hide_prefect, read_code
 from tests.conftest import CHECKOUT
 
 
+@pytest.mark.slow
 def test_cells_run_in_a_process_that_cannot_import_prefect(tmp_path: Path) -> None:
     program = tmp_path / "library.py"
     program.write_text(read_code() + "\n\nprint(len(tenths), history['position'])\n", encoding="utf-8")

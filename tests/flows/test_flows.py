@@ -76,6 +76,7 @@ def test_ingest_leaves_a_table_and_counts_of_digits_and_rejects(
     assert flow_run_ids(settings, "rejects") == [str(done.run.id)]
 
 
+@pytest.mark.slow
 def test_printed_digits_are_a_flow(run_flow: RunFlow, home: Path) -> None:
     settings = read_settings(home, "tester")
     done = run_flow(ingest_printed, settings, PrintingJob(name="printed", degradation="none", per_font=2))
@@ -90,6 +91,7 @@ def test_printed_digits_are_a_flow(run_flow: RunFlow, home: Path) -> None:
     assert line in done.log(line)
 
 
+@pytest.mark.slow
 def test_ingest_of_forms_leaves_a_table_and_the_flow_run_on_every_page(
     run_flow: RunFlow, settings: Settings, tmp_path: Path
 ) -> None:
@@ -107,6 +109,7 @@ def test_ingest_of_forms_leaves_a_table_and_the_flow_run_on_every_page(
     assert flow_run_ids(settings, "pages") == [str(done.run.id)]
 
 
+@pytest.mark.slow
 def test_retraining_leaves_its_accuracy_and_the_decision_of_the_gate(
     run_flow: RunFlow, settings: Settings
 ) -> None:
@@ -170,6 +173,7 @@ def test_scoring_leaves_what_an_operator_looks_for(run_flow: RunFlow, settings: 
     assert flow_run_ids(settings, "shard_scores") == [str(done.run.id)]
 
 
+@pytest.mark.slow
 def test_an_event_names_the_run_and_the_measures_that_drifted(
     run_flow: RunFlow, settings: Settings, prefect_url: str
 ) -> None:
@@ -187,6 +191,7 @@ def test_an_event_names_the_run_and_the_measures_that_drifted(
     assert set(event["payload"]) == set(report.drifted) >= {"ink"}
 
 
+@pytest.mark.slow
 def test_scoring_is_tried_again_after_a_failure_that_passes(
     run_flow: RunFlow, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +211,7 @@ def test_scoring_is_tried_again_after_a_failure_that_passes(
     assert run["status"] == "done"
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_failed_in_prefect_too_and_says_why(
     run_flow: RunFlow, settings: Settings
 ) -> None:
@@ -220,6 +226,7 @@ def test_a_run_that_fails_is_failed_in_prefect_too_and_says_why(
     assert flow_run_ids(settings, "rejects") == [str(done.run.id)]
 
 
+@pytest.mark.slow
 def test_scoring_everything_is_a_flow_run_for_each_dataset(run_flow: RunFlow, settings: Settings) -> None:
     done = run_flow(score_all, settings)
     assert done.run.name == "score-all-with-digits@champion"
