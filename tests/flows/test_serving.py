@@ -73,7 +73,8 @@ def test_mlflow_serves_the_champion_over_http(trained: Settings, tmp_path: Path)
     command = [mlflow, "models", "serve", "-m", "models:/digits@champion", "--env-manager", "local"]
     environment = {
         **os.environ,
-        "MLFLOW_TRACKING_URI": f"sqlite:///{trained.registry.database}",
+        "MLFLOW_TRACKING_URI": trained.registry.uri,
+        "MLFLOW_REGISTRY_URI": trained.registry.uri,  # MLflow leaves that of another test's home here
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
