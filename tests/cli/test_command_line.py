@@ -383,6 +383,7 @@ def test_what_the_database_refuses_in_the_middle_of_a_job_is_one_line(
     assert "scoring_run_shards does not exist" in one_error_line(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["ingest", "optdigits"], ["score", "optdigits/test"]])
 def test_without_a_server_a_command_never_imports_prefect(
     environment: dict[str, str], settings: Settings, arguments: list[str]

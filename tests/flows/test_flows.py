@@ -238,6 +238,7 @@ def test_scoring_everything_is_a_flow_run_for_each_dataset(run_flow: RunFlow, se
     assert set(flow_run_ids(settings, "scoring_runs")) == {str(run.id) for run in children}
 
 
+@pytest.mark.slow
 def test_checks_leave_a_table_and_a_violation_fails_the_run(run_flow: RunFlow, settings: Settings) -> None:
     done = run_flow(check, settings)
     rows = table(done, "check")
@@ -274,6 +275,7 @@ def test_reproduction_leaves_its_report(run_flow: RunFlow, home: Path) -> None:
     assert tags["flow_run_id"] == str(done.run.id)
 
 
+@pytest.mark.slow
 def test_a_warning_reaches_the_terminal_and_the_log(
     run_flow: RunFlow, settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -293,6 +295,7 @@ def test_parameters_are_validated_before_anything_starts(run_flow: RunFlow, sett
     assert done.run.state is not None and done.run.state.is_failed()
 
 
+@pytest.mark.slow
 def test_a_command_with_a_server_is_a_flow_run(
     lenet_process: Run, settings: Settings, prefect_url: str, client: SyncPrefectClient
 ) -> None:
