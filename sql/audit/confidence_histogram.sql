@@ -6,7 +6,7 @@
 -- column digits: predictions in the interval
 -- column digits_with_truth: predictions with a known truth
 -- column digits_right: correct predictions
--- column accuracy_pct: percentage of predictions with a known truth that are correct, null if there are none
+-- column accuracy_pct: percentage of correct predictions of known truth, null if no truth is known
 with
 
 run_shards as (

@@ -8,7 +8,7 @@
 -- column sampled: digits in review only because the random sample contains them
 -- column digits_with_truth: digits with a known truth
 -- column errors: misread digits, null if no truth is known
--- column error_pct: percentage of digits with a known truth that were misread, null if there are none
+-- column error_pct: percentage of digits with a known truth that were misread, null if no truth is known
 -- column policy_number: policy that decides, null for blank cells and if the model version has no policy
 -- column max_error: the policy's limit for the error rate of accepted digits, 0 to 1
 -- column certainty: statistical certainty that the limit holds, 0 to 1

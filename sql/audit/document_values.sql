@@ -6,13 +6,13 @@
 -- column page: page of the document, from 1
 -- column form: name of the form
 -- column field: name of the field
--- column value: final value, corrected if the raw value breaks a rule, null if there is none
+-- column value: final value, corrected if the raw value breaks a rule, null if the field has none
 -- column raw_value: value formed by the most probable digits, with ? for cells that do not hold a digit
 -- column status: read, corrected, blank, rule_failed or unreadable
 -- column confidence: probability that the whole value is correct, 0 to 1
--- column broken_rule: rule that the raw value breaks, null if there is none
+-- column broken_rule: rule that the raw value breaks, null if it breaks none
 -- column is_doubtful: true if a person should check the value
--- column reason: reasons for the check, null if there are none
+-- column reason: reasons for the check, null if the field needs no check
 -- column box: field on the registered page, pixels at 200 dpi
 -- column source_box: field on the original scan, pixels
 -- column field_id: id of the field; the table fields holds its picture

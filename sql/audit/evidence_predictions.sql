@@ -17,7 +17,7 @@
 -- column policy_labelled: number of these labelled digits
 -- column policy_accepted: labelled digits that reach the threshold
 -- column policy_errors: accepted labelled digits that are misread, null if the policy accepts nothing
--- column policy_error_bound: upper bound of the error rate of accepted digits, 0 to 1, null if there are none
+-- column policy_error_bound: upper bound of their error rate, 0 to 1, null if the policy accepts nothing
 -- column engine: hardware and program that computed the prediction, null if not recorded
 -- column precision: arithmetic of the model, float32 or fast
 -- column actor: user who started the scoring

@@ -7,12 +7,12 @@
 -- column field_id: id of the field
 -- column decision: accept, review or blank
 -- column is_sampled: true if the field is in review only because the random sample contains it
--- column value: final value, null if there is none
+-- column value: final value, null if the field has none
 -- column confidence: probability that every digit of the value is right, 0 to 1
 -- column calibrated_confidence: confidence after the policy's calibration, null for fields it never accepts
 -- column is_doubtful: true if a rule or a cell casts doubt on the value; then a review is always needed
 -- column threshold: lowest confidence that the policy accepts, null if it accepts nothing
--- column policy_number: policy that decides; null if there is none, so that every field needs a review
+-- column policy_number: policy that decides; null without a policy: every field then needs a review
 -- column truth: true value, null if unknown
 -- column source: path of the document
 -- column page: page of the document, from 1

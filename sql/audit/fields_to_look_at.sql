@@ -6,7 +6,7 @@
 -- column source: path of the document
 -- column page: page of the document, from 1
 -- column field: name of the field
--- column value: final value, null if there is none
+-- column value: final value, null if the field has none
 -- column raw_value: value formed by the most probable digits
 -- column confidence: probability that the whole value is correct, 0 to 1
 -- column why: reasons for the check

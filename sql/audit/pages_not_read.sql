@@ -8,9 +8,9 @@
 -- column page: page of the document, from 1
 -- column status: rejected, unmatched, blank or duplicate
 -- column reason: reason why the page was not read
--- column form: most similar form, null if there is none
+-- column form: most similar form, null if no form is similar
 -- column residual_px: root mean square error of the fit to that form, pixels of the registered page
--- column duplicate_of: id of the page with the same picture, null if there is none
+-- column duplicate_of: id of the page with the same picture, null if the page is not a duplicate
 -- column page_id: id of the page
 with
 

@@ -8,7 +8,7 @@
 -- column model_version: version that the event is about
 -- column alias: alias that moved to the version, or that the version was refused
 -- column champion_before: champion before the event, null if there was none
--- column champion_after: champion after the event, null if there is none
+-- column champion_after: champion after the event, null before the first promotion
 -- column actor: user who caused the event
 -- column reason: reason for the event
 -- column gate_digits: digits of the gate split that both versions read, null if the gate was not used

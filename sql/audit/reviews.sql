@@ -11,7 +11,7 @@
 -- column confidence: calibrated probability of the label, 0 to 1
 -- column is_right: true if label equals verdict, null if the verdict is unreadable
 -- column model_version: model version that made the prediction, NAME/VERSION
--- column note: note of the reviewer, null if there is none
+-- column note: note of the reviewer, null without a note
 -- column batch_id: id that reviews imported together share
 with
 

@@ -13,7 +13,7 @@
 -- column rows: digits of the run
 -- column rows_scored: digits of the run that have been scored
 -- column seconds: scoring time of the run's shards, seconds, without shards of unknown time
--- column images_per_second: digits per second over the shards of known time, null if there are none
+-- column images_per_second: digits per second over the shards of known time, null if no time is known
 -- column started_at: time of the first start (UTC)
 -- column finished_at: time when the run finished (UTC), null if it has not
 -- column actor: user who started the run

@@ -8,7 +8,7 @@
 -- column model_version: version of the model
 -- column digits: scored digits
 -- column digits_with_truth: scored digits with a known truth
--- column accuracy_pct: percentage of digits with a known truth predicted correctly, null if there are none
+-- column accuracy_pct: percentage of digits with a known truth predicted correctly, null if no truth is known
 -- column mean_confidence: mean confidence of the predictions, 0 to 1
 -- column low_confidence: digits with a confidence below the limit
 -- column rejects: rejected inputs of the dataset
