@@ -36,6 +36,8 @@ _NO_VERSIONS = "no model versions yet; train one with `lenet train DATASET`"
 _SHOWN = ["version", "aliases", "architecture", "test_accuracy", "registered_at"]
 
 
+# Also what `lenet models` does without a verb; see app.py.
+@models_app.command("list", epilog="Example: lenet models list --format json")
 @command
 def list_models(
     settings: Settings,
@@ -44,20 +46,7 @@ def list_models(
     output: OutputOption = None,
 ) -> None:
     """List the model versions, then the promotions in order."""
-    _print_versions(settings, output_format, output)
-
-
-@models_app.command("list", epilog="Example: lenet models list --format json")
-@command
-def list_command(
-    settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
-) -> None:
-    """List the model versions, then the promotions in order."""
-    _print_versions(settings, output_format, output)
-
-
-def _print_versions(settings: Settings, output_format: Format, output: Path | None) -> None:
-    """Print the versions recorded in the warehouse, because MLflow takes seconds to load."""
+    # From the warehouse, because MLflow takes seconds to load.
     from lenet_pipeline.warehouse import AsOf, run_audit
 
     is_table = output_format is Format.TABLE and output is None

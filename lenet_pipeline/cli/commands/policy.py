@@ -21,8 +21,6 @@ from lenet_pipeline.cli.output import (
 from lenet_pipeline.errors import PolicyError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lenet_pipeline.audit import SetPolicy
     from lenet_pipeline.settings import Settings
     from lenet_pipeline.warehouse import PolicyRecord
@@ -43,6 +41,8 @@ _SHOWN = [
 ]
 
 
+# Also what `lenet policy` does without a verb; see app.py.
+@policy_app.command("list", epilog="Example: lenet policy list --format json")
 @command
 def list_policies(
     settings: Settings,
@@ -51,16 +51,20 @@ def list_policies(
     output: OutputOption = None,
 ) -> None:
     """List the policies, their thresholds and their evidence."""
-    _print_policies(settings, output_format, output)
+    from lenet_pipeline.audit import list_policies as list_recorded
+    from lenet_pipeline.warehouse import AsOf
 
-
-@policy_app.command("list", epilog="Example: lenet policy list --format json")
-@command
-def list_command(
-    settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
-) -> None:
-    """List the policies, their thresholds and their evidence."""
-    _print_policies(settings, output_format, output)
+    is_table = output_format is Format.TABLE and output is None
+    if is_table and not settings.warehouse.path.exists():
+        print_line(_NO_POLICIES)
+        return
+    as_of = AsOf()
+    policies = list_recorded(settings, as_of)
+    report_snapshot(as_of)
+    if is_table and not len(policies):
+        print_line(_NO_POLICIES)
+        return
+    print_rows(policies.select(_SHOWN) if is_table else policies, output_format, output)
 
 
 @policy_app.command("show", epilog="Example: lenet policy show 2")
@@ -80,23 +84,6 @@ def show_command(
     policy = find_policy(settings, number, as_of)
     report_snapshot(as_of)
     print_records([policy], output_format)
-
-
-def _print_policies(settings: Settings, output_format: Format, output: Path | None) -> None:
-    from lenet_pipeline.audit import list_policies as list_recorded
-    from lenet_pipeline.warehouse import AsOf
-
-    is_table = output_format is Format.TABLE and output is None
-    if is_table and not settings.warehouse.path.exists():
-        print_line(_NO_POLICIES)
-        return
-    as_of = AsOf()
-    policies = list_recorded(settings, as_of)
-    report_snapshot(as_of)
-    if is_table and not len(policies):
-        print_line(_NO_POLICIES)
-        return
-    print_rows(policies.select(_SHOWN) if is_table else policies, output_format, output)
 
 
 @policy_app.command("set", epilog="Example: lenet policy set --max-error 0.005 --on mnist/test")
