@@ -155,7 +155,7 @@ def _schema_version(connection: duckdb.DuckDBPyConnection, database: Path) -> in
             "schema_migrations; choose another folder with --home"
         )
     ((version,),) = connection.execute(read_statement("load/find_schema_version.sql")).fetchall()
-    newest = _migrations()[-1][0]
+    newest = _newest_version()
     if version > newest:
         raise WarehouseError(
             f"{database} has schema version {version}, but this release knows only {newest}; {_UPGRADE}"
