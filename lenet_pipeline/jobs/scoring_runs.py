@@ -219,7 +219,7 @@ def _log(report: ScoringReport, settings: Settings, observer: Observer) -> None:
         f"{report.dataset}: {counted(report.digits_scored, 'digit')} scored with {report.model}{rate}, "
         f"{before:,} scored before, {counted(report.shards_rejected, 'shard')} rejected"
     )
-    if report.shards_rejected:
+    if report.shards_rejected or not observer.keeps_log:
         return
     asked = {"run": str(report.scoring_run_id)}
     counts = run_audit(settings.warehouse, "decision_counts", asked).to_pylist()

@@ -27,6 +27,11 @@ class Observer:
 
     flow_run_id: str | None = None
 
+    @property
+    def keeps_log(self) -> bool:
+        """Whether log lines go anywhere. If not, a job skips queries that only feed its log."""
+        return type(self).log is not Observer.log
+
     def step(
         self,
         name: str,  # noqa: ARG002
