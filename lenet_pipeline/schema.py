@@ -180,6 +180,48 @@ NEW_REVIEWS = pa.schema(
     ]
 )
 
+# One row per verdict on a whole field that is to be recorded.
+NEW_FIELD_REVIEWS = pa.schema(
+    [
+        pa.field("field_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("value", pa.string()),
+        pa.field("has_all_digits", pa.bool_(), nullable=False),
+        pa.field("note", pa.string()),
+    ]
+)
+
+# One row per page and reader whose final values may have changed.
+PAGE_REVISIONS = pa.schema(
+    [
+        pa.field("revision_number", pa.int64(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("model_name", pa.string(), nullable=False),
+        pa.field("model_version", pa.int32(), nullable=False),
+        pa.field("preprocessing_fingerprint", pa.string(), nullable=False),
+        pa.field("precision", pa.string(), nullable=False),
+        pa.field("broken_rules", pa.list_(pa.string()), nullable=False),
+    ]
+)
+
+# One row per page revision and field with a verdict, or with other reasons for review than before.
+REVISED_VALUES = pa.schema(
+    [
+        pa.field("revision_number", pa.int64(), nullable=False),
+        pa.field("field_id", pa.uuid(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("value", pa.string()),
+        pa.field("broken_rule", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("reviewed_positions", pa.list_(pa.int32()), nullable=False),
+        pa.field("is_settled", pa.bool_(), nullable=False),
+        pa.field("review_number", pa.int64()),
+        pa.field("reviewed_by", pa.string()),
+        pa.field("reviewed_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
 BRIGHT_ON_DARK = "bright_on_dark"
 DARK_ON_BRIGHT = "dark_on_bright"
 

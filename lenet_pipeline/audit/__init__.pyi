@@ -4,6 +4,8 @@ from .drift import check_drift as check_drift
 from .evidence import evidence_page as evidence_page
 from .evidence import evidence_record as evidence_record
 from .evidence import gather_evidence as gather_evidence
+from .final_values import read_template_content as read_template_content
+from .final_values import revise as revise
 from .formatting import counted as counted
 from .formatting import plain_text as plain_text
 from .model_report import ModelReport as ModelReport

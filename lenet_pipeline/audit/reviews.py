@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lenet_pipeline.audit.chain import publish_chain_head
+from lenet_pipeline.audit.final_values import revise
 from lenet_pipeline.audit.pages import enlarge
 from lenet_pipeline.audit.review_csv import Verdict, read_review_table, write_review_table
 from lenet_pipeline.audit.shard_lookup import find_run_shards, read_shard_by_fingerprint, select_digits
@@ -23,7 +23,7 @@ from lenet_pipeline.lake import Amendment, Shard, amend_digits, find_manifest, i
 from lenet_pipeline.schema import DIGITS, NEW_REVIEWS
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error
-from lenet_pipeline.warehouse import find_reviewed, read_run, record_reviews, run_audit
+from lenet_pipeline.warehouse import FOLDER, VerdictBatch, find_reviewed, read_run, record_verdicts, run_audit
 
 REVIEWED = "reviewed/all"
 _TABLE, _PICTURES = "reviews.csv", "pictures"
@@ -113,13 +113,8 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
     kept = [each for each in verdicts if facts[each.digit_id, each.shard_score_id]["is_known"]]
     # People may import the same folder every day: verdicts that are already recorded are skipped.
     reviews = _review_table(kept)
-    recorded = record_reviews(
-        settings.warehouse,
-        uuid4(),
-        reviews,
-        datetime.now(UTC),
-        settings.actor,
-    )
+    batch = VerdictBatch(uuid4(), settings.actor, FOLDER, digits=reviews, skips_repeats=True)
+    recorded = record_verdicts(settings.warehouse, batch, revise)
     publish_chain_head(settings)
     amendment = _amend_reviewed(settings, reviews)
     return Imported(recorded, len(kept) - recorded, open_lines, refused, tuple(problems), amendment)

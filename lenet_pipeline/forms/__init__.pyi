@@ -28,6 +28,7 @@ from .page_rows import rejected_page as rejected_page
 from .reading.page_reading import CellReading as CellReading
 from .reading.page_reading import read_cells as read_cells
 from .rules.across_rules import UniqueRule as UniqueRule
+from .templates.content import TemplateContent as TemplateContent
 from .templates.content import read_content as read_content
 from .templates.drafting import Draft as Draft
 from .templates.drafting import draft_template as draft_template
@@ -41,3 +42,8 @@ from .values.field_values import CellState as CellState
 from .values.field_values import FieldValue as FieldValue
 from .values.field_values import read_field_value as read_field_value
 from .values.field_values import sum_to_one as sum_to_one
+from .values.final_values import FieldVerdict as FieldVerdict
+from .values.final_values import ReadCell as ReadCell
+from .values.final_values import ReviewedField as ReviewedField
+from .values.final_values import derive_final_values as derive_final_values
+from .values.final_values import find_broken_rules as find_broken_rules

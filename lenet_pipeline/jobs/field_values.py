@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from lenet_pipeline.audit import revise
 from lenet_pipeline.schema import RULE_FAILURES
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import (
@@ -43,7 +44,7 @@ def assemble_fields(scoring_run_id: UUID, settings: Settings) -> int:
         if not len(cells):
             return pages
         assembled = assemble_pages(cells, templates)
-        load_field_values(warehouse, scoring_run_id, assembled.values, _rule_failures(assembled))
+        load_field_values(warehouse, scoring_run_id, assembled.values, _rule_failures(assembled), revise)
         pages += assembled.pages
 
 

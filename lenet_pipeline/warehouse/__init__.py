@@ -47,7 +47,15 @@ from lenet_pipeline.warehouse.records import (
     ScoringRunRecord,
     ShardScoreRecord,
 )
-from lenet_pipeline.warehouse.reviews import find_reviewed, record_reviews
+from lenet_pipeline.warehouse.reviews import (
+    FOLDER,
+    Revise,
+    Revisions,
+    VerdictBatch,
+    find_reviewed,
+    record_verdicts,
+    undo_verdicts,
+)
 from lenet_pipeline.warehouse.runs import (
     StoredRun,
     StoredShard,
@@ -62,6 +70,7 @@ from lenet_pipeline.warehouse.snapshot import AsOf, take_snapshot
 from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks
 
 __all__ = [
+    "FOLDER",
     "AsOf",
     "BackgroundLoader",
     "ChainHead",
@@ -77,12 +86,15 @@ __all__ = [
     "PromotionRecord",
     "Query",
     "RegistryAlias",
+    "Revise",
+    "Revisions",
     "ScoringRunRecord",
     "ShardLoad",
     "ShardScoreRecord",
     "StoredRun",
     "StoredShard",
     "TemplateRecord",
+    "VerdictBatch",
     "Warehouse",
     "export_tables",
     "find_finished_run",
@@ -117,12 +129,13 @@ __all__ = [
     "record_model_version",
     "record_policy",
     "record_promotion",
-    "record_reviews",
     "record_templates",
+    "record_verdicts",
     "run_audit",
     "run_checks",
     "run_select",
     "start_scoring_run",
     "stop_scoring_run",
     "take_snapshot",
+    "undo_verdicts",
 ]

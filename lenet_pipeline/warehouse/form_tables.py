@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import fetch_statement
+from lenet_pipeline.warehouse.registration import registered_tables
+from lenet_pipeline.warehouse.reviews import Revise, revise_pages
 from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
 
@@ -127,15 +127,18 @@ def read_unassembled_cells(warehouse: Warehouse, scoring_run_id: UUID, pages: in
 
 
 def load_field_values(
-    warehouse: Warehouse, scoring_run_id: UUID, values: pa.Table, rule_failures: pa.Table
+    warehouse: Warehouse, scoring_run_id: UUID, values: pa.Table, rule_failures: pa.Table, revise: Revise
 ) -> None:
     """Load the values of whole pages, and the rules that they break; existing values are not changed.
+
+    Pages that people reviewed before get their final values at once.
 
     Args:
         warehouse: The database file and how long to wait for it.
         scoring_run_id: The run that read the values.
         values: A table of schema ``FIELD_VALUES``.
         rule_failures: A table of schema ``RULE_FAILURES``.
+        revise: Derives the final values of reviewed pages.
 
     Raises:
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
@@ -145,18 +148,8 @@ def load_field_values(
         identity = {"scoring_run_id": scoring_run_id}
         run_statement(connection, "insert_page_rule_failures", identity)
         run_statement(connection, "insert_field_values", identity)
-
-
-@contextmanager
-def registered_tables(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
-    """Make Arrow tables available to SQL under these names, within the block."""
-    for name, table in tables.items():
-        connection.register(name, table)
-    try:
-        yield
-    finally:
-        for name in tables:
-            connection.unregister(name)
+        pages = fetch_statement(connection, "load/list_reviewed_pages.sql", {})
+        revise_pages(connection, pages, revise, datetime.now(UTC))
 
 
 def list_fields(warehouse: Warehouse, dataset: str) -> pa.Table:

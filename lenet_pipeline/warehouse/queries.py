@@ -47,7 +47,7 @@ def run_audit(
     query = find_query("audit", name, list_audits())
     values = bind_parameters(query, parameters)
     with querying(warehouse, as_of) as connection:
-        if _RUN in values:
+        if _RUN in values and values[_RUN] != "all":
             values[_RUN] = find_run(connection, warehouse.path, values[_RUN])
         if _DIGIT in values:
             values[_DIGIT] = _find_digit(connection, values[_DIGIT])

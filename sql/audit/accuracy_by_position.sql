@@ -16,20 +16,20 @@ readings as (
     select
         field_readings.form,
         field_readings.field,
-        field_readings.raw_value,
-        field_readings.confidence,
+        field_readings.value_read,
+        field_readings.confidence_read as confidence,
         field_truths.truth
     from field_readings
     inner join field_truths using (field_id)
     where
         field_readings.scoring_run_id = cast($run as uuid)
-        and length(field_readings.raw_value) = length(field_truths.truth)
+        and length(field_readings.value_read) = length(field_truths.truth)
     qualify field_readings.read_at
         = max(field_readings.read_at) over (partition by field_readings.source_sha256, field_readings.page)
 ),
 
 digits_of_values as (
-    select form, field, raw_value, confidence, truth, unnest(range(1, length(truth) + 1)) as position
+    select form, field, value_read, confidence, truth, unnest(range(1, length(truth) + 1)) as position
     from readings
 ),
 
@@ -39,9 +39,9 @@ final as (
         field,
         position,
         count(*) as digits,
-        count(*) filter (where raw_value[position] = truth[position]) as correct,
+        count(*) filter (where value_read[position] = truth[position]) as correct,
         round(
-            100 * count(*) filter (where raw_value[position] = truth[position]) / count(*), 2
+            100 * count(*) filter (where value_read[position] = truth[position]) / count(*), 2
         ) as accuracy_pct,
         avg(confidence) as mean_confidence
     from digits_of_values

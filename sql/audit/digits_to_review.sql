@@ -9,6 +9,7 @@
 -- column label: predicted digit
 -- column confidence: calibrated probability of the label, 0 to 1
 -- column not_a_digit: score that the image is not a digit, 0 to 1, null if the model has no such score
+-- column decision: review or not_a_digit
 -- column is_sampled: true if the digit is in review only because the random sample contains it
 -- column source: file or data set that contains the digit
 -- column page: page of the source, from 1
@@ -18,10 +19,18 @@ with
 
 least_sure as (
     select
-        shard_fingerprint, shard_score_id, digit_id, label, confidence, not_a_digit, is_sure as is_sampled
+        shard_fingerprint,
+        shard_score_id,
+        digit_id,
+        label,
+        confidence,
+        not_a_digit,
+        is_sure and decision = 'review' as is_sampled,
+        decision
     from run_decisions(cast($run as uuid), $policy)
-    where decision = 'review' and digit_id not in (select digit_id from reviews)
-    order by is_sure desc, if(is_sure, sha256(cast(digit_id as varchar)), ''), confidence, digit_id
+    where decision <> 'accept' and digit_id not in (select digit_id from digit_verdicts)
+    order by
+        is_sampled desc, if(is_sampled, sha256(cast(digit_id as varchar)), ''), confidence, digit_id
     limit cast($limit as bigint)
 ),
 
@@ -34,6 +43,7 @@ final as (
         least_sure.confidence,
         least_sure.not_a_digit,
         least_sure.is_sampled,
+        least_sure.decision,
         digits.source,
         digits.page,
         digits.field,
@@ -43,7 +53,7 @@ final as (
 )
 
 select
-    digit_id, shard_score_id, shard_fingerprint, label, confidence, not_a_digit, is_sampled, source, page,
-    field, position
+    digit_id, shard_score_id, shard_fingerprint, label, confidence, not_a_digit, is_sampled, decision,
+    source, page, field, position
 from final
 order by is_sampled desc, confidence, digit_id

@@ -5,16 +5,21 @@
 -- column source: path of the document
 -- column copy: number of the copy within the document, from 1
 -- column pages: pages of this copy that were read
+-- column to_review: fields that wait for a person
+-- column reviewed_by: people who reviewed fields of this copy, null without a review
+-- column decided_at: time of the last review, or of the reading (UTC)
 -- column is_doubtful: true if a rule or a cell casts doubt on any of the values, whatever their confidence
 -- column least_confidence: lowest confidence of the values, 0 to 1
 -- column source_sha256: sha256 of the document's bytes
 -- column field: name of the field; each field of the templates has its own column
--- column value: content of that column
+-- column value: final value, the content of that column
 with
 
 -- Of a page that was read again with a corrected template, use the last reading.
 readings as (
-    select source_sha256, source, form, page, template, field, value, is_doubtful, confidence
+    select
+        source_sha256, source, form, page, template, field, value, is_doubtful, confidence, decision,
+        reviewed_by, decided_at
     from field_readings
     where scoring_run_id = cast($run as uuid)
     qualify read_at = max(read_at) over (partition by source_sha256, page)
@@ -43,6 +48,9 @@ copies_of_documents as (
         min(readings.source) as source,
         copies.copy,
         count(distinct readings.page) as pages,
+        count(*) filter (where readings.decision = 'review') as to_review,
+        string_agg(distinct readings.reviewed_by, ', ' order by readings.reviewed_by) as reviewed_by,
+        max(readings.decided_at) as decided_at,
         bool_or(readings.is_doubtful) as is_doubtful,
         min(readings.confidence) as least_confidence
     from readings
@@ -68,6 +76,9 @@ final as (
         copies_of_documents.source,
         copies_of_documents.copy,
         copies_of_documents.pages,
+        copies_of_documents.to_review,
+        copies_of_documents.reviewed_by,
+        copies_of_documents.decided_at,
         copies_of_documents.is_doubtful
         or bool_or(coalesce(values_of_copies.is_ambiguous, false))
             over (partition by copies_of_documents.source_sha256, copies_of_documents.copy) as is_doubtful,
@@ -84,6 +95,8 @@ final as (
         and places.field = values_of_copies.field
 )
 
-select source, copy, pages, is_doubtful, least_confidence, source_sha256, field, value
+select
+    source, copy, pages, to_review, reviewed_by, decided_at, is_doubtful, least_confidence, source_sha256,
+    field, value
 from final
 order by source, copy, source_sha256, field_number, field

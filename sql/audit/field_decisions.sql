@@ -2,10 +2,11 @@
 -- grain: One row per field of the run, least confident first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
 -- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
--- param decision: accept, review, blank or 'all' (default: all)
+-- param decision: accept, review, blank, reviewed or 'all' (default: all)
 -- param limit: maximum number of rows (default: 100)
 -- column field_id: id of the field
--- column decision: accept, review or blank
+-- column decision: accept, review, blank, or reviewed if people have decided
+-- column reason: reasons for the review, null if there is none
 -- column is_sampled: true if the field is in review only because the random sample contains it
 -- column value: final value, null if the field has none
 -- column confidence: probability that every digit of the value is right, 0 to 1
@@ -43,7 +44,9 @@ policy as (
 ),
 
 readings as (
-    select field_id, source, page, field, status, value, confidence, is_doubtful
+    select
+        field_id, source, page, field, status, value, confidence, is_doubtful, reason,
+        decision as decision_in_force
     from field_readings
     where scoring_run_id = cast($run as uuid)
 ),
@@ -64,12 +67,15 @@ decided as (
             null
         ) as calibrated_confidence,
         readings.is_doubtful,
+        readings.reason,
         policy.policy_number,
         policy.threshold,
         readings.status = 'read'
         and not readings.is_doubtful
         and coalesce(cast(readings.confidence as float) >= policy.threshold, false) as is_sure,
         case
+            when $policy = 'latest' or readings.decision_in_force = 'reviewed'
+                then readings.decision_in_force
             when readings.status = 'blank' and not readings.is_doubtful then 'blank'
             when not is_sure then 'review'
             when is_sampled(readings.field_id, policy.review_rate, policy.review_seed) then 'review'
@@ -83,6 +89,7 @@ final as (
     select
         decided.field_id,
         decided.decision,
+        decided.reason,
         decided.decision = 'review' and decided.is_sure as is_sampled,
         decided.value,
         decided.confidence,
@@ -100,7 +107,7 @@ final as (
 )
 
 select
-    field_id, decision, is_sampled, value, confidence, calibrated_confidence, is_doubtful, threshold,
+    field_id, decision, reason, is_sampled, value, confidence, calibrated_confidence, is_doubtful, threshold,
     policy_number, truth, source, page, field
 from final
 order by confidence nulls last, source, page, field, field_id

@@ -21,18 +21,21 @@ readings as (
     select
         field_readings.form,
         field_readings.field,
-        coalesce(field_readings.value, '') = field_truths.truth as is_right,
-        coalesce(field_readings.raw_value, '') = field_truths.truth as is_raw_right,
+        coalesce(field_readings.value_corrected, '') = field_truths.truth as is_right,
+        coalesce(field_readings.value_read, '') = field_truths.truth as is_raw_right,
         length(field_truths.truth) as digits,
         greatest(
             length(field_truths.truth)
-            - levenshtein(coalesce(field_readings.raw_value, ''), field_truths.truth),
+            - levenshtein(coalesce(field_readings.value_read, ''), field_truths.truth),
             0
         ) as digits_right,
-        not field_readings.is_doubtful
-        and (field_readings.status = 'blank' or field_readings.confidence >= cast($at_least as double))
+        field_readings.reason_read is null
+        and (
+            field_readings.status_read = 'blank'
+            or field_readings.confidence_read >= cast($at_least as double)
+        )
             as goes_through,
-        field_readings.status = 'corrected' as is_corrected
+        field_readings.status_read = 'corrected' as is_corrected
     from field_readings
     inner join field_truths using (field_id)
     where field_readings.scoring_run_id = cast($run as uuid)

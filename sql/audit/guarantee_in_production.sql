@@ -10,9 +10,8 @@
 with
 
 latest_reviews as (
-    select digit_id, arg_max(verdict, review_number) as verdict
-    from reviews
-    group by digit_id
+    select digit_id, verdict
+    from digit_verdicts
 ),
 
 sampled as (

@@ -1,4 +1,4 @@
--- question: Which rules were broken, and by which values?
+-- question: Which rules do the final values break?
 -- grain: One row per field that breaks its rule, page that breaks a rule across fields, or repeated value.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
 -- param limit: maximum number of rows (default: 100)
@@ -6,14 +6,14 @@
 -- column source: path of the document
 -- column page: page of the document, from 1
 -- column field: name of the field, null for a rule across fields
--- column value: raw value that breaks the rule, or the repeated value; null for a rule across fields
--- column is_corrected: true if another value replaced it
+-- column value: value that breaks the rule, or the repeated value; null for a rule across fields
+-- column is_corrected: true if the rule corrected the value
 -- column form: name of the form
 with
 
 readings as (
     select
-        source, source_sha256, page, form, template, field, raw_value, value, status, broken_rule
+        source, source_sha256, page, form, template, field, value_read, value, status, broken_rule
     from field_readings
     where scoring_run_id = cast($run as uuid)
 ),
@@ -24,7 +24,7 @@ own_rules as (
         source,
         page,
         field,
-        raw_value as value,
+        if(status = 'corrected', value_read, value) as value,
         status = 'corrected' as is_corrected,
         form
     from readings
@@ -33,20 +33,20 @@ own_rules as (
 
 rules_across_fields as (
     select
-        page_rule_failures.rule,
+        final_rule_failures.rule,
         pages.source,
         pages.page,
         null as field,
         null as value,
         false as is_corrected,
         pages.form
-    from page_rule_failures
+    from final_rule_failures
     inner join pages using (page_id)
     inner join scoring_runs
-        on page_rule_failures.model_name = scoring_runs.model_name
-        and page_rule_failures.model_version = scoring_runs.model_version
-        and page_rule_failures.preprocessing_fingerprint = scoring_runs.preprocessing_fingerprint
-        and page_rule_failures.precision = scoring_runs.precision
+        on final_rule_failures.model_name = scoring_runs.model_name
+        and final_rule_failures.model_version = scoring_runs.model_version
+        and final_rule_failures.preprocessing_fingerprint = scoring_runs.preprocessing_fingerprint
+        and final_rule_failures.precision = scoring_runs.precision
         and pages.dataset = scoring_runs.dataset
     where scoring_runs.scoring_run_id = cast($run as uuid)
 ),

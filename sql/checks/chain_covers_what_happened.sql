@@ -9,14 +9,14 @@ with
 
 compared as (
     select
-        coalesce(chain.kind, chain_contents.kind) as kind,
-        coalesce(chain.subject, chain_contents.subject) as subject,
+        coalesce(chain.kind, chain_events.kind) as kind,
+        coalesce(chain.subject, chain_events.subject) as subject,
         chain.link_number,
         chain.linked_at,
         chain.content_sha256 as linked_sha256,
-        chain_contents.content_sha256 as found_sha256
+        chain_events.content_sha256 as found_sha256
     from chain
-    full join chain_contents on chain.kind = chain_contents.kind and chain.subject = chain_contents.subject
+    full join chain_events on chain.kind = chain_events.kind and chain.subject = chain_events.subject
     where chain.kind is null or chain.kind <> 'beginning'
 ),
 

@@ -33,7 +33,7 @@ compared as (
             when value is not null and (confidence is null or probability is null or raw_probability is null)
                 then 'a probability is missing'
         end as problem
-    from field_values
+    from values_read
 ),
 
 final as (

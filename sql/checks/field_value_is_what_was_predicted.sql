@@ -18,7 +18,7 @@ readers_values as (
         min(raw_value) as raw_value,
         bool_and(status in ('read', 'corrected', 'rule_failed')) as has_digits_only,
         count(*) as values_made
-    from field_values
+    from values_read
     group by field_id, model_name, model_version, preprocessing_fingerprint, precision
 ),
 

@@ -1,5 +1,24 @@
--- Mark a run as finished, unless it is marked already.
+-- Mark a run as finished, with the policies in force, unless it is marked already.
 update scoring_runs
-set finished_at = $finished_at
+set
+    finished_at = $finished_at,
+    digit_policy = (
+        select policies_in_force.policy_number
+        from policies_in_force
+        where
+            policies_in_force.subject = 'digit'
+            and policies_in_force.model_name = scoring_runs.model_name
+            and policies_in_force.model_version = scoring_runs.model_version
+            and policies_in_force.precision = scoring_runs.precision
+    ),
+    field_policy = (
+        select policies_in_force.policy_number
+        from policies_in_force
+        where
+            policies_in_force.subject = 'field'
+            and policies_in_force.model_name = scoring_runs.model_name
+            and policies_in_force.model_version = scoring_runs.model_version
+            and policies_in_force.precision = scoring_runs.precision
+    )
 where scoring_run_id = $scoring_run_id and finished_at is null
 returning scoring_run_id

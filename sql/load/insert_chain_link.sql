@@ -11,20 +11,20 @@ last_link as (
 
 select
     last_link.link_number + 1 as link_number,
-    chain_contents.kind,
-    chain_contents.subject,
-    chain_contents.content_sha256,
+    chain_events.kind,
+    chain_events.subject,
+    chain_events.content_sha256,
     last_link.link_sha256 as previous_sha256,
     link_sha256_of(
         last_link.link_number + 1,
-        chain_contents.kind,
-        chain_contents.subject,
-        chain_contents.content_sha256,
+        chain_events.kind,
+        chain_events.subject,
+        chain_events.content_sha256,
         last_link.link_sha256,
         current_timestamp
     ) as link_sha256,
     current_timestamp as linked_at
-from chain_contents
+from chain_events
 cross join last_link
-where chain_contents.kind = $kind and chain_contents.subject = $subject
+where chain_events.kind = $kind and chain_events.subject = $subject
 returning link_number

@@ -1,9 +1,9 @@
 -- Insert the field values that a run's model read, from the registered table new_field_values. Skip pages
 -- whose values it has read before.
-insert into field_values (
+insert into values_read (
     field_id, page_id, model_name, model_version, preprocessing_fingerprint, precision, scoring_run_id,
     status, raw_value, value, confidence, raw_probability, probability, posterior, broken_rule, is_doubtful,
-    reason
+    reason, cells_read
 )
 with
 
@@ -14,9 +14,36 @@ run as (
 ),
 
 assembled_pages as (
-    select distinct field_values.page_id
-    from field_values
+    select distinct values_read.page_id
+    from values_read
     inner join run using (model_name, model_version, preprocessing_fingerprint, precision)
+),
+
+run_predictions as (
+    select predictions.digit_id, predictions.label, predictions.confidence, predictions.not_a_digit
+    from predictions
+    inner join scoring_run_shards using (shard_score_id)
+    where scoring_run_shards.scoring_run_id = $scoring_run_id
+),
+
+fields_cells as (
+    select
+        cells.field_id,
+        list(
+            struct_pack(
+                cells.position,
+                cells.state,
+                cells.digit_id,
+                run_predictions.label,
+                run_predictions.confidence,
+                run_predictions.not_a_digit
+            )
+            order by cells.position
+        ) as cells_read
+    from cells
+    semi join new_field_values using (field_id)
+    inner join run_predictions using (digit_id)
+    group by cells.field_id
 )
 
 select
@@ -36,7 +63,9 @@ select
     new_field_values.posterior,
     new_field_values.broken_rule,
     new_field_values.is_doubtful,
-    new_field_values.reason
+    new_field_values.reason,
+    fields_cells.cells_read
 from new_field_values
 cross join run
+left join fields_cells using (field_id)
 where new_field_values.page_id not in (select page_id from assembled_pages)

@@ -4,7 +4,8 @@ with
 
 readings as (
     select
-        source, page, form, field, field_number, field_id, value, raw_value, confidence, truth
+        source, page, form, field, field_number, field_id, value_corrected as value,
+        value_read as raw_value, confidence_read as confidence, truth
     from field_readings
     inner join field_truths using (field_id)
     where scoring_run_id = $scoring_run_id

@@ -20,8 +20,8 @@ run_predictions as (
 ),
 
 assembled_pages as (
-    select distinct field_values.page_id
-    from field_values
+    select distinct values_read.page_id
+    from values_read
     inner join run using (model_name, model_version, preprocessing_fingerprint, precision)
 ),
 

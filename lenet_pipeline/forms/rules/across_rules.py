@@ -105,6 +105,11 @@ class UniqueRule:
         return True
 
 
+def rule_fields(rule: AcrossRule) -> tuple[str, ...]:
+    """Return the names of the fields on one page that a rule relates; none for ``UniqueRule``."""
+    return (*rule.of, rule.equals) if isinstance(rule, SumRule) else getattr(rule, "fields", ())
+
+
 def find_repeated(values: Iterable[tuple[Key, str]]) -> set[Key]:
     """Return the keys that share their value with another key.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lenet_pipeline.forms.rules.across_rules import AcrossRule, SumRule
+from lenet_pipeline.forms.rules.across_rules import AcrossRule, rule_fields
 from lenet_pipeline.forms.templates.content import TemplateContent
 from lenet_pipeline.forms.values.field_values import (
     CellState,
@@ -68,8 +68,7 @@ def _doubts_by_field(broken: Sequence[AcrossRule]) -> dict[str, list[str]]:
     """Return the reasons to review fields, by name: each field in a broken rule may be the wrong one."""
     doubts: dict[str, list[str]] = {}
     for rule in broken:
-        names = (*rule.of, rule.equals) if isinstance(rule, SumRule) else getattr(rule, "fields", ())
-        for name in names:
+        for name in rule_fields(rule):
             doubts.setdefault(name, []).append(f"rule_failed: {rule.name}")
     return doubts
 

@@ -136,7 +136,7 @@ def read_field_value(field: Field, cells: Sequence[CellState], most_tried: int =
     ]
     if len(digits) < len(written):
         return _unreadable(field, written, gaps)
-    return _readable(field, decode(np.stack(digits), _rules(field), most_tried), gaps)
+    return _readable(field, decode(np.stack(digits), field_rules(field), most_tried), gaps)
 
 
 def sum_to_one(probabilities: ArrayLike) -> NDArray[np.float64]:
@@ -201,7 +201,7 @@ def _readable(field: Field, decoded: Decoded, gaps: list[str]) -> FieldValue:
     )
 
 
-def _rules(field: Field) -> tuple[Rule, ...]:
+def field_rules(field: Field) -> tuple[Rule, ...]:
     """Return the rules of a field. For a box, the allowed number of digits is the first rule."""
     if isinstance(field.place, WritingBox):
         return (Length(field.place.fewest, field.place.most), *field.rules)

@@ -1,0 +1,9 @@
+-- Count the verdicts of a batch, and tell whether it was undone.
+select
+    (select count(*) from reviews where batch_id = $batch_id)
+    + (select count(*) from field_reviews where batch_id = $batch_id) as verdicts,
+    exists (select 1 from review_undos where batch_id = $batch_id) as is_undone,
+    coalesce(
+        (select any_value(actor) from reviews where batch_id = $batch_id),
+        (select any_value(actor) from field_reviews where batch_id = $batch_id)
+    ) as actor
