@@ -8,12 +8,14 @@ from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.datasets import IngestRecord, record_dataset, record_ingest
 from lenet_pipeline.warehouse.drift_tables import Drift, DriftBin, measure_drift, record_drift_reference
 from lenet_pipeline.warehouse.export import export_tables
 from lenet_pipeline.warehouse.form_tables import (
     PageTables,
     TemplateRecord,
     find_finished_run,
+    list_current_documents,
     list_fields,
     list_misread_fields,
     list_pages,
@@ -78,6 +80,7 @@ __all__ = [
     "Drift",
     "DriftBin",
     "GateEvidence",
+    "IngestRecord",
     "ModelVersionRecord",
     "PageTables",
     "Parameter",
@@ -104,6 +107,7 @@ __all__ = [
     "has_link",
     "list_audits",
     "list_checks",
+    "list_current_documents",
     "list_fields",
     "list_misread_fields",
     "list_pages",
@@ -123,9 +127,11 @@ __all__ = [
     "read_shard_predictions",
     "read_template_texts",
     "read_unassembled_cells",
+    "record_dataset",
     "record_documents",
     "record_drift_reference",
     "record_field_truths",
+    "record_ingest",
     "record_model_version",
     "record_policy",
     "record_promotion",
