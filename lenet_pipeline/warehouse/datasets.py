@@ -12,8 +12,8 @@ import pyarrow as pa
 from lenet_pipeline.lake import Manifest
 from lenet_pipeline.schema import LABEL_CHANGES
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.statements import run_statement
 
 
