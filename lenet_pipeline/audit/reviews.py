@@ -38,6 +38,7 @@ from lenet_pipeline.warehouse import (
     read_run,
     record_dataset,
     record_verdicts,
+    refresh_snapshot,
     run_audit,
 )
 
@@ -133,6 +134,7 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
     recorded = record_verdicts(settings.warehouse, batch, revise)
     publish_chain_head(settings)
     amendment = _amend_reviewed(settings, reviews)
+    refresh_snapshot(settings.warehouse)
     return Imported(recorded, len(kept) - recorded, open_lines, refused, tuple(problems), amendment)
 
 

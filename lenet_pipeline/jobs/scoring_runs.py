@@ -35,6 +35,7 @@ from lenet_pipeline.warehouse import (
     Drift,
     finish_scoring_run,
     record_dataset,
+    refresh_snapshot,
     run_audit,
     stop_scoring_run,
 )
@@ -170,6 +171,8 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
         drifted=tuple(each.measure for each in drift if each.is_drifted),
     )
     _log(report, settings, observer)
+    # A repeated run changes next to nothing, so readers can wait for the next copy.
+    refresh_snapshot(settings.warehouse, 0 if done.digits else 60 * settings.snapshot_minutes)
     if done.rejected:
         raise ScoringError(
             f"partial: {done.rejected} of {len(manifest.shards)} shards of {job.dataset} could not be scored "

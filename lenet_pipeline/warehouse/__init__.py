@@ -10,7 +10,7 @@ from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.datasets import IngestRecord, record_dataset, record_ingest
 from lenet_pipeline.warehouse.drift_tables import Drift, DriftBin, measure_drift, record_drift_reference
-from lenet_pipeline.warehouse.export import export_tables
+from lenet_pipeline.warehouse.export import ExportRecord, export_tables, record_export
 from lenet_pipeline.warehouse.form_tables import (
     PageTables,
     TemplateRecord,
@@ -68,7 +68,7 @@ from lenet_pipeline.warehouse.runs import (
     read_shard_predictions,
 )
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
-from lenet_pipeline.warehouse.snapshot import AsOf, take_snapshot
+from lenet_pipeline.warehouse.snapshot import AsOf, refresh_snapshot, take_snapshot
 from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks
 
 __all__ = [
@@ -79,6 +79,7 @@ __all__ = [
     "CheckResult",
     "Drift",
     "DriftBin",
+    "ExportRecord",
     "GateEvidence",
     "IngestRecord",
     "ModelVersionRecord",
@@ -130,6 +131,7 @@ __all__ = [
     "record_dataset",
     "record_documents",
     "record_drift_reference",
+    "record_export",
     "record_field_truths",
     "record_ingest",
     "record_model_version",
@@ -137,6 +139,7 @@ __all__ = [
     "record_promotion",
     "record_templates",
     "record_verdicts",
+    "refresh_snapshot",
     "run_audit",
     "run_checks",
     "run_select",

@@ -315,8 +315,8 @@ select
     'ingest' as act,
     dataset as subject,
     concat(
-        kind, ' from ', source, ': ', digits_added, ' digits added, ', digits_relabelled, ' relabelled, ',
-        rejected, ' inputs rejected', if(finished_at is null, '; not finished', '')
+        kind, ' from ', source, '; digits added: ', digits_added, ', relabelled: ', digits_relabelled,
+        '; inputs rejected: ', rejected, if(finished_at is null, '; not finished', '')
     ) as detail
 from ingests
 union all
@@ -325,14 +325,14 @@ select
     actor,
     'dataset' as act,
     dataset as subject,
-    concat('version ', manifest_version, ' without an ingest: ', digits, ' digits') as detail
+    concat('version ', manifest_version, ', committed without an ingest; digits: ', digits) as detail
 from datasets
 where ingest_id is null
 union all
 select recorded_at as acted_at, actor, 'template' as act, form as subject, template as detail
 from templates
 union all
-select recorded_at as acted_at, actor, 'truth' as act, dataset as subject, concat(fields, ' fields') as detail
+select recorded_at as acted_at, actor, 'truth' as act, dataset as subject, concat('fields: ', fields) as detail
 from truths
 union all
 select
@@ -380,14 +380,14 @@ select
     'review' as act,
     cast(batch_id as varchar) as subject,
     concat_ws(
-        ', ',
-        if(digits > 0, concat(digits, ' verdicts on digits'), null),
-        if(fields > 0, concat(fields, ' verdicts on fields'), null)
-    )
-    || coalesce(' in ' || mode, '')
-    || ': '
-    || array_to_string(
-        list_transform(map_entries(verdicts), lambda entry: concat(entry.key, ' x ', entry.value)), ', '
+        '; ',
+        mode,
+        if(digits > 0, concat('digits: ', digits), null),
+        if(fields > 0, concat('fields: ', fields), null),
+        'verdicts: '
+        || array_to_string(
+            list_transform(map_entries(verdicts), lambda entry: printf('%s (%d)', entry.key, entry.value)), ', '
+        )
     ) as detail
 from batches
 union all
@@ -396,7 +396,7 @@ select
     review_undos.actor,
     'undo' as act,
     cast(review_undos.batch_id as varchar) as subject,
-    concat(batches.digits + batches.fields, ' verdicts') as detail
+    concat('verdicts: ', batches.digits + batches.fields) as detail
 from review_undos
 left join batches using (batch_id)
 union all
@@ -405,7 +405,7 @@ select
     actor,
     'export' as act,
     folder as subject,
-    concat(kind, ', ', rows, ' rows', ', run ' || cast(scoring_run_id as varchar)) as detail
+    concat(kind, '; rows: ', rows, '; run ' || cast(scoring_run_id as varchar)) as detail
 from exports
 union all
 select
