@@ -45,13 +45,14 @@ class Running:
         """Return a client that is not signed in."""
         return httpx.Client(base_url=self.url, headers={"Origin": self.url}, trust_env=False, timeout=20)
 
-    def signed_in(self, name: str = "Ada") -> httpx.Client:
-        """Invite a person and return a client with a session; its headers have the CSRF token."""
-        client = self.client()
-        done = sign_in(client, name, invite(self.settings, name).token)
-        assert done.status_code == 303, done.text
-        client.headers["X-CSRF-Token"] = meta_token(client.get("/").text)
-        return client
+    @contextmanager
+    def signed_in(self, name: str = "Ada") -> Iterator[httpx.Client]:
+        """Invite a person and yield a client with a session; its headers have the CSRF token."""
+        with self.client() as client:
+            done = sign_in(client, name, invite(self.settings, name).token)
+            assert done.status_code == 303, done.text
+            client.headers["X-CSRF-Token"] = meta_token(client.get("/").text)
+            yield client
 
 
 @contextmanager

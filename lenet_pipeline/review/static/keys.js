@@ -49,7 +49,11 @@ function isActive(entry, event) {
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || event.altKey) return;
-  if (document.querySelector("dialog[open]")) return;
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) {
+    if (dialog.id === "key-help" && event.key === "?") dialog.close();
+    return;
+  }
   const entry = entries.find((one) => isActive(one, event));
   if (!entry) return;
   event.preventDefault();
