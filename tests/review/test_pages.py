@@ -94,9 +94,9 @@ def test_saving_repeats_itself_until_the_server_has_the_batch_in_order(
         answers = page.evaluate(
             """async () => {
                 const { post, allSaved } = await import("/static/api.js");
-                const answers = Promise.all([post("/api/save", {verdict: "7"}), post("/api/save", {verdict: "8"})]);
+                const saved = [{verdict: "7"}, {verdict: "8"}].map((body) => post("/api/save", body));
                 await allSaved();
-                return answers;
+                return Promise.all(saved);
             }"""
         )
         assert answers == [{"saved": 2}, {"saved": 3}]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -18,9 +21,9 @@ from lenet_pipeline.review.context import json_of
 from lenet_pipeline.review.pages import STATIC
 from lenet_pipeline.review.security import session_cookie
 from lenet_pipeline.review.server import ROUTES
-from lenet_pipeline.settings import Settings
+from lenet_pipeline.settings import Settings, read_settings
 from tests.review.conftest import StartServer
-from tests.review.servers import Running, hidden_fields, meta_token, sign_in
+from tests.review.servers import Running, hidden_fields, meta_token, running_server, sign_in
 
 SAVED = {"saved": True}
 
@@ -57,14 +60,33 @@ class Saving:
         raise ZeroDivisionError("secret")
 
 
-@pytest.fixture
-def saving() -> Saving:
+@pytest.fixture(scope="module")
+def endpoints() -> Saving:
     return Saving()
 
 
+@pytest.fixture(scope="module")
+def shared(
+    migrated_once: Path, tmp_path_factory: pytest.TempPathFactory, endpoints: Saving
+) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("attacked") / "home"
+    shutil.copytree(migrated_once, home)
+    with running_server(read_settings(home, "tester"), routes=endpoints.routes) as running:
+        yield running
+
+
 @pytest.fixture
-def target(empty: Settings, review_server: StartServer, saving: Saving) -> Running:
-    return review_server(empty, routes=saving.routes)
+def saving(endpoints: Saving) -> Saving:
+    endpoints.saved.clear()
+    return endpoints
+
+
+@pytest.fixture
+def target(shared: Running) -> Running:
+    """A server that all tests of this module share, without sessions and failed sign-ins."""
+    shared.context.sessions._sessions.clear()
+    shared.context.failed_sign_ins._times.clear()
+    return shared
 
 
 def test_without_a_session_pages_lead_to_the_sign_in_and_endpoints_answer_401(
@@ -114,16 +136,16 @@ def test_wrong_token_is_refused(target: Running, token: str) -> None:
 
 
 def test_revoked_token_is_refused_and_its_sessions_end(target: Running, saving: Saving) -> None:
-    token = invite(target.settings, "Ada").token
+    token = invite(target.settings, "Edith").token
     with target.client() as client:
-        assert sign_in(client, " Ada ", token).status_code == 303
+        assert sign_in(client, " Edith ", token).status_code == 303
         client.headers["X-CSRF-Token"] = meta_token(client.get("/").text)
-        assert revoke(target.settings, "Ada") == 1
+        assert revoke(target.settings, "Edith") == 1
         (session,) = target.context.sessions._sessions.values()
         session.checked_s -= 11  # as if the last check of the token was 11 seconds ago
         assert client.post("/api/save", json={}).status_code == 401
         client.headers.pop("X-CSRF-Token")
-        assert sign_in(client, "Ada", token).status_code == 401
+        assert sign_in(client, "Edith", token).status_code == 401
     assert saving.saved == []
 
 
@@ -365,10 +387,8 @@ def test_endless_stream_is_refused_at_the_limit(target: Running, saving: Saving,
             yield bytes(65_536)
 
     with target.signed_in() as client:
-        try:
+        with suppress(httpx.TransportError):  # if the connection closes while the client is sending
             assert client.post(path, content=stream()).status_code == 413
-        except httpx.TransportError:
-            pass  # the server closed the connection while the client was sending
         assert sent < 20_000_000
         assert client.get("/").status_code == 200
     assert saving.saved == []
