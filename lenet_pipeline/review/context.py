@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from lenet_pipeline.review.options import ServerOptions
 from lenet_pipeline.review.sessions import FailedSignIns, Session, Sessions
+from lenet_pipeline.review.work import Work
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import Warehouse
 
@@ -23,14 +24,14 @@ _MOST_FIELDS = 100
 
 @dataclass
 class Context:
-    """Values that all requests of a server share. ``rooms`` is for values that a module keeps in memory."""
+    """Values that all requests of a server share."""
 
     settings: Settings
     options: ServerOptions
     warehouse: Warehouse
     sessions: Sessions
     failed_sign_ins: FailedSignIns
-    rooms: dict[str, Any] = field(default_factory=dict)
+    work: Work
 
 
 def context_of(request: Request) -> Context:
@@ -42,6 +43,11 @@ def context_of(request: Request) -> Context:
 def warehouse_of(request: Request) -> Warehouse:
     """Return the database, with a shorter wait than for commands: a browser repeats a request."""
     return context_of(request).warehouse
+
+
+def work_of(request: Request) -> Work:
+    """Return the queues that all requests of the server share."""
+    return context_of(request).work
 
 
 def session_of(request: Request) -> Session:

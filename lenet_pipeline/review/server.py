@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from lenet_pipeline.errors import PipelineError, ReviewError
-from lenet_pipeline.review import queues, sign_in
+from lenet_pipeline.review import queues, sign_in, verdicts
 from lenet_pipeline.review.context import Context
 from lenet_pipeline.review.lock import only_server
 from lenet_pipeline.review.options import ServerOptions
@@ -28,6 +28,7 @@ from lenet_pipeline.review.pages import STATIC
 from lenet_pipeline.review.people import list_active
 from lenet_pipeline.review.security import MIDDLEWARE, answer_error
 from lenet_pipeline.review.sessions import FailedSignIns, Sessions
+from lenet_pipeline.review.work import open_work
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error
 from lenet_pipeline.warehouse import is_token_valid, migrate
@@ -36,7 +37,7 @@ _WAIT_S = 10.0  # then a browser gets 503 and repeats the request
 _STOP_S = 5
 
 # Each module of pages adds its routes here.
-ROUTES: tuple[BaseRoute, ...] = (*sign_in.routes, *queues.routes)
+ROUTES: tuple[BaseRoute, ...] = (*sign_in.routes, *queues.routes, *verdicts.routes)
 
 
 def create_app(settings: Settings, options: ServerOptions, routes: Sequence[BaseRoute] = ROUTES) -> Starlette:
@@ -61,6 +62,7 @@ def create_app(settings: Settings, options: ServerOptions, routes: Sequence[Base
         warehouse,
         Sessions(partial(is_token_valid, warehouse)),
         FailedSignIns(options.failed_sign_ins_per_minute),
+        open_work(warehouse),
     )
     return app
 
