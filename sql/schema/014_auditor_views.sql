@@ -332,7 +332,12 @@ union all
 select recorded_at as acted_at, actor, 'template' as act, form as subject, template as detail
 from templates
 union all
-select recorded_at as acted_at, actor, 'truth' as act, dataset as subject, concat('fields: ', fields) as detail
+select
+    recorded_at as acted_at,
+    actor,
+    'truth' as act,
+    dataset as subject,
+    concat('fields: ', fields) as detail
 from truths
 union all
 select
@@ -386,7 +391,10 @@ select
         if(fields > 0, concat('fields: ', fields), null),
         'verdicts: '
         || array_to_string(
-            list_transform(map_entries(verdicts), lambda entry: printf('%s (%d)', entry.key, entry.value)), ', '
+            list_transform(
+                map_entries(verdicts), lambda entry: printf('%s (%d)', entry.key, entry.value)
+            ),
+            ', '
         )
     ) as detail
 from batches
@@ -533,7 +541,7 @@ comment on column champion_history.is_rolled_back is
 comment on column acts.acted_at is 'Time of the act, or of its start (UTC).';
 comment on column acts.actor is 'Person who acted.';
 comment on column acts.act is
-    'ingest, dataset, template, truth, training, promotion, policy, run, review, undo, export, invite, revoke.';
+    'ingest, dataset, template, truth, training, promotion, policy, run, review, undo, export, invite or revoke.';
 comment on column acts.subject is
     'Object of the act: a dataset, form, model version, policy, run, batch of verdicts, folder or person.';
 comment on column acts.detail is 'Description of the act.';

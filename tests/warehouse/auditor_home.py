@@ -182,7 +182,14 @@ def _review_march(home: Warehouse, builder: Builder) -> UUID:
 
 
 def _review_field(
-    home: Warehouse, page: GivenPage, name: str, value: str, actor: str, hours: float, *, is_undone: bool = False
+    home: Warehouse,
+    page: GivenPage,
+    name: str,
+    value: str,
+    actor: str,
+    hours: float,
+    *,
+    is_undone: bool = False,
 ) -> UUID:
     batch_id = uuid4()
     row = {
