@@ -541,7 +541,7 @@ comment on column champion_history.is_rolled_back is
 comment on column acts.acted_at is 'Time of the act, or of its start (UTC).';
 comment on column acts.actor is 'Person who acted.';
 comment on column acts.act is
-    'ingest, dataset, template, truth, training, promotion, policy, run, review, undo, export, invite or revoke.';
+    'Kind of act, such as ingest, run, promotion, policy, review, undo, export, invite or revoke.';
 comment on column acts.subject is
     'Object of the act: a dataset, form, model version, policy, run, batch of verdicts, folder or person.';
 comment on column acts.detail is 'Description of the act.';
