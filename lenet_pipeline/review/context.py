@@ -23,14 +23,17 @@ _MOST_FIELDS = 100
 
 @dataclass
 class Context:
-    """Values that all requests of a server share. ``rooms`` is for values that a module keeps in memory."""
+    """Values that all requests of a server share.
+
+    ``memory`` holds what a module of pages keeps until the server stops, under the name of the module.
+    """
 
     settings: Settings
     options: ServerOptions
     warehouse: Warehouse
     sessions: Sessions
     failed_sign_ins: FailedSignIns
-    rooms: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
 
 
 def context_of(request: Request) -> Context:
