@@ -209,7 +209,8 @@ class RequireSession(_Check):
             raise HTTPException(401, "You are signed out. Sign in again to continue.")
         else:
             is_page = request.method == "GET" and path != "/"
-            target = f"{SIGN_IN}?next={quote(path)}" if is_page else SIGN_IN
+            query = f"?{request.url.query}" if request.url.query else ""
+            target = f"{SIGN_IN}?next={quote(path + query)}" if is_page else SIGN_IN
             await RedirectResponse(target, 303)(request.scope, receive, send)
 
 

@@ -142,7 +142,7 @@ function show(state, text, isSignedOut = false) {
   status.replaceChildren(text);
   if (isSignedOut) {
     const link = document.createElement("a");
-    link.href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
+    link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
     link.target = "_blank"; // this page keeps what is not saved
     link.textContent = "Sign in";
     status.append(" ", link);
