@@ -66,7 +66,9 @@ fields_reviewed as (
         readings.value as reading,
         readings.confidence,
         if(
-            field_reviews.verdict = 'unreadable', null, field_reviews.value is not distinct from readings.value
+            field_reviews.verdict = 'unreadable',
+            null,
+            field_reviews.value is not distinct from readings.value
         ) as is_right,
         field_reviews.mode,
         field_reviews.seconds,
