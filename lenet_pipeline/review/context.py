@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,7 +24,10 @@ _MOST_FIELDS = 100
 
 @dataclass
 class Context:
-    """Values that all requests of a server share."""
+    """Values that all requests of a server share.
+
+    ``memory`` holds what a module of pages keeps until the server stops, under the name of the module.
+    """
 
     settings: Settings
     options: ServerOptions
@@ -32,6 +35,7 @@ class Context:
     sessions: Sessions
     failed_sign_ins: FailedSignIns
     work: Work
+    memory: dict[str, Any] = field(default_factory=dict)
 
 
 def context_of(request: Request) -> Context:

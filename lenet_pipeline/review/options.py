@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lenet_pipeline.errors import PipelineError
 
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - refused unless the user allows it
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -30,21 +31,31 @@ class ServerOptions:
 
     @property
     def url(self) -> str:
-        """The address to open in a browser on this machine."""
+        """The address to open in a browser: behind a proxy the first allowed name, else this machine."""
+        if self.is_https and self.allowed_hosts:
+            return f"https://{self.allowed_hosts[0]}/"
         return f"http://{_in_url(self.host)}:{self.port}/"
 
-    def require_allowed_address(self) -> None:
-        """Refuse to listen for other machines unless the user allowed it.
+    def require_reachable(self) -> None:
+        """Refuse options under which other machines reach the server by accident, or no browser does.
 
         Raises:
-            PipelineError: the host is not a loopback address, and ``is_remote_allowed`` is false.
+            PipelineError: the host is not a loopback address, and ``is_remote_allowed`` is false; or the
+                names that browsers use are missing.
         """
+        if self.is_https and not self.allowed_hosts:
+            raise PipelineError("--https needs --allow-host NAME: the name of the proxy in browsers")
         if not (self.is_remote_allowed or is_loopback(self.host)):
             raise PipelineError(
                 f"{self.host} is not a loopback address, so other machines could read the documents and "
                 "tokens on their way. Keep 127.0.0.1 and put a proxy with TLS in front (Caddy: "
                 f"`reverse_proxy 127.0.0.1:{self.port}`), then start with --https --allow-host NAME. "
                 "Otherwise, add --allow-remote"
+            )
+        if self.host in _EVERY_ADDRESS and not self.allowed_hosts:
+            raise PipelineError(
+                f"{self.host} stands for every address of this machine; add --allow-host NAME for the name "
+                "or address that browsers use"
             )
 
     def allows_host(self, host: str) -> bool:

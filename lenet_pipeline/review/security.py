@@ -206,10 +206,11 @@ class RequireSession(_Check):
         if is_static or path == SIGN_IN or find_session(request):
             await self.app(request.scope, receive, send)
         elif is_api(request):
-            raise HTTPException(401, "You are signed out. Sign in again, then repeat the last step.")
+            raise HTTPException(401, "You are signed out. Sign in again to continue.")
         else:
             is_page = request.method == "GET" and path != "/"
-            target = f"{SIGN_IN}?next={quote(path)}" if is_page else SIGN_IN
+            query = f"?{request.url.query}" if request.url.query else ""
+            target = f"{SIGN_IN}?next={quote(path + query)}" if is_page else SIGN_IN
             await RedirectResponse(target, 303)(request.scope, receive, send)
 
 

@@ -91,7 +91,7 @@ def serve(
         ReviewError: no person is invited.
         WarehouseError: the database cannot be written.
     """
-    options.require_allowed_address()
+    options.require_reachable()
     with only_server(settings.home):
         migrate(settings.warehouse)
         if not list_active(settings):

@@ -8,7 +8,7 @@ import secrets
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from lenet_pipeline.review.context import context_of, find_session, form_of, session_of
@@ -65,6 +65,12 @@ async def sign_out(request: Request) -> Response:
     return response
 
 
+def show_session(request: Request) -> Response:
+    """Return the name and the CSRF token of the session, for a page that was open before the sign-in."""
+    session = session_of(request)
+    return JSONResponse({"name": session.name, "csrf_token": session.csrf_token})
+
+
 def _form(request: Request, status: int, name: str = "", next_path: str = "/", problem: str = "") -> Response:
     options = context_of(request).options
     token = request.cookies.get(sign_in_cookie(options)) or secrets.token_urlsafe(32)
@@ -95,4 +101,5 @@ routes = [
     Route(SIGN_IN, sign_in_form, methods=["GET"]),
     Route(SIGN_IN, sign_in, methods=["POST"]),
     Route("/sign-out", sign_out, methods=["POST"]),
+    Route("/api/session", show_session),
 ]

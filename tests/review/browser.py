@@ -28,7 +28,7 @@ def opened_page(
 ) -> Iterator[Page]:
     """Open an empty page.
 
-    At the end, fail if a request left the server, or if the console has an error.
+    At the end, fail if a request of it or of its tabs left the server, or if the console has an error.
 
     Args:
         browser: the fixture of that name.
@@ -43,7 +43,7 @@ def opened_page(
     errors: list[str] = []
     page = context.new_page()
     home = urlsplit(server.url).netloc
-    page.on(
+    context.on(
         "request",
         lambda request: (
             foreign.append(request.url)
@@ -51,8 +51,8 @@ def opened_page(
             else None
         ),
     )
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on(
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    context.on(
         "console",
         lambda message: errors.append(message.text) if message.type in ("error", "warning") else None,
     )

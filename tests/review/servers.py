@@ -70,7 +70,7 @@ def running_server(
         while not server.started:
             time.sleep(0.005)
         try:
-            yield Running(options.url.rstrip("/"), settings, app)
+            yield Running(f"http://{options.host}:{options.port}", settings, app)
         finally:
             server.should_exit = True
             thread.join()

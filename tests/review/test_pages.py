@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lenet_pipeline.errors import DatabaseBusyError
-from lenet_pipeline.review.context import json_of
+from lenet_pipeline.review.context import json_of, session_of
 from lenet_pipeline.review.server import ROUTES
 from lenet_pipeline.settings import Settings
 from tests.review.browser import (
@@ -21,6 +21,7 @@ from tests.review.browser import (
     opened_page,
     sign_in_by_keyboard,
 )
+from tests.review.conftest import StartServer
 from tests.review.servers import Running
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def test_person_signs_in_and_out_by_keyboard(
                 break
         page.keyboard.press("Enter")
         page.wait_for_url(server.url + "/sign-in")
-        page.goto(server.url + "/progress")
-        assert page.url == server.url + "/sign-in?next=/progress"
+        sign_in_by_keyboard(page, server, "Grace", "/progress?a=1&b=%2F")
 
 
 def test_question_mark_in_a_text_field_is_text(browser: Browser, server: Running) -> None:
@@ -71,7 +71,7 @@ def test_question_mark_in_a_text_field_is_text(browser: Browser, server: Running
 
 
 def test_saving_repeats_itself_until_the_server_has_the_batch_in_order(
-    browser: Browser, empty: Settings, review_server
+    browser: Browser, empty: Settings, review_server: StartServer
 ) -> None:
     batches: list[dict[str, str]] = []
 
@@ -107,17 +107,57 @@ def test_saving_repeats_itself_until_the_server_has_the_batch_in_order(
         assert shown[-1] == "saved"
 
 
-def test_saving_after_the_session_ended_shows_the_way_to_sign_in(browser: Browser, server: Running) -> None:
+SAVE = """async () => {
+    const { post } = await import("/static/api.js");
+    window.outcome = post("/api/save", {verdict: "7"}).catch((error) => error.message);
+}"""
+
+
+@pytest.mark.parametrize("returning", ["Ada", "Grace"])
+def test_unsaved_batch_waits_for_the_same_person_after_the_session_ended(
+    browser: Browser, empty: Settings, review_server: StartServer, returning: str
+) -> None:
+    batches: list[tuple[str, str]] = []
+
+    def save(request: Request) -> Response:
+        batches.append((session_of(request).name, json_of(request)["verdict"]))
+        return JSONResponse({"saved": True})
+
+    server = review_server(empty, routes=[*ROUTES, Route("/api/save", save, methods=["POST"])])
     with opened_page(browser, server, allowed_errors=("401",)) as page:
         sign_in_by_keyboard(page, server)
-        server.context.sessions._sessions.clear()
-        reason = page.evaluate(
-            """async () => {
-                const { post } = await import("/static/api.js");
-                return post("/api/save", {}).catch((error) => error.status);
-            }"""
-        )
-        assert reason == 401
+        server.context.sessions._sessions.clear()  # as a restart of the server does
+        page.evaluate(SAVE)
+        page.wait_for_selector("#save-status a")
         status = page.locator("#save-status")
-        assert "not saved: You are signed out" in status.inner_text()
-        assert status.locator("a").get_attribute("href") == "/sign-in?next=%2F"
+        assert status.inner_text() == "not saved: You are signed out. Sign in again to continue. Sign in"
+        page.locator("#save-status a").focus()
+        with page.context.expect_page() as opened:
+            page.keyboard.press("Enter")
+        sign_in_by_keyboard(opened.value, server, returning)
+        page.evaluate("outcome")
+        if returning == "Ada":
+            assert status.inner_text() == "saved"
+            assert batches == [("Ada", "7")]
+        else:
+            assert status.inner_text() == "not saved: Grace is signed in now, not Ada"
+            assert batches == []
+
+
+def test_page_that_is_older_than_the_session_saves(
+    browser: Browser, empty: Settings, review_server: StartServer
+) -> None:
+    saved: list[str] = []
+
+    def save(request: Request) -> Response:
+        saved.append(session_of(request).name)
+        return JSONResponse({})
+
+    server = review_server(empty, routes=[*ROUTES, Route("/api/save", save, methods=["POST"])])
+    with opened_page(browser, server, allowed_errors=("403",)) as page:
+        sign_in_by_keyboard(page, server)
+        (session,) = server.context.sessions._sessions.values()
+        session.csrf_token = "another"  # noqa: S105
+        page.evaluate(SAVE)
+        assert page.evaluate("outcome") == {}
+    assert saved == ["Ada"]

@@ -364,6 +364,7 @@ def test_method_that_a_page_lacks_is_405(target: Running) -> None:
         assert client.delete("/").status_code == 405
         assert client.get("/api/save").status_code == 405
         assert "allow" in client.get("/api/save").headers
+        assert client.get("/api/unknown").json()["error"].startswith("This page does not exist")
 
 
 def test_declared_gigabyte_is_refused_before_it_arrives(target: Running, saving: Saving) -> None:
@@ -467,10 +468,23 @@ def test_errors_are_one_line_and_never_a_traceback(target: Running, caplog: pyte
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])  # noqa: S104
 def test_only_loopback_addresses_need_no_flag(host: str) -> None:
     with pytest.raises(PipelineError, match="TLS in front"):
-        ServerOptions(host).require_allowed_address()
-    ServerOptions(host, is_remote_allowed=True).require_allowed_address()
+        ServerOptions(host).require_reachable()
+    with pytest.raises(PipelineError, match="TLS in front"):
+        ServerOptions(host, allowed_hosts=("example.org",)).require_reachable()
+    ServerOptions(host, is_remote_allowed=True, allowed_hosts=("example.org",)).require_reachable()
     for loopback in ("127.0.0.1", "127.1.2.3", "::1", "localhost"):
-        ServerOptions(loopback).require_allowed_address()
+        ServerOptions(loopback).require_reachable()
+
+
+def test_names_that_browsers_use_are_required_where_no_address_says_them() -> None:
+    with pytest.raises(PipelineError, match="--allow-host NAME"):
+        ServerOptions("0.0.0.0", is_remote_allowed=True).require_reachable()  # noqa: S104
+    with pytest.raises(PipelineError, match="--https needs --allow-host NAME"):
+        ServerOptions(is_https=True).require_reachable()
+    proxied = ServerOptions(is_https=True, allowed_hosts=("review.example.org",))
+    proxied.require_reachable()
+    assert proxied.url == "https://review.example.org/"
+    assert ServerOptions("::1", 80).url == "http://[::1]:80/"
 
 
 def cookie_of(client: httpx.Client) -> str:

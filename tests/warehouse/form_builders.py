@@ -26,6 +26,7 @@ from lenet_pipeline.schema import (
     derive_uuid,
 )
 from lenet_pipeline.warehouse import Warehouse
+from tests.warehouse.policy_builders import record_policy
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 WAIT_S = 5.0
@@ -85,10 +86,15 @@ class FormBuilder:
     pages: list[GivenPage] = field(default_factory=list)
 
     def add_template(
-        self, template: str, form: str, fields: Sequence[str], unique: Sequence[str] = ()
+        self,
+        template: str,
+        form: str,
+        fields: Sequence[str],
+        unique: Sequence[str] = (),
+        text: str | None = None,
     ) -> None:
         record = warehouse.TemplateRecord(
-            template, form, f"form: {form}", tuple(fields), frozenset(unique), START, "ada"
+            template, form, text or f"form: {form}", tuple(fields), frozenset(unique), START, "ada"
         )
         warehouse.record_templates(Warehouse(self.builder.database, WAIT_S), [record])
 
@@ -192,6 +198,10 @@ class FormBuilder:
             pa.Table.from_pylist(list(rules), schema=RULE_FAILURES),
             revise,
         )
+
+    def accept_digits(self, threshold: float, **changes: Any) -> int:
+        """Put a policy for digits in force that accepts a confidence of ``threshold`` or more."""
+        return record_policy(self.builder, threshold=threshold, **changes)
 
     def tell_truth(self, page: GivenPage, **truths: str) -> None:
         """Record what fields of a page truly say."""

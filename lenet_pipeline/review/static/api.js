@@ -5,10 +5,12 @@
 //   await post("/api/verdicts", { verdicts: [...] });
 //
 // `post` adds a `batch_id` (a UUID) to the body, the same in every attempt. The server must record a
-// batch_id only once, so that a repeated request changes nothing.
+// batch_id only once, so that a repeated request changes nothing. If the session ends, for example because
+// the server restarts, the batch waits until the same person has signed in again in another tab.
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
+const SIGNED_OUT_PAUSE_MS = 1_000;
 const TIMEOUT_MS = 30_000;
 const PASSING = [408, 429, 502, 503, 504]; // errors that a later attempt may not meet
 
@@ -60,6 +62,7 @@ export function newUuid() {
 }
 
 async function postUntilSaved(path, batch) {
+  let hasNewToken = false;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     let reason;
     try {
@@ -67,7 +70,7 @@ async function postUntilSaved(path, batch) {
         method: "POST",
         headers: {
           "Content-Type": "application/json",
-          "X-CSRF-Token": document.querySelector('meta[name="csrf-token"]').content,
+          "X-CSRF-Token": meta("csrf-token").content,
         },
         credentials: "same-origin",
         body: JSON.stringify(batch),
@@ -75,6 +78,11 @@ async function postUntilSaved(path, batch) {
       });
       if (response.ok) return await response.json();
       reason = await reasonOf(response);
+      if (response.status === 401 || (response.status === 403 && !hasNewToken)) {
+        await signedInAgain(reason);
+        hasNewToken = true;
+        continue;
+      }
       if (!PASSING.includes(response.status)) throw new ApiError(reason, response.status);
     } catch (error) {
       if (error instanceof ApiError) throw error;
@@ -82,6 +90,32 @@ async function postUntilSaved(path, batch) {
     }
     show("retrying", `not saved: ${reason}, retrying`);
     await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+function meta(name) {
+  return document.querySelector(`meta[name="${name}"]`);
+}
+
+/** Wait until the person of this page has a session, and take its CSRF token. */
+async function signedInAgain(reason) {
+  for (;;) {
+    let session = null;
+    try {
+      const response = await fetch("/api/session", { credentials: "same-origin" });
+      if (response.ok) session = await response.json();
+    } catch {
+      // The server cannot be reached; ask again.
+    }
+    if (session && session.name !== meta("person").content) {
+      throw new ApiError(`${session.name} is signed in now, not ${meta("person").content}`, 403);
+    }
+    if (session) {
+      meta("csrf-token").content = session.csrf_token;
+      return;
+    }
+    show("failed", `not saved: ${reason}`, true);
+    await new Promise((resolve) => setTimeout(resolve, SIGNED_OUT_PAUSE_MS));
   }
 }
 
@@ -95,18 +129,21 @@ async function reasonOf(response) {
 
 function settle(error) {
   unsaved -= 1;
-  if (error) show("failed", `not saved: ${error.message}`, error.status === 401);
+  if (error) show("failed", `not saved: ${error.message}`);
   else if (unsaved) show("saving", "saving…");
   else show("saved", "saved");
 }
 
 function show(state, text, isSignedOut = false) {
   const status = document.getElementById("save-status");
+  if (status.dataset.text === text) return; // a link in it keeps the focus
+  status.dataset.text = text;
   status.dataset.state = state;
   status.replaceChildren(text);
   if (isSignedOut) {
     const link = document.createElement("a");
-    link.href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
+    link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+    link.target = "_blank"; // this page keeps what is not saved
     link.textContent = "Sign in";
     status.append(" ", link);
   }
