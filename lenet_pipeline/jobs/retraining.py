@@ -26,7 +26,7 @@ from lenet_pipeline.scoring import choose_device
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer
 from lenet_pipeline.training import find_recipe, read_gates
-from lenet_pipeline.warehouse import PromotionRecord
+from lenet_pipeline.warehouse import PromotionRecord, refresh_snapshot
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,7 @@ def _judge(plan: TrainingPlan, trained: Trained, settings: Settings, observer: O
         ledger, registry, trained.version, gates, settings.promotion_alpha, plan.device
     )
     publish_chain_head(settings)
+    refresh_snapshot(settings.warehouse)
     best = trained.history[trained.best_epoch - 1]
     return RetrainingReport(
         version=trained.version.version,

@@ -73,6 +73,7 @@ def without_last_copy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_copies_what_there_was_before_its_first_load(
     settings: Settings, without_last_copy: None
 ) -> None:
+    settings.warehouse.snapshot.path.unlink()  # it is too new to be copied again
     dataset = prepare_digits(settings.lake, None, 60_000)
     run = score(settings, ScoringJob(dataset)).scoring_run_id
     with duckdb.connect(str(settings.warehouse.snapshot.path), read_only=True) as connection:

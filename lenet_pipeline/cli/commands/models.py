@@ -111,9 +111,11 @@ def promote_command(
 ) -> None:
     """Make a version the champion."""
     from lenet_pipeline.audit import promote_by_hand, publish_chain_head
+    from lenet_pipeline.warehouse import refresh_snapshot
 
     _print_move(promote_by_hand(settings, version, reason))
     publish_chain_head(settings)
+    refresh_snapshot(settings.warehouse)
 
 
 @models_app.command("rollback", epilog="Example: lenet models rollback")
@@ -126,9 +128,11 @@ def rollback_command(
 ) -> None:
     """Make the previous champion the champion again."""
     from lenet_pipeline.audit import open_ledger, publish_chain_head, roll_back
+    from lenet_pipeline.warehouse import refresh_snapshot
 
     _print_move(roll_back(open_ledger(settings), settings.registry, reason))
     publish_chain_head(settings)
+    refresh_snapshot(settings.warehouse)
 
 
 def print_version(report: ModelReport, figures: Sequence[Path]) -> None:
