@@ -222,6 +222,15 @@ REVISED_VALUES = pa.schema(
     ]
 )
 
+# One row per digit whose label an ingest changed. ``former_label`` is null if the digit had none.
+LABEL_CHANGES = pa.schema(
+    [
+        pa.field("digit_id", pa.uuid(), nullable=False),
+        pa.field("former_label", pa.uint8()),
+        pa.field("label", pa.uint8(), nullable=False),
+    ]
+)
+
 BRIGHT_ON_DARK = "bright_on_dark"
 DARK_ON_BRIGHT = "dark_on_bright"
 

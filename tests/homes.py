@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -90,3 +91,11 @@ def scored(scored_once: Settings, home: Path) -> Settings:
     """A copy of the scored home that a test may change."""
     shutil.copytree(scored_once.home, home)
     return read_settings(home, "tester")
+
+
+@pytest.fixture(scope="session")
+def auditor_home(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An ``AuditorHome``: a database with a bit of everything that auditors ask about. Never write to it."""
+    from tests.warehouse.auditor_home import build_auditor_home
+
+    return build_auditor_home(tmp_path_factory.mktemp("auditor"))

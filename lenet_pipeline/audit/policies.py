@@ -17,7 +17,7 @@ from lenet_pipeline.scoring import FLOAT32
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, written_whole
 from lenet_pipeline.training import calibrate_unseen, fit_sigmoid, measure_reliability
-from lenet_pipeline.warehouse import PolicyRecord, record_policy
+from lenet_pipeline.warehouse import PolicyRecord, record_policy, refresh_snapshot
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ def set_policy(settings: Settings, proposed: ProposedPolicy) -> SetPolicy:
     """
     number = record_policy(settings.warehouse, proposed.record)
     publish_chain_head(settings)
+    refresh_snapshot(settings.warehouse)
     return SetPolicy(number, proposed.record, _save_plot(settings, number, proposed))
 
 

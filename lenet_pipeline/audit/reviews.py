@@ -19,11 +19,28 @@ from lenet_pipeline.audit.pages import enlarge
 from lenet_pipeline.audit.review_csv import Verdict, read_review_table, write_review_table
 from lenet_pipeline.audit.shard_lookup import find_run_shards, read_shard_by_fingerprint, select_digits
 from lenet_pipeline.errors import ReviewError
-from lenet_pipeline.lake import Amendment, Shard, amend_digits, find_manifest, images_array, read_shard
+from lenet_pipeline.lake import (
+    Amendment,
+    Shard,
+    amend_digits,
+    find_manifest,
+    images_array,
+    read_manifest,
+    read_shard,
+)
 from lenet_pipeline.schema import DIGITS, NEW_REVIEWS
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error
-from lenet_pipeline.warehouse import FOLDER, VerdictBatch, find_reviewed, read_run, record_verdicts, run_audit
+from lenet_pipeline.warehouse import (
+    FOLDER,
+    VerdictBatch,
+    find_reviewed,
+    read_run,
+    record_dataset,
+    record_verdicts,
+    refresh_snapshot,
+    run_audit,
+)
 
 REVIEWED = "reviewed/all"
 _TABLE, _PICTURES = "reviews.csv", "pictures"
@@ -117,6 +134,7 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
     recorded = record_verdicts(settings.warehouse, batch, revise)
     publish_chain_head(settings)
     amendment = _amend_reviewed(settings, reviews)
+    refresh_snapshot(settings.warehouse)
     return Imported(recorded, len(kept) - recorded, open_lines, refused, tuple(problems), amendment)
 
 
@@ -185,7 +203,7 @@ def _amend_reviewed(settings: Settings, reviews: pa.Table) -> Amendment:
         verdicts = [labels[str(each)] for each in digits["digit_id"].to_pylist()]
         column = DIGITS.get_field_index("label")
         tables.append(digits.set_column(column, DIGITS.field("label"), pa.array(verdicts, pa.uint8())))
-    return amend_digits(
+    amendment = amend_digits(
         settings.lake,
         REVIEWED,
         before,
@@ -194,3 +212,5 @@ def _amend_reviewed(settings: Settings, reviews: pa.Table) -> Amendment:
         shard_rows=settings.shard_rows,
         actor=settings.actor,
     )
+    record_dataset(settings.warehouse, read_manifest(settings.lake, REVIEWED))
+    return amendment

@@ -25,6 +25,7 @@ from lenet_pipeline.cli.commands.questions import (
     audit_command,
     check_command,
     export_command,
+    snapshot_command,
     sql_command,
     verify_command,
 )
@@ -122,6 +123,7 @@ app.command("report", rich_help_panel=AUDIT, epilog="Example: lenet report lates
 )
 app.command("check", rich_help_panel=AUDIT, epilog="Example: lenet check")(check_command)
 app.command("export", rich_help_panel=AUDIT, epilog="Example: lenet export ./audit-2026-11")(export_command)
+app.command("snapshot", rich_help_panel=AUDIT, epilog="Example: lenet snapshot")(snapshot_command)
 app.command("verify", rich_help_panel=AUDIT, epilog="Example: lenet verify latest --sample 10000")(
     verify_command
 )

@@ -1,3 +1,4 @@
+from .appending import Ingested as Ingested
 from .checks import check as check
 from .checks import raise_if_failed as raise_if_failed
 from .form_drawing import DraftingJob as DraftingJob
@@ -11,14 +12,13 @@ from .form_filling import TRUTH_FILE as TRUTH_FILE
 from .form_filling import FillingJob as FillingJob
 from .form_filling import fill_forms as fill_forms
 from .form_ingestion import FormIngestJob as FormIngestJob
-from .form_ingestion import IngestedForms as IngestedForms
 from .form_ingestion import ingest_forms as ingest_forms
-from .ingestion import Ingested as Ingested
 from .ingestion import IngestJob as IngestJob
 from .ingestion import PrintingJob as PrintingJob
 from .ingestion import Source as Source
 from .ingestion import ingest as ingest
 from .ingestion import ingest_printed as ingest_printed
+from .page_store import IngestedForms as IngestedForms
 from .reproduction import ReproductionJob as ReproductionJob
 from .reproduction import ReproductionReport as ReproductionReport
 from .reproduction import reproduce as reproduce

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
 from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import counted
@@ -26,35 +25,16 @@ from lenet_pipeline.ingest import (
     read_shipped_fonts,
     split_fonts,
 )
+from lenet_pipeline.jobs.appending import Ingested, append_to_dataset, store_digits
+from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.rejects import record_rejects
-from lenet_pipeline.lake import append_digits, find_manifest, validate_dataset
+from lenet_pipeline.lake import StatedLabels, find_manifest, validate_dataset
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
 
 Source = Literal["optdigits", "mnist", "images"]
 
 _DIGITS_PER_PROCESS = 2_000  # printing fewer takes less time than starting a process
-
-
-@dataclass(frozen=True)
-class Ingested:
-    """The result of ingesting into one dataset.
-
-    Attributes:
-        dataset: the dataset.
-        rows: number of digits in the dataset now.
-        added: number of new digits.
-        skipped: number of digits that the dataset already had.
-        rejects: number of inputs that could not be read, or had a conflicting label.
-        unrecognised: number of files that are not images, by name or content.
-    """
-
-    dataset: str
-    rows: int
-    added: int
-    skipped: int
-    rejects: int = 0
-    unrecognised: int = 0
 
 
 @validated(frozen=True)
@@ -94,6 +74,9 @@ class PrintingJob:
 def ingest(settings: Settings, job: IngestJob, observer: Observer = SILENT) -> list[Ingested]:
     """Add digits that the lake does not have yet. Inputs that cannot be read become rejects.
 
+    Images that the dataset already has get the label that they come with now. Their former labels stay in
+    the table ``label_changes``. Digits of published sets keep their labels.
+
     Raises:
         IngestError: the source cannot be read, or too many inputs were rejected.
         LakeError: the lake cannot be read or written.
@@ -132,7 +115,8 @@ def ingest_printed(settings: Settings, job: PrintingJob, observer: Observer = SI
 def _log(outcome: Sequence[Ingested], observer: Observer) -> None:
     for part in outcome:
         observer.log(
-            f"{part.dataset}: {counted(part.added, 'digit')} added, {part.skipped:,} already there, "
+            f"{part.dataset}: {counted(part.added, 'digit')} added, "
+            f"{counted(part.relabelled, 'label')} updated, {part.skipped:,} already there, "
             f"{counted(part.rejects, 'reject')}; {counted(part.rows, 'digit')} in total"
         )
 
@@ -144,13 +128,18 @@ def _store_printed(job: PrintingJob, settings: Settings, observer: Observer) -> 
         found, rejects = read_shipped_fonts(), list[Reject]()
     else:
         found, rejects = read_font_folder(folder, max_bytes=settings.image_max_bytes)
+    journal = IngestJournal("printed", str(folder or "bundled fonts"), settings, observer)
     # An unreadable font belongs to no split, so its reject goes to the first one.
+    journal.start(f"{name}/train")
     record_rejects(f"{name}/train", rejects, settings, observer)
+    journal.add(f"{name}/train", rejected=len(rejects))
     if rejects:
         damaged, tried = sum(map(is_damaged, rejects)), len(found) + len(rejects)
         refuse_too_many_rejects(damaged, tried, f"fonts in {folder}", "no digit was printed", settings)
     outcome = []
     for split, fonts in split_fonts(found).items():
+        if split != "train":
+            journal.start(f"{name}/{split}")
         total = job.per_font * len(fonts)
         with observer.progress(f"Printing {split}", total) as advance:
             digits = print_digits(
@@ -162,7 +151,8 @@ def _store_printed(job: PrintingJob, settings: Settings, observer: Observer) -> 
                 processes=min(usable_cores(), total // _DIGITS_PER_PROCESS),
                 advance=advance,
             )
-            outcome.append(append_to_dataset(settings, f"{name}/{split}", digits, observer))
+            outcome.append(append_to_dataset(settings, f"{name}/{split}", digits, observer, journal))
+    journal.finish()
     return [replace(outcome[0], rejects=outcome[0].rejects + len(rejects)), *outcome[1:]]
 
 
@@ -172,28 +162,41 @@ def _store_published(
     """Read a published set of digits, and append each split to a dataset."""
     is_mnist = source == "mnist"
     splits = read_mnist(path or download_mnist(settings.downloads)) if is_mnist else read_optdigits()
-    return [
-        _store(settings, name or f"{source}/{split}", digits, f"Storing {split}", observer)
+    journal = IngestJournal(source, str(path or source), settings, observer)
+    for dataset in [name] if name else [f"{source}/{split}" for split in splits]:
+        journal.start(dataset)
+    stored = [
+        store_digits(settings, name or f"{source}/{split}", digits, f"Storing {split}", observer, journal)
         for split, digits in splits.items()
     ]
+    journal.finish()
+    return stored
 
 
 def _store_images(
-    number: int, listed: Sequence[ListedImage], dataset: str, settings: Settings, observer: Observer
+    number: int,
+    listed: Sequence[ListedImage],
+    dataset: str,
+    labels: StatedLabels,
+    journal: IngestJournal,
+    settings: Settings,
+    observer: Observer,
 ) -> Ingested:
     """Read enough image files for one shard, append the digits, and record the rejects."""
     with observer.progress(f"Reading images, part {number}", len(listed)) as advance:
         batch = read_images(
             listed, max_pixels=settings.image_max_pixels, max_bytes=settings.image_max_bytes, advance=advance
         )
-    record_rejects(dataset, batch.rejects, settings, observer)
-    if len(batch.digits):
-        stored = _store(settings, dataset, batch.digits, "Storing", observer)
+    digits, conflicts = labels.settle(batch.digits)
+    rejects = [*batch.rejects, *map(_contradiction, conflicts.to_pylist())]
+    record_rejects(dataset, rejects, settings, observer)
+    journal.add(dataset, rejected=len(rejects))
+    if len(digits):
+        stored = store_digits(settings, dataset, digits, "Storing", observer, journal, corrects_labels=True)
     else:
         before = find_manifest(settings.lake, dataset)
         stored = Ingested(dataset, before.rows if before else 0, added=0, skipped=0)
-    rejects = len(batch.rejects) + stored.rejects
-    return Ingested(dataset, stored.rows, stored.added, stored.skipped, rejects, batch.unrecognised)
+    return replace(stored, rejects=len(rejects), unrecognised=batch.unrecognised)
 
 
 def default_dataset(path: Path) -> str:
@@ -205,9 +208,22 @@ def default_dataset(path: Path) -> str:
 
 def _ingest_images(path: Path, dataset: str, settings: Settings, observer: Observer) -> list[Ingested]:
     validate_dataset(dataset)
+    listed = list_images(path)
+    journal, labels = IngestJournal("images", str(path), settings, observer), StatedLabels()
+    journal.start(dataset)
     parts = [
-        observer.step(f"store-images-{number}", _store_images, number, part, dataset, settings, observer)
-        for number, part in enumerate(_parts(list_images(path), settings.shard_rows), start=1)
+        observer.step(
+            f"store-images-{number}",
+            _store_images,
+            number,
+            part,
+            dataset,
+            labels,
+            journal,
+            settings,
+            observer,
+        )
+        for number, part in enumerate(_parts(listed, settings.shard_rows), start=1)
     ]
     total = Ingested(
         dataset,
@@ -216,14 +232,16 @@ def _ingest_images(path: Path, dataset: str, settings: Settings, observer: Obser
         skipped=sum(part.skipped for part in parts),
         rejects=sum(part.rejects for part in parts),
         unrecognised=sum(part.unrecognised for part in parts),
+        relabelled=sum(part.relabelled for part in parts),
     )
-    kept = total.added + total.skipped
+    kept = total.added + total.skipped + total.relabelled
     tried = kept + total.rejects
     if not tried:
         raise IngestError(f"no file in {path} is an image, by name or content ({total.unrecognised} files)")
     refuse_too_many_rejects(
         total.rejects, tried, f"images in {path}", f"the other {kept} were kept", settings
     )
+    journal.finish()
     return [total]
 
 
@@ -249,46 +267,10 @@ def refuse_too_many_rejects(rejects: int, tried: int, inputs: str, rest: str, se
         )
 
 
-def _store(
-    settings: Settings, dataset: str, digits: pa.Table, description: str, observer: Observer
-) -> Ingested:
-    """Append digits to a dataset, and report progress."""
-
-    def batches() -> Iterator[pa.Table]:
-        with observer.progress(description, len(digits)) as advance:
-            for start in range(0, len(digits), settings.shard_rows):
-                part = digits.slice(start, settings.shard_rows)
-                yield part
-                advance(len(part))
-
-    return append_to_dataset(settings, dataset, batches(), observer)
-
-
-def append_to_dataset(
-    settings: Settings,
-    dataset: str,
-    batches: Iterable[pa.Table],
-    observer: Observer,
-    may_be_empty: bool = False,
-) -> Ingested:
-    """Append tables of digits to a dataset. Digits that conflict with a stored label become rejects."""
-    append = append_digits(
-        settings.lake,
-        dataset,
-        batches,
-        shard_rows=settings.shard_rows,
-        actor=settings.actor,
-        may_be_empty=may_be_empty,
-    )
-    conflicts = [_conflict(digit) for digit in append.relabelled.to_pylist()]
-    record_rejects(dataset, conflicts, settings, observer)
-    return Ingested(dataset, append.manifest.rows, append.added, append.skipped, len(conflicts))
-
-
-def _conflict(digit: Mapping[str, Any]) -> Reject:
+def _contradiction(digit: Mapping[str, Any]) -> Reject:
     reason = (
-        f"labelled {digit['label']}, but the dataset already has this digit with another label or without "
-        "one, and keeps it; correct the label, or ingest into a new dataset"
+        f"labelled {digit['label']}, but another file of this ingest has the same image with the label "
+        f"{digit['stated_label']}; keep one of the two files"
     )
     return Reject(digit["source"], "conflicting_label", reason, digit["source_sha256"], digit["page"])
 

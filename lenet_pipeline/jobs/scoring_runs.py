@@ -31,7 +31,14 @@ from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
 from lenet_pipeline.scoring import FLOAT32, PRECISIONS, Agreement, Runner, ScoringKey, choose_device
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
-from lenet_pipeline.warehouse import Drift, finish_scoring_run, run_audit, stop_scoring_run
+from lenet_pipeline.warehouse import (
+    Drift,
+    finish_scoring_run,
+    record_dataset,
+    refresh_snapshot,
+    run_audit,
+    stop_scoring_run,
+)
 
 _PICTURED_SHARDS = 2  # reading one takes a quarter of a second; `lenet report` reads all
 _STOP_WAIT_S = 1.0  # for the database, to record that a failed run stopped
@@ -117,6 +124,7 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
     started = time.perf_counter()
     runner = find_runner(job)
     manifest = read_manifest(settings.lake, job.dataset)
+    record_dataset(settings.warehouse, manifest)
     resolved = read_version(settings.registry, resolve_version(settings.registry, job.model))
     key = _scoring_key(resolved, job.precision)
     run_id = key.scoring_run_id(manifest)
@@ -163,6 +171,8 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
         drifted=tuple(each.measure for each in drift if each.is_drifted),
     )
     _log(report, settings, observer)
+    # A repeated run changes next to nothing, so readers can wait for the next copy.
+    refresh_snapshot(settings.warehouse, 0 if done.digits else 60 * settings.snapshot_minutes)
     if done.rejected:
         raise ScoringError(
             f"partial: {done.rejected} of {len(manifest.shards)} shards of {job.dataset} could not be scored "

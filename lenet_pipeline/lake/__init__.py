@@ -25,6 +25,7 @@ from lenet_pipeline.lake.fingerprints import (
 )
 from lenet_pipeline.lake.object_stores import mask_url
 from lenet_pipeline.lake.splits import GATE, hash_fractions, training_splits
+from lenet_pipeline.lake.stated_labels import StatedLabels
 from lenet_pipeline.lake.storage import AnyPlace, Place, open_place, open_sink
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Manifest",
     "Place",
     "Shard",
+    "StatedLabels",
     "amend_digits",
     "append_digits",
     "digest_predictions",

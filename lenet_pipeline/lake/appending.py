@@ -26,6 +26,7 @@ from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.system import first_line
 
 _KNOWN = pa.schema([("digit_id", pa.binary(16)), ("label", pa.uint8())])
+_RELABELLED = DIGITS.append(pa.field("former_label", pa.uint8()))
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Append:
         manifest: the newest version of the dataset.
         added: the number of new digits.
         skipped: the number of digits that the dataset already had.
-        relabelled: the skipped digits that came with a different label, of schema ``DIGITS``. The dataset
-            keeps the first label.
+        relabelled: the skipped digits that came with a different label, of schema ``DIGITS`` plus
+            ``former_label``, the label in the dataset (null if it had none).
     """
 
     manifest: Manifest
@@ -63,8 +64,11 @@ def append_digits(
     shard_rows: int,
     actor: str,
     may_be_empty: bool = False,
+    corrects_labels: bool = False,
 ) -> Append:
     """Write the digits that the dataset lacks as new shards, and commit them as one version.
+
+    The former version and its shards stay, so the lake keeps every label that a digit ever had.
 
     Args:
         lake: the lake's folder, or its place in an object store.
@@ -73,6 +77,8 @@ def append_digits(
         shard_rows: maximum rows in one shard.
         actor: the user who appends, recorded in the manifest.
         may_be_empty: create the dataset even if there are no digits.
+        corrects_labels: give known digits the label that they come with, in the same version. Shards with
+            such digits are written again. Otherwise the dataset keeps its labels.
 
     Raises:
         LakeError: the dataset name is malformed, there are no digits, or a file cannot be written.
@@ -81,7 +87,7 @@ def append_digits(
     """
     before = find_manifest(lake, dataset)
     known = _known_digits(lake, before)
-    relabelled = [DIGITS.empty_table()]
+    relabelled = [_RELABELLED.empty_table()]
     skipped = 0
 
     def new_digits() -> Iterator[pa.Table]:
@@ -94,13 +100,27 @@ def append_digits(
             relabelled.append(_relabelled(repeated, known))
             yield batch.filter(is_new)
 
-    shards = [write_shard(lake, dataset, rows) for rows in _regroup(new_digits(), shard_rows)]
+    new = [write_shard(lake, dataset, rows) for rows in _regroup(new_digits(), shard_rows)]
+    shards = [*(before.shards if before else ()), *new]
+    changed = pa.concat_tables(relabelled)
+    if corrects_labels and len(changed):
+        shards = [_relabel_shard(lake, dataset, shard, _identities(changed)) for shard in shards]
     return Append(
-        manifest=commit_shards(lake, dataset, before, shards, actor=actor, may_be_empty=may_be_empty),
-        added=sum(shard.rows for shard in shards),
+        manifest=commit_shards(
+            lake, dataset, before, shards, kept=(), actor=actor, may_be_empty=may_be_empty
+        ),
+        added=sum(shard.rows for shard in new),
         skipped=skipped,
-        relabelled=pa.concat_tables(relabelled),
+        relabelled=changed,
     )
+
+
+def _relabel_shard(lake: AnyPlace, dataset: str, shard: Shard, given: pa.Table) -> Shard:
+    """Return a shard with the given labels: the shard itself if no label changes, else a new one."""
+    labels, is_relabelled = _amend_labels(_read_identities(lake, dataset, shard), given)
+    if not pc.any(is_relabelled).as_py():
+        return shard
+    return write_shard(lake, dataset, _with_labels(read_shard(lake, dataset, shard), labels))
 
 
 def amend_digits(
@@ -199,12 +219,14 @@ def _is_new(batch: pa.Table, known: pa.Table) -> pa.Array:
 
 
 def _relabelled(repeated: pa.Table, known: pa.Table) -> pa.Table:
-    """Return the rows with a label that differs from the digit's known label."""
+    """Return the rows with a label that differs from the digit's known label, and that label."""
     ids, labels = one_array(repeated["digit_id"]).storage, one_array(repeated["label"])
     places = pc.index_in(ids, value_set=one_array(known["digit_id"]))
     known_labels = one_array(known["label"]).take(places)
     differs = pc.fill_null(pc.not_equal(labels, known_labels), fill_value=True)
-    return repeated.filter(pc.and_(pc.is_valid(labels), differs))
+    return repeated.append_column(_RELABELLED.field("former_label"), known_labels).filter(
+        pc.and_(pc.is_valid(labels), differs)
+    )
 
 
 def _regroup(batches: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:

@@ -8,12 +8,14 @@ from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.datasets import IngestRecord, record_dataset, record_ingest
 from lenet_pipeline.warehouse.drift_tables import Drift, DriftBin, measure_drift, record_drift_reference
-from lenet_pipeline.warehouse.export import export_tables
+from lenet_pipeline.warehouse.export import ExportRecord, export_tables, record_export
 from lenet_pipeline.warehouse.form_tables import (
     PageTables,
     TemplateRecord,
     find_finished_run,
+    list_current_documents,
     list_fields,
     list_misread_fields,
     list_pages,
@@ -86,7 +88,7 @@ from lenet_pipeline.warehouse.runs import (
     read_shard_predictions,
 )
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
-from lenet_pipeline.warehouse.snapshot import AsOf, take_snapshot
+from lenet_pipeline.warehouse.snapshot import AsOf, refresh_snapshot, take_snapshot
 from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks
 
 __all__ = [
@@ -97,9 +99,11 @@ __all__ = [
     "CheckResult",
     "Drift",
     "DriftBin",
+    "ExportRecord",
     "FieldQueue",
     "FoundReviewer",
     "GateEvidence",
+    "IngestRecord",
     "ModelVersionRecord",
     "PageTables",
     "Parameter",
@@ -132,6 +136,7 @@ __all__ = [
     "is_token_valid",
     "list_audits",
     "list_checks",
+    "list_current_documents",
     "list_fields",
     "list_fields_of_page",
     "list_group_digits",
@@ -157,15 +162,19 @@ __all__ = [
     "read_shard_predictions",
     "read_template_texts",
     "read_unassembled_cells",
+    "record_dataset",
     "record_documents",
     "record_drift_reference",
+    "record_export",
     "record_field_truths",
+    "record_ingest",
     "record_model_version",
     "record_policy",
     "record_promotion",
     "record_reviewer",
     "record_templates",
     "record_verdicts",
+    "refresh_snapshot",
     "revoke_reviewer",
     "run_audit",
     "run_checks",

@@ -75,9 +75,9 @@ def opened(warehouse: Warehouse, *, read_only: bool) -> Iterator[duckdb.DuckDBPy
     deadline = time.monotonic() + wait_s
     lock = _one_at_a_time.setdefault(database.absolute(), threading.Lock())
     if not lock.acquire(timeout=min(max(wait_s, 0), threading.TIMEOUT_MAX)):
-        raise DatabaseBusyError(_busy(database, "another part of this process", wait_s))
+        raise DatabaseBusyError(_busy(warehouse, "another part of this process"))
     try:
-        connection = _connect(database, deadline, wait_s, read_only=read_only)
+        connection = _connect(warehouse, deadline, read_only=read_only)
         try:
             connection.execute("set TimeZone = 'UTC'")
             if read_only:
@@ -129,7 +129,8 @@ def first_line(message: str) -> str:
     return f"{first} ({'; '.join(hints)})" if hints else first
 
 
-def _connect(database: Path, deadline: float, wait_s: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _connect(warehouse: Warehouse, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    database = warehouse.path
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
@@ -142,7 +143,7 @@ def _connect(database: Path, deadline: float, wait_s: float, *, read_only: bool)
                 raise WarehouseError(describe(database, exc)) from exc
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                raise DatabaseBusyError(_busy(database, _holder(message), wait_s)) from exc
+                raise DatabaseBusyError(_busy(warehouse, _holder(message))) from exc
         time.sleep(min(pause_s, left_s))
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
@@ -154,8 +155,9 @@ def _holder(message: str) -> str:
     return f"process {found['pid']} ({Path(found['program']).name})"
 
 
-def _busy(database: Path, holder: str, wait_s: float) -> str:
+def _busy(warehouse: Warehouse, holder: str) -> str:
     return (
-        f"{database} is in use by {holder}, even after a wait of {wait_s:g} s; "
-        "let it finish, or stop it, then run the same command again"
+        f"{warehouse.path} is in use by {holder}, even after a wait of {warehouse.wait_s:g} s; "
+        "let it finish, or stop it, then run the same command again. A program that keeps the database open "
+        f"should open {warehouse.snapshot.path.name} instead, the copy that `lenet snapshot` makes"
     )

@@ -65,13 +65,28 @@ def record_templates(warehouse: Warehouse, records: Sequence[TemplateRecord]) ->
 
 
 def record_documents(warehouse: Warehouse, documents: pa.Table) -> None:
-    """Record documents, a table of schema ``DOCUMENTS``; existing ones are not changed.
+    """Record documents, a table of schema ``DOCUMENTS``, and new content under their paths.
+
+    Existing documents are not changed.
 
     Raises:
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with writing(warehouse) as connection, registered_tables(connection, new_documents=documents):
         run_statement(connection, "insert_documents", {})
+        run_statement(connection, "insert_document_names", {})
+
+
+def list_current_documents(warehouse: Warehouse, dataset: str) -> dict[str, str]:
+    """Return the sha256 of the current scan of each document of a dataset, by the document's path.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    with reading(warehouse) as connection:
+        rows = fetch_statement(connection, "load/list_current_documents.sql", {"dataset": dataset})
+    return dict(zip(rows["source"].to_pylist(), rows["source_sha256"].to_pylist(), strict=True))
 
 
 def list_pages(warehouse: Warehouse, dataset: str) -> pa.Table:

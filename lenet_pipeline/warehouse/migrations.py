@@ -95,7 +95,7 @@ def _require(warehouse: Warehouse) -> None:
 
 
 def _newest_version() -> int:
-    return _migrations()[-1][0]
+    return list_migrations()[-1][0]
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def migrated(warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
         raise WarehouseError(f"cannot create {warehouse.path.parent}: {describe_os_error(exc)}") from exc
     with opened(warehouse, read_only=False) as connection:
         reached = _schema_version(connection, warehouse.path)
-        for version, name in _migrations():
+        for version, name in list_migrations():
             if version > reached:
                 with transaction(connection):
                     connection.execute(read_statement(f"schema/{name}")).fetchall()
@@ -136,7 +136,7 @@ def shipped_definitions() -> list[dict[str, str]]:
     return [dict(zip(("kind", "name", "parameters", "text"), row, strict=True)) for row in rows]
 
 
-def _migrations() -> list[tuple[int, str]]:
+def list_migrations() -> list[tuple[int, str]]:
     """Return the number and file name of each migration, in order."""
     names = sorted(path.name for path in (sql_directory() / "schema").glob("[0-9][0-9][0-9]_*.sql"))
     if not names:

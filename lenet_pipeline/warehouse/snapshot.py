@@ -2,7 +2,8 @@
 
 While one process writes, no other process can read, and while one reads, no other can write. A scoring run
 copies the database before it loads predictions. If the database stays busy for longer than a second, queries
-read the copy.
+read the copy. Jobs renew it when they end, for programs that keep a reader open. Such a program keeps the
+file that it opened, because a new copy is a new file under the same name.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from lenet_pipeline.system import describe_os_error, written_whole
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import migrate, reading, reading_as_is
 
+_REFRESH_WAIT_S = 5.0  # another job that holds the database renews the snapshot when it ends
 _SHORT_WAIT_S = 1.0  # roughly how long it takes to load eight shards
 
 
@@ -67,6 +69,12 @@ def take_snapshot(warehouse: Warehouse, keep_s: float = 0.0) -> Warehouse:
     except OSError as exc:
         raise WarehouseError(f"cannot copy {database} to {snapshot}: {describe_os_error(exc)}") from exc
     return warehouse.snapshot
+
+
+def refresh_snapshot(warehouse: Warehouse, keep_s: float = 0.0) -> None:
+    """Do what ``take_snapshot`` does at the end of a job; the job succeeds even if this does not."""
+    with suppress(WarehouseError):
+        take_snapshot(replace(warehouse, wait_s=min(_REFRESH_WAIT_S, warehouse.wait_s)), keep_s)
 
 
 @contextmanager

@@ -15,13 +15,32 @@
 -- column value: final value, the content of that column
 with
 
+-- Of a document that was scanned again under the same path, use the newest scan that this run has read.
+newest_scans as (
+    select
+        document_names.source,
+        arg_max(document_names.source_sha256, document_names.found_at) as source_sha256
+    from document_names
+    inner join scoring_runs using (dataset)
+    where
+        scoring_runs.scoring_run_id = cast($run as uuid)
+        and document_names.source_sha256 in (
+            select source_sha256
+            from field_readings
+            where scoring_run_id = cast($run as uuid)
+        )
+    group by document_names.source
+),
+
 -- Of a page that was read again with a corrected template, use the last reading.
 readings as (
     select
         source_sha256, source, form, page, template, field, value, is_doubtful, confidence, decision,
         reviewed_by, decided_at
     from field_readings
-    where scoring_run_id = cast($run as uuid)
+    where
+        scoring_run_id = cast($run as uuid)
+        and source_sha256 in (select source_sha256 from newest_scans)
     qualify read_at = max(read_at) over (partition by source_sha256, page)
 ),
 

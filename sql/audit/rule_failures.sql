@@ -13,7 +13,7 @@ with
 
 readings as (
     select
-        source, source_sha256, page, form, template, field, value_read, value, status, broken_rule
+        source, page, form, template, field, value_read, value, status, broken_rule
     from field_readings
     where scoring_run_id = cast($run as uuid)
 ),
@@ -51,7 +51,8 @@ rules_across_fields as (
     where scoring_runs.scoring_run_id = cast($run as uuid)
 ),
 
--- Count distinct pages, because a page that was read again with a corrected template repeats its values.
+-- Count distinct pages, because a page that was read again with a corrected template repeats its values, as
+-- does a document that was scanned again under the same path.
 repeated_values as (
     select
         'unique' as rule,
@@ -64,7 +65,7 @@ repeated_values as (
     from readings
     inner join template_fields using (template, field)
     where template_fields.is_unique and readings.value is not null
-    qualify count(distinct readings.source_sha256 || ' ' || readings.page)
+    qualify count(distinct readings.source || ' ' || readings.page)
         over (partition by readings.form, readings.field, readings.value) > 1
 ),
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from benchmarks.scoring.digits import prepare_digits
-from lenet_pipeline.jobs import ScoringJob, score
+from lenet_pipeline.jobs import ScoringJob, score, scoring_runs
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse.queries import run_select
 from lenet_pipeline.warehouse.snapshot import take_snapshot
@@ -64,7 +64,15 @@ def test_questions_beside_a_writer_are_answered_and_say_from_when(
     assert "351" in lenet("audit", "summary").stdout
 
 
-def test_a_run_leaves_a_snapshot_of_what_there_was_before_its_first_load(settings: Settings) -> None:
+@pytest.fixture
+def without_last_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the copy at the end of a run, so that a test sees the one made before its first load."""
+    monkeypatch.setattr(scoring_runs, "refresh_snapshot", lambda *_: None)
+
+
+def test_a_run_copies_what_there_was_before_its_first_load(
+    settings: Settings, without_last_copy: None
+) -> None:
     dataset = prepare_digits(settings.lake, None, 60_000)
     run = score(settings, ScoringJob(dataset)).scoring_run_id
     with duckdb.connect(str(settings.warehouse.snapshot.path), read_only=True) as connection:
@@ -72,7 +80,10 @@ def test_a_run_leaves_a_snapshot_of_what_there_was_before_its_first_load(setting
         assert connection.execute("select scoring_run_id from scoring_runs").fetchall() == [(run,)]
 
 
-def test_a_short_run_does_not_copy_a_database_that_is_large_beside_it(scored: Settings) -> None:
+def test_a_short_run_does_not_copy_a_database_that_is_large_beside_it_before_loading(
+    scored: Settings, without_last_copy: None
+) -> None:
+    scored.warehouse.snapshot.path.unlink()
     dataset = prepare_digits(scored.lake, None, 400)
     score(scored, ScoringJob(dataset))
     assert not scored.warehouse.snapshot.path.exists()

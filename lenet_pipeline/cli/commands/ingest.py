@@ -68,7 +68,8 @@ def ingest_images(
     """Ingest images of one digit each.
 
     Reads PNG, JPEG, TIFF and BMP, with dark ink on bright paper or the reverse. A parent folder named
-    0 to 9 is the label. Unreadable images are recorded as rejects.
+    0 to 9 is the label. Unreadable images are recorded as rejects. Known images get the label that they
+    come with now.
     """
     _run(settings, "images", path, name, output_format)
 
@@ -125,7 +126,8 @@ def ingest_forms(
     """Ingest scanned forms, cell by cell.
 
     Each page is matched to a template. Pages may be rotated, shuffled and mixed. Unreadable pages
-    are recorded with a reason. Pages are never read twice; rerun the command to resume.
+    are recorded with a reason. Pages are never read twice; rerun the command to resume. A file with new
+    content replaces the earlier scan of the same name.
     """
     from lenet_pipeline import jobs
 
@@ -172,6 +174,8 @@ def print_ingested(outcome: Sequence[Ingested]) -> None:
     """Print what was added to each dataset."""
     for item in outcome:
         parts = [f"{counted(item.added, 'digit')} added"]
+        if item.relabelled:
+            parts.append(f"{counted(item.relabelled, 'label')} updated")
         if item.skipped:
             parts.append(f"{item.skipped:,} already there")
         if item.rejects:
@@ -199,6 +203,9 @@ def print_ingested_forms(outcome: IngestedForms) -> None:
     found = f"{counted(outcome.documents, 'document')}, {counted(outcome.pages, 'page')}"
     print_line(f": {found}: {pages}", lead=outcome.dataset)
     print_line(f"  {counted(outcome.added, 'digit')} added; {outcome.digits:,} in total")
+    if outcome.replaced:
+        verb = "replaces an earlier scan" if outcome.replaced == 1 else "replace earlier scans"
+        print_line(f"  {counted(outcome.replaced, 'document')} {verb} of the same name")
     if outcome.unrecognised:
         print_line(f"  {_describe_ignored(outcome.unrecognised, 'documents')}")
     if outcome.unmatched or outcome.blank or outcome.duplicates:

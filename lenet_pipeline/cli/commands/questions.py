@@ -1,11 +1,13 @@
-"""``lenet audit``, ``check``, ``export``, ``verify`` and ``sql``: the read-only commands."""
+"""``lenet audit``, ``check``, ``export``, ``snapshot``, ``verify`` and ``sql``: the auditor's commands."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
@@ -23,7 +25,7 @@ from lenet_pipeline.cli.output import (
     write_text,
 )
 from lenet_pipeline.cli.progress import TerminalObserver
-from lenet_pipeline.errors import PipelineError, UnknownNameError
+from lenet_pipeline.errors import PipelineError, UnknownNameError, WarehouseError
 
 if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
@@ -94,15 +96,34 @@ def export_command(
     settings: Settings,
     folder: Annotated[Path, typer.Argument(help="Folder for one Parquet file per table, and views.sql")],
 ) -> None:
-    """Export the audit tables as Parquet files.
+    """Export the audit tables and the final values as Parquet files.
 
     Read them with DuckDB, pandas, Polars or Spark.
     """
-    from lenet_pipeline.warehouse import export_tables
+    from lenet_pipeline.warehouse import ExportRecord, export_tables, record_export
 
     rows = export_tables(settings.warehouse, folder)
-    tables, total = counted(len(rows), "table"), counted(sum(rows.values()), "row")
-    print_line(f"{tables} with {total} written to {folder}")
+    total = sum(rows.values())
+    print_line(f"{counted(len(rows), 'table')} with {counted(total, 'row')} written to {folder}")
+    now = datetime.now(UTC)
+    try:
+        record_export(
+            settings.warehouse,
+            ExportRecord(uuid4(), "tables", folder.absolute(), total, now, settings.actor),
+        )
+    except WarehouseError as exc:  # the home may be read-only
+        typer.echo(f"warning: the export is not recorded: {exc}", err=True)
+
+
+@command
+def snapshot_command(settings: Settings) -> None:
+    """Renew the copy of the database for BI tools, and print its path.
+
+    A program that keeps the copy open never stops a job.
+    """
+    from lenet_pipeline.warehouse import take_snapshot
+
+    print_line(str(take_snapshot(settings.warehouse).path))
 
 
 @command

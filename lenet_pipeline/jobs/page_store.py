@@ -1,0 +1,191 @@
+"""Store the pages of forms in batches: digits in the lake, pages in the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from lenet_pipeline.forms import Document, FormJob, PagePart, PageRows, ReadPart, duplicate_page
+from lenet_pipeline.ingest import Reject
+from lenet_pipeline.jobs.appending import append_to_dataset
+from lenet_pipeline.jobs.ingest_journal import IngestJournal
+from lenet_pipeline.jobs.rejects import record_rejects
+from lenet_pipeline.schema import DIGITS, PAGES, identifier_bytes
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import Observer
+from lenet_pipeline.warehouse import PageTables, list_pages, load_pages
+
+_PAGES_PER_PART = 4  # few enough to lose little in a kill, and enough to outweigh the cost of sending them
+_PAGES_PER_COMMIT = 512  # a killed command has to read these again, which takes a minute or two
+_BYTES_PER_COMMIT = 64 * 2**20  # pending pages are held in memory, and twice while they are stored
+
+
+@dataclass(frozen=True)
+class IngestedForms:
+    """The result of ingesting forms.
+
+    Attributes:
+        dataset: the dataset.
+        digits: number of digits in the dataset now.
+        documents: number of documents that could be opened.
+        pages: number of pages in them.
+        read: pages that were read with a template.
+        unmatched: pages that fit no template.
+        blank: pages without ink.
+        duplicates: pages with the same picture as an earlier page.
+        rejected: pages and documents that could not be read.
+        known: pages that were read before and were skipped.
+        added: number of digits that were added.
+        unrecognised: number of files that are not documents.
+        replaced: number of documents that replace an earlier scan of the same name.
+    """
+
+    dataset: str
+    digits: int
+    documents: int
+    pages: int = 0
+    read: int = 0
+    unmatched: int = 0
+    blank: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    known: int = 0
+    added: int = 0
+    unrecognised: int = 0
+    replaced: int = 0
+
+
+@dataclass(frozen=True)
+class _Original:
+    """A page that was read, of which later pages with the same picture are duplicates."""
+
+    page_id: bytes
+    source: str
+    source_sha256: str
+
+    @classmethod
+    def of(cls, page: Mapping[str, Any]) -> _Original:
+        return cls(identifier_bytes(page["page_id"]), page["source"], page["source_sha256"])
+
+    def is_replaced_by(self, page: Mapping[str, Any]) -> bool:
+        """Tell whether a page belongs to a later scan of the same document, which must be complete."""
+        return bool(self.source == page["source"] and self.source_sha256 != page["source_sha256"])
+
+
+@dataclass
+class PageStore:
+    """Collects the pages that were read, stores them in batches, and remembers the known pages."""
+
+    job: FormJob
+    settings: Settings
+    observer: Observer
+    journal: IngestJournal
+    current: set[str]  # sha256 of the documents that no later scan replaced
+    outcome: IngestedForms
+    pending: list[PageRows] = field(default_factory=list)
+    pending_bytes: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    known: set[tuple[str, int]] = field(default_factory=set)
+    pictures: dict[str, _Original] = field(default_factory=dict)  # by page_fingerprint
+
+    def missing_parts(self, documents: Iterable[Document]) -> Iterator[PagePart]:
+        """Yield, a few at a time, the pages that were not yet tried with this set of templates."""
+        self._learn_known_pages()
+        seen = set[str]()
+        for document in documents:
+            if document.sha256 in seen:  # the same file under another name
+                self._count(duplicates=document.pages, pages=document.pages)
+                continue
+            seen.add(document.sha256)
+            missing = [n for n in range(1, document.pages + 1) if (document.sha256, n) not in self.known]
+            self._count(known=document.pages - len(missing), pages=document.pages)
+            for run in _runs(missing):
+                for start in range(run.start, run.stop, _PAGES_PER_PART):
+                    yield PagePart(document, range(start, min(start + _PAGES_PER_PART, run.stop)))
+
+    def add(self, part: ReadPart) -> None:
+        """Add the pages of a part, and store all pending pages if there are enough."""
+        self.rejects += part.rejects
+        for rows in part.pages:
+            if rows.page["status"] == "read":
+                original = self.pictures.get(rows.page["page_fingerprint"])
+                if original is not None and not original.is_replaced_by(rows.page):
+                    rows = duplicate_page(rows, original.page_id)
+                else:
+                    self.pictures[rows.page["page_fingerprint"]] = _Original.of(rows.page)
+            status = rows.page["status"]
+            self._count(**{"duplicates" if status == "duplicate" else status: 1})
+            self.pending.append(rows)
+            self.pending_bytes += rows.size_bytes
+        digits = sum(len(rows.digits) for rows in self.pending)
+        is_full = self.pending_bytes >= _BYTES_PER_COMMIT or digits >= self.settings.shard_rows
+        if is_full or len(self.pending) >= _PAGES_PER_COMMIT:
+            self._store()
+
+    def finish(self) -> IngestedForms:
+        """Store the remaining pages, and return the result."""
+        self._store()
+        return self.outcome
+
+    def _learn_known_pages(self) -> None:
+        fingerprints = {template.fingerprint for template in self.job.templates}
+        pages = list_pages(self.settings.warehouse, self.job.dataset)
+        for row in pages.to_pylist():
+            is_read = row["status"] == "read" and row["template"] in fingerprints
+            # A page without a picture is read again, because the cause may be gone: a limit that was raised
+            # since, or a lack of memory.
+            has_picture = row["page_fingerprint"] is not None
+            if is_read or (has_picture and row["templates"] == self.job.templates_fingerprint):
+                self.known.add((row["source_sha256"], row["page"]))
+            if is_read and has_picture and row["source_sha256"] in self.current:
+                self.pictures[row["page_fingerprint"]] = _Original.of(row)
+
+    def _count(self, **changes: int) -> None:
+        self.outcome = replace(
+            self.outcome, **{name: getattr(self.outcome, name) + count for name, count in changes.items()}
+        )
+
+    def _store(self) -> None:
+        """Append digits to the lake, then load the pages.
+
+        If the process is killed in between, the pages are read again and give the same digits.
+        """
+        settings = self.settings
+        digits = pa.concat_tables([rows.digits for rows in self.pending] or [DIGITS.empty_table()])
+        appended = append_to_dataset(
+            settings, self.job.dataset, [digits], self.observer, self.journal, may_be_empty=True
+        )
+        self.outcome = replace(self.outcome, digits=appended.rows, added=self.outcome.added + appended.added)
+        record_rejects(self.job.dataset, self.rejects, settings, self.observer)
+        if self.rejects:
+            self.journal.add(self.job.dataset, rejected=len(self.rejects))
+        if self.pending:
+            load_pages(settings.warehouse, _tables(self.pending, settings, self.observer))
+        self.pending, self.pending_bytes, self.rejects = [], 0, []
+
+
+def _tables(pages: Sequence[PageRows], settings: Settings, observer: Observer) -> PageTables:
+    common = provenance(settings, observer, "read_at")
+    return PageTables(
+        pages=pa.Table.from_pylist([rows.page | common for rows in pages], schema=PAGES),
+        fields=pa.concat_tables([rows.fields for rows in pages]),
+        cells=pa.concat_tables([rows.cells for rows in pages]),
+    )
+
+
+def provenance(settings: Settings, observer: Observer, time_column: str) -> dict[str, Any]:
+    """Return the columns for the time, the actor and the flow run."""
+    return {time_column: datetime.now(UTC), "actor": settings.actor, "flow_run_id": observer.flow_run_id}
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[range]:
+    """Yield maximal runs of consecutive numbers."""
+    start = 0
+    for place in range(1, len(numbers) + 1):
+        if place == len(numbers) or numbers[place] != numbers[place - 1] + 1:
+            yield range(numbers[start], numbers[place - 1] + 1)
+            start = place
