@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import pytest
@@ -73,7 +74,8 @@ def stored_labels(settings: Settings, version: int | None = None) -> dict[str, i
 def history(settings: Settings) -> list[tuple[Any, ...]]:
     return ask(
         settings,
-        "select former_label, label, manifest_version, actor from label_changes order by manifest_version, label",
+        "select former_label, label, manifest_version, actor from label_changes "
+        "order by manifest_version, label",
     )
 
 
@@ -174,22 +176,21 @@ def test_scoring_again_scores_the_relabelled_shard_alone_and_truths_stay_as_they
     again = score(settings, ScoringJob(DATASET))
     assert (again.shards, again.digits_scored) == (3, 2)
     assert again.scoring_run_id != first.scoring_run_id
-    truths = {
-        run: ask(
-            settings,
-            "select predictions.truth from predictions inner join scoring_run_shards using (shard_score_id) "
-            f"where scoring_run_id = '{run}' order by all",
-        )
-        for run in (first.scoring_run_id, again.scoring_run_id)
-    }
-    assert truths[first.scoring_run_id] == [(0,), (1,), (2,), (9,), (None,), (None,)]
-    assert truths[again.scoring_run_id] == [(0,), (1,), (2,), (5,), (None,), (None,)]
+    truths: dict[UUID, list[int | None]] = {first.scoring_run_id: [], again.scoring_run_id: []}
+    for run, truth in ask(
+        settings,
+        "select scoring_run_id, truth from predictions inner join scoring_run_shards using (shard_score_id) "
+        "order by truth",
+    ):
+        truths[UUID(str(run))].append(truth)
+    assert truths[first.scoring_run_id] == [0, 1, 2, 9, None, None]
+    assert truths[again.scoring_run_id] == [0, 1, 2, 5, None, None]
     assert violations(settings) == []
     # A label that changes back leads to a shard that is scored already.
     give(settings, inbox, {5: "9"})
     assert score(settings, ScoringJob(DATASET)).digits_scored == 0
     assert violations(settings) == []
-    assert [row[:3] for row in history(settings)] == [(9, 5, 2), (5, 9, 3)]
+    assert [row[:3] for row in history(settings)] == [(9, 5, 4), (5, 9, 5)]
 
 
 def test_digits_that_were_never_scored_are_found_in_sql(settings: Settings, inbox: Path) -> None:
