@@ -8,7 +8,12 @@ from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.datasets import IngestRecord, record_dataset, record_ingest
+from lenet_pipeline.warehouse.datasets import (
+    IngestRecord,
+    find_dataset_version,
+    record_dataset,
+    record_ingest,
+)
 from lenet_pipeline.warehouse.drift_tables import Drift, DriftBin, measure_drift, record_drift_reference
 from lenet_pipeline.warehouse.export import export_tables
 from lenet_pipeline.warehouse.form_tables import (
@@ -88,6 +93,7 @@ __all__ = [
     "TemplateRecord",
     "Warehouse",
     "export_tables",
+    "find_dataset_version",
     "find_finished_run",
     "find_reviewed",
     "find_shards_of_digits",

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from PIL import Image
 
-from lenet_pipeline.errors import IngestError
+from lenet_pipeline.errors import DatabaseBusyError, IngestError
 from lenet_pipeline.jobs import (
     Ingested,
     IngestJob,
@@ -22,8 +24,12 @@ from lenet_pipeline.jobs import (
     ingest_printed,
     score,
 )
+from lenet_pipeline.jobs.appending import append_to_dataset
+from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.lake import read_manifest, read_shard
+from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.system import SILENT
 from lenet_pipeline.warehouse import run_select
 from tests.digit_builders import digits_table, put, separable_images
 from tests.homes import Run
@@ -69,6 +75,15 @@ def stored_labels(settings: Settings, version: int | None = None) -> dict[str, i
         for shard in manifest.shards
         for row in read_shard(settings.lake, DATASET, shard).select(["source", "label"]).to_pylist()
     }
+
+
+def relabelled(settings: Settings, name: int, label: int) -> pa.Table:
+    """Return an image of the dataset with another label."""
+    shards = read_manifest(settings.lake, DATASET).shards
+    digits = pa.concat_tables([read_shard(settings.lake, DATASET, shard) for shard in shards])
+    found = digits.filter(pc.match_substring(digits["source"], f"/{name}.png"))
+    assert len(found) == 1
+    return found.set_column(2, DIGITS.field("label"), pa.array([label], pa.uint8()))
 
 
 def history(settings: Settings) -> list[tuple[Any, ...]]:
@@ -223,6 +238,36 @@ def test_a_dataset_of_an_older_home_is_recorded_by_the_next_job(
     expected = [(DATASET, 2, 5, 2, False), (DATASET, 3, 6, 3, True)]
     assert versions(settings) == expected[: 2 if touch == "ingest" else 1]
     assert ask(settings, "select actor from datasets where manifest_version = 2") == [("test",)]
+
+
+@pytest.mark.parametrize("touch", ["ingest", "score"])
+def test_label_changes_of_an_interrupted_ingest_are_found_by_the_next_job(
+    settings: Settings, inbox: Path, monkeypatch: pytest.MonkeyPatch, touch: str
+) -> None:
+    give(settings, inbox, STATED)
+
+    def fail(*_arguments: object, **_counts: object) -> None:
+        raise DatabaseBusyError("busy")
+
+    with monkeypatch.context() as patch, pytest.raises(DatabaseBusyError):
+        patch.setattr(IngestJournal, "add", fail)
+        append_to_dataset(
+            settings,
+            DATASET,
+            [relabelled(settings, 5, 5)],
+            SILENT,
+            IngestJournal("images", "inbox", settings, SILENT),
+            corrects_labels=True,
+        )
+    assert stored_labels(settings)["5"] == 5
+    assert history(settings) == []
+    for _ in range(2):
+        if touch == "ingest":
+            give(settings, inbox, {5: "5"})
+        else:
+            score(settings, ScoringJob(DATASET))
+    assert history(settings) == [(9, 5, 2, "tester")]
+    assert [row[:2] for row in versions(settings) if row[0] == DATASET] == [(DATASET, 1), (DATASET, 2)]
 
 
 def test_an_ingest_that_adds_nothing_does_not_claim_the_version_it_finds(
