@@ -22,7 +22,7 @@ from lenet_pipeline.lake.datasets import (
 )
 from lenet_pipeline.lake.fingerprints import one_array
 from lenet_pipeline.lake.storage import AnyPlace
-from lenet_pipeline.schema import DIGITS
+from lenet_pipeline.schema import DIGITS, LABEL_CHANGES
 from lenet_pipeline.system import first_line
 
 _KNOWN = pa.schema([("digit_id", pa.binary(16)), ("label", pa.uint8())])
@@ -172,6 +172,33 @@ def amend_digits(
     new += [write_shard(lake, dataset, rows) for rows in _regroup([digits.filter(is_new)], shard_rows)]
     commit_shards(lake, dataset, before, new, kept=kept, actor=actor)
     return Amendment(pc.sum(is_new).as_py() or 0, relabelled, taken_out)
+
+
+def compare_labels(lake: AnyPlace, before: Manifest, after: Manifest) -> pa.Table:
+    """Return the digits whose label differs between two versions of a dataset, of schema ``LABEL_CHANGES``.
+
+    Shards that both versions have are not read. A label that was removed does not count.
+
+    Raises:
+        ShardError: a shard cannot be read.
+    """
+    former, new = (
+        pa.concat_tables(
+            [_KNOWN.empty_table()]
+            + [
+                _read_identities(lake, one.dataset, shard)
+                for shard in one.shards
+                if shard not in other.shards
+            ]
+        )
+        for one, other in ((before, after), (after, before))
+    )
+    places = pc.index_in(one_array(new["digit_id"]), value_set=one_array(former["digit_id"]))
+    labels, former_labels = one_array(new["label"]), one_array(former["label"]).take(places)
+    is_other = pc.fill_null(pc.not_equal(labels, former_labels), fill_value=True)
+    changed = pc.and_(pc.and_(places.is_valid(), labels.is_valid()), is_other)
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), one_array(new["digit_id"]))
+    return pa.table([ids, former_labels, labels], schema=LABEL_CHANGES).filter(changed)
 
 
 def _amend_labels(there: pa.Table, given: pa.Table) -> tuple[pa.Array, pa.Array]:

@@ -8,7 +8,12 @@ from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.datasets import IngestRecord, record_dataset, record_ingest
+from lenet_pipeline.warehouse.datasets import (
+    IngestRecord,
+    find_dataset_version,
+    record_dataset,
+    record_ingest,
+)
 from lenet_pipeline.warehouse.drift_tables import Drift, DriftBin, measure_drift, record_drift_reference
 from lenet_pipeline.warehouse.export import ExportRecord, export_tables, record_export
 from lenet_pipeline.warehouse.form_tables import (
@@ -127,6 +132,7 @@ __all__ = [
     "count_known_predictions",
     "count_review_queues",
     "export_tables",
+    "find_dataset_version",
     "find_finished_run",
     "find_reviewed",
     "find_reviewer",
