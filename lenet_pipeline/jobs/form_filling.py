@@ -41,7 +41,7 @@ class FillingJob:
         seed: of the values and the handwriting.
         severity: how degraded the scans are.
         folder: where the scans and ``truth.csv`` are written.
-        habits: the habits of the writers.
+        habits: the habits of the writers. The default is ``Habits()``.
     """
 
     template: Template
@@ -50,7 +50,7 @@ class FillingJob:
     seed: int
     severity: Severity
     folder: Path
-    habits: Habits = Habits()
+    habits: Habits | None = None
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,8 @@ class Writer:
         if self._happens_rarely(self._habits.strike_rate):
             struck = cells[int(self._rng.integers(len(cells)))].corners
             around = 0.15 * run.height
-            left, top, right, bottom = (*(struck[0] - around), *(struck[2] + around))
+            left, top = struck[0] - around
+            right, bottom = struck[2] + around
             self._strike_digit((left, top, right, bottom))
         return cells
 
@@ -207,8 +208,11 @@ class Writer:
     def _strike_digit(self, box: Edges) -> None:
         """Strike a digit through with a cross, a flat stroke or a diagonal one."""
         corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
-        ways = ([[[0.06, 0.1], [0.94, 0.9]], [[0.94, 0.1], [0.06, 0.9]]], [[[0.02, 0.55], [0.98, 0.45]]])
-        ways = (*ways, [[[0.06, 0.92], [0.94, 0.08]]])
+        ways = [
+            [[[0.06, 0.1], [0.94, 0.9]], [[0.94, 0.1], [0.06, 0.9]]],
+            [[[0.02, 0.55], [0.98, 0.45]]],
+            [[[0.06, 0.92], [0.94, 0.08]]],
+        ]
         strokes = np.array(ways[int(self._rng.integers(len(ways)))])
         jitter = self._rng.uniform(-0.04, 0.04, strokes.shape)
         self._stroke(list((strokes + jitter) * sides + corner))
@@ -291,7 +295,7 @@ class Writer:
         apply_ink(self._sheet.image, ink, left, top, float(np.clip(pen, 0, 255)))
 
     def _happens_rarely(self, rate: float) -> bool:
-        """Draw a random number only for a rate above 0, so that a page without these faults keeps its look."""
+        """Draw a random number only for a rate above 0. Pages without these faults keep their look."""
         return rate > 0 and self._happens(rate)
 
     def _happens(self, rate: float) -> bool:

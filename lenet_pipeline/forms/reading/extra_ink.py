@@ -1,7 +1,7 @@
 """Find ink that belongs to no digit: a decimal comma, a stroke through a digit, a line across cells.
 
-All places are in pixels of the given part of the aligned page. The tests are strict, because clean handwriting
-has broken strokes and scans have specks.
+All places are in pixels of the given part of the aligned page. The tests are strict, because clean
+handwriting has broken strokes and scans have specks.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _Whole:
 
     @property
     def middle(self) -> float:
-        return self.digit.left + self.digit.mask.shape[1] / 2
+        return self.digit.left + int(self.digit.mask.shape[1]) / 2
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,7 @@ def describe_extra_ink(
             marks += _marks_on_dividers(strokes.printed, places, digits, usual, strokes.usual)
         texts += [_describe_comma(mark, wholes, usual) for mark in marks]
         texts += [
-            f"a stroke through position {one.position}"
-            for one in found
-            if has_strike(one.digit.mask, usual)
+            f"a stroke through position {one.position}" for one in found if has_strike(one.digit.mask, usual)
         ]
     texts.append(_describe_long_stroke(strokes, places, is_blank=not found))
     return ", ".join(dict.fromkeys(text for text in texts if text)) or None
@@ -175,11 +173,12 @@ def _marks_on_dividers(
         line = np.median(printed[first:last, columns], axis=0)
         excess = window - np.maximum(line, np.median(window, axis=1)[:, None])
         dark = excess > limit
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(dark.view(np.uint8), connectivity=8)
+        _, found, measured, _ = cv2.connectedComponentsWithStats(dark.view(np.uint8), connectivity=8)
+        labels, stats = np.asarray(found, dtype=np.int32), np.asarray(measured, dtype=np.int32)
         inside = (stats[:, 0] > 0) & (stats[:, 0] + stats[:, 2] < dark.shape[1]) & (stats[:, 1] > 0)
         kept = Parts(labels, stats[1:], inside[1:], inside[1:])
-        found = _small_marks(excess, kept, usual, pen)
-        marks += [_Mark(one.left + columns.start, one.top + low, one.mask) for one in found]
+        small = _small_marks(excess, kept, usual, pen)
+        marks += [_Mark(one.left + columns.start, one.top + low, one.mask) for one in small]
     return marks
 
 

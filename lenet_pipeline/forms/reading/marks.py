@@ -86,7 +86,10 @@ def find_mark(mask: Mask) -> UnusedMark | None:
 def _may_be_cross(mask: Mask) -> bool:
     """Return whether ink is in the middle and not at the middles of the four sides."""
     height, width = mask.shape
-    rows, columns = slice(int(0.4 * height), int(0.6 * height) + 1), slice(int(0.4 * width), int(0.6 * width) + 1)
+    rows, columns = (
+        slice(int(0.4 * height), int(0.6 * height) + 1),
+        slice(int(0.4 * width), int(0.6 * width) + 1),
+    )
     down, across = max(1, int(0.15 * height)), max(1, int(0.15 * width))
     return bool(
         mask[rows, columns].any()

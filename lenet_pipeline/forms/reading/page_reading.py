@@ -115,7 +115,7 @@ _PREPARED: deque[tuple[Grey | None, Template, tuple[_PreparedField, ...]]] = deq
 def read_cells(
     page: Grey, reference: Grey | None, template: Template, to_scan: NDArray[np.float64]
 ) -> list[CellReading]:
-    """Read every cell of every field of an aligned page, in order. The arguments are those of ``read_fields``.
+    """Read every cell of every field of an aligned page, in order, with the arguments of ``read_fields``.
 
     A box without dividers gives one reading for each digit in it, and none if it is blank.
     """

@@ -24,8 +24,8 @@ _NARROWEST = 0.5  # of the longer side: narrower ink is a 1, which would be all 
 _CROSS_INKED = 0.9  # of the length of each of the two strokes of a cross
 _LEAST_INKED = {"flat": 0.92, "down": 0.96, "up": 0.98}  # of the length of a single stroke
 _BAND = 2.6  # pixels of the square: half the width of a stroke
-_BEYOND = 0.08  # of a stroke's length: how far each end extends beyond the digit
-_LEAST_REST = 0.3  # of the ink: what is left without the stroke must be a digit
+_BEYOND = 0.1  # of a stroke's length: how far each end extends beyond the digit
+_LEAST_REST = 0.35  # of the ink: what is left without the stroke must be a digit
 _LEAST_SIDE = 0.2  # of what is left, on each side of the stroke
 _MOST_TRIED = 6  # of the strokes that fit best
 

@@ -68,8 +68,8 @@ class FieldValue:
         posterior: a lower bound of the probability of ``value`` among all strings that pass the rules.
         broken_rules: the names of the rules that ``raw_value`` breaks.
         reasons: why a person should review the field. Each starts with a stable word and a colon: ``blank``,
-            ``gap``, ``mark``, ``extra_ink``, ``not_a_digit``, ``corrected`` or ``rule_failed``. A low probability is not a reason,
-            because a policy decides which probability is sufficient.
+            ``gap``, ``mark``, ``extra_ink``, ``not_a_digit``, ``corrected`` or ``rule_failed``. A low
+            probability is not a reason, because a policy decides which probability is sufficient.
     """
 
     field: str
