@@ -78,6 +78,7 @@ final as (
 )
 
 select
-    page_id, field_id, template, field, field_number, extra_ink, position, state, mark, probabilities, not_a_digit
+    page_id, field_id, template, field, field_number, extra_ink, position, state, mark, probabilities,
+    not_a_digit
 from final
 order by page_id, field_number, position

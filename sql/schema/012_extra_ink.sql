@@ -5,4 +5,4 @@ alter table cells add column mark varchar;
 comment on column fields.extra_ink is
     'Description of ink that belongs to no digit, such as a decimal comma. Null if none was found.';
 comment on column cells.mark is
-    'Mark in the cell, X or -. Null if the cell has none, or was read before marks were told apart.';
+    'Mark in the cell, X or -. Null if the cell has none, or if an older release read it.';
