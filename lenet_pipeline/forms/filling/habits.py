@@ -26,8 +26,8 @@ class Habits:
         touching_rate: the share of neighbouring digits in a box whose ink touches.
         comma_rate: the share of values of two or more digits with a decimal comma, which the form does not
             ask for. In cells, it is low on the line between two cells.
-        strike_rate: the share of values in which a stroke or a cross strikes one digit through. The digit is
-            part of the value all the same.
+        strike_rate: the share of values in which a stroke or a cross strikes one digit through. The digit
+            stays part of the value.
         dash_rate: the share of unused cells with a dash, although the form does not ask for one.
     """
 

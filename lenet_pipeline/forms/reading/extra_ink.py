@@ -87,7 +87,7 @@ def describe_extra_ink(
         strokes: the strokes of the field.
         places: left, top, right and bottom of the cells, (n, 4).
         digits: the digits or other writing by position, with None for a position without ink.
-        is_digit: whether each of these may be a digit. A mark is none.
+        is_digit: whether each of these may be a digit. Marks cannot.
     """
     found = [
         _Whole(position, digit)

@@ -66,7 +66,7 @@ class ClearedField:
 
 @dataclass(frozen=True)
 class Parts:
-    """The connected parts of the ink in a field, including those that belong to no digit.
+    """The connected parts of the ink in a field, including parts that belong to no digit.
 
     Attributes:
         labels: 1 + the index of the part that a pixel belongs to, 0 for paper, int32 (height, width).
