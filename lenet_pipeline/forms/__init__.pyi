@@ -14,6 +14,7 @@ from .drawing.pages import draw_page as draw_page
 from .drawing.pages import outline_template as outline_template
 from .filling.demo_form import draw_demo_form as draw_demo_form
 from .filling.filled_pages import fill_pages as fill_pages
+from .filling.habits import Habits as Habits
 from .filling.handwriting import LabelledImages as LabelledImages
 from .filling.scanning import SEVERITIES as SEVERITIES
 from .filling.scanning import Severity as Severity

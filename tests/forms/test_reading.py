@@ -139,7 +139,7 @@ def test_the_mark_of_unused_cells_is_distinguished_from_digits(mark: UnusedMark,
     readings = read(scanned(page), row_of_cells(mark=mark))
     assert states(readings) == "ddddmmbb"
     assert readings[4].image is not None
-    assert states(read(scanned(page))) == "ddddddbb"
+    assert [reading.mark for reading in readings[3:6]] == [None, mark, mark]
 
 
 @pytest.mark.mnist

@@ -156,6 +156,13 @@ def empty_slip(template: Path, number: int = 0) -> np.ndarray:
     return page
 
 
+@pytest.fixture(scope="module")
+def dashes(trained: Settings, cases_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Read:
+    """Delivery notes with dashes and with a digit struck out, read: look at them, never write."""
+    base = tmp_path_factory.mktemp("dashes")
+    return read_forms(trained, base, "forms/dashes", cases_root / "dashes", cases_root / "delivery-note.yaml")
+
+
 # --- What is read --------------------------------------------------------------------------------------
 
 
@@ -175,6 +182,32 @@ def test_filled_pages_are_read_field_by_field_as_they_were_written(notes: Read) 
     assert right / sum(map(len, truth.values())) >= 0.85  # of digits 8 pixels high, written large
     blank = {place for place, value in truth.items() if not value}
     assert {place for place, row in read.items() if row["status"] == "blank"} == blank
+
+
+def test_unexpected_marks_and_struck_digits_make_their_fields_doubtful_and_no_check_fails(
+    dashes: Read,
+) -> None:
+    reasons = {
+        (Path(row["source"]).name, row["field"]): row["reason"]
+        for row in ask(
+            dashes.settings,
+            "select source, field, field_values.reason from field_values"
+            " inner join fields using (field_id) inner join pages on pages.page_id = fields.page_id"
+            " where is_doubtful",
+        )
+    }
+    assert reasons["dash_0_26.jpg", "order"].startswith("mark: a dash at position 0")
+    assert reasons["struck_out.jpg", "order"].startswith("extra_ink: a stroke through position 2")
+    for field, positions in {"goods": 2, "freight": 3, "deposit": 4, "total": 3}.items():
+        assert reasons["dashes.jpg", field].count("mark: a dash at position") == positions
+    values = {row["field"]: row["raw_value"] for row in dashes.values() if "dashes" in row["source"]}
+    assert {name: len(values[name]) for name in ("goods", "freight", "deposit", "total")} == {
+        "goods": 3,
+        "freight": 2,
+        "deposit": 1,
+        "total": 3,
+    }
+    assert broken_checks(dashes.settings) == []
 
 
 def test_every_check_holds_over_forms(notes: Read) -> None:
