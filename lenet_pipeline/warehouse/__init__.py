@@ -47,6 +47,12 @@ from lenet_pipeline.warehouse.records import (
     ScoringRunRecord,
     ShardScoreRecord,
 )
+from lenet_pipeline.warehouse.reviewed_digits import (
+    list_final_values,
+    list_places_of_digits,
+    list_reviewed_digits,
+    read_field_pictures,
+)
 from lenet_pipeline.warehouse.reviews import (
     FOLDER,
     Revise,
@@ -105,9 +111,12 @@ __all__ = [
     "list_audits",
     "list_checks",
     "list_fields",
+    "list_final_values",
     "list_misread_fields",
     "list_pages",
+    "list_places_of_digits",
     "list_promotions",
+    "list_reviewed_digits",
     "load_field_values",
     "load_pages",
     "load_rejects",
@@ -116,6 +125,7 @@ __all__ = [
     "migrate",
     "read_chain_head",
     "read_field_picture",
+    "read_field_pictures",
     "read_known_fields",
     "read_run",
     "read_shard_boxes",

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lenet_pipeline.audit.reviews import REVIEWED
+from lenet_pipeline.audit.reviewed_dataset import REVIEWED
 from lenet_pipeline.audit.shard_lookup import read_shard_by_fingerprint
 from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings
@@ -129,14 +129,15 @@ def test_every_inconsistency_is_told_by_its_line_and_the_rest_is_recorded(
     rows[4] = {**rows[0], "verdict": "blank"}
     write(folder, rows)
     done = lenet("review", "import", str(folder))
-    assert done.returncode == 0
-    assert done.stderr.splitlines() == [
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[:-1] == [
         f"line 3: 'a seven' is not a verdict; use {', '.join('0123456789')}, blank, not_a_digit, unreadable",
         "line 4: digit_id or shard_score_id was changed; keep them as exported",
         f"line 6: repeats the digit of line 2; its verdict {other} counts",
         f"line 2: the verdict is {other}, but the digit was ingested as {known[rows[0]['digit_id']]}",
         "line 5: no such prediction in this home; the verdict is ignored",
     ]
+    assert "4 lines refused, see above; all other verdicts are recorded" in done.stderr.splitlines()[-1]
     assert [row["verdict"] for row in audit(scored, "reviews")] == [other]
 
 
@@ -184,7 +185,7 @@ def test_somebody_who_says_otherwise_is_told_and_both_stay(
     ("content", "problem"),
     [
         (b"digit_id,verdict\n", "has no column shard_score_id"),
-        (b"\xff\xfe\x00", "is not a CSV file in UTF-8"),
+        (b"\xff\xfe\x00", "is not a CSV in UTF-8 or UTF-16"),
         (b"", "has no column digit_id, shard_score_id, verdict"),
     ],
 )
