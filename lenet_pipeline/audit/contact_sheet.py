@@ -52,11 +52,14 @@ def write_contact_sheet(
     ordered = [places[row["digit_id"]] for row in digits if row["digit_id"] in places]
     fields = _write_field_pictures(pictures, settings, ordered)
     pages = _write_page_pictures(pictures, settings, ordered)
+    wanted = len({_page_of(place) for place in ordered})
     entries = [_describe(row, places.get(row["digit_id"]), fields, pages) for row in digits]
     text = page_template("contact_sheet.html").render(
         run=run,
         entries=entries,
-        pages_left_out=len({_page_of(place) for place in ordered}) - len(pages),
+        pages=_MOST_PAGES,
+        pages_over_limit=max(0, wanted - _MOST_PAGES),
+        pages_missing=min(wanted, _MOST_PAGES) - len(pages),
         actor=settings.actor,
         exported_at=datetime.now(UTC),
     )

@@ -29,7 +29,8 @@ least_sure as (
         is_sure and decision = 'review' as is_sampled,
         decision,
         case
-            when decision = 'not_a_digit' then printf('not_a_digit: score %.2f', not_a_digit)
+            when decision = 'not_a_digit' or (policy_number is null and not_a_digit >= 0.5)
+                then printf('not_a_digit: score %.2f', not_a_digit)
             when policy_number is null then 'no_policy: no policy accepts readings of this version'
             when is_sure then 'sample: drawn to measure the error rate'
             else printf('unsure: confidence %.2f', confidence)
