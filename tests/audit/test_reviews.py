@@ -205,6 +205,43 @@ def test_a_folder_with_verdicts_in_it_is_never_written_over(lenet: Run, folder: 
     assert (folder / "reviews.csv").read_bytes() == before
 
 
+def test_the_export_names_its_run_in_the_line_the_table_and_the_sheet(
+    lenet: Run, scored: Settings, tmp_path: Path
+) -> None:
+    done = lenet("review", "export", str(tmp_path / "review"), "--limit", "3")
+    (run,) = {row["scoring_run_id"] for row in read(tmp_path / "review")}
+    assert f"run {run}: optdigits/test, read by digits/1" in done.stdout
+    assert str(tmp_path / "review" / "contact-sheet.html") in done.stdout
+    assert run in (tmp_path / "review" / "contact-sheet.html").read_text()
+    assert [row["scoring_run_id"] for row in audit(scored, "runs")] == [run]
+
+
+def test_digits_that_the_policy_refused_are_exported_with_their_reason(
+    lenet: Run, scored: Settings, tmp_path: Path
+) -> None:
+    lenet("policy", "set", "--max-error", "0.2", "--on", TEST, "--review-rate", "0")
+    with duckdb.connect(str(scored.warehouse.path)) as connection:
+        connection.execute(
+            "update predictions set not_a_digit = 0.97 "
+            "where digit_id = (select arg_max(digit_id, confidence) from predictions)"
+        )
+    lenet("review", "export", str(tmp_path / "review"))
+    refused = [row for row in read(tmp_path / "review") if row["reason"] == "not_a_digit: score 0.97"]
+    assert [row["decision"] for row in refused] == ["not_a_digit"]
+    others = {row["reason"].partition(":")[0] for row in read(tmp_path / "review")}
+    assert others <= {"not_a_digit", "unsure"}
+
+
+def test_a_table_of_an_older_release_is_imported(lenet: Run, scored: Settings, folder: Path) -> None:
+    new = ("number", "decision", "reason", "scoring_run_id")
+    rows = [{name: value for name, value in row.items() if name not in new} for row in read(folder)]
+    rows[0]["verdict"] = "4"
+    write(folder, rows)
+    done = lenet("review", "import", str(folder))
+    assert done.returncode == 0
+    assert "1 review recorded by tester" in done.stdout
+
+
 def test_the_sample_of_accepted_digits_measures_what_the_policy_promised(
     lenet: Run, scored: Settings, tmp_path: Path
 ) -> None:
