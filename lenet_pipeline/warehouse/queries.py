@@ -131,7 +131,7 @@ def _require_one_query(connection: duckdb.DuckDBPyConnection, statement: str) ->
         )
 
 
-def fetch(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]) -> pa.Table:
+def fetch(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]) -> pa.Table:
     """Run a statement with named values, and return its rows."""
 
     def run() -> pa.Table:
@@ -149,7 +149,7 @@ def fetch(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping
 
 
 def fetch_statement(
-    connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]
 ) -> pa.Table:
     """Run a statement from a file under ``sql/``, given by its path there, and return its rows."""
     return fetch(connection, read_statement(statement), values)

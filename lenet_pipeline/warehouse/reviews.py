@@ -17,6 +17,7 @@ from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.registration import registered_tables
+from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
 
 FOLDER = "folder"
@@ -76,6 +77,19 @@ def find_reviewed(warehouse: Warehouse, reviews: pa.Table, actor: str) -> pa.Tab
     """
     with reading(warehouse) as connection, registered_tables(connection, new_reviews=reviews):
         return fetch_statement(connection, "load/find_reviewed_predictions.sql", {"actor": actor})
+
+
+def count_known_predictions(warehouse: Warehouse, reviews: pa.Table) -> int:
+    """Count how many reviews, a table of schema ``NEW_REVIEWS`` without repetitions, have a prediction.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    if not len(reviews):
+        return 0
+    with querying(warehouse, AsOf()) as connection, registered_tables(connection, new_reviews=reviews):
+        return int(fetch_statement(connection, "load/count_known_predictions.sql", {})["known"][0].as_py())
 
 
 def record_verdicts(warehouse: Warehouse, batch: VerdictBatch, revise: Revise) -> int:

@@ -9,9 +9,9 @@
 -- column label: predicted digit
 -- column confidence: calibrated probability of the label, 0 to 1
 -- column not_a_digit: score that the image is not a digit, 0 to 1, null if the model has no such score
+-- column is_sampled: true if the digit is in review only because the random sample contains it
 -- column decision: review or not_a_digit
 -- column reason: reason for the review, with a word and a colon first
--- column is_sampled: true if the digit is in review only because the random sample contains it
 -- column source: file or data set that contains the digit
 -- column page: page of the source, from 1
 -- column field: field of the form, null outside forms

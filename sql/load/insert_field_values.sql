@@ -20,7 +20,12 @@ assembled_pages as (
 ),
 
 run_predictions as (
-    select predictions.digit_id, predictions.label, predictions.confidence, predictions.not_a_digit
+    select
+        predictions.digit_id,
+        predictions.shard_score_id,
+        predictions.label,
+        predictions.confidence,
+        predictions.not_a_digit
     from predictions
     inner join scoring_run_shards using (shard_score_id)
     where scoring_run_shards.scoring_run_id = $scoring_run_id
@@ -34,6 +39,7 @@ fields_cells as (
                 cells.position,
                 cells.state,
                 cells.digit_id,
+                run_predictions.shard_score_id,
                 run_predictions.label,
                 run_predictions.confidence,
                 run_predictions.not_a_digit

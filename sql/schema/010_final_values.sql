@@ -8,7 +8,13 @@ alter table scoring_runs add column field_policy bigint;
 -- The name `field_values` now belongs to a view that also shows the final values.
 alter table field_values rename to values_read;
 alter table values_read add column cells_read struct(
-    "position" integer, state varchar, digit_id uuid, label utinyint, confidence float, not_a_digit float
+    "position" integer,
+    state varchar,
+    digit_id uuid,
+    shard_score_id uuid,
+    label utinyint,
+    confidence float,
+    not_a_digit float
 )[];
 
 update values_read
@@ -17,7 +23,7 @@ from (
     with
 
     readings as (
-        select distinct
+        select
             cells.field_id,
             shard_scores.model_name,
             shard_scores.model_version,
@@ -26,12 +32,24 @@ from (
             cells.position,
             cells.state,
             cells.digit_id,
+            predictions.shard_score_id,
             predictions.label,
             predictions.confidence,
             predictions.not_a_digit
         from cells
         inner join predictions using (digit_id)
         inner join shard_scores using (shard_score_id)
+        -- Two datasets may contain the same scan, and then two shards the same digit.
+        qualify row_number() over (
+            partition by
+                cells.field_id,
+                cells.position,
+                shard_scores.model_name,
+                shard_scores.model_version,
+                shard_scores.preprocessing_fingerprint,
+                shard_scores.precision
+            order by shard_scores.scored_at
+        ) = 1
     )
 
     select
@@ -41,7 +59,8 @@ from (
         preprocessing_fingerprint,
         precision,
         list(
-            struct_pack("position", state, digit_id, label, confidence, not_a_digit) order by "position"
+            struct_pack("position", state, digit_id, shard_score_id, label, confidence, not_a_digit)
+            order by "position"
         ) as cells_read
     from readings
     group by field_id, model_name, model_version, preprocessing_fingerprint, precision
@@ -800,7 +819,7 @@ comment on column field_readings.posterior is
 comment on column field_readings.reason_read is
     'Reasons for a review before any review took place. Null if there are none.';
 comment on column field_readings.cells_read is
-    'Cells with ink: position, state, digit, label, confidence and not_a_digit. Null if all cells are blank.';
+    'Cells with ink: position, state, digit and prediction. Null if all cells are blank.';
 comment on column field_readings.model_name is 'Name of the registered model.';
 comment on column field_readings.model_version is 'Version of the model.';
 comment on column field_readings.calibration_slope is
@@ -870,7 +889,7 @@ comment on column field_values.posterior is
 comment on column field_values.reason_read is
     'Reasons for a review before any review took place. Null if there are none.';
 comment on column field_values.cells_read is
-    'Cells with ink: position, state, digit, label, confidence and not_a_digit. Null if all cells are blank.';
+    'Cells with ink: position, state, digit and prediction. Null if all cells are blank.';
 comment on column field_values.calibration_slope is
     'Slope of the field policy''s calibration. Null without a field policy.';
 comment on column field_values.calibration_offset is
@@ -944,7 +963,7 @@ comment on column final_values.posterior is
 comment on column final_values.reason_read is
     'Reasons for a review before any review took place. Null if there are none.';
 comment on column final_values.cells_read is
-    'Cells with ink: position, state, digit, label, confidence and not_a_digit. Null if all cells are blank.';
+    'Cells with ink: position, state, digit and prediction. Null if all cells are blank.';
 comment on column final_values.model_name is 'Name of the registered model.';
 comment on column final_values.model_version is 'Version of the model.';
 comment on column final_values.calibration_slope is
@@ -1018,4 +1037,4 @@ comment on column scoring_runs.digit_policy is
 comment on column scoring_runs.field_policy is
     'Policy for fields in force when the run finished. Null if there was none, or if not recorded.';
 comment on column values_read.cells_read is
-    'Cells with ink: position, state, digit, label, confidence and not_a_digit. Null if all cells are blank.';
+    'Cells with ink: position, state, digit and prediction. Null if all cells are blank.';

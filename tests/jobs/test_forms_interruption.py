@@ -41,7 +41,7 @@ select fields.page_id, fields.field_id, field, field_number, md5(picture) as pic
 from fields left join cells using (field_id)
 order by all
 """
-VALUES = "select * exclude (scoring_run_id) from field_values order by field_id"
+VALUES = "select * exclude (scoring_run_id) from values_read order by field_id"
 
 
 @pytest.fixture
@@ -196,10 +196,10 @@ def test_an_interrupted_scoring_makes_the_values_that_are_missing(
         patch.setattr(field_values, "load_field_values", load_once)
         with pytest.raises(KeyboardInterrupt):
             score(settings, ScoringJob(DATASET))
-    assert count(settings, "field_values") == 2 * 5
+    assert count(settings, "values_read") == 2 * 5
     report = score(settings, ScoringJob(DATASET))
     assert (report.digits_scored, report.form_pages) == (0, 2)
-    assert count(settings, "field_values") == 4 * 5
+    assert count(settings, "values_read") == 4 * 5
     assert broken_checks(settings) == []
 
 

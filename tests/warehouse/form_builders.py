@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenet_pipeline import warehouse
+from lenet_pipeline.audit import revise
 from lenet_pipeline.schema import (
     CELLS,
     DIGITS,
@@ -25,6 +26,7 @@ from lenet_pipeline.schema import (
     derive_uuid,
 )
 from lenet_pipeline.warehouse import Warehouse
+from tests.warehouse.policy_builders import record_policy
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 WAIT_S = 5.0
@@ -189,7 +191,12 @@ class FormBuilder:
             run,
             pa.Table.from_pylist(values, schema=FIELD_VALUES),
             pa.Table.from_pylist(list(rules), schema=RULE_FAILURES),
+            revise,
         )
+
+    def accept_digits(self, threshold: float, **changes: Any) -> int:
+        """Put a policy for digits in force that accepts a confidence of ``threshold`` or more."""
+        return record_policy(self.builder, threshold=threshold, **changes)
 
     def tell_truth(self, page: GivenPage, **truths: str) -> None:
         """Record what fields of a page truly say."""

@@ -52,7 +52,7 @@ def test_every_audit_answers_on_a_new_database_or_says_what_is_missing(builder: 
     for query in warehouse.list_audits():
         names = {parameter.name for parameter in query.parameters}
         parameters = {name: value for name, value in given.items() if name in names}
-        if "run" in names:
+        if any(each.name == "run" and each.default == "latest" for each in query.parameters):
             with pytest.raises(WarehouseError, match="no scoring run yet; run `lenet score` first"):
                 warehouse.run_audit(Warehouse(builder.database, WAIT_S), query.name, parameters)
         else:

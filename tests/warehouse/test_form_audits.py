@@ -80,7 +80,7 @@ def test_document_values_lists_the_fields_of_a_document_in_the_order_of_its_page
     forms: FormBuilder,
 ) -> None:
     rows = audit(forms, "document_values", document="ark.pdf")
-    assert pick(rows, "page", "field", "status", "raw_value", "value", "confidence", "broken_rule") == [
+    assert pick(rows, "page", "field", "status", "value_read", "value", "confidence", "broken_rule") == [
         (1, "number", "read", "123", "123", 0.95, None),
         (1, "amount", "read", "45", "45", 0.95, None),
         (1, "total", "read", "45", "45", 0.95, None),
@@ -129,24 +129,23 @@ def test_document_cells_lists_every_cell_with_what_was_read_in_it(forms: FormBui
     assert rows[2]["digit_id"] is None
 
 
-def test_fields_to_look_at_gives_reasons_and_starts_with_the_least_confident(forms: FormBuilder) -> None:
-    rows = audit(forms, "fields_to_look_at")
-    assert pick(rows, "page", "field", "value", "why") == [
+def test_review_queue_gives_reasons_and_starts_with_the_least_confident(forms: FormBuilder) -> None:
+    rows = audit(forms, "review_queue")
+    assert pick(rows, "page", "field", "value", "reason") == [
         (2, "number", "125", "corrected: 124 breaks luhn"),
         (2, "amount", "77", "rule_failed: 77 breaks it"),
+        (1, "amount", "45", "no_policy: no policy accepts readings of digits/1"),
+        (1, "number", "123", "no_policy: no policy accepts readings of digits/1"),
+        (1, "total", "45", "no_policy: no policy accepts readings of digits/1"),
     ]
-    surer = audit(forms, "fields_to_look_at", below="0.96")
-    assert pick(surer[2:], "page", "field", "why") == [
-        (1, "amount", "unsure: confidence below 0.96"),
-        (1, "number", "unsure: confidence below 0.96"),
-        (1, "total", "unsure: confidence below 0.96"),
-    ]
-    assert len(audit(forms, "fields_to_look_at", below="0.96", limit="1")) == 1
+    assert len(audit(forms, "review_queue", limit="1")) == 1
+    assert pick(audit(forms, "review_queue", reason="rule_failed"), "field") == [("amount",)]
+    assert len(audit(forms, "review_queue", run=rows[0]["scoring_run_id"])) == 5
 
 
-def test_fields_to_look_at_leaves_out_what_a_corrected_template_has_read_since(forms: FormBuilder) -> None:
+def test_review_queue_leaves_out_what_a_corrected_template_has_read_since(forms: FormBuilder) -> None:
     read_again(forms)
-    rows = audit(forms, "fields_to_look_at", below="0.96")
+    rows = audit(forms, "review_queue")
     assert pick(rows, "page", "field", "value") == [
         (2, "number", "125"),
         (1, "number", "129"),
@@ -156,7 +155,7 @@ def test_fields_to_look_at_leaves_out_what_a_corrected_template_has_read_since(f
 
 def test_corrected_fields_shows_both_values_and_probabilities_and_the_rule(forms: FormBuilder) -> None:
     rows = audit(forms, "corrected_fields")
-    names = ("page", "field", "raw_value", "value", "rule", "raw_probability", "probability", "posterior")
+    names = ("page", "field", "value_read", "value", "rule", "raw_probability", "probability", "posterior")
     assert pick(rows, *names) == [(2, "number", "124", "125", "luhn", 0.5, 0.3, 0.3)]
 
 
@@ -214,13 +213,15 @@ def test_pages_not_read_omits_pages_read_since_and_gives_the_last_reason(
 
 
 def test_straight_through_counts_accepted_fields_by_day(forms: FormBuilder) -> None:
-    names = ("read_on", "template", "pages", "fields", "straight_through", "straight_through_pct")
+    forms.accept_digits(0.85)
+    names = ("read_on", "template", "pages", "fields", "accepted", "accepted_pct")
     counts = ("corrected", "unreadable", "rule_failed")
     rows = audit(forms, "straight_through")
     # A field that may be blank, and is, is nothing that could have been read.
     assert pick(rows, *names) == [(date(2026, 11, 2), TEMPLATE, 2, 5, 3, 60.0)]
     assert pick(rows, *counts) == [(1, 0, 1)]
-    assert pick(audit(forms, "straight_through", at_least="0.96"), "straight_through") == [(0,)]
+    forms.accept_digits(0.96)
+    assert pick(audit(forms, "straight_through"), "accepted", "to_review") == [(0, 5)]
     forms.add_page("ark", 3, Given("number", "9"), Given("amount", "1"), Given("total", "1"), hours=20)
     forms.read(hours=21)
     assert pick(audit(forms, "straight_through"), *names[:3]) == [
@@ -284,7 +285,9 @@ WIDE = ("source", "copy", "pages", "is_doubtful", "least_confidence", "number", 
 
 def test_documents_wide_has_a_row_per_copy_and_a_column_per_field(forms: FormBuilder) -> None:
     rows = audit(forms, "documents_wide")
-    assert list(rows[0]) == [*WIDE[:5], "source_sha256", *WIDE[5:]]
+    people = ("to_review", "reviewed_by", "decided_at")
+    assert list(rows[0]) == [*WIDE[:3], *people, *WIDE[3:5], "source_sha256", *WIDE[5:]]
+    assert pick(rows, "to_review", "reviewed_by") == [(3, None), (2, None)]
     assert pick(rows, *WIDE) == [
         ("inbox/ark.pdf", 1, 1, False, 0.95, "123", "45", "45"),
         ("inbox/ark.pdf", 2, 1, True, 0.3, "125", "77", None),
@@ -327,13 +330,13 @@ def test_a_field_may_have_the_name_of_an_audit_column(empty: FormBuilder) -> Non
 
 
 def test_audits_of_a_run_over_no_forms_are_empty(scored: Any) -> None:
-    for name in ("fields_to_look_at", "documents_wide", "straight_through", "form_accuracy", "rule_failures"):
+    for name in ("documents_wide", "straight_through", "form_accuracy", "rule_failures"):
         assert scored.audit(name) == [], name
 
 
 def test_a_malformed_parameter_is_reported_in_one_line(forms: FormBuilder) -> None:
-    with pytest.raises(WarehouseError, match="fields_to_look_at cannot take below='unsure'"):
-        audit(forms, "fields_to_look_at", below="unsure")
+    with pytest.raises(WarehouseError, match="form_accuracy cannot take at_least='unsure'"):
+        audit(forms, "form_accuracy", at_least="unsure")
 
 
 # check, what someone changes by hand, the problems that must be named
@@ -370,47 +373,47 @@ VIOLATIONS = [
     ("page_read_has_its_fields", "update documents set pages = 1", ["the document has no such page"]),
     (
         "correction_is_never_silent",
-        "update field_values set value = '999' where raw_value = '123'",
+        "update values_read set value = '999' where raw_value = '123'",
         ["the value differs from the raw value but is not marked as corrected"],
     ),
     (
         "correction_is_never_silent",
-        "update field_values set value = '0' where status = 'blank'",
+        "update values_read set value = '0' where status = 'blank'",
         ["a blank or unreadable field has a value"],
     ),
     (
         "correction_is_never_silent",
-        "update field_values set value = raw_value where status = 'corrected'",
+        "update values_read set value = raw_value where status = 'corrected'",
         ["the corrected value equals the raw value"],
     ),
     (
         "correction_is_never_silent",
-        "update field_values set broken_rule = null",
+        "update values_read set broken_rule = null",
         ["the broken rule is missing"] * 2,
     ),
     (
         "correction_is_never_silent",
-        "update field_values set broken_rule = 'luhn' where raw_value = '123'",
+        "update values_read set broken_rule = 'luhn' where raw_value = '123'",
         ["the value breaks a rule but is marked as read"],
     ),
     (
         "correction_is_never_silent",
-        "update field_values set is_doubtful = false where status = 'corrected'",
+        "update values_read set is_doubtful = false where status = 'corrected'",
         ["the field is not marked as doubtful with a reason"],
     ),
     (
         "correction_is_never_silent",
-        "update field_values set raw_probability = null where status = 'corrected'",
+        "update values_read set raw_probability = null where status = 'corrected'",
         ["a probability is missing"],
     ),
     (
         "field_value_is_what_was_predicted",
-        "update field_values set raw_value = '321', value = '321' where raw_value = '123'",
+        "update values_read set raw_value = '321', value = '321' where raw_value = '123'",
         ["the raw value differs from the predicted digits"],
     ),
     (
         "field_value_is_what_was_predicted",
-        "insert into field_values select * from field_values where raw_value = '123'",
+        "insert into values_read select * from values_read where raw_value = '123'",
         ["the field has several values"],
     ),
     (
@@ -420,7 +423,7 @@ VIOLATIONS = [
     ),
     (
         "field_value_is_what_was_predicted",
-        "update field_values set raw_value = null, value = null, status = 'blank' where raw_value = '123'",
+        "update values_read set raw_value = null, value = null, status = 'blank' where raw_value = '123'",
         ["the field has predicted digits but no raw value"],
     ),
 ]

@@ -166,7 +166,7 @@ def test_values_are_stored_once(forms: FormBuilder) -> None:
     assert unassembled(forms, run) == []
     forms.read(failures={PAGE: ["number = amount"]}, number=Given("number", "98"))
     with forms.builder.by_hand() as connection:
-        values = connection.execute("select value from field_values order by value").fetchall()
+        values = connection.execute("select value from values_read order by value").fetchall()
     assert values == [("12",), ("3",)]
     assert forms.builder.count("page_rule_failures") == 1
 
@@ -187,7 +187,7 @@ def test_a_value_of_impossible_probability_is_refused_with_its_whole_page(forms:
     for wrong in (1.5, float("nan")):
         with pytest.raises(PipelineError):
             forms.read(number=Given("number", "12", confidence=wrong))
-    assert forms.builder.count("field_values") == forms.builder.count("page_rule_failures") == 0
+    assert forms.builder.count("values_read") == forms.builder.count("page_rule_failures") == 0
     assert len(unassembled(forms, forms.score())) == 5
 
 

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lenet_pipeline import warehouse
 from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.training.calibration import Sigmoid
-from lenet_pipeline.warehouse import Warehouse
+from tests.warehouse.policy_builders import record_policy
 
 WAIT_S = 5.0
-
-POLICY = warehouse.PolicyRecord(
-    subject="digit",
-    model_name="digits",
-    model_version=1,
-    precision="float32",
-    max_error=0.01,
-    certainty=0.95,
-    threshold=0.9,
-    not_a_digit_from=0.5,
-    review_rate=0.0,
-    review_seed=0,
-    evidence="gate split of mnist/train",
-    evidence_fingerprint="e" * 64,
-    labelled=3_000,
-    accepted=2_700,
-    errors=9,
-    error_bound=0.0078,
-    labelled_needed=None,
-    recorded_at=datetime(2026, 11, 3, tzinfo=UTC),
-    actor="ada",
-    flow_run_id=None,
-)
-
-
-def record(builder: Any, **changes: Any) -> int:
-    return warehouse.record_policy(Warehouse(builder.database, WAIT_S), replace(POLICY, **changes))
 
 
 def decisions(builder: Any, **parameters: str) -> list[tuple[Any, ...]]:
@@ -52,7 +22,7 @@ def decisions(builder: Any, **parameters: str) -> list[tuple[Any, ...]]:
 
 
 def test_digits_that_reach_the_threshold_are_accepted_and_others_are_for_review(scored: Any) -> None:
-    number = record(scored)
+    number = record_policy(scored)
     assert decisions(scored) == [
         (5, "review", number),
         (7, "review", number),
@@ -64,35 +34,35 @@ def test_digits_that_reach_the_threshold_are_accepted_and_others_are_for_review(
 
 
 def test_a_new_policy_applies_and_the_old_one_remains_available(scored: Any) -> None:
-    first = record(scored)
-    second = record(scored, threshold=0.75)
+    first = record_policy(scored)
+    second = record_policy(scored, threshold=0.75)
     assert [row[1] for row in decisions(scored)].count("accept") == 4
     assert [row[1] for row in decisions(scored, policy=str(first))].count("accept") == 3
     assert {row[2] for row in decisions(scored)} == {second}
 
 
 def test_a_policy_of_another_version_decides_nothing(scored: Any) -> None:
-    record(scored, model_version=2)
+    record_policy(scored, model_version=2)
     assert {row[1:] for row in decisions(scored)} == {("review", None)}
 
 
 def test_a_policy_of_another_precision_decides_nothing(scored: Any) -> None:
-    record(scored, precision="fast")
+    record_policy(scored, precision="fast")
     assert {row[1:] for row in decisions(scored)} == {("review", None)}
 
 
 def test_a_confidence_at_the_threshold_is_accepted(scored: Any) -> None:
-    record(scored, threshold=0.95)
+    record_policy(scored, threshold=0.95)
     assert [row[0] for row in decisions(scored, decision="accept")] == [0, 3]
 
 
 def test_a_policy_without_a_threshold_accepts_nothing(scored: Any) -> None:
-    number = record(scored, threshold=None, labelled_needed=5_000)
+    number = record_policy(scored, threshold=None, labelled_needed=5_000)
     assert {row[1:] for row in decisions(scored)} == {("review", number)}
 
 
 def test_not_a_digit_is_never_accepted(scored: Any) -> None:
-    record(scored)
+    record_policy(scored)
     with scored.by_hand() as connection:
         connection.execute("update predictions set not_a_digit = 0.5 where label = 3").fetchall()
         connection.execute("update predictions set not_a_digit = 0.49 where label = 0").fetchall()
@@ -101,7 +71,7 @@ def test_not_a_digit_is_never_accepted(scored: Any) -> None:
 
 
 def test_a_sample_of_accepted_digits_is_marked_for_review(scored: Any) -> None:
-    record(scored, review_rate=1.0)
+    record_policy(scored, review_rate=1.0)
     rows = scored.audit("decisions")
     assert {row["decision"] for row in rows} == {"review"}
     assert [row["is_sampled"] for row in rows] == [False, False, False, True, True, True]
@@ -123,7 +93,7 @@ def test_the_sample_is_a_share_that_the_seed_determines(scored: Any) -> None:
 
 
 def test_counts_show_accepted_digits_and_their_errors(scored: Any) -> None:
-    number = record(scored, threshold=0.75)
+    number = record_policy(scored, threshold=0.75)
     rows = {row["decision"]: row for row in scored.audit("decision_counts")}
     accepted = rows["accept"]
     assert (accepted["digits"], accepted["errors"], accepted["digits_with_truth"]) == (4, 1, 4)
@@ -133,9 +103,9 @@ def test_counts_show_accepted_digits_and_their_errors(scored: Any) -> None:
 
 
 def test_policies_are_listed_with_their_evidence_and_which_is_in_force(scored: Any) -> None:
-    record(scored)
-    record(scored, threshold=None, labelled_needed=5_000)
-    record(scored, model_version=2)
+    record_policy(scored)
+    record_policy(scored, threshold=None, labelled_needed=5_000)
+    record_policy(scored, model_version=2)
     rows = scored.audit("policies")
     assert [(row["policy_number"], row["model_version"], row["is_in_force"]) for row in rows] == [
         (1, "digits/1", False),
@@ -160,12 +130,12 @@ def test_policies_are_listed_with_their_evidence_and_which_is_in_force(scored: A
 )
 def test_an_invalid_policy_is_refused(scored: Any, wrong: dict[str, Any]) -> None:
     with pytest.raises(WarehouseError):
-        record(scored, **wrong)
+        record_policy(scored, **wrong)
     assert scored.audit("policies") == []
 
 
 def test_an_unknown_policy_is_an_error(scored: Any) -> None:
-    record(scored)
+    record_policy(scored)
     for audit in ("decisions", "decision_counts", "digits_to_review", "field_decisions"):
         with pytest.raises(
             WarehouseError, match=r"there is no policy '99'; `lenet policy` lists the policies"
@@ -174,7 +144,7 @@ def test_an_unknown_policy_is_an_error(scored: Any) -> None:
 
 
 def test_a_policy_that_does_not_apply_to_the_run_is_an_error(scored: Any) -> None:
-    other_version, of_fields = record(scored, model_version=2), record(scored, subject="field")
+    other_version, of_fields = record_policy(scored, model_version=2), record_policy(scored, subject="field")
     with pytest.raises(
         WarehouseError,
         match=r"policy 1 is for digits read by digits/2 in float32, .* shows digits read by digits/1 in",

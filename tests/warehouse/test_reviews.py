@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
 
 from lenet_pipeline import warehouse
+from lenet_pipeline.audit import revise
 from lenet_pipeline.schema import NEW_REVIEWS, derive_uuid
-from lenet_pipeline.warehouse import Warehouse
+from lenet_pipeline.warehouse import FOLDER, VerdictBatch, Warehouse
 
 WAIT_S = 5.0
 
@@ -30,8 +30,8 @@ def reviews(builder: Any, *verdicts: str) -> pa.Table:
 
 
 def record(builder: Any, table: pa.Table, actor: str = "ada") -> int:
-    now = datetime(2026, 11, 4, tzinfo=UTC)
-    return warehouse.record_reviews(Warehouse(builder.database, WAIT_S), uuid4(), table, now, actor)
+    batch = VerdictBatch(uuid4(), actor, FOLDER, digits=table, skips_repeats=True)
+    return warehouse.record_verdicts(Warehouse(builder.database, WAIT_S), batch, revise)
 
 
 def test_a_repeated_verdict_is_not_new(scored: Any) -> None:

@@ -1,4 +1,4 @@
-"""``lenet review``: export digits for review, import the verdicts."""
+"""``lenet review``: verification pages and their people; export digits for review, import the verdicts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import typer
 
 from lenet_pipeline.audit import counted
 from lenet_pipeline.cli.command import command
-from lenet_pipeline.cli.output import print_line
+from lenet_pipeline.cli.output import Format, FormatOption, OutputOption, print_line, print_rows
 from lenet_pipeline.errors import ReviewError
 
 if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
 
-review_app = typer.Typer(help="Export digits for review and import the verdicts.", no_args_is_help=True)
+review_app = typer.Typer(
+    help="Verify digits in the browser, or export them and import the verdicts.", no_args_is_help=True
+)
 
 
 @review_app.command("export", epilog="Example: lenet review export ./to-review")
@@ -88,3 +90,82 @@ def import_command(
             f"{counted(done.refused, 'line')} refused, see above; all other verdicts are recorded. "
             "Correct the lines and import the folder again"
         )
+
+
+@review_app.command("invite", epilog="Example: lenet review invite 'Ada Lovelace'")
+@command
+def invite_command(
+    settings: Settings,
+    name: Annotated[str, typer.Argument(help="Name of the person, recorded with each verdict")],
+) -> None:
+    """Let a person sign in on the verification pages.
+
+    Prints a token, which is stored nowhere. Run the command again for a new one.
+    """
+    from lenet_pipeline.review import invite
+
+    invitation = invite(settings, name)
+    print_line(f"name   {invitation.name}")
+    print_line(f"token  {invitation.token}")
+    print_line("The token is shown only now. Pass it on over a safe channel.", is_wrapped=True)
+    print_line("To sign in: run `lenet review serve`, open its address, and enter the name and token.")
+
+
+@review_app.command("revoke", epilog="Example: lenet review revoke 'Ada Lovelace'")
+@command
+def revoke_command(
+    settings: Settings, name: Annotated[str, typer.Argument(help="Name of the invited person")]
+) -> None:
+    """Revoke all tokens of a person. The verdicts stay."""
+    from lenet_pipeline.review import revoke
+
+    revoked = revoke(settings, name)
+    print_line(f"{counted(revoked, 'token')} of {name} revoked; open pages stop working within 10 s")
+
+
+@review_app.command("people", epilog="Example: lenet review people --format json")
+@command
+def people_command(
+    settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
+) -> None:
+    """List the people who were invited, one row per token."""
+    from lenet_pipeline.review import list_people
+
+    people = list_people(settings)
+    if not len(people) and output_format is Format.TABLE and output is None:
+        print_line("no person invited yet; run `lenet review invite NAME`")
+        return
+    print_rows(people.select(["name", "invited_at", "invited_by", "is_revoked"]), output_format, output)
+
+
+@review_app.command("serve", epilog="Example: lenet review serve --open")
+@command
+def serve_command(
+    settings: Settings,
+    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes any free one")] = 8765,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Accept a host that other machines can reach")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="Host name that browsers may use; repeat for several"),
+    ] = None,
+    https: Annotated[
+        bool, typer.Option("--https", help="A proxy in front adds TLS, so cookies require HTTPS")
+    ] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the pages in a browser")] = False,
+) -> None:
+    """Serve the verification pages until Ctrl-C.
+
+    People sign in with a name and a token from `lenet review invite NAME`.
+    """
+    from lenet_pipeline.review import ServerOptions, serve
+
+    options = ServerOptions(host, port, allow_remote, tuple(allow_host or ()), https)
+
+    def report_address(url: str) -> None:
+        print_line(f"verification pages: {url}")
+        print_line("Ctrl-C stops the server", style="dim")
+
+    serve(settings, options, report_address, is_browser_opened=open_browser)

@@ -1,0 +1,64 @@
+"""The work that a server shares among people: what waits, and who holds which part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lenet_pipeline.review.reservations import Reservations
+from lenet_pipeline.review.worklists import Worklists
+from lenet_pipeline.warehouse import FieldQueue, Warehouse, list_group_digits, list_waiting_fields
+
+_LISTED = 2_000  # items of a queue in memory: an hour of work, and still quick to read
+
+
+@dataclass(frozen=True)
+class GroupQueue:
+    """The digits that a run read as ``label``; with ``is_open``, only those that no policy accepts."""
+
+    scoring_run_id: str
+    label: int
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """The queues of a server.
+
+    Attributes:
+        reservations: who holds which field or digit, by its id.
+        fields: fields that wait, by `FieldQueue`; each is a row with field_id and page_id.
+        digits: digits that wait, by `GroupQueue`; each is a row of ``list_group_digits``.
+    """
+
+    reservations: Reservations
+    fields: Worklists[FieldQueue, dict[str, Any]]
+    digits: Worklists[GroupQueue, dict[str, Any]]
+
+    def finish(self, items: list[str], holder: str) -> None:
+        """Take reviewed fields and digits off all lists."""
+        self.fields.remove(items)
+        self.digits.remove(items)
+        self.reservations.release(items, holder)
+
+    def forget(self) -> None:
+        """Read all lists again when they are next needed."""
+        self.fields.forget()
+        self.digits.forget()
+
+
+def open_work(warehouse: Warehouse) -> Work:
+    """Return the queues of a database, with nothing reserved."""
+
+    def load_fields(queue: FieldQueue) -> dict[str, dict[str, Any]]:
+        rows = list_waiting_fields(warehouse, queue, _LISTED).to_pylist()
+        return {row["field_id"]: row for row in rows}
+
+    def load_digits(queue: GroupQueue) -> dict[str, dict[str, Any]]:
+        rows = list_group_digits(
+            warehouse, queue.scoring_run_id, queue.label, is_open=queue.is_open, limit=_LISTED
+        ).to_pylist()
+        return {row["digit_id"]: row for row in rows}
+
+    reservations = Reservations()
+    return Work(reservations, Worklists(load_fields, reservations), Worklists(load_digits, reservations))

@@ -1,0 +1,116 @@
+"""The work of reviewers: which fields and digits wait for a person, and everything a person needs to see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.queries import fetch_statement
+from lenet_pipeline.warehouse.snapshot import AsOf, querying
+
+
+@dataclass(frozen=True)
+class FieldQueue:
+    """Which fields to review: those of a run, form or field, or with a reason. None selects all."""
+
+    scoring_run_id: str | None = None
+    form: str | None = None
+    field: str | None = None
+    reason: str | None = None
+
+
+def count_review_queues(warehouse: Warehouse, has_labels: bool = False) -> pa.Table:
+    """Count the fields and digits that wait for a person.
+
+    Columns: kind (field or digit), dataset, scoring_run_id, form, field, reason (its first word), waiting.
+    With ``has_labels``, digits with a label count too.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    return _ask(warehouse, "count_review_queues", {"has_labels": has_labels})
+
+
+def list_waiting_fields(warehouse: Warehouse, queue: FieldQueue, limit: int) -> pa.Table:
+    """Return field_id and page_id of the fields that wait in a queue, the least confident first.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    return _ask(warehouse, "list_waiting_fields", {**asdict(queue), "limit": limit})
+
+
+def count_group_digits(warehouse: Warehouse, scoring_run_id: str) -> pa.Table:
+    """Count a run's digits without a verdict: label, digits (all), waiting (those that no policy accepts).
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    return _ask(warehouse, "count_group_digits", {"scoring_run_id": scoring_run_id})
+
+
+def list_group_digits(
+    warehouse: Warehouse, scoring_run_id: str, label: int, *, is_open: bool, limit: int
+) -> pa.Table:
+    """Return the digits that a run read as ``label`` and that have no verdict, the least sure first.
+
+    Columns: digit_id, shard_score_id, shard_fingerprint, label, confidence, not_a_digit, and for digits of
+    forms field_id, page_id, position and box (pixels of the registered page at 200 dpi).
+
+    Args:
+        warehouse: The database file and how long to wait for it.
+        scoring_run_id: The run.
+        label: The digit that was read, 0 to 9.
+        is_open: Whether to list only digits that no policy accepts.
+        limit: The largest number of digits.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    values = {"scoring_run_id": scoring_run_id, "label": label, "is_open": is_open, "limit": limit}
+    return _ask(warehouse, "list_group_digits", values)
+
+
+def read_review_fields(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Table:
+    """Return fields as the newest run of their dataset read them, with final value and picture (JPEG).
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    return _ask(warehouse, "read_review_fields", {"field_ids": list(field_ids)})
+
+
+def read_review_cells(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Table:
+    """Return the cells of fields, blank ones too, with the prediction and the newest verdict on each digit.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    return _ask(warehouse, "read_review_cells", {"field_ids": list(field_ids)})
+
+
+def list_fields_of_page(warehouse: Warehouse, page_id: str) -> list[str]:
+    """Return the ids of a page's fields, in the order of its template.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    rows = _ask(warehouse, "list_fields_of_page", {"page_id": page_id})
+    return [str(field_id) for field_id in rows["field_id"].to_pylist()]
+
+
+def _ask(warehouse: Warehouse, statement: str, values: dict[str, Any]) -> pa.Table:
+    """Read from the database, or from its snapshot while a scoring run writes."""
+    with querying(warehouse, AsOf()) as connection:
+        return fetch_statement(connection, f"load/{statement}.sql", values)

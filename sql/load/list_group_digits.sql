@@ -1,0 +1,89 @@
+-- List the digits without a verdict that a run read as $label, the least sure first. $is_open selects
+-- the digits that no policy accepts; otherwise all digits of the run are listed. Marks in unused cells, and
+-- digits of fields that people reviewed, are left out.
+with
+
+run as (
+    select scoring_run_id, dataset, model_name, model_version, precision
+    from scoring_runs
+    where scoring_run_id = cast($scoring_run_id as uuid)
+),
+
+policy as (
+    select policies_in_force.threshold, policies_in_force.not_a_digit_from
+    from policies_in_force
+    inner join run using (model_name, model_version, precision)
+    where policies_in_force.subject = 'digit'
+),
+
+unreviewed as (
+    select
+        scoring_run_shards.shard_fingerprint,
+        predictions.digit_id,
+        predictions.shard_score_id,
+        predictions.label,
+        predictions.confidence,
+        predictions.not_a_digit
+    from predictions
+    inner join scoring_run_shards using (shard_score_id)
+    left join policy on true
+    anti join digit_verdicts on predictions.digit_id = digit_verdicts.digit_id
+    where
+        scoring_run_shards.scoring_run_id = cast($scoring_run_id as uuid)
+        and predictions.label = $label
+        and (
+            not $is_open
+            or not coalesce(predictions.confidence >= policy.threshold, false)
+            or coalesce(predictions.not_a_digit >= coalesce(policy.not_a_digit_from, 0.5), false)
+        )
+    -- More than the limit, because marks and the digits of reviewed fields are left out afterwards.
+    order by predictions.confidence, predictions.digit_id
+    limit 2 * $limit
+),
+
+run_cells as (
+    select cells.digit_id, cells.field_id, cells.page_id, cells.position, cells.state, cells.box
+    from cells
+    inner join pages on cells.page_id = pages.page_id and pages.status = 'read'
+    inner join run using (dataset)
+    semi join unreviewed using (digit_id)
+),
+
+reviewed_fields as (
+    select field_id from field_verdicts
+),
+
+final as (
+    select
+        unreviewed.digit_id,
+        unreviewed.shard_score_id,
+        unreviewed.shard_fingerprint,
+        unreviewed.label,
+        unreviewed.confidence,
+        unreviewed.not_a_digit,
+        any_value(run_cells.field_id) as field_id,
+        any_value(run_cells.page_id) as page_id,
+        any_value(run_cells.position) as position,
+        any_value(run_cells.box) as box
+    from unreviewed
+    left join run_cells using (digit_id)
+    where
+        coalesce(run_cells.state, 'digit') = 'digit'
+        and coalesce(run_cells.field_id not in (select field_id from reviewed_fields), true)
+    group by all
+)
+
+select
+    cast(digit_id as varchar) as digit_id,
+    cast(shard_score_id as varchar) as shard_score_id,
+    shard_fingerprint,
+    label,
+    confidence,
+    not_a_digit,
+    cast(field_id as varchar) as field_id,
+    cast(page_id as varchar) as page_id,
+    position,
+    box
+from final
+order by confidence, digit_id
+limit $limit

@@ -1,0 +1,71 @@
+"""Fixtures of the verification pages: a home with an empty database, its server, and a browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from starlette.routing import BaseRoute
+
+from lenet_pipeline.review import ServerOptions
+from lenet_pipeline.review.server import ROUTES
+from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.warehouse import migrate
+from tests.review.servers import QUICK, Running, running_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+StartServer = Callable[..., Running]
+
+
+@pytest.fixture(scope="session")
+def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a database and nothing in it: read it, never write."""
+    home = tmp_path_factory.mktemp("migrated") / "home"
+    migrate(read_settings(home, "tester").warehouse)
+    return home
+
+
+@pytest.fixture
+def empty(migrated_once: Path, home: Path) -> Settings:
+    """A home with an empty database that a test may change."""
+    shutil.copytree(migrated_once, home)
+    return read_settings(home, "tester")
+
+
+@pytest.fixture
+def review_server() -> Iterator[StartServer]:
+    """Return a function that serves a home until the end of the test: ``review_server(settings).url``."""
+    with ExitStack() as servers:
+
+        def start(
+            settings: Settings, options: ServerOptions = QUICK, routes: Sequence[BaseRoute] = ROUTES
+        ) -> Running:
+            return servers.enter_context(running_server(settings, options, routes))
+
+        yield start
+
+
+@pytest.fixture
+def server(empty: Settings, review_server: StartServer) -> Running:
+    """The server of an empty home."""
+    return review_server(empty)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium. It stops after this folder's tests, because its event loop blocks others."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("there is no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
