@@ -40,6 +40,7 @@ class Evidence:
         places: rows of the audit ``evidence_places``.
         predictions: rows of the audit ``evidence_predictions``.
         versions: rows of the audit ``evidence_versions``.
+        values: rows of the audit ``evidence_values``.
         reviews: rows of the audit ``reviews``.
         scan: whether the source file still exists here and is unchanged, in words.
         pictures: PNG or JPEG files by name: ``scan``, ``field`` and ``normalised``, as far as available.
@@ -52,6 +53,7 @@ class Evidence:
     places: pa.Table
     predictions: pa.Table
     versions: pa.Table
+    values: pa.Table
     reviews: pa.Table
     scan: str
     pictures: Mapping[str, bytes]
@@ -95,6 +97,7 @@ def gather_evidence(settings: Settings, digit: str, as_of: AsOf | None = None) -
         places=places,
         predictions=predictions,
         versions=ask("evidence_versions", digit=digit),
+        values=ask("evidence_values", digit=digit),
         reviews=ask("reviews", digit=place["digit_id"]),
         scan=scan,
         pictures=dict(_pictures(settings, place, predictions.to_pylist()[0], scan == _UNCHANGED, as_of)),
@@ -123,9 +126,19 @@ def evidence_page(evidence: Evidence) -> str:
         place=evidence.places.to_pylist()[0],
         predictions=evidence.predictions.to_pylist(),
         versions=evidence.versions.to_pylist(),
+        values=evidence.values.to_pylist(),
         reviews=evidence.reviews.to_pylist(),
+        verdict=_newest_verdict(evidence),
         pictures={name: data_url(data) for name, data in evidence.pictures.items()},
     )
+
+
+def _newest_verdict(evidence: Evidence) -> dict[str, Any] | None:
+    """Return the newest verdict on the digit itself that counts, or None."""
+    for row in evidence.reviews.to_pylist():
+        if row["kind"] == "digit" and not row["is_undone"]:
+            return dict(row)
+    return None
 
 
 def _describe_scan(place: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LOW_CONFIDENCE_DIGITS = 24
+_CHANGED_VALUES = 50
 _DRIFT_ROWS = 40  # ten runs with four measures each
 _TEXT = "#7f7f7f"  # legible on a white and on a dark page
 
@@ -93,6 +94,7 @@ def _gather(
         "straight_through": sum(row["digits"] for row in decisions if row["decision"] == "accept")
         / max(1, digits),
         "fields": ask("straight_through", **run).to_pylist(),
+        "changed": ask("changed_values", **run, limit=str(_CHANGED_VALUES)).to_pylist(),
         "drift": _drift_until(ask("drift", dataset=stored.dataset, limit="1000000"), stored),
         "rejects": ask("rejects_by_reason", dataset=stored.dataset).to_pylist(),
         "low_confidence": _find_low_confidence(

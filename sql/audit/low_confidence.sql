@@ -19,6 +19,12 @@ run_shards as (
     where scoring_run_id = cast($run as uuid)
 ),
 
+marks as (
+    select digit_id
+    from cells
+    where state = 'mark'
+),
+
 unsure_predictions as (
     select
         run_shards.shard_fingerprint,
@@ -28,6 +34,8 @@ unsure_predictions as (
         predictions.truth
     from predictions
     inner join run_shards using (shard_score_id)
+    -- A mark in an unused cell of a form is not a digit.
+    anti join marks using (digit_id)
     where predictions.confidence < cast($below as float)
 ),
 

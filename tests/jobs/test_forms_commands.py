@@ -239,7 +239,7 @@ def test_forms_are_ingested_scored_and_evaluated_by_commands(
     calibrated = [row["calibrated_confidence"] for row in by_confidence]
     assert calibrated == sorted(calibrated) and 0 < calibrated[0] <= calibrated[-1] < 1
 
-    for name in ("documents_wide", "fields_to_look_at", "straight_through", "accuracy_by_position"):
+    for name in ("documents_wide", "changed_values", "straight_through", "accuracy_by_position"):
         audit = lenet("audit", name)
         assert audit.returncode == 0, audit.stderr
         assert widest(audit.stdout) <= 80, name

@@ -86,10 +86,15 @@ class FormBuilder:
     pages: list[GivenPage] = field(default_factory=list)
 
     def add_template(
-        self, template: str, form: str, fields: Sequence[str], unique: Sequence[str] = ()
+        self,
+        template: str,
+        form: str,
+        fields: Sequence[str],
+        unique: Sequence[str] = (),
+        text: str | None = None,
     ) -> None:
         record = warehouse.TemplateRecord(
-            template, form, f"form: {form}", tuple(fields), frozenset(unique), START, "ada"
+            template, form, text or f"form: {form}", tuple(fields), frozenset(unique), START, "ada"
         )
         warehouse.record_templates(Warehouse(self.builder.database, WAIT_S), [record])
 

@@ -86,7 +86,7 @@ def _suggest(settings: Settings, run: UUID) -> None:
     print_line("", lead="\nTry next")
     for arguments, summary in (
         (f"audit confusion --param run={str(run)[:8]}", f"the digits that the model confuses in {TEST}"),
-        ("audit fields_to_look_at", "the form fields that a person should check, and why"),
+        ("audit review_queue", "what waits for a person, and why"),
         ("models", "the model versions and promotions"),
         ('sql "from predictions limit 3"', "your own query"),
     ):
