@@ -86,7 +86,7 @@ def append_digits(
             again adds the missing ones.
     """
     before = find_manifest(lake, dataset)
-    known = _known_digits(lake, before)
+    known = read_labels(lake, before)
     relabelled = [_RELABELLED.empty_table()]
     skipped = 0
 
@@ -201,6 +201,17 @@ def compare_labels(lake: AnyPlace, before: Manifest, after: Manifest) -> pa.Tabl
     return pa.table([ids, former_labels, labels], schema=LABEL_CHANGES).filter(changed)
 
 
+def read_labels(lake: AnyPlace, manifest: Manifest | None) -> pa.Table:
+    """Return the identifiers, binary(16), and the labels of a dataset's digits. No image is read.
+
+    Raises:
+        ShardError: a shard is missing or damaged.
+    """
+    shards = manifest.shards if manifest else ()
+    known = [_read_identities(lake, manifest.dataset, shard) for shard in shards] if manifest else []
+    return pa.concat_tables([_KNOWN.empty_table(), *known]).combine_chunks()
+
+
 def _amend_labels(there: pa.Table, given: pa.Table) -> tuple[pa.Array, pa.Array]:
     """Return the new label of each digit, and whether it differs from the stored one."""
     places = pc.index_in(one_array(there["digit_id"]), value_set=one_array(given["digit_id"]))
@@ -212,13 +223,6 @@ def _amend_labels(there: pa.Table, given: pa.Table) -> tuple[pa.Array, pa.Array]
 
 def _with_labels(digits: pa.Table, labels: pa.Array) -> pa.Table:
     return digits.set_column(DIGITS.get_field_index("label"), DIGITS.field("label"), labels)
-
-
-def _known_digits(lake: AnyPlace, manifest: Manifest | None) -> pa.Table:
-    """Return the identifiers and labels of a dataset's digits."""
-    shards = manifest.shards if manifest else ()
-    known = [_read_identities(lake, manifest.dataset, shard) for shard in shards] if manifest else []
-    return pa.concat_tables([_KNOWN.empty_table(), *known]).combine_chunks()
 
 
 def _read_identities(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:

@@ -64,6 +64,12 @@ from lenet_pipeline.warehouse.review_work import (
     read_review_cells,
     read_review_fields,
 )
+from lenet_pipeline.warehouse.reviewed_digits import (
+    list_final_values,
+    list_places_of_digits,
+    list_reviewed_digits,
+    read_field_pictures,
+)
 from lenet_pipeline.warehouse.reviewers import (
     FoundReviewer,
     ReviewerRecord,
@@ -145,10 +151,13 @@ __all__ = [
     "list_current_documents",
     "list_fields",
     "list_fields_of_page",
+    "list_final_values",
     "list_group_digits",
     "list_misread_fields",
     "list_pages",
+    "list_places_of_digits",
     "list_promotions",
+    "list_reviewed_digits",
     "list_reviewers",
     "list_waiting_fields",
     "load_field_values",
@@ -159,6 +168,7 @@ __all__ = [
     "migrate",
     "read_chain_head",
     "read_field_picture",
+    "read_field_pictures",
     "read_known_fields",
     "read_review_cells",
     "read_review_fields",

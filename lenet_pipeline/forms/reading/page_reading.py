@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Literal
@@ -36,6 +37,7 @@ from lenet_pipeline.ingest import Box
 from lenet_pipeline.schema import DARK_ON_BRIGHT, Floats
 
 State = Literal["blank", "digit", "mark"]
+Edges = tuple[float, float, float, float]  # left, top, right, bottom
 
 _MARGIN_PX = SEARCHED_PX + 12  # around a field, for the search and for strokes that leave their cells
 _LONGEST_STROKE = 1.5  # relative to the longer side of a cell, or the height of a box
@@ -158,6 +160,35 @@ def field_picture(page: Grey, field: Field, template: Template) -> bytes:
     # A JPEG is good enough to look at. A PNG would be six times as large because of the scan's grain.
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY])
     return encoded.tobytes()
+
+
+def locate_in_field_picture(box: Box, field: Box, size: tuple[int, int]) -> Edges:
+    """Return where a box of the aligned page is in the picture of its field.
+
+    Args:
+        box: a cell of the field, or a digit in it, in pixels of the aligned page.
+        field: the field, in pixels of the aligned page.
+        size: the width and height of the picture, in pixels.
+
+    Returns:
+        The left, top, right and bottom edges, as fractions of the picture's width and height, 0 to 1.
+    """
+    margin = _PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
+    left, top = max(0, math.floor(field.x - margin)), max(0, math.floor(field.y - margin))
+    # A picture of the largest side was reduced; others have the scale of the page.
+    scale = 1.0
+    if max(size) == _MOST_PICTURE_PX:
+        right, bottom = field.x + field.width + margin, field.y + field.height + margin
+        scale = max(1.0, max(right - left, bottom - top) / _MOST_PICTURE_PX)
+    width, height = (side * scale for side in size)
+    edges = (
+        (box.x - left) / width,
+        (box.y - top) / height,
+        (box.x + box.width - left) / width,
+        (box.y + box.height - top) / height,
+    )
+    x_from, y_from, x_to, y_to = (min(1.0, max(0.0, edge)) for edge in edges)
+    return x_from, y_from, x_to, y_to
 
 
 def _prepare_fields(reference: Grey | None, template: Template) -> tuple[_PreparedField, ...]:
