@@ -121,6 +121,7 @@ FIELDS = pa.schema(
         pa.field("box", _BOX, nullable=False),
         pa.field("source_box", _BOX, nullable=False),
         pa.field("picture", pa.binary(), nullable=False),
+        pa.field("extra_ink", pa.string()),
     ]
 )
 
@@ -135,6 +136,7 @@ CELLS = pa.schema(
         pa.field("ink", pa.float32(), nullable=False),
         pa.field("box", _BOX, nullable=False),
         pa.field("source_box", _BOX, nullable=False),
+        pa.field("mark", pa.string()),
     ]
 )
 

@@ -58,6 +58,12 @@ def forms_root() -> Path:
     return _real_data("forms", "forms")
 
 
+@pytest.fixture(scope="session")
+def cases_root() -> Path:
+    """The folder of small inputs that once failed."""
+    return _real_data("cases", "cases")
+
+
 @pytest.fixture
 def mount_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Return a function that mounts a memory disk with the given options; all are unmounted afterwards."""

@@ -31,7 +31,8 @@ from .promotion import roll_back as roll_back
 from .report import report_path as report_path
 from .report import write_report as write_report
 from .review_csv import VERDICTS as VERDICTS
-from .reviews import REVIEWED as REVIEWED
+from .reviewed_dataset import REVIEWED as REVIEWED
+from .reviewed_dataset import sync_reviewed as sync_reviewed
 from .reviews import export_reviews as export_reviews
 from .reviews import import_reviews as import_reviews
 from .verification import TOLERANCE as TOLERANCE

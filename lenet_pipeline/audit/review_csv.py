@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from lenet_pipeline.errors import ReviewError
+from lenet_pipeline.errors import IngestError, ReviewError
+from lenet_pipeline.ingest import csv_rows
 from lenet_pipeline.system import describe_os_error, written_whole
 
 VERDICTS = (*"0123456789", "blank", "not_a_digit", "unreadable")
 _COLUMNS = (
+    "number",
     "picture",
     "label",
     "confidence",
+    "decision",
+    "reason",
     "verdict",
     "note",
     "source",
     "page",
     "field",
     "position",
+    "scoring_run_id",
     "digit_id",
     "shard_score_id",
 )
+_REQUIRED = ("digit_id", "shard_score_id", "verdict")
+_WHOLE_NUMBER = re.compile(r"([0-9])[.,]0+")  # as some spreadsheets save a column of numbers with gaps
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _MAX_BYTES = 100_000_000
 
@@ -69,13 +77,13 @@ def read_review_table(path: Path) -> tuple[list[Verdict], list[str], int]:
     verdicts: dict[UUID, Verdict] = {}
     problems, open_lines = [], 0
     for line, row in _rows(path):
-        verdict = (row["verdict"] or "").strip().lower()
+        verdict = _normalise(row["verdict"])
         if not verdict:
             open_lines += 1
             continue
         try:
             digit_id, shard_score_id = UUID(row["digit_id"]), UUID(row["shard_score_id"])
-        except (ValueError, TypeError, AttributeError):
+        except ValueError:
             problems.append(f"line {line}: digit_id or shard_score_id was changed; keep them as exported")
             continue
         if verdict not in VERDICTS:
@@ -86,33 +94,48 @@ def read_review_table(path: Path) -> tuple[list[Verdict], list[str], int]:
                 f"line {line}: repeats the digit of line {other.line}; its verdict {other.verdict} counts"
             )
         else:
-            note = (row.get("note") or "").strip() or None
+            note = row.get("note") or None
             verdicts[digit_id] = Verdict(line, digit_id, shard_score_id, verdict, note)
     return list(verdicts.values()), problems, open_lines
 
 
+def _normalise(verdict: str) -> str:
+    """Return a verdict in the spelling of ``VERDICTS``: lower case, underscores, and 7 for 7.0 or 7,0."""
+    text = re.sub(r"[ -]+", "_", verdict.strip().lower())
+    found = _WHOLE_NUMBER.fullmatch(text)
+    return found[1] if found else text
+
+
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a CSV file with their line numbers.
+    """Yield the rows of a CSV file with their line numbers. Rows without any text are left out.
 
     Raises:
-        ReviewError: the file cannot be read, or lacks a column.
+        ReviewError: the file cannot be read, lacks a column, or has it twice.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ReviewError(f"{path} is larger than {_MAX_BYTES:,} bytes, so it is not a table of reviews")
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = {"digit_id", "shard_score_id", "verdict"} - set(reader.fieldnames or ())
-            if missing:
-                raise ReviewError(
-                    f"{path} has no column {', '.join(sorted(missing))}; keep all columns that "
-                    "`lenet review export` wrote"
-                )
-            for row in reader:
-                yield reader.line_num, row
+        rows = csv_rows(path)
+        _, header = next(rows, (0, []))
+        names = [name.lower() for name in header]
+        _require_columns(path, names)
+        for line, cells in rows:
+            if any(cells):
+                yield line, dict.fromkeys(names, "") | dict(zip(names, cells, strict=False))
     except OSError as exc:
         raise ReviewError(
             f"cannot read {path}: {describe_os_error(exc)}; give the folder that `lenet review export` wrote"
         ) from exc
-    except (UnicodeDecodeError, csv.Error) as exc:
-        raise ReviewError(f"{path} is not a CSV file in UTF-8 ({exc}); save it again in that format") from exc
+    except IngestError as exc:
+        raise ReviewError(str(exc)) from exc
+
+
+def _require_columns(path: Path, names: Sequence[str]) -> None:
+    missing = [name for name in _REQUIRED if name not in names]
+    if missing:
+        raise ReviewError(
+            f"{path} has no column {', '.join(missing)}; keep all columns that `lenet review export` wrote"
+        )
+    repeated = [name for name in (*_REQUIRED, "note") if names.count(name) > 1]
+    if repeated:
+        raise ReviewError(f"{path} has several columns {', '.join(repeated)}; keep one of each")

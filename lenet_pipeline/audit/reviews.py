@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,44 +13,40 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lenet_pipeline.audit.chain import publish_chain_head
+from lenet_pipeline.audit.contact_sheet import write_contact_sheet
 from lenet_pipeline.audit.final_values import revise
 from lenet_pipeline.audit.pages import enlarge
 from lenet_pipeline.audit.review_csv import Verdict, read_review_table, write_review_table
-from lenet_pipeline.audit.shard_lookup import find_run_shards, read_shard_by_fingerprint, select_digits
+from lenet_pipeline.audit.reviewed_dataset import sync_reviewed
+from lenet_pipeline.audit.shard_lookup import find_run_shards, group_ids, select_digits
 from lenet_pipeline.errors import ReviewError
-from lenet_pipeline.lake import (
-    Amendment,
-    Shard,
-    amend_digits,
-    find_manifest,
-    images_array,
-    read_manifest,
-    read_shard,
-)
-from lenet_pipeline.schema import DIGITS, NEW_REVIEWS
+from lenet_pipeline.lake import Amendment, Shard, images_array, read_shard
+from lenet_pipeline.schema import NEW_REVIEWS
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error
 from lenet_pipeline.warehouse import (
     FOLDER,
+    StoredRun,
     VerdictBatch,
     find_reviewed,
+    list_final_values,
     read_run,
-    record_dataset,
     record_verdicts,
     refresh_snapshot,
     run_audit,
 )
 
-REVIEWED = "reviewed/all"
-_TABLE, _PICTURES = "reviews.csv", "pictures"
+_TABLE, _SHEET, _PICTURES = "reviews.csv", "contact-sheet.html", "pictures"
 _SCALE = 8  # pixels in the picture per pixel of the digit
 
 
 @dataclass(frozen=True)
 class Exported:
-    """The table of an exported folder, and its number of digits."""
+    """An exported folder: its run, its table, its contact sheet, and its number of digits."""
 
+    run: StoredRun
     table: Path
+    sheet: Path
     digits: int
 
 
@@ -65,6 +60,7 @@ class Imported:
         open: number of lines without a verdict.
         refused: number of lines that are invalid or match no prediction.
         problems: one message per inconsistency.
+        fields_changed: number of form fields whose final value or status changed.
         amendment: how the dataset ``reviewed/all`` changed.
     """
 
@@ -73,11 +69,12 @@ class Imported:
     open: int
     refused: int
     problems: tuple[str, ...]
+    fields_changed: int
     amendment: Amendment
 
 
 def export_reviews(settings: Settings, folder: Path, run: str, limit: int) -> Exported:
-    """Export the digits of a run that need review: a picture of each, and a CSV file for the verdicts.
+    """Export the digits of a run that need review: pictures, a contact sheet and a CSV file for the verdicts.
 
     Args:
         settings: of the home.
@@ -89,28 +86,32 @@ def export_reviews(settings: Settings, folder: Path, run: str, limit: int) -> Ex
         ReviewError: the folder already has a table, or cannot be written.
         LakeError: the lake no longer has the images.
     """
-    table = folder / _TABLE
+    table, sheet = folder / _TABLE, folder / _SHEET
     if table.exists():
         raise ReviewError(f"{table} already exists and may contain verdicts; name another folder")
     stored = read_run(settings.warehouse, run)
     asked = {"run": stored.scoring_run_id, "limit": str(limit)}
-    digits = run_audit(settings.warehouse, "digits_to_review", asked)
-    rows = digits.to_pylist()
+    rows = run_audit(settings.warehouse, "digits_to_review", asked).to_pylist()
+    if not rows:
+        return Exported(stored, table, sheet, 0)
     shards = {kept.shard_fingerprint: shard for kept, shard in find_run_shards(settings, stored)}
+    pictures = folder / _PICTURES
     try:
-        (folder / _PICTURES).mkdir(parents=True, exist_ok=True)
+        pictures.mkdir(parents=True, exist_ok=True)
         images = _read_images(settings, stored.dataset, shards, rows)
         for number, row in enumerate(rows, start=1):
+            row |= {"number": number, "scoring_run_id": stored.scoring_run_id}
             row["picture"] = f"{_PICTURES}/{number:05}.png"
             (folder / row["picture"]).write_bytes(enlarge(255 - images[row["digit_id"]], _SCALE))
+        write_contact_sheet(sheet, pictures, settings, stored, rows)
         write_review_table(table, rows)
     except OSError as exc:
         raise ReviewError(f"cannot write reviews to {folder}: {describe_os_error(exc)}") from exc
-    return Exported(table, len(rows))
+    return Exported(stored, table, sheet, len(rows))
 
 
 def import_reviews(settings: Settings, folder: Path) -> Imported:
-    """Record the verdicts of a folder, and update the labels of the dataset ``reviewed/all``.
+    """Record the verdicts of a folder, and bring the dataset ``reviewed/all`` in line with them.
 
     Empty lines stay open; invalid lines are reported; all other lines are recorded.
 
@@ -131,11 +132,22 @@ def import_reviews(settings: Settings, folder: Path) -> Imported:
     # People may import the same folder every day: verdicts that are already recorded are skipped.
     reviews = _review_table(kept)
     batch = VerdictBatch(uuid4(), settings.actor, FOLDER, digits=reviews, skips_repeats=True)
+    digits = [str(each.digit_id) for each in kept]
+    before = _final_values(settings, digits)
     recorded = record_verdicts(settings.warehouse, batch, revise)
     publish_chain_head(settings)
-    amendment = _amend_reviewed(settings, reviews)
+    amendment = sync_reviewed(settings)
     refresh_snapshot(settings.warehouse)
-    return Imported(recorded, len(kept) - recorded, open_lines, refused, tuple(problems), amendment)
+    changed = {field for field, *_ in before ^ _final_values(settings, digits)} if recorded else set()
+    return Imported(
+        recorded=recorded,
+        known=len(kept) - recorded,
+        open=open_lines,
+        refused=refused,
+        problems=tuple(problems),
+        fields_changed=len(changed),
+        amendment=amendment,
+    )
 
 
 def _read_images(
@@ -143,19 +155,16 @@ def _read_images(
 ) -> dict[str, NDArray[np.uint8]]:
     """Return the image, uint8 (28, 28), of each row's digit by ``digit_id``. Read each shard once."""
     images: dict[str, NDArray[np.uint8]] = {}
-    for (fingerprint,), ids in _group_ids(rows, "shard_fingerprint").items():
+    for (fingerprint,), ids in group_ids(rows, "shard_fingerprint").items():
         found = select_digits(read_shard(settings.lake, dataset, shards[fingerprint]), ids)
         texts = [str(each) for each in found["digit_id"].to_pylist()]
         images.update(zip(texts, images_array(found), strict=True))
     return images
 
 
-def _group_ids(rows: Sequence[Mapping[str, Any]], *columns: str) -> dict[tuple[str, ...], set[str]]:
-    """Group the ``digit_id`` of rows by the values of some columns."""
-    groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for row in rows:
-        groups[tuple(row[column] for column in columns)].add(row["digit_id"])
-    return groups
+def _final_values(settings: Settings, digits: Sequence[str]) -> set[tuple[Any, ...]]:
+    """Return the final values of the form pages that contain some digits, each with its field and reader."""
+    return {tuple(row.values()) for row in list_final_values(settings.warehouse, digits).to_pylist()}
 
 
 def _review_table(verdicts: Sequence[Verdict]) -> pa.Table:
@@ -182,35 +191,3 @@ def _find_conflicts(each: Verdict, facts: Mapping[tuple[UUID, UUID], Mapping[str
         yield f"{prefix} the digit was ingested as {fact['truth']}"
     if fact["former_verdict"] not in (None, each.verdict):
         yield f"{prefix} an earlier review says {fact['former_verdict']}"
-
-
-def _amend_reviewed(settings: Settings, reviews: pa.Table) -> Amendment:
-    """Label digits in ``reviewed/all`` with the latest verdict of any actor.
-
-    Digits whose latest verdict is ``blank``, ``not_a_digit`` or ``unreadable`` are removed.
-    """
-    # Read before the verdicts, so that a later import by another process is not undone.
-    before = find_manifest(settings.lake, REVIEWED)
-    latest = find_reviewed(settings.warehouse, reviews, settings.actor).to_pylist()
-    rows = [row for row in latest if row["former_verdict"].isdecimal()]
-    labels = {row["digit_id"]: int(row["former_verdict"]) for row in rows}
-    removed = [UUID(row["digit_id"]).bytes for row in latest if row["digit_id"] not in labels]
-    if before is None and not labels:
-        return Amendment(added=0, relabelled=0, removed=0)
-    tables = [DIGITS.empty_table()]
-    for (dataset, fingerprint), ids in _group_ids(rows, "dataset", "shard_fingerprint").items():
-        digits = select_digits(read_shard_by_fingerprint(settings, dataset, fingerprint), ids)
-        verdicts = [labels[str(each)] for each in digits["digit_id"].to_pylist()]
-        column = DIGITS.get_field_index("label")
-        tables.append(digits.set_column(column, DIGITS.field("label"), pa.array(verdicts, pa.uint8())))
-    amendment = amend_digits(
-        settings.lake,
-        REVIEWED,
-        before,
-        pa.concat_tables(tables),
-        pa.array(removed, pa.binary(16)),
-        shard_rows=settings.shard_rows,
-        actor=settings.actor,
-    )
-    record_dataset(settings.warehouse, read_manifest(settings.lake, REVIEWED))
-    return amendment

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
@@ -70,3 +72,11 @@ def select_digits(digits: pa.Table, ids: set[str]) -> pa.Table:
     wanted = pa.array([UUID(each).bytes for each in ids], pa.binary(16))
     is_wanted = pc.is_in(digits["digit_id"].combine_chunks().storage, value_set=wanted)
     return digits.filter(is_wanted).combine_chunks()
+
+
+def group_ids(rows: Sequence[Mapping[str, Any]], *columns: str) -> dict[tuple[str, ...], set[str]]:
+    """Group the ``digit_id`` of rows, as text, by the values of some columns."""
+    groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for row in rows:
+        groups[tuple(row[column] for column in columns)].add(row["digit_id"])
+    return groups

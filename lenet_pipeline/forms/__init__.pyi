@@ -6,6 +6,7 @@ from .documents.reader import PageLimits as PageLimits
 from .documents.reader import find_documents as find_documents
 from .documents.reader import inspect_document as inspect_document
 from .documents.reader import read_page as read_page
+from .documents.reader import read_pages as read_pages
 from .drawing.mistake_sheets import DrawnMistake as DrawnMistake
 from .drawing.mistake_sheets import draw_mistakes as draw_mistakes
 from .drawing.page_annotations import DrawnCell as DrawnCell
@@ -14,6 +15,7 @@ from .drawing.pages import draw_page as draw_page
 from .drawing.pages import outline_template as outline_template
 from .filling.demo_form import draw_demo_form as draw_demo_form
 from .filling.filled_pages import fill_pages as fill_pages
+from .filling.habits import Habits as Habits
 from .filling.handwriting import LabelledImages as LabelledImages
 from .filling.scanning import SEVERITIES as SEVERITIES
 from .filling.scanning import Severity as Severity
@@ -26,6 +28,7 @@ from .page_rows import duplicate_page as duplicate_page
 from .page_rows import read_part as read_part
 from .page_rows import rejected_page as rejected_page
 from .reading.page_reading import CellReading as CellReading
+from .reading.page_reading import locate_in_field_picture as locate_in_field_picture
 from .reading.page_reading import read_cells as read_cells
 from .rules.across_rules import UniqueRule as UniqueRule
 from .templates.content import TemplateContent as TemplateContent

@@ -15,7 +15,13 @@ from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages
 from lenet_pipeline.forms.page import Page
-from lenet_pipeline.forms.reading.page_reading import CellReading, field_picture, locate_in_scan, read_cells
+from lenet_pipeline.forms.reading.page_reading import (
+    CellReading,
+    FieldReading,
+    field_picture,
+    locate_in_scan,
+    read_fields,
+)
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.ingest import Reject, digits_table
 from lenet_pipeline.schema import CELLS, DIGITS, FIELDS, derive_digit_id, derive_uuid
@@ -189,7 +195,8 @@ def _aligned_page(job: FormJob, document: Document, page: Page, found: AlignedPa
         "residual_px": found.residual_px,
         "to_scan": found.to_scan.ravel().tolist(),
     }
-    cells = read_cells(found.image, found.prepared.reference, template, found.to_scan)
+    fields = read_fields(found.image, found.prepared.reference, template, found.to_scan)
+    cells = [cell for field in fields for cell in field.cells]
     field_ids = {
         field.name: derive_uuid("field", row["page_id"].hex(), field.name).bytes for field in template.fields
     }
@@ -197,7 +204,7 @@ def _aligned_page(job: FormJob, document: Document, page: Page, found: AlignedPa
     return PageRows(
         page=row,
         digits=_digits(document, page, template, cells, digit_ids),
-        fields=_fields(found, row["page_id"], field_ids),
+        fields=_fields(found, row["page_id"], field_ids, fields),
         cells=_cells(row["page_id"], field_ids, cells, digit_ids),
     )
 
@@ -248,7 +255,9 @@ def _digits(
     return table
 
 
-def _fields(found: AlignedPage, page_id: bytes, field_ids: dict[str, bytes]) -> pa.Table:
+def _fields(
+    found: AlignedPage, page_id: bytes, field_ids: dict[str, bytes], readings: Sequence[FieldReading]
+) -> pa.Table:
     template = found.prepared.template
     boxes = [field.outline.pixel_box() for field in template.fields]
     scan_boxes = locate_in_scan(boxes, found.to_scan)
@@ -263,8 +272,9 @@ def _fields(found: AlignedPage, page_id: bytes, field_ids: dict[str, bytes]) -> 
                 "box": vars(boxes[number]),
                 "source_box": vars(scan_boxes[number]),
                 "picture": field_picture(found.image, field, template),
+                "extra_ink": reading.extra_ink,
             }
-            for number, field in enumerate(template.fields)
+            for number, (field, reading) in enumerate(zip(template.fields, readings, strict=True))
         ],
         schema=FIELDS,
     )
@@ -283,6 +293,7 @@ def _cells(
                 "page_id": page_id,
                 "position": cell.position,
                 "state": cell.state,
+                "mark": cell.mark,
                 "digit_id": digit_id,
                 "ink": cell.ink,
                 "box": vars(cell.box),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest.batch import path_text
+from lenet_pipeline.ingest.csv_files import csv_rows
 
 _PATH_COLUMNS = ("path", "image", "file", "filename")
 _LABEL_COLUMN = "label"
@@ -175,25 +174,6 @@ def _describe_conflict(first: ListedImage, later: ListedImage, where: str) -> Li
     )
     problem = f"{where} gives {label}, but an earlier line gives {before}; keep one of the two lines"
     return ListedImage(later.path, None, problem, "conflicting_label", is_named=True)
-
-
-def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the stripped cells of every row of a CSV.
-
-    Raises:
-        IngestError: the file is not UTF-8 or not a CSV.
-        OSError: the file cannot be opened.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream)
-        try:
-            for row in reader:
-                yield reader.line_num, [cell.strip() for cell in row]
-        except (UnicodeDecodeError, csv.Error) as exc:
-            after = f"after line {reader.line_num}"
-            raise IngestError(
-                f"{path_text(path)} is not a UTF-8 CSV ({exc}, {after}); save it as UTF-8"
-            ) from exc
 
 
 def _find_columns(header: list[str]) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms import LabelledImages, Severity, Template, fill_pages
+from lenet_pipeline.forms import Habits, LabelledImages, Severity, Template, fill_pages
 from lenet_pipeline.lake import read_manifest
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import (
@@ -41,6 +41,7 @@ class FillingJob:
         seed: of the values and the handwriting.
         severity: how degraded the scans are.
         folder: where the scans and ``truth.csv`` are written.
+        habits: the habits of the writers. The default is ``Habits()``.
     """
 
     template: Template
@@ -49,6 +50,7 @@ class FillingJob:
     seed: int
     severity: Severity
     folder: Path
+    habits: Habits | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,14 @@ def _fill_parts(filling: _Filling, parts: Sequence[range], processes: int) -> It
 
 def _fill_part(numbers: range, filling: _Filling) -> list[FilledFile]:
     files, job = [], filling.job
-    pages = fill_pages(job.template, filling.digits, numbers=numbers, seed=job.seed, severity=job.severity)
+    pages = fill_pages(
+        job.template,
+        filling.digits,
+        numbers=numbers,
+        seed=job.seed,
+        severity=job.severity,
+        habits=job.habits,
+    )
     for number, page in zip(numbers, pages, strict=True):
         name = f"{job.template.form}-{number:05}{page.suffix}"
         with written_whole(job.folder / name) as temporary:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pyarrow as pa
 
-from lenet_pipeline.lake import Manifest, find_manifest
+from lenet_pipeline.errors import LakeError
+from lenet_pipeline.lake import Manifest, compare_labels, find_manifest, read_manifest
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Observer
-from lenet_pipeline.warehouse import IngestRecord, record_dataset, record_ingest
+from lenet_pipeline.warehouse import IngestRecord, find_dataset_version, record_dataset, record_ingest
+
+
+def record_version_found(settings: Settings, manifest: Manifest) -> None:
+    """Record the newest version of a dataset, unless the job that committed it did so.
+
+    It did not if it belongs to an older release, or if it was interrupted. In the second case, the labels
+    that changed since the newest recorded version are recorded, too, if the lake still has that version.
+
+    Raises:
+        WarehouseError: the database cannot be written.
+    """
+    changes = None
+    recorded = find_dataset_version(settings.warehouse, manifest.dataset)
+    if recorded is not None and recorded < manifest.version:
+        with suppress(LakeError):
+            former = read_manifest(settings.lake, manifest.dataset, recorded)
+            changes = compare_labels(settings.lake, former, manifest)
+    record_dataset(settings.warehouse, manifest, changes)
 
 
 class IngestJournal:
@@ -51,9 +71,9 @@ class IngestJournal:
             pages=pages,
         )
         record_ingest(self._settings.warehouse, self._records[dataset])
-        if before is not None:  # committed by an older release, or by a job that was interrupted
+        if before is not None:
             self._existing.add(dataset)
-            record_dataset(self._settings.warehouse, before)
+            record_version_found(self._settings, before)
 
     def add(
         self,

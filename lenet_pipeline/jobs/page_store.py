@@ -61,7 +61,7 @@ class IngestedForms:
 
 @dataclass(frozen=True)
 class _Original:
-    """A page that was read, of which later pages with the same picture are duplicates."""
+    """A page that was read. Later pages with the same picture are its duplicates."""
 
     page_id: bytes
     source: str

@@ -10,11 +10,13 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import (
+    REVIEWED,
     judge_challenger,
     open_ledger,
     publish_chain_head,
     record_challenger,
     record_version,
+    sync_reviewed,
 )
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.jobs.challenger_training import Trained, TrainingPlan, train_challenger
@@ -101,10 +103,14 @@ class TrainingJob:
 def retrain(settings: Settings, job: TrainingJob, observer: Observer = SILENT) -> RetrainingReport:
     """Train a model, register it as challenger, and promote it if it passes the gate.
 
+    If the job names ``reviewed/all``, this dataset is first brought in line with people's verdicts.
+
     Raises:
         UnknownNameError: there is no such dataset, architecture or recipe.
         TrainingError: the datasets hold too few labelled digits.
     """
+    if REVIEWED in (*job.datasets, *job.tests):
+        sync_reviewed(settings)
     plan = plan_training(settings, job)
     observer.log(f"training {plan.architecture} with recipe {plan.recipe.name} on {', '.join(plan.datasets)}")
     trained = observer.step(f"train-{plan.architecture}", train_challenger, plan, settings, observer)

@@ -24,6 +24,7 @@ from lenet_pipeline.audit import (
 )
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
 from lenet_pipeline.jobs.field_values import assemble_fields
+from lenet_pipeline.jobs.ingest_journal import record_version_found
 from lenet_pipeline.jobs.shard_scoring import score_missing_shards
 from lenet_pipeline.jobs.step_names import SCORE_ON_DASK, SCORE_SHARDS
 from lenet_pipeline.lake import list_datasets, read_manifest
@@ -34,7 +35,7 @@ from lenet_pipeline.system import SILENT, Observer, usable_cores
 from lenet_pipeline.warehouse import (
     Drift,
     finish_scoring_run,
-    record_dataset,
+    migrate,
     refresh_snapshot,
     run_audit,
     stop_scoring_run,
@@ -124,7 +125,8 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
     started = time.perf_counter()
     runner = find_runner(job)
     manifest = read_manifest(settings.lake, job.dataset)
-    record_dataset(settings.warehouse, manifest)
+    migrate(settings.warehouse)
+    record_version_found(settings, manifest)
     resolved = read_version(settings.registry, resolve_version(settings.registry, job.model))
     key = _scoring_key(resolved, job.precision)
     run_id = key.scoring_run_id(manifest)

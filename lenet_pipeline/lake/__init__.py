@@ -4,7 +4,7 @@ A dataset is named ``name/split``. Shards and manifests are stored in a folder o
 identified by fingerprints of their content. This room needs only numpy and pyarrow.
 """
 
-from lenet_pipeline.lake.appending import Amendment, amend_digits, append_digits
+from lenet_pipeline.lake.appending import Amendment, amend_digits, append_digits, compare_labels, read_labels
 from lenet_pipeline.lake.datasets import (
     Manifest,
     Shard,
@@ -38,6 +38,7 @@ __all__ = [
     "StatedLabels",
     "amend_digits",
     "append_digits",
+    "compare_labels",
     "digest_predictions",
     "digit_ids_array",
     "find_manifest",
@@ -50,6 +51,7 @@ __all__ = [
     "one_array",
     "open_place",
     "open_sink",
+    "read_labels",
     "read_manifest",
     "read_manifests",
     "read_shard",

@@ -22,7 +22,7 @@ from lenet_pipeline.lake.datasets import (
 )
 from lenet_pipeline.lake.fingerprints import one_array
 from lenet_pipeline.lake.storage import AnyPlace
-from lenet_pipeline.schema import DIGITS
+from lenet_pipeline.schema import DIGITS, LABEL_CHANGES
 from lenet_pipeline.system import first_line
 
 _KNOWN = pa.schema([("digit_id", pa.binary(16)), ("label", pa.uint8())])
@@ -86,7 +86,7 @@ def append_digits(
             again adds the missing ones.
     """
     before = find_manifest(lake, dataset)
-    known = _known_digits(lake, before)
+    known = read_labels(lake, before)
     relabelled = [_RELABELLED.empty_table()]
     skipped = 0
 
@@ -174,6 +174,44 @@ def amend_digits(
     return Amendment(pc.sum(is_new).as_py() or 0, relabelled, taken_out)
 
 
+def compare_labels(lake: AnyPlace, before: Manifest, after: Manifest) -> pa.Table:
+    """Return the digits whose label differs between two versions of a dataset, of schema ``LABEL_CHANGES``.
+
+    Shards that both versions have are not read. A label that was removed does not count.
+
+    Raises:
+        ShardError: a shard cannot be read.
+    """
+    former, new = (
+        pa.concat_tables(
+            [_KNOWN.empty_table()]
+            + [
+                _read_identities(lake, one.dataset, shard)
+                for shard in one.shards
+                if shard not in other.shards
+            ]
+        )
+        for one, other in ((before, after), (after, before))
+    )
+    places = pc.index_in(one_array(new["digit_id"]), value_set=one_array(former["digit_id"]))
+    labels, former_labels = one_array(new["label"]), one_array(former["label"]).take(places)
+    is_other = pc.fill_null(pc.not_equal(labels, former_labels), fill_value=True)
+    changed = pc.and_(pc.and_(places.is_valid(), labels.is_valid()), is_other)
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), one_array(new["digit_id"]))
+    return pa.table([ids, former_labels, labels], schema=LABEL_CHANGES).filter(changed)
+
+
+def read_labels(lake: AnyPlace, manifest: Manifest | None) -> pa.Table:
+    """Return the identifiers, binary(16), and the labels of a dataset's digits. No image is read.
+
+    Raises:
+        ShardError: a shard is missing or damaged.
+    """
+    shards = manifest.shards if manifest else ()
+    known = [_read_identities(lake, manifest.dataset, shard) for shard in shards] if manifest else []
+    return pa.concat_tables([_KNOWN.empty_table(), *known]).combine_chunks()
+
+
 def _amend_labels(there: pa.Table, given: pa.Table) -> tuple[pa.Array, pa.Array]:
     """Return the new label of each digit, and whether it differs from the stored one."""
     places = pc.index_in(one_array(there["digit_id"]), value_set=one_array(given["digit_id"]))
@@ -185,13 +223,6 @@ def _amend_labels(there: pa.Table, given: pa.Table) -> tuple[pa.Array, pa.Array]
 
 def _with_labels(digits: pa.Table, labels: pa.Array) -> pa.Table:
     return digits.set_column(DIGITS.get_field_index("label"), DIGITS.field("label"), labels)
-
-
-def _known_digits(lake: AnyPlace, manifest: Manifest | None) -> pa.Table:
-    """Return the identifiers and labels of a dataset's digits."""
-    shards = manifest.shards if manifest else ()
-    known = [_read_identities(lake, manifest.dataset, shard) for shard in shards] if manifest else []
-    return pa.concat_tables([_KNOWN.empty_table(), *known]).combine_chunks()
 
 
 def _read_identities(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:

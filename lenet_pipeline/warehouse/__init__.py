@@ -8,7 +8,12 @@ from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.datasets import IngestRecord, record_dataset, record_ingest
+from lenet_pipeline.warehouse.datasets import (
+    IngestRecord,
+    find_dataset_version,
+    record_dataset,
+    record_ingest,
+)
 from lenet_pipeline.warehouse.drift_tables import Drift, DriftBin, measure_drift, record_drift_reference
 from lenet_pipeline.warehouse.export import ExportRecord, export_tables, record_export
 from lenet_pipeline.warehouse.form_tables import (
@@ -58,6 +63,12 @@ from lenet_pipeline.warehouse.review_work import (
     list_waiting_fields,
     read_review_cells,
     read_review_fields,
+)
+from lenet_pipeline.warehouse.reviewed_digits import (
+    list_final_values,
+    list_places_of_digits,
+    list_reviewed_digits,
+    read_field_pictures,
 )
 from lenet_pipeline.warehouse.reviewers import (
     FoundReviewer,
@@ -127,6 +138,7 @@ __all__ = [
     "count_known_predictions",
     "count_review_queues",
     "export_tables",
+    "find_dataset_version",
     "find_finished_run",
     "find_reviewed",
     "find_reviewer",
@@ -139,10 +151,13 @@ __all__ = [
     "list_current_documents",
     "list_fields",
     "list_fields_of_page",
+    "list_final_values",
     "list_group_digits",
     "list_misread_fields",
     "list_pages",
+    "list_places_of_digits",
     "list_promotions",
+    "list_reviewed_digits",
     "list_reviewers",
     "list_waiting_fields",
     "load_field_values",
@@ -153,6 +168,7 @@ __all__ = [
     "migrate",
     "read_chain_head",
     "read_field_picture",
+    "read_field_pictures",
     "read_known_fields",
     "read_review_cells",
     "read_review_fields",

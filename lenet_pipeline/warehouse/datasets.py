@@ -10,16 +10,15 @@ import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.lake import Manifest
-from lenet_pipeline.schema import LABEL_CHANGES
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.statements import run_statement
 
 
 @dataclass(frozen=True)
 class IngestRecord:
-    """What an ingest did to one dataset. All datasets of an ingest share its id.
+    """An ingest into one dataset, and what it changed. All datasets of an ingest share its id.
 
     Attributes:
         ingest_id: The ingest.
@@ -75,31 +74,41 @@ def record_ingest(
         run_statement(connection, "upsert_ingest", asdict(record))
         if committed is None:
             return
-        _record_version(connection, committed, record.ingest_id)
-        changes = LABEL_CHANGES.empty_table() if label_changes is None else label_changes
-        values = {
-            "dataset": committed.dataset,
-            "manifest_version": committed.version,
-            "committed_at": datetime.fromisoformat(committed.created_at),
-            "actor": record.actor,
-            "ingest_id": record.ingest_id,
-        }
-        with registered_tables(connection, new_label_changes=changes):
-            run_statement(connection, "insert_label_changes", values)
+        _record_version(connection, committed, record.ingest_id, label_changes)
 
 
-def record_dataset(warehouse: Warehouse, manifest: Manifest) -> None:
-    """Record a version of a dataset that no ingest committed; a recorded version is not changed.
+def record_dataset(warehouse: Warehouse, manifest: Manifest, label_changes: pa.Table | None = None) -> None:
+    """Record a version of a dataset that no running ingest committed; a recorded version is not changed.
+
+    Args:
+        warehouse: The database file and how long to wait for it.
+        manifest: The version.
+        label_changes: The labels that it changed, a table of schema ``LABEL_CHANGES``.
 
     Raises:
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with writing(warehouse) as connection:
-        _record_version(connection, manifest, None)
+        _record_version(connection, manifest, None, label_changes)
+
+
+def find_dataset_version(warehouse: Warehouse, dataset: str) -> int | None:
+    """Return the number of the newest recorded version of a dataset, or None if none is recorded.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    with reading(warehouse) as connection:
+        rows = run_statement(connection, "find_dataset_version", {"dataset": dataset})
+    return rows[0][0] if rows else None
 
 
 def _record_version(
-    connection: duckdb.DuckDBPyConnection, manifest: Manifest, ingest_id: UUID | None
+    connection: duckdb.DuckDBPyConnection,
+    manifest: Manifest,
+    ingest_id: UUID | None,
+    label_changes: pa.Table | None,
 ) -> None:
     identity = {
         "dataset": manifest.dataset,
@@ -122,3 +131,11 @@ def _record_version(
     )
     with registered_tables(connection, new_shards=shards):
         run_statement(connection, "insert_dataset_shards", identity)
+    if label_changes is None or not len(label_changes):
+        return
+    change = {name: values[name] for name in ("committed_at", "actor", "ingest_id")} | {
+        "dataset": manifest.dataset,
+        "manifest_version": manifest.version,
+    }
+    with registered_tables(connection, new_label_changes=label_changes):
+        run_statement(connection, "insert_label_changes", change)

@@ -1,5 +1,5 @@
 -- question: Which digits of a run should a person review?
--- grain: One row per prediction of the run that needs a review and has none, sampled digits first.
+-- grain: One row per digit of the run that needs a review and has none, nor its field; samples come first.
 -- param run: scoring run id, its beginning, or 'latest' (default: latest)
 -- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
 -- param limit: maximum number of rows (default: 100)
@@ -11,6 +11,7 @@
 -- column not_a_digit: score that the image is not a digit, 0 to 1, null if the model has no such score
 -- column is_sampled: true if the digit is in review only because the random sample contains it
 -- column decision: review or not_a_digit
+-- column reason: reason for the review, with a word and a colon first
 -- column source: file or data set that contains the digit
 -- column page: page of the source, from 1
 -- column field: field of the form, null outside forms
@@ -26,9 +27,24 @@ least_sure as (
         confidence,
         not_a_digit,
         is_sure and decision = 'review' as is_sampled,
-        decision
+        decision,
+        case
+            when decision = 'not_a_digit' or (policy_number is null and not_a_digit >= 0.5)
+                then printf('not_a_digit: score %.2f', not_a_digit)
+            when policy_number is null then 'no_policy: no policy accepts readings of this version'
+            when is_sure then 'sample: drawn to measure the error rate'
+            else printf('unsure: confidence %.2f', confidence)
+        end as reason
     from run_decisions(cast($run as uuid), $policy)
-    where decision <> 'accept' and digit_id not in (select digit_id from digit_verdicts)
+    where
+        decision <> 'accept'
+        and digit_id not in (select digit_id from digit_verdicts)
+        and digit_id not in (
+            select cells.digit_id
+            from cells
+            inner join field_verdicts using (field_id)
+            where cells.digit_id is not null
+        )
     order by
         is_sampled desc, if(is_sampled, sha256(cast(digit_id as varchar)), ''), confidence, digit_id
     limit cast($limit as bigint)
@@ -44,6 +60,7 @@ final as (
         least_sure.not_a_digit,
         least_sure.is_sampled,
         least_sure.decision,
+        least_sure.reason,
         digits.source,
         digits.page,
         digits.field,
@@ -54,6 +71,6 @@ final as (
 
 select
     digit_id, shard_score_id, shard_fingerprint, label, confidence, not_a_digit, is_sampled, decision,
-    source, page, field, position
+    reason, source, page, field, position
 from final
 order by is_sampled desc, confidence, digit_id

@@ -1,5 +1,5 @@
 -- Insert the cells of new pages from the registered table new_cells. Run this before insert_pages.
-insert into cells (field_id, page_id, position, state, digit_id, ink, box, source_box)
-select field_id, page_id, position, state, digit_id, ink, box, source_box
+insert into cells (field_id, page_id, position, state, digit_id, ink, box, source_box, mark)
+select field_id, page_id, position, state, digit_id, ink, box, source_box, mark
 from new_cells
 where page_id not in (select page_id from pages)

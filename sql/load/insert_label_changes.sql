@@ -19,5 +19,5 @@ where not exists (
         label_changes.digit_id = new_label_changes.digit_id
         and label_changes.dataset = $dataset
         and label_changes.manifest_version = $manifest_version
-        and label_changes.ingest_id = $ingest_id
+        and label_changes.changed_at = $committed_at
 )

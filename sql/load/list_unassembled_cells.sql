@@ -38,6 +38,7 @@ read_cells as (
         cells.field_id,
         cells.position,
         cells.state,
+        cells.mark,
         cells.digit_id,
         run_predictions.digit_id is not null as is_read,
         run_predictions.probabilities,
@@ -65,8 +66,10 @@ final as (
         fields.template,
         fields.field,
         fields.field_number,
+        fields.extra_ink,
         read_cells.position,
         read_cells.state,
+        read_cells.mark,
         read_cells.probabilities,
         read_cells.not_a_digit
     from fields
@@ -74,6 +77,8 @@ final as (
     left join read_cells using (field_id)
 )
 
-select page_id, field_id, template, field, field_number, position, state, probabilities, not_a_digit
+select
+    page_id, field_id, template, field, field_number, extra_ink, position, state, mark, probabilities,
+    not_a_digit
 from final
 order by page_id, field_number, position

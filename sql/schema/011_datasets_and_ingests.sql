@@ -91,7 +91,7 @@ create table label_changes (
     manifest_version integer not null,
     changed_at timestamptz not null,
     actor varchar not null,
-    ingest_id uuid not null
+    ingest_id uuid
 );
 
 comment on table label_changes is 'One row per digit and ingest that changed its label.';
@@ -101,8 +101,9 @@ comment on column label_changes.former_label is 'Label before the change. Null i
 comment on column label_changes.label is 'Label after the change.';
 comment on column label_changes.manifest_version is 'Version of the dataset that has the new label.';
 comment on column label_changes.changed_at is 'Time when that version was committed (UTC).';
-comment on column label_changes.actor is 'User who ran the ingest.';
-comment on column label_changes.ingest_id is 'Ingest that brought the new label.';
+comment on column label_changes.actor is 'User who changed the label.';
+comment on column label_changes.ingest_id is
+    'Ingest that brought the new label. Null if it was interrupted, and a later job found the change.';
 
 create view current_datasets as
 select

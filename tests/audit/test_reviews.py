@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lenet_pipeline.audit.reviews import REVIEWED
+from lenet_pipeline.audit.reviewed_dataset import REVIEWED
 from lenet_pipeline.audit.shard_lookup import read_shard_by_fingerprint
 from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings
@@ -129,14 +129,15 @@ def test_every_inconsistency_is_told_by_its_line_and_the_rest_is_recorded(
     rows[4] = {**rows[0], "verdict": "blank"}
     write(folder, rows)
     done = lenet("review", "import", str(folder))
-    assert done.returncode == 0
-    assert done.stderr.splitlines() == [
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[:-1] == [
         f"line 3: 'a seven' is not a verdict; use {', '.join('0123456789')}, blank, not_a_digit, unreadable",
         "line 4: digit_id or shard_score_id was changed; keep them as exported",
         f"line 6: repeats the digit of line 2; its verdict {other} counts",
         f"line 2: the verdict is {other}, but the digit was ingested as {known[rows[0]['digit_id']]}",
         "line 5: no such prediction in this home; the verdict is ignored",
     ]
+    assert "4 lines refused, see above; all other verdicts are recorded" in done.stderr.splitlines()[-1]
     assert [row["verdict"] for row in audit(scored, "reviews")] == [other]
 
 
@@ -184,7 +185,7 @@ def test_somebody_who_says_otherwise_is_told_and_both_stay(
     ("content", "problem"),
     [
         (b"digit_id,verdict\n", "has no column shard_score_id"),
-        (b"\xff\xfe\x00", "is not a CSV file in UTF-8"),
+        (b"\xff\xfe\x00", "is not a CSV in UTF-8 or UTF-16"),
         (b"", "has no column digit_id, shard_score_id, verdict"),
     ],
 )
@@ -202,6 +203,43 @@ def test_a_folder_with_verdicts_in_it_is_never_written_over(lenet: Run, folder: 
     assert done.returncode == 1
     assert "already exists and may contain verdicts" in done.stderr
     assert (folder / "reviews.csv").read_bytes() == before
+
+
+def test_the_export_names_its_run_in_the_line_the_table_and_the_sheet(
+    lenet: Run, scored: Settings, tmp_path: Path
+) -> None:
+    done = lenet("review", "export", str(tmp_path / "review"), "--limit", "3")
+    (run,) = {row["scoring_run_id"] for row in read(tmp_path / "review")}
+    assert f"run {run}: optdigits/test, read by digits/1" in done.stdout
+    assert str(tmp_path / "review" / "contact-sheet.html") in done.stdout
+    assert run in (tmp_path / "review" / "contact-sheet.html").read_text()
+    assert [row["scoring_run_id"] for row in audit(scored, "runs")] == [run]
+
+
+def test_digits_that_the_policy_refused_are_exported_with_their_reason(
+    lenet: Run, scored: Settings, tmp_path: Path
+) -> None:
+    lenet("policy", "set", "--max-error", "0.2", "--on", TEST, "--review-rate", "0")
+    with duckdb.connect(str(scored.warehouse.path)) as connection:
+        connection.execute(
+            "update predictions set not_a_digit = 0.97 "
+            "where digit_id = (select arg_max(digit_id, confidence) from predictions)"
+        )
+    lenet("review", "export", str(tmp_path / "review"))
+    refused = [row for row in read(tmp_path / "review") if row["reason"] == "not_a_digit: score 0.97"]
+    assert [row["decision"] for row in refused] == ["not_a_digit"]
+    others = {row["reason"].partition(":")[0] for row in read(tmp_path / "review")}
+    assert others <= {"not_a_digit", "unsure"}
+
+
+def test_a_table_of_an_older_release_is_imported(lenet: Run, scored: Settings, folder: Path) -> None:
+    new = ("number", "decision", "reason", "scoring_run_id")
+    rows = [{name: value for name, value in row.items() if name not in new} for row in read(folder)]
+    rows[0]["verdict"] = "4"
+    write(folder, rows)
+    done = lenet("review", "import", str(folder))
+    assert done.returncode == 0
+    assert "1 review recorded by tester" in done.stdout
 
 
 def test_the_sample_of_accepted_digits_measures_what_the_policy_promised(

@@ -75,12 +75,23 @@ def test_the_demo_runs_to_the_end_twice_and_the_second_adds_no_row(
     first = lenet_process("demo")
     assert (first.returncode, without_progress(first.stderr)) == (0, "")
     assert "Try next" in first.stdout
+    (waiting,) = json.loads(
+        lenet("sql", "select count(*) n from review_queue where not has_label", "--format", "json").stdout
+    )
+    assert 0 < waiting["n"] < 96  # fields of the filled forms
+    assert f"{waiting['n']} values wait for a person; to confirm or correct them" in first.stdout
+    assert "review serve --open" in first.stdout
     assert max(map(len, first.stdout.replace(str(home), "").splitlines())) <= 80
     counts = "select (select count(*) from predictions) p, (select count(*) from promotions) q"
     before = lenet("sql", counts, "--format", "json").stdout
     second = lenet_process("demo")
     assert (second.returncode, second.stderr) == (0, "")
-    for skipped in ("0 digits added, 1,446 already there", "skipped: digits/1", "nothing to do"):
+    for skipped in (
+        "0 digits added, 1,446 already there",
+        "skipped: digits/1",
+        "skipped: policy 1",
+        "nothing to do",
+    ):
         assert skipped in second.stdout
     assert lenet("sql", counts, "--format", "json").stdout == before
 
@@ -338,7 +349,7 @@ def test_the_same_picture_with_two_labels_is_one_digit_and_a_reject(
         (tmp_path / "scans" / label).mkdir(parents=True)
         page.save(tmp_path / "scans" / label / "a.png")
     result = lenet("ingest", "images", str(tmp_path / "scans"))
-    assert "1 digit added, 1 already there, 1 rejected" in result.stdout
+    assert "1 digit added, 1 rejected" in result.stdout
     (reject,) = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
     assert (reject["kind"], Path(reject["source"]).parent.name) == ("conflicting_label", "7")
 

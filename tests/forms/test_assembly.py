@@ -58,8 +58,10 @@ def row(page: str, field: str, position: int | None, sign: str, **columns: Any) 
         "template": "note-1",
         "field": field,
         "field_number": FIELDS.index(field),
+        "extra_ink": None,
         "position": position,
         "state": state,
+        "mark": None,
         "probabilities": probabilities,
         "not_a_digit": None,
     }
@@ -76,7 +78,12 @@ def rows(page: str, *fields: str) -> list[dict[str, Any]]:
 
 
 def assemble(cells: Sequence[dict[str, Any]], content: TemplateContent) -> AssembledPages:
-    types = {"probabilities": pa.list_(pa.float32()), "not_a_digit": pa.float32(), "position": pa.int32()}
+    texts = {"extra_ink": pa.string(), "mark": pa.string()}
+    types = texts | {
+        "probabilities": pa.list_(pa.float32()),
+        "not_a_digit": pa.float32(),
+        "position": pa.int32(),
+    }
     table = pa.table({name: pa.array([each[name] for each in cells], types.get(name)) for name in cells[0]})
     return assemble_pages(table, {"note-1": content})
 
@@ -100,6 +107,22 @@ def test_every_field_of_every_page_gets_one_value(content: TemplateContent) -> N
     first, *_, required, _ = assembled.values.to_pylist()
     assert first["confidence"] == pytest.approx(SURE**2, rel=1e-4)
     assert (required["is_doubtful"], required["reason"]) == (True, "blank: a value is required")
+
+
+def test_extra_ink_and_an_unexpected_mark_make_their_field_doubtful_and_no_other(
+    content: TemplateContent,
+) -> None:
+    given = [
+        each | {"extra_ink": "a stroke"} if each["field"] == "first" else each
+        for each in rows("a", "12", "34", "46XX")
+    ]
+    marks = [
+        each | {"mark": "-"} if each["state"] == "mark" and each["position"] == 3 else each for each in given
+    ]
+    found = assemble(marks, content).values.to_pylist()
+    assert [each["reason"] for each in found] == ["extra_ink: a stroke", None, "mark: a dash at position 3"]
+    assert [each["is_doubtful"] for each in found] == [True, False, True]
+    assert [each["status"] for each in found] == ["read"] * 3
 
 
 def test_values_belong_to_the_fields_and_the_pages_they_were_read_on(content: TemplateContent) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lenet_pipeline.forms.rules.across_rules import EqualRule, SumRule
 from lenet_pipeline.forms.rules.field_rules import Checksum, Length, Range, Rule
-from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, WritingBox
+from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, UnusedMark, WritingBox
 from lenet_pipeline.forms.values.field_values import (
     CellState,
     FieldValue,
@@ -78,6 +80,28 @@ def test_field_without_ink_is_blank_and_fine_unless_a_value_is_required(written:
     required = read_field_value(field(may_be_blank=False), cells(written))
     assert (required.status, required.value, required.reason) == ("blank", None, "blank: a value is required")
     assert required.is_doubtful
+
+
+@pytest.mark.parametrize(("asked", "reasons"), [(None, 2), ("X", 1), ("-", 1)])
+def test_a_mark_that_the_form_does_not_ask_for_needs_a_look(asked: UnusedMark | None, reasons: int) -> None:
+    marked = [CellState(0, "mark", mark="-"), digit(1, 4), CellState(2, "mark", mark="X")]
+    value = read_field_value(replace(field(), unused_mark=asked), marked)
+    assert (value.status, value.value) == ("read", "4")
+    expected = {"-": "mark: a dash at position 0", "X": "mark: a cross at position 2"}
+    assert value.reasons == tuple(text for mark, text in expected.items() if mark != asked)
+    assert len(value.reasons) == reasons
+
+
+def test_a_dash_alone_in_a_field_needs_a_look() -> None:
+    value = read_field_value(field(), [CellState(0, "mark", mark="-"), CellState(1, "blank")])
+    assert (value.status, value.reason) == ("blank", "mark: a dash at position 0")
+
+
+@pytest.mark.parametrize("written", ["12", "__", "1?"])
+def test_extra_ink_needs_a_look_whatever_the_field_says(written: str) -> None:
+    value = read_field_value(field(), cells(written), extra_ink="a stroke through position 1")
+    assert value.is_doubtful
+    assert value.reasons[-1] == "extra_ink: a stroke through position 1"
 
 
 def test_writing_that_is_not_a_digit_is_shown_as_unread_and_never_guessed() -> None:

@@ -542,12 +542,29 @@ def test_a_path_that_no_system_allows_is_a_reject(tmp_path):
     assert sorted(kinds) == ["missing_file", "unreadable_file"]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "a.png,3\n", "path,value\na.png,3\n", "label\n3\n", "path;label\na.png;3\n"]
-)
+@pytest.mark.parametrize("text", ["", "a.png,3\n", "path,value\na.png,3\n", "label\n3\n"])
 def test_a_csv_without_the_columns_says_what_it_needs(tmp_path, text):
     with pytest.raises(IngestError, match="expected a header row with the columns path and label, found"):
         list_images(write_csv(tmp_path / "list.csv", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("path;label\r\na.png;3\r\n", "utf-8-sig"),
+        ("path\tlabel\r\na.png\t3\r\n", "utf-16"),
+        ('"path,label";label;path\n;3.0;a.png\n', "utf-8"),
+        ("sep=;\r\npath;label\r\na.png;3\r\n", "utf-8"),
+    ],
+)
+def test_a_csv_is_read_as_spreadsheets_write_it(tmp_path, text, encoding):
+    listed = list_images(write_csv(tmp_path / "list.csv", text, encoding=encoding))
+    assert labels_by_name(listed) == {"a.png": 3}
+
+
+def test_lines_are_counted_from_the_one_that_declares_the_delimiter(tmp_path):
+    (listed,) = list_images(write_csv(tmp_path / "list.csv", "sep=;\npath;label\na.png;12\n"))
+    assert listed.problem.startswith("line 3 of ")
 
 
 def test_a_csv_without_rows_is_refused(tmp_path):
@@ -557,7 +574,7 @@ def test_a_csv_without_rows_is_refused(tmp_path):
 
 def test_a_csv_in_another_encoding_is_one_clear_line(tmp_path):
     path = write_csv(tmp_path / "list.csv", "path,label\nä.png,1\n", encoding="latin-1")
-    with pytest.raises(IngestError, match="not a UTF-8 CSV") as caught:
+    with pytest.raises(IngestError, match="not a CSV in UTF-8 or UTF-16") as caught:
         list_images(path)
     assert "\n" not in str(caught.value)
 

@@ -156,6 +156,13 @@ def empty_slip(template: Path, number: int = 0) -> np.ndarray:
     return page
 
 
+@pytest.fixture(scope="module")
+def dashes(trained: Settings, cases_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Read:
+    """Delivery notes with dashes and with a digit struck out, read: look at them, never write."""
+    base = tmp_path_factory.mktemp("dashes")
+    return read_forms(trained, base, "forms/dashes", cases_root / "dashes", cases_root / "delivery-note.yaml")
+
+
 # --- What is read --------------------------------------------------------------------------------------
 
 
@@ -175,6 +182,32 @@ def test_filled_pages_are_read_field_by_field_as_they_were_written(notes: Read) 
     assert right / sum(map(len, truth.values())) >= 0.85  # of digits 8 pixels high, written large
     blank = {place for place, value in truth.items() if not value}
     assert {place for place, row in read.items() if row["status"] == "blank"} == blank
+
+
+def test_unexpected_marks_and_struck_digits_make_their_fields_doubtful_and_no_check_fails(
+    dashes: Read,
+) -> None:
+    reasons = {
+        (Path(row["source"]).name, row["field"]): row["reason"]
+        for row in ask(
+            dashes.settings,
+            "select source, field, field_values.reason from field_values"
+            " inner join fields using (field_id) inner join pages on pages.page_id = fields.page_id"
+            " where is_doubtful",
+        )
+    }
+    assert reasons["dash_0_26.jpg", "order"].startswith("mark: a dash at position 0")
+    assert reasons["struck_out.jpg", "order"].startswith("extra_ink: a stroke through position 2")
+    for field, positions in {"goods": 2, "freight": 3, "deposit": 4, "total": 3}.items():
+        assert reasons["dashes.jpg", field].count("mark: a dash at position") == positions
+    values = {row["field"]: row["raw_value"] for row in dashes.values() if "dashes" in row["source"]}
+    assert {name: len(values[name]) for name in ("goods", "freight", "deposit", "total")} == {
+        "goods": 3,
+        "freight": 2,
+        "deposit": 1,
+        "total": 3,
+    }
+    assert broken_checks(dashes.settings) == []
 
 
 def test_every_check_holds_over_forms(notes: Read) -> None:
@@ -415,6 +448,75 @@ def test_the_same_picture_in_another_file_or_twice_in_one_is_read_once(slips: Re
     assert slips.again(inbox).known == 4
     assert tables(slips.settings) == after
     assert pick(audit(slips.settings, "pages_not_read", dataset=SLIPS), "status") == [("duplicate",)] * 3
+
+
+def current_scans(settings: Settings, dataset: str) -> dict[str, tuple[str, int]]:
+    rows = ask(settings, "select dataset, source, source_sha256, replaces from current_documents")
+    return {
+        Path(row["source"]).name: (row["source_sha256"], row["replaces"])
+        for row in rows
+        if row["dataset"] == dataset
+    }
+
+
+def wide_scans(settings: Settings) -> dict[str, str]:
+    """Return the content of each document in the wide table of the newest run, which has a row for each."""
+    rows = audit(settings, "documents_wide")
+    names = [Path(row["source"]).name for row in rows]
+    assert len(set(names)) == len(names)
+    return dict(zip(names, (row["source_sha256"] for row in rows), strict=True))
+
+
+def test_a_document_scanned_again_under_the_same_name_becomes_the_current_one(
+    slips: Read, tmp_path: Path, lenet: Run
+) -> None:
+    inbox, settings = tmp_path / "inbox", slips.settings
+    shutil.copytree(slips.folder, inbox)
+    first, second, *_ = scans(inbox)
+    job = FormIngestJob(inbox, (slips.template,), "inbox/all")
+    assert ingest_forms(settings, job).replaced == 0
+    score(settings, ScoringJob("inbox/all"))
+    before = wide_scans(settings)
+    assert len(before) == 4
+    extra = fill_slips(settings, tmp_path / "extra", 1, seed=99)
+    shutil.copy(scans(extra)[0], first)
+    Image.fromarray(np.full((400, 800), 255, np.uint8)).save(second)  # blank, so it replaces nothing
+    command = ("ingest", "forms", str(inbox), "--template", str(slips.template), "--name", "inbox/all")
+    shown = lenet(*command).stdout
+    assert "1 document replaces an earlier scan of the same name" in shown
+    current = current_scans(settings, "inbox/all")
+    new = inspect_document(first, settings.page_limits).sha256
+    assert current[first.name] == (new, 1)
+    assert current[second.name] == (before[second.name], 0)
+    assert wide_scans(settings) == before  # until the new scan is scored
+    score(settings, ScoringJob("inbox/all"))
+    assert wide_scans(settings) == {**before, first.name: new}
+    assert ask(settings, "select count(*) as n from documents where dataset = 'inbox/all'") == [{"n": 6}]
+    (last,) = ask(
+        settings, "select * from ingests where dataset = 'inbox/all' order by started_at desc limit 1"
+    )
+    assert pick([last], "kind", "documents", "pages", "rejected") == [("forms", 4, 4, 0)]
+    assert last["finished_at"] is not None and last["digits_added"] > 0
+    assert "replace" not in lenet(*command).stdout
+    assert broken_checks(settings) == []
+
+
+def test_a_scan_that_shares_a_page_with_the_one_it_replaces_is_complete(slips: Read, tmp_path: Path) -> None:
+    first, second = (grey(path) for path in scans(slips.folder)[:2])
+    third = page_picture(5, height=first.shape[0], width=first.shape[1])
+    path = tmp_path / "a.pdf"
+    job = FormIngestJob(path, (slips.template,), "notes/all")
+    write_scans(path, first, second, dpi=200)
+    assert ingest_forms(slips.settings, job).read == 2
+    write_scans(path, first, third, dpi=200)
+    later = ingest_forms(slips.settings, job)
+    assert (later.read, later.duplicates, later.replaced) == (2, 0, 1)
+    # The content from before comes back: it is known, and current again.
+    write_scans(path, first, second, dpi=200)
+    back = ingest_forms(slips.settings, job)
+    assert (back.known, back.replaced) == (2, 1)
+    assert current_scans(slips.settings, "notes/all")["a.pdf"][1] == 2
+    assert count(slips.settings, "documents") == 4 + 2
 
 
 @pytest.mark.slow

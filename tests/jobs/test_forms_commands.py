@@ -194,6 +194,21 @@ def test_pages_are_filled_with_known_truth_and_the_same_again_for_the_same_seed(
     assert contents[0] == contents[1] != contents[2]
 
 
+def test_filled_faults_change_the_scans_and_never_the_truth(
+    lenet: Run, settings: Settings, tmp_path: Path
+) -> None:
+    template = write_template(tmp_path, SLIP.replace("length: [4, 4]", "length: [2, 2]"), "short.yaml")
+    command = ["forms", "fill", str(template), "--digits", "optdigits/test", "--pages", "1"]
+    contents = []
+    for fault in ("", "--commas", "--strikes", "--dashes"):
+        folder = tmp_path / f"filled{fault}"
+        result = lenet(*command, *([fault, "1"] if fault else []), "--output", str(folder))
+        assert (result.returncode, result.stderr) == (0, "")
+        assert read_truth(folder) == read_truth(tmp_path / "filled")
+        contents.append(b"".join(path.read_bytes() for path in scans(folder)))
+    assert len(set(contents)) == 4
+
+
 # --- From scans to how rightly they are read --------------------------------------------------------------
 
 

@@ -50,6 +50,7 @@ class Given:
     confidence: float | None = 0.95
     rule: str | None = None
     reason: str | None = None
+    extra_ink: str | None = None
 
     @property
     def raw_value(self) -> str | None:
@@ -272,6 +273,7 @@ def _field_rows(page: GivenPage) -> list[dict[str, Any]]:
             "box": BOX,
             "source_box": BOX,
             "picture": b"picture",
+            "extra_ink": given.extra_ink,
         }
         for number, given in enumerate(page.fields)
     ]

@@ -118,6 +118,16 @@ def test_cells_are_sorted_by_page_and_field_with_their_readings(forms: FormBuild
     assert read["number", 1]["probabilities"].index(max(read["number", 1]["probabilities"])) == 2
 
 
+def test_extra_ink_and_marks_come_with_the_cells_of_their_field(forms: FormBuilder) -> None:
+    forms.store(GivenPage("ark", 1, (Given("number", "12_", extra_ink="a stroke"), Given("amount", "3X"))))
+    forms.store(GivenPage("ark", 2, (Given("number", "1"),)), mark="-")
+    rows = unassembled(forms, forms.score())
+    inks = {(row["page_id"], row["field"]): row["extra_ink"] for row in rows}
+    assert sorted(inks.values(), key=str) == [None, None, "a stroke"]
+    assert {row["extra_ink"] for row in rows if row["mark"] == "-"} == {None}
+    assert len([row for row in rows if row["mark"] == "-"]) == 1
+
+
 def test_a_page_of_mostly_blank_cells_is_returned_whole(forms: FormBuilder) -> None:
     """DuckDB 2.0 returns garbage for an array that a left join leaves null in most rows."""
     page = GivenPage("ark", 1, (Given("number", "_______7"), Given("amount", "________")))

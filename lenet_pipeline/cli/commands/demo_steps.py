@@ -12,8 +12,10 @@ from uuid import UUID
 from rich.console import Console
 
 from lenet_pipeline import jobs
+from lenet_pipeline.audit import PolicyTerms, counted, find_policy_in_force, propose_policy, set_policy
 from lenet_pipeline.cli.commands.forms import print_evaluation
 from lenet_pipeline.cli.commands.ingest import print_ingested, print_ingested_forms
+from lenet_pipeline.cli.commands.policy import print_policy
 from lenet_pipeline.cli.commands.score import print_report as print_scoring
 from lenet_pipeline.cli.commands.train import print_report as print_training
 from lenet_pipeline.cli.output import Format, print_line, print_rows
@@ -21,11 +23,13 @@ from lenet_pipeline.cli.progress import TerminalObserver
 from lenet_pipeline.cli.running import run_job
 from lenet_pipeline.forms import SEVERITIES, draw_demo_form, read_template
 from lenet_pipeline.registry import find_champion
+from lenet_pipeline.scoring import FLOAT32
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.warehouse import run_audit
+from lenet_pipeline.warehouse import count_review_queues, run_audit
 
 TRAINING, TEST, FORMS = "optdigits/train", "optdigits/test", "notes/all"
 _FORM_PAGES, _SURE = 12, 0.9
+_MAX_ERROR, _CERTAINTY = 0.02, 0.95  # 351 labelled digits cannot prove much more
 
 
 def run_demo(settings: Settings) -> None:
@@ -49,7 +53,9 @@ def run_demo(settings: Settings) -> None:
     print_scoring(scored)
     _announce(4, "audit", "a summary of the predictions")
     print_rows(run_audit(settings.warehouse, "summary", {}), Format.TABLE)
-    _announce(5, "forms", "delivery notes, filled in, scanned and read cell by cell")
+    _announce(5, "policy", "accept what is sure, and leave the rest to a person")
+    _accept_sure_digits(settings)
+    _announce(6, "forms", "delivery notes, filled in, scanned and read cell by cell")
     _read_forms(settings)
     _suggest(settings, scored.scoring_run_id)
 
@@ -75,12 +81,26 @@ def _read_forms(settings: Settings) -> None:
     print_line(f"  page with its readings: {_short_path(picture)}")
 
 
+def _accept_sure_digits(settings: Settings) -> None:
+    """Put a policy in force, unless there is one."""
+    champion = find_champion(settings.registry)
+    in_force = find_policy_in_force(settings, champion.reference, FLOAT32) if champion else None
+    if in_force:
+        print_line(f"skipped: policy {in_force['policy_number']} is already in force")
+        return
+    policy = set_policy(
+        settings, propose_policy(settings, PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, dataset=TEST))
+    )
+    print_policy(policy, policy.record)
+
+
 def _announce(number: int, step: str, summary: str) -> None:
     print_line(f": {summary}", lead=f"\n{number}. {step}")
 
 
 def _suggest(settings: Settings, run: UUID) -> None:
     lenet = _lenet_command()
+    waiting = sum(count_review_queues(settings.warehouse)["waiting"].to_pylist())
     if settings.home != Path(os.environ.get("LENET_HOME", "")).expanduser().absolute():
         lenet += f" --home {shlex.quote(_short_path(settings.home))}"
     print_line("", lead="\nTry next")
@@ -92,6 +112,13 @@ def _suggest(settings: Settings, run: UUID) -> None:
     ):
         print_line(f"  {lenet} {arguments}")
         print_line(f"      {summary}", style="dim")
+    print_line(
+        " to confirm or correct them in a browser:", lead=f"\n{counted(waiting, 'value')} wait for a person;"
+    )
+    print_line(f"  {lenet} review invite NAME")
+    print_line("      once: prints the token to sign in with", style="dim")
+    print_line(f"  {lenet} review serve --open")
+    print_line("      opens the verification pages", style="dim")
 
 
 def _lenet_command() -> str:

@@ -127,6 +127,15 @@ def fill_command(
     pages: Annotated[int, typer.Option(min=1, help="Number of pages")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of values, digits and distortions")] = 0,
     severity: Annotated[str, typer.Option(help="Scan quality loss: none, light, medium or heavy")] = "medium",
+    commas: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of values with a decimal comma, 0 to 1")
+    ] = 0,
+    strikes: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of values with a digit struck through, 0 to 1")
+    ] = 0,
+    dashes: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of unused cells with an unexpected dash, 0 to 1")
+    ] = 0,
     references: ReferencesOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the scans and truth.csv")] = Path(
         "filled"
@@ -135,16 +144,17 @@ def fill_command(
     """Fill a form with known values and scan it.
 
     Draws digits into the cells, then adds skew, blur and noise. Writes truth.csv for
-    `lenet forms evaluate`.
+    `lenet forms evaluate`. Commas, strikes and dashes are never part of the true value.
     """
     from lenet_pipeline.errors import UnknownNameError
-    from lenet_pipeline.forms import SEVERITIES, read_template
+    from lenet_pipeline.forms import SEVERITIES, Habits, read_template
     from lenet_pipeline.jobs import FillingJob, fill_forms
 
     if severity not in SEVERITIES:
         raise UnknownNameError("severity", severity, SEVERITIES)
     read = read_template(template, references)
-    job = FillingJob(read, digits, pages, seed, SEVERITIES[severity], output)
+    habits = Habits(comma_rate=commas, strike_rate=strikes, dash_rate=dashes)
+    job = FillingJob(read, digits, pages, seed, SEVERITIES[severity], output, habits)
     truth = fill_forms(settings, job, TerminalObserver())
     print_line(f"{counted(pages, 'page')} of {read.form} written to {output}")
     print_line(f"  true values: {truth}")

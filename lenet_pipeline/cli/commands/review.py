@@ -10,6 +10,7 @@ import typer
 from lenet_pipeline.audit import counted
 from lenet_pipeline.cli.command import command
 from lenet_pipeline.cli.output import Format, FormatOption, OutputOption, print_line, print_rows
+from lenet_pipeline.errors import ReviewError
 
 if TYPE_CHECKING:
     from lenet_pipeline.settings import Settings
@@ -23,7 +24,7 @@ review_app = typer.Typer(
 @command
 def export_command(
     settings: Settings,
-    folder: Annotated[Path, typer.Argument(help="Folder for the pictures and reviews.csv")],
+    folder: Annotated[Path, typer.Argument(help="Folder for reviews.csv and the pictures")],
     run: Annotated[
         str, typer.Option(help="latest, or the id of a scoring run or its first characters")
     ] = "latest",
@@ -31,15 +32,21 @@ def export_command(
 ) -> None:
     """Export the digits of a run that need review.
 
-    Writes their pictures, and reviews.csv with a column for the verdicts.
+    Writes contact-sheet.html, which shows each digit in its field and on its page, and reviews.csv with a
+    column for the verdicts.
     """
     from lenet_pipeline.audit import VERDICTS, export_reviews
 
     done = export_reviews(settings, folder, run, limit)
+    version = f"{done.run.model_name}/{done.run.model_version}"
+    source = f"run {done.run.scoring_run_id}: {done.run.dataset}, read by {version}"
     if not done.digits:
         print_line("no digit needs review")
+        print_line(f"  {source}")
         return
     print_line(f"{counted(done.digits, 'digit')} to review: {done.table}")
+    print_line(f"  {source}")
+    print_line(f"  pictures with fields and pages: {done.sheet}")
     if done.digits == limit:
         print_line("  stopped at --limit; there may be more")
     words = ", ".join(verdict for verdict in VERDICTS if not verdict.isdigit())
@@ -55,7 +62,9 @@ def import_command(
 ) -> None:
     """Record the verdicts in a folder.
 
-    Adds the digits to the dataset reviewed/all, with the verdicts as labels.
+    Verdicts on digits of forms change the final values of fields. The digits become the dataset reviewed/all,
+    with the verdicts as labels. Reads CSV files with commas, semicolons or tabs. If lines are refused, the
+    exit code is 1; all other lines are recorded.
     """
     from lenet_pipeline.audit import REVIEWED, import_reviews
 
@@ -68,12 +77,19 @@ def import_command(
         changes.append(f"{amended.relabelled:,} relabelled")
     if amended.removed:
         changes.append(f"{amended.removed:,} removed")
+    if done.fields_changed:
+        changes.append(f"{counted(done.fields_changed, 'field')} changed")
     already = f" ({done.known:,} already recorded)" if done.known else ""
     print_line(
         f"{counted(done.recorded, 'review')} recorded by {settings.actor}{already}; "
         f"{counted(done.open, 'line')} still open, {done.refused:,} refused; {', '.join(changes)}",
         is_wrapped=True,
     )
+    if done.refused:
+        raise ReviewError(
+            f"{counted(done.refused, 'line')} refused, see above; all other verdicts are recorded. "
+            "Correct the lines and import the folder again"
+        )
 
 
 @review_app.command("invite", epilog="Example: lenet review invite 'Ada Lovelace'")

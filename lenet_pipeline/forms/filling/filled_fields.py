@@ -33,6 +33,8 @@ _LEAST_GAP = 0.05  # between digits that do not touch, in heights of a digit
 _OVERLAP = (0.02, 0.1)  # of touching digits, in heights of a digit
 _LOWEST_PX = 10  # the lowest digit on a sheet
 _WOBBLE = 0.05  # the vertical variation along a run, in heights of a digit
+_COMMA_GAP = (0.35, 0.5)  # between the digits around a comma, in heights of a digit
+_COMMA_LENGTH = (0.15, 0.28)  # in heights of a digit
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,16 @@ class Writer:
                 self._draw_mark("X" if self._happens(0.5) else "-", box)
             elif state == "mark" and unused_mark is not None:
                 self._draw_mark(unused_mark, box)
+            elif state == "blank" and value and self._happens_rarely(self._habits.dash_rate):
+                self._draw_mark("-", box)
             cells.append(WrittenCell(name, position, state, label, image, _corners(box)))
+        digits = [cell.position for cell in cells if cell.state == "digit"]
+        comma = self._place_comma(value)
+        if comma is not None:
+            left, top, _, bottom = boxes[digits[comma]]
+            self._draw_comma(left, top + 0.8 * (bottom - top), 0.7 * (bottom - top))
+        if digits and self._happens_rarely(self._habits.strike_rate):
+            self._strike_digit(boxes[digits[int(self._rng.integers(len(digits)))]])
         return cells
 
     def _plan_cells(self, value: str, room: int, unused_mark: UnusedMark | None) -> Plan:
@@ -156,7 +167,11 @@ class Writer:
         inner = _inside(box, self._sheet.dpi)
         images = [self._digits.choose(int(digit), self._rng) for digit in value]
         touching = [self._happens(self._habits.touching_rate) for _ in value[1:]]
-        run = self._fit_run(images, self._draw_gaps(touching), box)
+        gaps = self._draw_gaps(touching)
+        comma = self._place_comma(value)
+        if comma is not None:
+            gaps[comma - 1] = self._rng.uniform(*_COMMA_GAP)
+        run = self._fit_run(images, gaps, box)
         start = inner[0] + self._rng.uniform(0, 0.6) * (inner[2] - inner[0] - run.width)
         line = inner[1] + self._rng.uniform(0.2, 0.8) * (inner[3] - inner[1] - run.height)
         cells = []
@@ -167,7 +182,40 @@ class Writer:
             near = any(touching[max(0, position - 1) : position + 1])
             label = int(value[position])
             cells.append(WrittenCell(name, position, "digit", label, images[position], corners, near))
+        if comma is not None:
+            (_, _), (right, _), (_, bottom), _ = cells[comma - 1].corners
+            middle = (right + cells[comma].corners[0, 0]) / 2
+            self._draw_comma(middle, bottom - 0.05 * run.height, run.height)
+        if self._happens_rarely(self._habits.strike_rate):
+            struck = cells[int(self._rng.integers(len(cells)))].corners
+            around = 0.15 * run.height
+            left, top = struck[0] - around
+            right, bottom = struck[2] + around
+            self._strike_digit((left, top, right, bottom))
         return cells
+
+    def _place_comma(self, value: str) -> int | None:
+        """Return the index of the digit after the decimal comma, or None without a comma."""
+        if len(value) < 2 or not self._happens_rarely(self._habits.comma_rate):
+            return None
+        return max(1, len(value) - int(self._rng.integers(1, 3)))
+
+    def _draw_comma(self, x: float, y: float, height: float) -> None:
+        """Draw a comma that starts at a point, below the middle of digits of a height."""
+        length = self._rng.uniform(*_COMMA_LENGTH) * height
+        self._stroke([np.array([[x, y], [x - 0.3 * length, y + length]])])
+
+    def _strike_digit(self, box: Edges) -> None:
+        """Strike a digit through with a cross, a flat stroke or a diagonal one."""
+        corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
+        ways = [
+            [[[0.06, 0.1], [0.94, 0.9]], [[0.94, 0.1], [0.06, 0.9]]],
+            [[[0.02, 0.55], [0.98, 0.45]]],
+            [[[0.06, 0.92], [0.94, 0.08]]],
+        ]
+        strokes = np.array(ways[int(self._rng.integers(len(ways)))])
+        jitter = self._rng.uniform(-0.04, 0.04, strokes.shape)
+        self._stroke(list((strokes + jitter) * sides + corner))
 
     def _draw_gaps(self, touching: list[bool]) -> list[float]:
         """Return the gap before every digit but the first, in heights of a digit."""
@@ -245,6 +293,10 @@ class Writer:
     def _lay(self, ink: Ink, left: int, top: int) -> None:
         pen = self._pen + self._rng.uniform(-_PEN_VARIES, _PEN_VARIES)
         apply_ink(self._sheet.image, ink, left, top, float(np.clip(pen, 0, 255)))
+
+    def _happens_rarely(self, rate: float) -> bool:
+        """Draw a random number only for a rate above 0. Pages without these faults keep their look."""
+        return rate > 0 and self._happens(rate)
 
     def _happens(self, rate: float) -> bool:
         return bool(self._rng.random() < rate)

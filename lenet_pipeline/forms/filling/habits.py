@@ -24,6 +24,11 @@ class Habits:
         gap: the gap between the digits in a box, in heights of a digit, drawn once per value. Each gap
             varies.
         touching_rate: the share of neighbouring digits in a box whose ink touches.
+        comma_rate: the share of values of two or more digits with a decimal comma, which the form does not
+            ask for. In cells, it is low on the line between two cells.
+        strike_rate: the share of values in which a stroke or a cross strikes one digit through. The digit
+            stays part of the value.
+        dash_rate: the share of unused cells with a dash, although the form does not ask for one.
     """
 
     size: tuple[float, float] = (0.6, 0.8)
@@ -36,6 +41,9 @@ class Habits:
     over_line_rate: float = 0.0
     gap: tuple[float, float] = (0.1, 0.35)
     touching_rate: float = 0.0
+    comma_rate: float = 0.0
+    strike_rate: float = 0.0
+    dash_rate: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges.

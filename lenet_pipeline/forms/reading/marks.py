@@ -24,6 +24,7 @@ _LEAST_LENGTH = 0.55  # of the shorter stroke, relative to the longer one
 _CROSS_LENGTH = 4.0  # the smallest length of a cross's strokes, in thicknesses
 _LARGEST_HOLE = 0.3  # of the squared thickness: grain leaves such holes, the loops of an 8 are larger
 _DASH_RISE = 25.0  # degrees: the largest slope of a dash
+_DASH_SHAPE = 0.75  # height relative to width: no dash with this slope and length is higher
 _DASH_LENGTH = 3.0  # the smallest length of a dash, in thicknesses
 
 
@@ -68,6 +69,35 @@ def is_mark(mask: Mask, mark: UnusedMark) -> bool:
         return False
     points = np.column_stack([columns, rows]).astype(np.float64)
     return _is_dash(points) if mark == "-" else _is_cross(points, mask)
+
+
+def find_mark(mask: Mask) -> UnusedMark | None:
+    """Return the mark that ink is, ``X`` or ``-``, or None if it may be a digit.
+
+    Args:
+        mask: bool (height, width), cropped to the ink.
+    """
+    # Most ink fails these quick tests. The full test of a cross takes as long as the rest of a cell.
+    if mask.shape[0] <= _DASH_SHAPE * mask.shape[1] and is_mark(mask, "-"):
+        return "-"
+    return "X" if _may_be_cross(mask) and is_mark(mask, "X") else None
+
+
+def _may_be_cross(mask: Mask) -> bool:
+    """Return whether ink is in the middle and not at the middles of the four sides."""
+    height, width = mask.shape
+    rows, columns = (
+        slice(int(0.4 * height), int(0.6 * height) + 1),
+        slice(int(0.4 * width), int(0.6 * width) + 1),
+    )
+    down, across = max(1, int(0.15 * height)), max(1, int(0.15 * width))
+    return bool(
+        mask[rows, columns].any()
+        and not mask[:down, columns].any()
+        and not mask[-down:, columns].any()
+        and not mask[rows, :across].any()
+        and not mask[rows, -across:].any()
+    )
 
 
 def _is_dash(points: Points) -> bool:

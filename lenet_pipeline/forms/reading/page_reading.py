@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Literal
@@ -20,8 +21,9 @@ from lenet_pipeline.forms.reading.cells import (
 )
 from lenet_pipeline.forms.reading.cutting import cut_run
 from lenet_pipeline.forms.reading.edge_profiles import SEARCHED_PX
+from lenet_pipeline.forms.reading.extra_ink import describe_extra_ink
 from lenet_pipeline.forms.reading.ink import measure_darkness, remove_print
-from lenet_pipeline.forms.reading.marks import is_mark
+from lenet_pipeline.forms.reading.marks import find_mark, is_mark
 from lenet_pipeline.forms.reading.writing import (
     ClearedField,
     Digit,
@@ -30,11 +32,12 @@ from lenet_pipeline.forms.reading.writing import (
     find_strokes,
     measure_cleared_field,
 )
-from lenet_pipeline.forms.templates.model import Field, Template, WritingBox
+from lenet_pipeline.forms.templates.model import Field, Template, UnusedMark, WritingBox
 from lenet_pipeline.ingest import Box
 from lenet_pipeline.schema import DARK_ON_BRIGHT, Floats
 
 State = Literal["blank", "digit", "mark"]
+Edges = tuple[float, float, float, float]  # left, top, right, bottom
 
 _MARGIN_PX = SEARCHED_PX + 12  # around a field, for the search and for strokes that leave their cells
 _LONGEST_STROKE = 1.5  # relative to the longer side of a cell, or the height of a box
@@ -50,7 +53,8 @@ class CellReading:
     Attributes:
         field: the name of its field.
         position: its position in the field, from 0.
-        state: whether it is blank, a digit or the mark of an unused cell.
+        state: whether it is blank, a digit or a mark, which is a clear dash or cross.
+        mark: the mark, None unless the state is ``mark``.
         image: uint8 (28, 28), ink bright on dark, normalised as in training. None for a blank cell.
         ink: the amount of ink, in square millimetres of full ink.
         box: the cell, or the digit within a box, in pixels of the aligned page.
@@ -66,6 +70,22 @@ class CellReading:
     box: Box
     source_box: Box
     polarity: str = DARK_ON_BRIGHT
+    mark: UnusedMark | None = None
+
+
+@dataclass(frozen=True)
+class FieldReading:
+    """One field of one page.
+
+    Attributes:
+        field: its name.
+        cells: its cells in order. A blank box without dividers has none.
+        extra_ink: a short description of the ink that belongs to no digit, or None without any.
+    """
+
+    field: str
+    cells: tuple[CellReading, ...]
+    extra_ink: str | None
 
 
 @dataclass(frozen=True)
@@ -97,9 +117,17 @@ _PREPARED: deque[tuple[Grey | None, Template, tuple[_PreparedField, ...]]] = deq
 def read_cells(
     page: Grey, reference: Grey | None, template: Template, to_scan: NDArray[np.float64]
 ) -> list[CellReading]:
-    """Read every cell of every field of an aligned page, in order.
+    """Read every cell of every field of an aligned page, in order, with the arguments of ``read_fields``.
 
     A box without dividers gives one reading for each digit in it, and none if it is blank.
+    """
+    return [cell for field in read_fields(page, reference, template, to_scan) for cell in field.cells]
+
+
+def read_fields(
+    page: Grey, reference: Grey | None, template: Template, to_scan: NDArray[np.float64]
+) -> list[FieldReading]:
+    """Read every field of an aligned page, in order.
 
     Args:
         page: uint8 (height, width), at ``ALIGNED_DPI``.
@@ -112,9 +140,8 @@ def read_cells(
     written = [one.usual for one in cleared if one.usual is not None]
     usual = float(np.median(written)) if written else 0.0
     return [
-        reading
+        _read_field(field, find_strokes(one, usual), one.places, to_scan)
         for field, one in zip(fields, cleared, strict=True)
-        for reading in _read_field(field, find_strokes(one, usual), one.places, to_scan)
     ]
 
 
@@ -133,6 +160,35 @@ def field_picture(page: Grey, field: Field, template: Template) -> bytes:
     # A JPEG is good enough to look at. A PNG would be six times as large because of the scan's grain.
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY])
     return encoded.tobytes()
+
+
+def locate_in_field_picture(box: Box, field: Box, size: tuple[int, int]) -> Edges:
+    """Return where a box of the aligned page is in the picture of its field.
+
+    Args:
+        box: a cell of the field, or a digit in it, in pixels of the aligned page.
+        field: the field, in pixels of the aligned page.
+        size: the width and height of the picture, in pixels.
+
+    Returns:
+        The left, top, right and bottom edges, as fractions of the picture's width and height, 0 to 1.
+    """
+    margin = _PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
+    left, top = max(0, math.floor(field.x - margin)), max(0, math.floor(field.y - margin))
+    # A picture of the largest side was reduced; others have the scale of the page.
+    scale = 1.0
+    if max(size) == _MOST_PICTURE_PX:
+        right, bottom = field.x + field.width + margin, field.y + field.height + margin
+        scale = max(1.0, max(right - left, bottom - top) / _MOST_PICTURE_PX)
+    width, height = (side * scale for side in size)
+    edges = (
+        (box.x - left) / width,
+        (box.y - top) / height,
+        (box.x + box.width - left) / width,
+        (box.y + box.height - top) / height,
+    )
+    x_from, y_from, x_to, y_to = (min(1.0, max(0.0, edge)) for edge in edges)
+    return x_from, y_from, x_to, y_to
 
 
 def _prepare_fields(reference: Grey | None, template: Template) -> tuple[_PreparedField, ...]:
@@ -165,27 +221,31 @@ def _clear_field(page: Grey, prepared: _PreparedField) -> ClearedField:
     sides = np.median(refined.places[:, 2:] - refined.places[:, :2], axis=0)
     is_box = isinstance(prepared.field.place, WritingBox)
     longest = round(_LONGEST_STROKE * float(sides[1] if is_box else sides.max()))
-    return measure_cleared_field(remove_print(darkness, refined.lines, blank, longest), refined.places)
+    cleared = remove_print(darkness, refined.lines, blank, longest)
+    return measure_cleared_field(darkness, cleared, refined.places)
 
 
 def _read_field(
     prepared: _PreparedField, strokes: Strokes, places: Places, to_scan: NDArray[np.float64]
-) -> list[CellReading]:
+) -> FieldReading:
     field, corner = prepared.field, prepared.corner
+    digits: list[Digit | None]
     if isinstance(field.place, WritingBox):
-        return _read_box(strokes, field, field.place, corner, to_scan)
-    digits = cut_digits(strokes, strokes.cells, strokes.palest)
-    boxes = _whole_boxes(places + corner)
+        digits, inside = _cut_box(strokes, field.place)
+    else:
+        digits, inside = cut_digits(strokes, strokes.cells, strokes.palest), places
+    boxes = _whole_boxes(inside + corner)
     scanned = locate_in_scan(boxes, to_scan)
-    return [
+    cells = tuple(
         _reading(field, position, digit, box, source_box)
         for position, (digit, box, source_box) in enumerate(zip(digits, boxes, scanned, strict=True))
-    ]
+    )
+    extra = describe_extra_ink(strokes, places, digits, [cell.state == "digit" for cell in cells])
+    return FieldReading(field.name, cells, extra)
 
 
-def _read_box(
-    strokes: Strokes, field: Field, box: WritingBox, corner: NDArray[np.float64], to_scan: NDArray[np.float64]
-) -> list[CellReading]:
+def _cut_box(strokes: Strokes, box: WritingBox) -> tuple[list[Digit | None], Places]:
+    """Return the digits of a box without dividers, and their places."""
     labels, count = cut_run(strokes.cells > 0, strokes.soft, box.fewest, box.most)
     found = cut_digits(strokes, labels, np.repeat(strokes.palest, count))
     digits = [digit for digit in found if digit is not None]
@@ -193,20 +253,16 @@ def _read_box(
         (digit.left, digit.top, digit.left + digit.mask.shape[1], digit.top + digit.mask.shape[0])
         for digit in digits
     ]
-    boxes = _whole_boxes(np.array(places, dtype=np.float64).reshape(-1, 4) + corner)
-    scanned = locate_in_scan(boxes, to_scan)
-    return [
-        _reading(field, position, digit, box, source_box)
-        for position, (digit, box, source_box) in enumerate(zip(digits, boxes, scanned, strict=True))
-    ]
+    return [*digits], np.array(places, dtype=np.float64).reshape(-1, 4)
 
 
 def _reading(field: Field, position: int, digit: Digit | None, box: Box, source_box: Box) -> CellReading:
     if digit is None:
         return CellReading(field.name, position, "blank", None, 0.0, box, source_box)
-    marked = field.unused_mark is not None and is_mark(digit.mask, field.unused_mark)
-    state: State = "mark" if marked else "digit"
-    return CellReading(field.name, position, state, digit.image, digit.ink, box, source_box)
+    asked = field.unused_mark
+    mark = asked if asked is not None and is_mark(digit.mask, asked) else find_mark(digit.mask)
+    state: State = "digit" if mark is None else "mark"
+    return CellReading(field.name, position, state, digit.image, digit.ink, box, source_box, mark=mark)
 
 
 def _around(places: Places, margin: float, shape: tuple[int, ...]) -> tuple[slice, slice]:

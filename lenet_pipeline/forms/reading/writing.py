@@ -44,7 +44,8 @@ class ClearedField:
     """A field without the form's print.
 
     Attributes:
-        darkness: the darkness relative to each cell's own paper, float32 (height, width).
+        printed: the darkness with the form's print, grain smoothed away, float32 (height, width).
+        darkness: the darkness without it, relative to each cell's own paper, float32 (height, width).
         soft: the same with the grain smoothed away.
         places: left, top, right and bottom of the cells, (n, 4).
         paper: the paper of each cell.
@@ -53,6 +54,7 @@ class ClearedField:
         usual: the darkness of the field's writing, or None if it has too little.
     """
 
+    printed: Floats
     darkness: Floats
     soft: Floats
     places: Places
@@ -60,6 +62,23 @@ class ClearedField:
     owners: Labels
     inner: Labels
     usual: float | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The connected parts of the ink in a field, including parts that belong to no digit.
+
+    Attributes:
+        labels: 1 + the index of the part that a pixel belongs to, 0 for paper, int32 (height, width).
+        stats: left, top, width, height and area of each part, int32 (n, 5).
+        is_strong: whether a part has enough pixels with the darkness of a pen, bool (n,).
+        is_kept: whether the cell that a part belongs to kept it, bool (n,).
+    """
+
+    labels: Labels
+    stats: NDArray[np.int32]
+    is_strong: Mask
+    is_kept: Mask
 
 
 @dataclass(frozen=True)
@@ -71,12 +90,18 @@ class Strokes:
         darkness: the darkness relative to each cell's own paper, float32 (height, width).
         soft: the same with the grain smoothed away.
         palest: the darkness from which on a cell's pixels count as strokes, float32 (n,).
+        parts: the connected parts of the ink.
+        usual: the darkness of the page's writing, or 0 if unknown.
+        printed: the darkness with the form's print, grain smoothed away, float32 (height, width).
     """
 
     cells: Labels
     darkness: Floats
     soft: Floats
     palest: Floats
+    parts: Parts
+    usual: float
+    printed: Floats
 
 
 @dataclass(frozen=True)
@@ -98,10 +123,11 @@ class Digit:
     ink: float
 
 
-def measure_cleared_field(darkness: Floats, places: Places) -> ClearedField:
+def measure_cleared_field(printed: Floats, darkness: Floats, places: Places) -> ClearedField:
     """Measure the paper and the ink of a field.
 
     Args:
+        printed: the darkness with the form's own print, (height, width).
         darkness: the darkness without the form's own print, (height, width).
         places: left, top, right and bottom of the cells, (n, 4).
     """
@@ -113,7 +139,7 @@ def measure_cleared_field(darkness: Floats, places: Places) -> ClearedField:
     strong = np.maximum(_LEAST_STRONG, _STRONG_SPREADS * paper.spread)
     written = soft[soft > np.concatenate([_NEVER_INK, strong])[inner]]
     usual = _quantile(written, 0.9) if written.size >= _FEWEST_WRITTEN else None
-    return ClearedField(above, soft, places, paper, owners, inner, usual)
+    return ClearedField(smooth(printed), above, soft, places, paper, owners, inner, usual)
 
 
 def find_strokes(cleared: ClearedField, usual: float) -> Strokes:
@@ -129,15 +155,19 @@ def find_strokes(cleared: ClearedField, usual: float) -> Strokes:
     palest = np.maximum(np.maximum(_LEAST_PALE, _PALE_SPREADS * spread), _PALE_SHARE * usual)
     strong = np.maximum(np.maximum(_LEAST_STRONG, _STRONG_SPREADS * spread), _STRONG_SHARE * usual)
     inked = soft > np.concatenate([_NEVER_INK, palest])[owners]
-    count, found, measured, _ = cv2.connectedComponentsWithStats(inked.view(np.uint8), connectivity=8)
-    parts, stats = np.asarray(found, dtype=np.int32), np.asarray(measured, dtype=np.int32)
+    count, labelled, measured, _ = cv2.connectedComponentsWithStats(inked.view(np.uint8), connectivity=8)
+    parts, stats = np.asarray(labelled, dtype=np.int32), np.asarray(measured, dtype=np.int32)
     cells = np.zeros(soft.shape, np.int32)
+    is_part = is_kept = np.zeros(count - 1, dtype=np.bool_)
     if count > 1:
         ink = _InkPixels(parts[inked] - 1, owners[inked], cleared.inner[inked], soft[inked])
         is_strong = ink.darkness > strong[ink.owner - 1]
         is_part = np.bincount(ink.part[is_strong], minlength=count - 1) >= _FEWEST_STRONG
-        cells[inked] = _assign_parts(ink, is_part, stats[1:], cleared.places)
-    return Strokes(cells, cleared.darkness, soft, palest)
+        owned = _assign_parts(ink, is_part, stats[1:], cleared.places)
+        cells[inked] = owned
+        is_kept = np.bincount(ink.part[owned > 0], minlength=count - 1) > 0
+    found = Parts(parts, stats[1:], is_part, is_kept)
+    return Strokes(cells, cleared.darkness, soft, palest, found, usual, cleared.printed)
 
 
 @dataclass(frozen=True)

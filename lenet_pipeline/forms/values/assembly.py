@@ -77,15 +77,15 @@ def _field_values(
     rows: Sequence[Row], content: TemplateContent
 ) -> Iterator[tuple[tuple[str, str], FieldValue]]:
     fields = {field.name: field for field in content.fields}
-    for (field_id, name), cells in groupby(rows, key=itemgetter("field_id", "field")):
+    for (field_id, name, extra_ink), cells in groupby(rows, key=itemgetter("field_id", "field", "extra_ink")):
         states = [_cell_state(cell) for cell in cells if cell["state"] is not None]
-        yield (field_id, name), read_field_value(fields[name], states)
+        yield (field_id, name), read_field_value(fields[name], states, extra_ink=extra_ink)
 
 
 def _cell_state(cell: Row) -> CellState:
     probabilities = cell["probabilities"]
     known = None if probabilities is None else sum_to_one(probabilities)
-    return CellState(cell["position"], cell["state"], known, cell["not_a_digit"])
+    return CellState(cell["position"], cell["state"], known, cell["not_a_digit"], cell["mark"])
 
 
 def _value_row(page_id: str, field_id: str, value: FieldValue) -> Row:

@@ -26,9 +26,10 @@ class CellState:
 
     Attributes:
         position: its position in the field, from 0, left to right and row by row.
-        state: what it contains. ``mark`` is the mark of an unused cell.
+        state: what it contains. ``mark`` is a clear dash or cross, as in an unused cell.
         probabilities: the probability of each class, float64 (10,) with sum 1. Required for a ``digit``.
         not_a_digit: the score for not being a digit, 0 to 1.
+        mark: which mark the cell has, or None if it has none or it is unknown.
 
     Raises:
         ValueError: a digit has no probabilities.
@@ -38,6 +39,7 @@ class CellState:
     state: State
     probabilities: NDArray[np.float64] | None = None
     not_a_digit: float | None = None
+    mark: str | None = None
 
     def __post_init__(self) -> None:
         if self.state == "digit" and self.probabilities is None:
@@ -66,8 +68,8 @@ class FieldValue:
         posterior: a lower bound of the probability of ``value`` among all strings that pass the rules.
         broken_rules: the names of the rules that ``raw_value`` breaks.
         reasons: why a person should review the field. Each starts with a stable word and a colon: ``blank``,
-            ``gap``, ``not_a_digit``, ``corrected`` or ``rule_failed``. A low probability is not a reason,
-            because a policy decides which probability is sufficient.
+            ``gap``, ``mark``, ``extra_ink``, ``not_a_digit``, ``corrected`` or ``rule_failed``. A low
+            probability is not a reason, because a policy decides which probability is sufficient.
     """
 
     field: str
@@ -101,17 +103,21 @@ class FieldValue:
         return "; ".join(self.reasons) or None
 
 
-def read_field_value(field: Field, cells: Sequence[CellState], most_tried: int = MOST_TRIED) -> FieldValue:
+def read_field_value(
+    field: Field, cells: Sequence[CellState], most_tried: int = MOST_TRIED, *, extra_ink: str | None = None
+) -> FieldValue:
     """Read the value of a field from its cells.
 
     Blank and marked cells before and after the digits are ignored, so a value may be left- or right-aligned.
-    Between two digits, they are ignored too, but become a reason to review the field. For a box without
+    Between two digits, they are ignored too, but become a reason to review the field. So do a mark that the
+    form does not ask for, and ink that belongs to no digit. For a box without
     dividers, the number of digits is an additional rule.
 
     Args:
         field: the field.
         cells: the content of its cells, in any order. Without any, the field is blank.
         most_tried: the number of strings to try, as in ``decode``.
+        extra_ink: a description of the field's ink that belongs to no digit, or None without any.
 
     Raises:
         ValueError: two cells have the same position.
@@ -120,11 +126,14 @@ def read_field_value(field: Field, cells: Sequence[CellState], most_tried: int =
     if len({cell.position for cell in ordered}) < len(ordered):
         raise ValueError(f"two cells of the field {field.name} have the same position")
     written = [cell for cell in ordered if cell.state in ("digit", "not_a_digit")]
+    doubts = _unexpected_marks(field, ordered)
+    if extra_ink is not None:
+        doubts.append(f"extra_ink: {extra_ink}")
     if not written:
-        reasons = () if field.may_be_blank else ("blank: a value is required",)
-        return FieldValue(field.name, "blank", reasons=reasons)
+        missing = [] if field.may_be_blank else ["blank: a value is required"]
+        return FieldValue(field.name, "blank", reasons=(*missing, *doubts))
 
-    gaps = [
+    doubts += [
         f"gap: position {cell.position} between digits is {_GAPS[cell.state]}"
         for cell in ordered
         if cell.state in _GAPS and written[0].position < cell.position < written[-1].position
@@ -135,8 +144,8 @@ def read_field_value(field: Field, cells: Sequence[CellState], most_tried: int =
         if cell.state == "digit" and cell.probabilities is not None  # a digit always has probabilities
     ]
     if len(digits) < len(written):
-        return _unreadable(field, written, gaps)
-    return _readable(field, decode(np.stack(digits), field_rules(field), most_tried), gaps)
+        return _unreadable(field, written, doubts)
+    return _readable(field, decode(np.stack(digits), field_rules(field), most_tried), doubts)
 
 
 def sum_to_one(probabilities: ArrayLike) -> NDArray[np.float64]:
@@ -164,9 +173,19 @@ def apply_across_rules(rules: Sequence[AcrossRule], values: Mapping[str, FieldVa
 
 
 _GAPS: dict[State, str] = {"blank": "blank", "mark": "crossed out"}
+_MARKS = {"-": "a dash", "X": "a cross"}
 
 
-def _unreadable(field: Field, written: Sequence[CellState], gaps: list[str]) -> FieldValue:
+def _unexpected_marks(field: Field, cells: Sequence[CellState]) -> list[str]:
+    """Return a reason for each mark that the form does not ask for."""
+    return [
+        f"mark: {_MARKS[cell.mark]} at position {cell.position}"
+        for cell in cells
+        if cell.state == "mark" and cell.mark in _MARKS and cell.mark != field.unused_mark
+    ]
+
+
+def _unreadable(field: Field, written: Sequence[CellState], doubts: list[str]) -> FieldValue:
     """Return the value of a field with writing that is not a digit."""
     raw_value = "".join(_digit_or_unread(cell) for cell in written)
     others = [
@@ -174,20 +193,20 @@ def _unreadable(field: Field, written: Sequence[CellState], gaps: list[str]) -> 
         for cell in written
         if cell.state == "not_a_digit"
     ]
-    return FieldValue(field.name, "unreadable", raw_value, reasons=(*others, *gaps))
+    return FieldValue(field.name, "unreadable", raw_value, reasons=(*others, *doubts))
 
 
-def _readable(field: Field, decoded: Decoded, gaps: list[str]) -> FieldValue:
+def _readable(field: Field, decoded: Decoded, doubts: list[str]) -> FieldValue:
     """Return the value of a field that contains only digits."""
     broken = " and ".join(decoded.broken_rules)
     status: Status = "read"
-    reasons = gaps
+    reasons = doubts
     if not decoded.is_valid:
         status = "rule_failed"
-        reasons = [f"rule_failed: {decoded.raw_value} breaks {broken}", *gaps]
+        reasons = [f"rule_failed: {decoded.raw_value} breaks {broken}", *doubts]
     elif decoded.is_corrected:
         status = "corrected"
-        reasons = [f"corrected: {decoded.raw_value} breaks {broken}, {decoded.value} passes", *gaps]
+        reasons = [f"corrected: {decoded.raw_value} breaks {broken}, {decoded.value} passes", *doubts]
     return FieldValue(
         field.name,
         status,
