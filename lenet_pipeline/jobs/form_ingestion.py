@@ -70,11 +70,11 @@ def ingest_forms(settings: Settings, job: FormIngestJob, observer: Observer = SI
     outcome = observer.step(
         f"store-forms-{dataset}", _store_forms, job.path, dataset, templates, processes, settings, observer
     )
+    replaced = f"{counted(outcome.replaced, 'document')} replaced, " if outcome.replaced else ""
     observer.log(
         f"{dataset}: {counted(outcome.read, 'page')} read, {outcome.known:,} read before, "
         f"{outcome.unmatched:,} unmatched, {outcome.rejected:,} rejected; "
-        f"{counted(outcome.replaced, 'document')} replaced, "
-        f"{counted(outcome.added, 'digit')} added, {outcome.digits:,} in total"
+        f"{replaced}{counted(outcome.added, 'digit')} added, {outcome.digits:,} in total"
     )
     return outcome
 

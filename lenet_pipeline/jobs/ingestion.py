@@ -114,9 +114,9 @@ def ingest_printed(settings: Settings, job: PrintingJob, observer: Observer = SI
 
 def _log(outcome: Sequence[Ingested], observer: Observer) -> None:
     for part in outcome:
+        updated = f"{counted(part.relabelled, 'label')} updated, " if part.relabelled else ""
         observer.log(
-            f"{part.dataset}: {counted(part.added, 'digit')} added, "
-            f"{counted(part.relabelled, 'label')} updated, {part.skipped:,} already there, "
+            f"{part.dataset}: {counted(part.added, 'digit')} added, {updated}{part.skipped:,} already there, "
             f"{counted(part.rejects, 'reject')}; {counted(part.rows, 'digit')} in total"
         )
 
