@@ -511,11 +511,12 @@ qualify row_number() over (
 ) = 1;
 
 -- One row per field of a page, by the newest run of its dataset. Of a page that was read again with a
--- corrected template, only the last reading is here.
+-- corrected template, only the last reading is here; of a document that was scanned again, the newest scan.
 create view final_values as
 select field_readings.*
 from field_readings
 semi join current_runs using (scoring_run_id)
+semi join current_documents using (dataset, source_sha256)
 qualify field_readings.read_at = max(field_readings.read_at) over (
     partition by field_readings.scoring_run_id, field_readings.source_sha256, field_readings.page
 );
