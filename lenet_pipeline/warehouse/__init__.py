@@ -5,6 +5,19 @@ runs one short transaction and closes it, because no other process can read the 
 """
 
 from lenet_pipeline.warehouse.background import BackgroundLoader
+from lenet_pipeline.warehouse.blind import (
+    BLIND,
+    BlindAnswer,
+    BlindDraw,
+    DrawnSample,
+    draw_blind_sample,
+    find_blind_item,
+    list_blind_digits,
+    list_blind_items,
+    list_blind_samples,
+    record_blind_answer,
+    withdraw_blind_answer,
+)
 from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.connection import Warehouse
@@ -90,11 +103,15 @@ from lenet_pipeline.warehouse.snapshot import AsOf, take_snapshot
 from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks
 
 __all__ = [
+    "BLIND",
     "FOLDER",
     "AsOf",
     "BackgroundLoader",
+    "BlindAnswer",
+    "BlindDraw",
     "ChainHead",
     "CheckResult",
+    "DrawnSample",
     "Drift",
     "DriftBin",
     "FieldQueue",
@@ -122,7 +139,9 @@ __all__ = [
     "count_group_digits",
     "count_known_predictions",
     "count_review_queues",
+    "draw_blind_sample",
     "export_tables",
+    "find_blind_item",
     "find_finished_run",
     "find_reviewed",
     "find_reviewer",
@@ -131,6 +150,9 @@ __all__ = [
     "has_link",
     "is_token_valid",
     "list_audits",
+    "list_blind_digits",
+    "list_blind_items",
+    "list_blind_samples",
     "list_checks",
     "list_fields",
     "list_fields_of_page",
@@ -157,6 +179,7 @@ __all__ = [
     "read_shard_predictions",
     "read_template_texts",
     "read_unassembled_cells",
+    "record_blind_answer",
     "record_documents",
     "record_drift_reference",
     "record_field_truths",
@@ -174,4 +197,5 @@ __all__ = [
     "stop_scoring_run",
     "take_snapshot",
     "undo_verdicts",
+    "withdraw_blind_answer",
 ]

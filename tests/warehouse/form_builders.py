@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenet_pipeline import warehouse
+from lenet_pipeline.audit import revise
 from lenet_pipeline.schema import (
     CELLS,
     DIGITS,
@@ -189,6 +190,7 @@ class FormBuilder:
             run,
             pa.Table.from_pylist(values, schema=FIELD_VALUES),
             pa.Table.from_pylist(list(rules), schema=RULE_FAILURES),
+            revise,
         )
 
     def tell_truth(self, page: GivenPage, **truths: str) -> None:
