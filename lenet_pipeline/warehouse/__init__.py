@@ -6,15 +6,17 @@ runs one short transaction and closes it, because no other process can read the 
 
 from lenet_pipeline.warehouse.background import BackgroundLoader
 from lenet_pipeline.warehouse.blind import (
-    BLIND,
-    BlindAnswer,
     BlindDraw,
     DrawnSample,
     draw_blind_sample,
-    find_blind_item,
     list_blind_digits,
     list_blind_items,
     list_blind_samples,
+)
+from lenet_pipeline.warehouse.blind_answers import (
+    BLIND,
+    BlindAnswer,
+    find_blind_item,
     record_blind_answer,
     withdraw_blind_answer,
 )

@@ -1,4 +1,4 @@
--- Count all answers of $actor to an item, also those that were taken back, and those with the id $batch_id.
+-- Count all answers of $actor to an item, even withdrawn ones, and the answers with the id $batch_id.
 select
     count(*) filter (
         where actor = $actor and sample_id = $sample_id and item_number = $item_number

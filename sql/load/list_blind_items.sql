@@ -23,14 +23,14 @@ own_answers as (
 digits_seen as (
     select digit_id
     from reviews
-    where actor = $actor
+    where actor = $actor and mode is distinct from 'blind'
 ),
 
 items_seen as (
     select items.item_number
     from items
     inner join field_reviews using (field_id)
-    where field_reviews.actor = $actor
+    where field_reviews.actor = $actor and field_reviews.mode <> 'blind'
     union
     select items.item_number
     from items

@@ -402,7 +402,7 @@ comment on table blind_samples is
     'One row per sample that people read blind: without the prediction, and without the answers of others.';
 comment on table blind_items is 'One row per field of a form, or digit outside forms, in a blind sample.';
 comment on table blind_answers is
-    'One row per answer of a person to a blind item. Rows are only appended; review_undos takes answers back.';
+    'One row per answer of a person to a blind item. Rows are only appended, never changed.';
 comment on sequence blind_answer_numbers is 'Numbers of blind answers.';
 comment on view blind_turns is 'One row per blind answer that was not taken back, with its turn.';
 comment on view blind_results is
@@ -451,7 +451,7 @@ comment on column blind_answers.item_number is 'Number of the item in the sample
 comment on column blind_answers.attempt is
     'Attempt of the person at the item, from 1. Only an answer that was taken back leads to another.';
 comment on column blind_answers.answer is
-    'Digits, with ? for unreadable characters; empty for blank; X for a digit that is none.';
+    'Digits, with ? for unreadable characters; empty for blank; X for not a digit.';
 comment on column blind_answers.seconds is 'Time taken for the answer, seconds. Null if unknown.';
 comment on column blind_answers.answered_at is 'Time of the answer (UTC).';
 comment on column blind_answers.actor is 'Person who answered.';

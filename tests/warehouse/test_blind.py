@@ -104,9 +104,7 @@ def give(
 ) -> bool:
     """Answer an item; the return value tells whether it is settled."""
     answer = BlindAnswer(batch_id or uuid4(), sample_id, item, value, actor, 2.5, NOW)
-    return warehouse.record_blind_answer(
-        warehouse_of(forms), answer, verdict_on(forms, answer), no_revisions
-    )
+    return warehouse.record_blind_answer(warehouse_of(forms), answer, verdict_on(forms, answer), no_revisions)
 
 
 def test_a_draw_depends_on_the_seed_alone_and_is_stored_once(forms: FormBuilder) -> None:
@@ -282,7 +280,9 @@ def test_samples_are_listed_with_their_progress(forms: FormBuilder) -> None:
     for actor, value in (("ada", "0"), ("bob", "1")):
         give(forms, sample, others[0], actor, value)
     (row,) = warehouse.list_blind_samples(warehouse_of(forms), "ada").to_pylist()
-    counted = {name: row[name] for name in ("name", "items", "settled", "disagreed", "misread", "own_answers")}
+    counted = {
+        name: row[name] for name in ("name", "items", "settled", "disagreed", "misread", "own_answers")
+    }
     assert counted == {
         "name": "March",
         "items": 3,
@@ -299,7 +299,7 @@ def test_an_altered_answer_breaks_the_chain(forms: FormBuilder, column: str) -> 
     sample = draw(forms)
     give(forms, sample, 1, "ada", "1")
     with forms.builder.by_hand() as connection:
-        connection.execute(f"update blind_answers set {column}")
+        connection.execute(f"update blind_answers set {column}")  # noqa: S608
     assert [row["problem"] for row in forms.builder.violations("chain_covers_what_happened")] == [
         "the event was altered"
     ]
