@@ -181,7 +181,9 @@ def _render_samples(
     # Work that the person held while they were on the page of a sample is free again.
     work_of(request).reservations.leave_places("blind/", person)
     samples = list_blind_samples(warehouse_of(request), person).to_pylist()
-    given = {"origin": "run", "run": "latest", "size": "100", "seed": str(len(samples))} | (form or {})
+    empty = dict.fromkeys(("form", "field", "reason", "name"), "")
+    given = {"origin": "run", "run": "latest", "size": "100", "seed": str(len(samples)), **empty}
+    given |= form or {}
     return render(request, "blind.html", status, samples=samples, given=given, problem=problem)
 
 

@@ -277,9 +277,7 @@ def type_answer(page: Page, text: str) -> None:
     for sign in text or "b":
         page.keyboard.press("u" if sign == "?" else sign)
     page.keyboard.press("Enter")
-    page.wait_for_function(
-        "number => reading.hidden || document.getElementById('reading').dataset.item !== number", arg=number
-    )
+    page.wait_for_selector(f"#reading[hidden], #reading:not([data-item='{number}'])", state="attached")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -304,7 +302,7 @@ def test_three_people_settle_a_sample_by_keyboard_alone(
             page.keyboard.press("Enter")  # the newest sample has the focus
             page.wait_for_url(f"{server.url}/blind/{sample}")
             page.wait_for_selector("#reading:not([hidden]) img")
-            page.wait_for_function("document.querySelector('#picture img').complete")
+            page.evaluate("document.querySelector('#picture img').decode()")
             page.keyboard.press("Enter")
             assert "Type what you see, or press b" in page.locator("#prompt").inner_text()
             page.keyboard.type("9u")
@@ -315,11 +313,11 @@ def test_three_people_settle_a_sample_by_keyboard_alone(
             if name == "Ada":
                 type_answer(page, "99")
                 page.keyboard.press("z")
-                page.wait_for_function("document.getElementById('reading').dataset.item === '1'")
+                page.wait_for_selector("#reading[data-item='1']")
             for text in texts:
                 type_answer(page, text)
             assert "You have answered every item" in page.locator("#done-text").inner_text()
-            assert page.locator("#save-status").inner_text() == "saved"
+            page.wait_for_selector("#save-status[data-state=saved]")
             page.screenshot(path=tmp_path / f"{name}-done.png", full_page=True)
             page.keyboard.press("Escape")
             page.wait_for_url(server.url + "/blind")
@@ -362,6 +360,6 @@ def test_the_next_item_appears_at_once(
                 return times;
             }"""
         )
-        page.wait_for_function("document.getElementById('save-status').textContent === 'saved'")
+        page.wait_for_selector("#save-status[data-state=saved]")
     assert sorted(times)[len(times) // 2] < 100, times
     assert len(ask(review_home, "from blind_answers")) == 15

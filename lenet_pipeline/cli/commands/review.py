@@ -207,15 +207,6 @@ def progress_command(
         if not len(people):
             print_line("no verdict yet; run `lenet review serve`")
             return
-        names = (
-            "person",
-            "verdicts",
-            "fields",
-            "digits",
-            "blind",
-            "median_seconds",
-            "changed",
-            "accuracy_pct",
-        )
-        people = people.select(list(names))
+        counts = ["verdicts", "fields", "digits", "blind", "changed"]
+        people = people.select(["person", *counts, "median_seconds", "accuracy_pct"])
     print_rows(people, output_format, output)

@@ -34,8 +34,9 @@ function refill() {
 async function load() {
   const known = [current, ...waiting].filter(Boolean).map((item) => item.item_number);
   const skip = [...known, ...given.slice(-SKIPPED)];
+  const before = given.length;
   const found = await get(`/api/blind/${sample}/items?skip=${skip.join(",")}`);
-  left = found.left + known.length;
+  left = found.left + known.length - (given.length - before); // without answers given meanwhile
   for (const item of found.items) {
     if (known.includes(item.item_number) || given.includes(item.item_number)) continue;
     const picture = new Image();
@@ -46,9 +47,11 @@ async function load() {
 }
 
 async function showNext() {
-  if (!waiting.length) {
-    current = undefined;
+  current = undefined;
+  while (!waiting.length) {
+    const isOlder = Boolean(loading); // a request from before the last answer
     await refill();
+    if (!isOlder) break;
   }
   show(waiting.shift());
   if (waiting.length < FEW) refill().catch(() => {});
