@@ -9,7 +9,7 @@
 -- column median_seconds: median time taken for a verdict, seconds, null if unknown
 -- column verdicts_on_day: verdicts given on the day
 -- column per_hour_on_day: verdicts of the day per hour of work on them, null if there are none
--- column changed: verdicts that differ from the value read, blind answers left out
+-- column changed: readable verdicts that differ from the value read, without blind answers
 -- column known: verdicts on fields and digits with a known value: from a file, a label or two blind readers
 -- column correct: verdicts that equal the known value
 -- column accuracy_pct: correct as a percentage of known, null if there are none
@@ -51,7 +51,8 @@ field_verdicts_given as (
         field_reviews.batch_id,
         field_reviews.seconds,
         field_reviews.reviewed_at as given_at,
-        field_reviews.value is distinct from readings.value as is_changed,
+        field_reviews.verdict <> 'unreadable'
+        and field_reviews.value is distinct from readings.value as is_changed,
         coalesce(field_truths.truth, settled_fields.value) as known_value,
         if(field_reviews.verdict = 'unreadable', null, coalesce(field_reviews.value, '')) as given_value
     from field_reviews
@@ -76,7 +77,7 @@ digit_verdicts_given as (
         reviews.batch_id,
         reviews.seconds,
         reviews.reviewed_at as given_at,
-        reviews.verdict <> cast(predictions.label as varchar) as is_changed,
+        reviews.verdict not in ('unreadable', cast(predictions.label as varchar)) as is_changed,
         coalesce(
             cast(predictions.truth as varchar),
             case settled_digits.value

@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from lenet_pipeline.review.reservations import Reservations
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import BlindDraw, draw_blind_sample, list_checks, run_checks, run_select
 from tests.homes import Run
@@ -363,3 +364,21 @@ def test_the_next_item_appears_at_once(
         page.wait_for_selector("#save-status[data-state=saved]")
     assert sorted(times)[len(times) // 2] < 100, times
     assert len(ask(review_home, "from blind_answers")) == 15
+
+
+def test_a_seat_returns_after_a_while() -> None:
+    now = [0.0]
+    seats = Reservations(hold_s=10.0, clock=lambda: now[0])
+    assert [seats.take_seat("item", name, 2) for name in ("Ada", "Bob", "Cy", "Ada")] == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    now[0] = 9.0
+    assert seats.take_seat("item", "Ada", 2), "Ada holds her seat for longer"
+    now[0] = 11.0
+    assert seats.take_seat("item", "Cy", 2)
+    assert not seats.take_seat("item", "Bob", 2)
+    seats.leave_seat("item", "Cy")
+    assert seats.take_seat("item", "Bob", 2)

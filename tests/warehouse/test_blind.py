@@ -310,3 +310,84 @@ def test_a_removed_item_breaks_the_chain(forms: FormBuilder) -> None:
     with forms.builder.by_hand() as connection:
         connection.execute("delete from blind_items where item_number = 3")
     assert len(forms.builder.violations("chain_covers_what_happened")) == 1
+
+
+def test_audit_of_agreement_lists_people_and_the_model(forms: FormBuilder) -> None:
+    sample = draw(forms, field="number")
+    item = items_of(forms, sample)["number", 2]
+    give(forms, sample, item, "ada", "125")
+    give(forms, sample, item, "bob", "124")
+    found = forms.builder.audit("agreement")
+    assert list(found[0]) == list(columns_of("agreement"))
+    names = ("kind", "person", "compared_with", "items", "equal", "equal_pct", "equal_corrected")
+    assert [tuple(row[name] for name in names) for row in found] == [
+        ("people", "ada", "bob", 1, 0, 0.0, None),
+        ("model", "ada", "digits/1", 1, 0, 0.0, 1),
+        ("model", "bob", "digits/1", 1, 1, 100.0, 0),
+    ]
+    assert forms.builder.audit("agreement", field="total") == []
+
+
+def test_audit_of_progress_counts_verdicts_corrections_and_known_values(forms: FormBuilder) -> None:
+    first, second = forms.pages
+    forms.tell_truth(first, number="123")
+    forms.tell_truth(second, number="124")
+    for batch, (page, value, seconds) in enumerate(
+        [(first, "123", 2.0), (second, "129", 4.0), (second, "124", 6.0), (first, "999", 8.0)]
+    ):
+        row = {
+            "field_id": page.field_id("number").bytes,
+            "page_id": page.page_id.bytes,
+            "verdict": "value",
+            "value": value,
+            "has_all_digits": False,
+            "note": None,
+        }
+        fields = NEW_FIELD_REVIEWS.empty_table().from_pylist([row], schema=NEW_FIELD_REVIEWS)
+        verdicts = VerdictBatch(
+            UUID(int=batch + 1), "ada", "fields", fields=fields, seconds=seconds, reviewed_at=NOW
+        )
+        warehouse.record_verdicts(warehouse_of(forms), verdicts, no_revisions)
+    warehouse.undo_verdicts(warehouse_of(forms), UUID(int=4), uuid4(), "ada", no_revisions)
+    sample = draw(forms, field="amount")
+    item = items_of(forms, sample)["amount", 1]
+    for actor, value in (("bob", "45"), ("ada", "46"), ("cy", "46")):
+        give(forms, sample, item, actor, value)
+    found = {row["person"]: row for row in forms.builder.audit("review_progress", day="2026-11-05")}
+    names = ("verdicts", "fields", "digits", "blind", "changed", "known", "correct", "accuracy_pct", "undone")
+    assert {person: tuple(row[name] for name in names) for person, row in found.items()} == {
+        "ada": (4, 3, 0, 1, 2, 4, 3, 75.0, 1),
+        "bob": (1, 0, 0, 1, 0, 1, 0, 0.0, 0),
+        "cy": (1, 0, 0, 1, 0, 0, 0, None, 0),
+    }
+    assert list(found["ada"]) == list(columns_of("review_progress"))
+    ada = found["ada"]
+    # Verdicts of 2, 4 and 6 seconds, and a blind answer of 2.5 seconds.
+    assert (ada["median_seconds"], ada["verdicts_on_day"]) == (3.25, 4)
+    assert ada["per_hour_on_day"] == round(3600 * 4 / 14.5)
+    assert ada["last_at"] == NOW
+    assert forms.builder.audit("review_progress", day="2026-11-06")[0]["verdicts_on_day"] == 0
+
+
+def test_audit_of_progress_counts_digits_outside_fields(scored: Any) -> None:
+    rows = [
+        {
+            "digit_id": scored.digit_id("ark", position).bytes,
+            "shard_score_id": derive_uuid("score", "ark", 1).bytes,
+            "verdict": verdict,
+            "note": None,
+        }
+        for position, verdict in enumerate(["3", "3", "unreadable"])
+    ]
+    digits = NEW_REVIEWS.empty_table().from_pylist(rows, schema=NEW_REVIEWS)
+    warehouse.record_verdicts(
+        Warehouse(scored.database, WAIT_S), VerdictBatch(uuid4(), "ada", "groups", digits), no_revisions
+    )
+    (row,) = scored.audit("review_progress")
+    assert (row["digits"], row["changed"], row["known"], row["accuracy_pct"]) == (3, 1, 2, 100.0)
+    assert row["median_seconds"] is None
+
+
+def columns_of(audit: str) -> dict[str, str]:
+    (query,) = [query for query in warehouse.list_audits() if query.name == audit]
+    return query.columns

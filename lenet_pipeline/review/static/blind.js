@@ -9,6 +9,11 @@ const SKIPPED = 100; // recent answers that the server may not list as answered 
 const POLL_MS = 4_000; // while other people hold the last items
 const RENEW_MS = 120_000; // reservations end after five minutes
 
+const PROMPTS = {
+  field: "Type the digits that you see. Leave out crossed cells.",
+  digit: "Type the digit that you see.",
+};
+
 const page = document.getElementById("reading");
 const sample = page.dataset.sample;
 const counts = document.getElementById("counts");
@@ -104,7 +109,7 @@ function showAnswer(message = "", isAlarm = false) {
     boxes.push(document.createElement("i"));
   }
   answer.replaceChildren(...boxes);
-  prompt.textContent = message || (signs.length || special !== null ? "Enter saves." : "Type what you see.");
+  prompt.textContent = message || (signs.length || special !== null ? "Enter saves." : PROMPTS[current.kind]);
   prompt.classList.toggle("alarm", isAlarm);
 }
 
@@ -167,13 +172,13 @@ async function leave() {
 
 const isOpen = { when: () => Boolean(current) };
 for (const digit of "0123456789") register(digit, `Type ${digit}`, () => type(digit), { ...isOpen, repeats: true });
-register("Enter", "Save and show the next", save, { ...isOpen, hint: true });
-register("u", "Unreadable character", () => type("?"), { ...isOpen, hint: true });
+register("Enter", "Save", save, { ...isOpen, hint: true });
+register("u", "Unreadable", () => type("?"), { ...isOpen, hint: true });
 register("b", "Blank", () => mark(""), { ...isOpen, hint: true });
 register("x", "Not a digit", () => mark("X"), { when: () => current?.kind === "digit" });
 register("Backspace", "Delete the last character", removeLast, { ...isOpen, repeats: true });
-register("z", "Take back the last answer", takeBack, { hint: true });
-register("Escape", "Leave the sample", leave, { hint: true });
+register("z", "Take back", takeBack, { hint: true });
+register("Escape", "Leave", leave, { hint: true });
 
 for (const button of page.querySelectorAll("[data-key]")) {
   button.addEventListener("click", () => {
