@@ -16,6 +16,7 @@ from .model_versions import find_version as find_version
 from .model_versions import open_ledger as open_ledger
 from .model_versions import promote_by_hand as promote_by_hand
 from .model_versions import record_version as record_version
+from .pages import enlarge as enlarge
 from .policies import PolicyTerms as PolicyTerms
 from .policies import SetPolicy as SetPolicy
 from .policies import propose_policy as propose_policy
@@ -35,6 +36,8 @@ from .reviewed_dataset import REVIEWED as REVIEWED
 from .reviewed_dataset import sync_reviewed as sync_reviewed
 from .reviews import export_reviews as export_reviews
 from .reviews import import_reviews as import_reviews
+from .shard_lookup import read_shard_by_fingerprint as read_shard_by_fingerprint
+from .shard_lookup import select_digits as select_digits
 from .verification import TOLERANCE as TOLERANCE
 from .verification import VerificationJob as VerificationJob
 from .verification import raise_if_different as raise_if_different

@@ -89,10 +89,14 @@ def _describe(
 
 
 def _cell_edges(place: Row, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    from lenet_pipeline.forms import locate_in_field_picture  # loads OpenCV
+    """Return a cell's edges in its field's picture, as fractions of the width and height in ``size``."""
+    from lenet_pipeline.forms import place_in_picture  # loads OpenCV
     from lenet_pipeline.ingest import Box
 
-    return locate_in_field_picture(Box(**place["box"]), Box(**place["field_box"]), size)
+    across, down = size
+    field, cell = Box(**place["field_box"]), Box(**place["box"])
+    left, top, width, height = place_in_picture((down, across), field, cell)
+    return left / across, top / down, (left + width) / across, (top + height) / down
 
 
 def _outline(edges: tuple[float, float, float, float]) -> str:

@@ -27,8 +27,9 @@ from .page_rows import ReadPart as ReadPart
 from .page_rows import duplicate_page as duplicate_page
 from .page_rows import read_part as read_part
 from .page_rows import rejected_page as rejected_page
+from .reading.field_pictures import cut_cells as cut_cells
+from .reading.field_pictures import place_in_picture as place_in_picture
 from .reading.page_reading import CellReading as CellReading
-from .reading.page_reading import locate_in_field_picture as locate_in_field_picture
 from .reading.page_reading import read_cells as read_cells
 from .rules.across_rules import UniqueRule as UniqueRule
 from .templates.content import TemplateContent as TemplateContent

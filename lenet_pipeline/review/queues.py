@@ -1,4 +1,4 @@
-"""The start page with the queues, and the progress page."""
+"""The start page with the queues."""
 
 from __future__ import annotations
 
@@ -14,9 +14,4 @@ def show_queues(request: Request) -> Response:
     return render(request, "home.html")
 
 
-def show_progress(request: Request) -> Response:
-    """Show what has been verified."""
-    return render(request, "progress.html")
-
-
-routes = [Route("/", show_queues), Route("/progress", show_progress)]
+routes = [Route("/", show_queues)]

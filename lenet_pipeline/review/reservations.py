@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+_SEATS = 8  # names of seats; an item never has more
 HOLD_S = 300.0  # work returns this long after the person's browser asked for it or renewed it
 
 
@@ -54,8 +55,42 @@ class Reservations:
             for item in [item for item, (owner, _) in self._held.items() if owner == holder]:
                 del self._held[item]
 
+    def take_seat(self, item: str, holder: str, seats: int) -> bool:
+        """Reserve one of several seats at an item, so that several people can work on it independently."""
+        now = self.clock()
+        with self._lock:
+            taken = [
+                (seat, owner)
+                for seat in _seats(item)
+                for owner, until in [self._held.get(seat, ("", 0.0))]
+                if until > now
+            ]
+            own = [seat for seat, owner in taken if owner == holder]
+            if len(taken) - len(own) >= seats:
+                return False
+            used = {seat for seat, _ in taken}
+            seat = own[0] if own else next(seat for seat in _seats(item) if seat not in used)
+            self._held[seat] = (holder, now + self.hold_s)
+            return True
+
+    def leave_seat(self, item: str, holder: str) -> None:
+        """Return a person's seat at an item."""
+        self.release(_seats(item), holder)
+
+    def leave_places(self, beginning: str, holder: str) -> None:
+        """Return all items of a person whose names have a beginning."""
+        with self._lock:
+            held = [item for item, (owner, _) in self._held.items() if owner == holder]
+            for item in held:
+                if item.startswith(beginning):
+                    del self._held[item]
+
     def held_by_others(self, holder: str) -> int:
         """Count the items that other people hold now."""
         now = self.clock()
         with self._lock:
             return sum(owner != holder and until > now for owner, until in self._held.values())
+
+
+def _seats(item: str) -> list[str]:
+    return [f"{item}/{seat}" for seat in range(_SEATS)]

@@ -5,6 +5,21 @@ runs one short transaction and closes it, because no other process can read the 
 """
 
 from lenet_pipeline.warehouse.background import BackgroundLoader
+from lenet_pipeline.warehouse.blind import (
+    BlindDraw,
+    DrawnSample,
+    draw_blind_sample,
+    list_blind_digits,
+    list_blind_items,
+    list_blind_samples,
+)
+from lenet_pipeline.warehouse.blind_answers import (
+    BLIND,
+    BlindAnswer,
+    find_blind_item,
+    record_blind_answer,
+    withdraw_blind_answer,
+)
 from lenet_pipeline.warehouse.chain import ChainHead, has_link, read_chain_head
 from lenet_pipeline.warehouse.checks import CheckResult, run_checks
 from lenet_pipeline.warehouse.connection import Warehouse
@@ -103,11 +118,15 @@ from lenet_pipeline.warehouse.snapshot import AsOf, refresh_snapshot, take_snaps
 from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks
 
 __all__ = [
+    "BLIND",
     "FOLDER",
     "AsOf",
     "BackgroundLoader",
+    "BlindAnswer",
+    "BlindDraw",
     "ChainHead",
     "CheckResult",
+    "DrawnSample",
     "Drift",
     "DriftBin",
     "ExportRecord",
@@ -137,7 +156,9 @@ __all__ = [
     "count_group_digits",
     "count_known_predictions",
     "count_review_queues",
+    "draw_blind_sample",
     "export_tables",
+    "find_blind_item",
     "find_dataset_version",
     "find_finished_run",
     "find_reviewed",
@@ -147,6 +168,9 @@ __all__ = [
     "has_link",
     "is_token_valid",
     "list_audits",
+    "list_blind_digits",
+    "list_blind_items",
+    "list_blind_samples",
     "list_checks",
     "list_current_documents",
     "list_fields",
@@ -178,6 +202,7 @@ __all__ = [
     "read_shard_predictions",
     "read_template_texts",
     "read_unassembled_cells",
+    "record_blind_answer",
     "record_dataset",
     "record_documents",
     "record_drift_reference",
@@ -199,4 +224,5 @@ __all__ = [
     "stop_scoring_run",
     "take_snapshot",
     "undo_verdicts",
+    "withdraw_blind_answer",
 ]

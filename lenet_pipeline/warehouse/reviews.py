@@ -104,6 +104,12 @@ def record_verdicts(warehouse: Warehouse, batch: VerdictBatch, revise: Revise) -
         WarehouseError: The database cannot be written.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
+    with writing(warehouse) as connection:
+        return append_verdicts(connection, batch, revise)
+
+
+def append_verdicts(connection: duckdb.DuckDBPyConnection, batch: VerdictBatch, revise: Revise) -> int:
+    """Do what ``record_verdicts`` does, within a transaction."""
     identity = {"batch_id": batch.batch_id}
     values = {
         **identity,
@@ -113,7 +119,7 @@ def record_verdicts(warehouse: Warehouse, batch: VerdictBatch, revise: Revise) -
         "actor": batch.actor,
     }
     tables = {"new_reviews": batch.digits, "new_field_reviews": batch.fields}
-    with writing(warehouse) as connection, registered_tables(connection, **tables):
+    with registered_tables(connection, **tables):
         ((known, *_),) = run_statement(connection, "find_batch", identity)
         if known:
             return 0

@@ -11,15 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.forms.reading.field_pictures import cut_cells, field_picture, place_in_picture
 from lenet_pipeline.forms.reading.marks import is_mark
-from lenet_pipeline.forms.reading.page_reading import (
-    CellReading,
-    field_picture,
-    locate_in_field_picture,
-    read_cells,
-)
+from lenet_pipeline.forms.reading.page_reading import CellReading, read_cells
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, UnusedMark
-from lenet_pipeline.ingest import Box
 from lenet_pipeline.ingest.idx import read_idx
 from lenet_pipeline.ingest.normalisation import normalise_digit
 from tests.forms.cell_builders import (
@@ -214,25 +209,30 @@ def test_a_fields_picture_is_a_small_jpeg_with_a_margin() -> None:
     assert len(encoded) < picture.size / 3  # bytes: as PNG, grain takes nearly one a pixel
 
 
-@pytest.mark.parametrize(
-    ("left", "top", "side", "count"),
-    [(120, 90, 40, 6), (3, 2, 40, 6), (20, 90, 90, 17)],
-    ids=["as large as on the page", "cut at the corner of the page", "reduced"],
-)
-def test_a_cell_is_located_in_the_picture_of_its_field(left: int, top: int, side: int, count: int) -> None:
-    page = np.full((400, 1640), 255, np.uint8)
-    template = pixel_cells(left, top, side, 60, count, page)
-    (field,) = template.fields
-    cell = Box(left + 3 * side, top, side, 60)
-    page[cell.y : cell.y + cell.height, cell.x : cell.x + cell.width] = 0
-    encoded = field_picture(page, field, template)
-    picture = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_GRAYSCALE)
-    assert picture is not None
-    height, width = picture.shape
-    rows, columns = np.nonzero(picture < 128)
-    dark = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-    edges = locate_in_field_picture(cell, field.outline.pixel_box(), (width, height))
-    assert np.allclose(np.array(edges) * [width, height, width, height], dark, atol=2)
+@pytest.mark.parametrize("left_px", [3, 100])
+@pytest.mark.parametrize("cells", [8, 30])
+def test_cells_cut_from_a_fields_picture_show_their_own_ink(left_px: int, cells: int) -> None:
+    mm = 25.4 / 200
+    first = Rectangle(left_px * mm, 40 * mm, 50 * mm, 70 * mm)
+    field = Field("number", Cells(first, cells, 50 * mm))
+    page = np.full((200, 1700), 255, np.uint8)
+    template = Template("wide", 1700 * mm, 200 * mm, (field,), "scale", 3.0, "0" * 64, "")
+    places = [rectangle.pixel_box() for rectangle in field.place.rectangles()]
+    for position, box in enumerate(places):  # a square in the middle, darker from cell to cell
+        page[box.y + 20 : box.y + 50, box.x + 10 : box.x + 40] = 200 - 6 * position
+    picture = field_picture(page, field, template)
+    whole = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert whole is not None
+    assert whole.shape[1] == min(1200, cells * 50 + 16 + min(left_px, 16))
+    outline = field.outline.pixel_box()
+    for position, (box, cut) in enumerate(zip(places, cut_cells(picture, outline, places), strict=True)):
+        image = cv2.imdecode(np.frombuffer(cut, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
+        height, width = image.shape
+        assert image[height // 2, width // 2] == pytest.approx(200 - 6 * position, abs=4)
+        assert width / height == pytest.approx((50 + 12) / (70 + 12), rel=0.12)
+        x, y, wide, tall = (round(each) for each in place_in_picture(whole.shape, outline, box))
+        assert whole[y + tall // 2, x + wide // 2] == pytest.approx(200 - 6 * position, abs=4)
 
 
 # The real scans. Whether a model reads these images rightly is the business of the flows' tests.

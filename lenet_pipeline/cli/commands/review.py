@@ -169,3 +169,60 @@ def serve_command(
         print_line("Ctrl-C stops the server", style="dim")
 
     serve(settings, options, report_address, is_browser_opened=open_browser)
+
+
+@review_app.command("sample", epilog="Example: lenet review sample --run latest --size 200 --actor ada")
+@command
+def sample_command(
+    settings: Settings,
+    run: Annotated[
+        str | None,
+        typer.Option(help="latest, or the id of a scoring run or its first characters [default: latest]"),
+    ] = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Draw from what waits for a person, not from all readings")
+    ] = False,
+    form: Annotated[str | None, typer.Option(help="Only fields of this form")] = None,
+    field: Annotated[str | None, typer.Option(help="Only fields with this name")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="With --queue: first word of a reason, such as unsure")
+    ] = None,
+    size: Annotated[int, typer.Option(min=1, help="Maximum number of fields and digits")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws others")] = 0,
+    name: Annotated[str, typer.Option(help="Name of the sample")] = "",
+) -> None:
+    """Draw a sample for blind second readings.
+
+    Two people read each item without the model's reading; a third settles disagreements. With --queue and
+    no --run, the queue of all runs is used. The same command always draws the same items.
+    """
+    from lenet_pipeline.warehouse import BlindDraw, draw_blind_sample
+
+    if reason and not queue:
+        raise typer.BadParameter("only the queue has reasons; add --queue", param_hint="--reason")
+    draw = BlindDraw(queue, run, form, field, reason, size, seed, name)
+    drawn = draw_blind_sample(settings.warehouse, draw, settings.actor)
+    verb = "drawn" if drawn.is_new else "drawn before"
+    print_line(f"{counted(drawn.items, 'item')} {verb}: {drawn.name}")
+    print_line(f"  run `lenet review serve` and open /blind/{drawn.sample_id}")
+
+
+@review_app.command("progress", epilog="Example: lenet review progress --format json")
+@command
+def progress_command(
+    settings: Settings, output_format: FormatOption = Format.TABLE, output: OutputOption = None
+) -> None:
+    """Show how much each person reviewed, how fast, and how accurately.
+
+    `lenet audit agreement` shows how often people agree with each other and with the model.
+    """
+    from lenet_pipeline.warehouse import AsOf, run_audit
+
+    people = run_audit(settings.warehouse, "review_progress", {}, AsOf())
+    if output_format is Format.TABLE and output is None:
+        if not len(people):
+            print_line("no verdict yet; run `lenet review serve`")
+            return
+        counts = ["verdicts", "fields", "digits", "blind", "changed"]
+        people = people.select(["person", *counts, "median_seconds", "accuracy_pct"])
+    print_rows(people, output_format, output)

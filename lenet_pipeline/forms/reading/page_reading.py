@@ -1,8 +1,7 @@
-"""Read the cells of an aligned page as digits, marks and blanks, with their pictures and places."""
+"""Read the cells of an aligned page as digits, marks and blanks, with their images and places."""
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
+from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.reading.cells import (
     ExpectedEdges,
     Places,
@@ -41,9 +40,6 @@ Edges = tuple[float, float, float, float]  # left, top, right, bottom
 
 _MARGIN_PX = SEARCHED_PX + 12  # around a field, for the search and for strokes that leave their cells
 _LONGEST_STROKE = 1.5  # relative to the longer side of a cell, or the height of a box
-_PICTURE_MARGIN_MM = 2.0
-_PICTURE_QUALITY = 80
-_MOST_PICTURE_PX = 1200  # the largest side of a field's picture, enough for a person to read
 
 
 @dataclass(frozen=True)
@@ -143,52 +139,6 @@ def read_fields(
         _read_field(field, find_strokes(one, usual), one.places, to_scan)
         for field, one in zip(fields, cleared, strict=True)
     ]
-
-
-def field_picture(page: Grey, field: Field, template: Template) -> bytes:
-    """Return a field with a small margin as a JPEG file."""
-    margin = _PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
-    height, width = template.aligned_size
-    page = page[:height, :width]
-    rows, columns = _around(template_places(field), margin, page.shape)
-    picture = page[rows, columns]
-    largest = max(picture.shape)
-    if largest > _MOST_PICTURE_PX:
-        scale = _MOST_PICTURE_PX / largest
-        smaller = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        picture = np.asarray(smaller, dtype=np.uint8)
-    # A JPEG is good enough to look at. A PNG would be six times as large because of the scan's grain.
-    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY])
-    return encoded.tobytes()
-
-
-def locate_in_field_picture(box: Box, field: Box, size: tuple[int, int]) -> Edges:
-    """Return where a box of the aligned page is in the picture of its field.
-
-    Args:
-        box: a cell of the field, or a digit in it, in pixels of the aligned page.
-        field: the field, in pixels of the aligned page.
-        size: the width and height of the picture, in pixels.
-
-    Returns:
-        The left, top, right and bottom edges, as fractions of the picture's width and height, 0 to 1.
-    """
-    margin = _PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
-    left, top = max(0, math.floor(field.x - margin)), max(0, math.floor(field.y - margin))
-    # A picture of the largest side was reduced; others have the scale of the page.
-    scale = 1.0
-    if max(size) == _MOST_PICTURE_PX:
-        right, bottom = field.x + field.width + margin, field.y + field.height + margin
-        scale = max(1.0, max(right - left, bottom - top) / _MOST_PICTURE_PX)
-    width, height = (side * scale for side in size)
-    edges = (
-        (box.x - left) / width,
-        (box.y - top) / height,
-        (box.x + box.width - left) / width,
-        (box.y + box.height - top) / height,
-    )
-    x_from, y_from, x_to, y_to = (min(1.0, max(0.0, edge)) for edge in edges)
-    return x_from, y_from, x_to, y_to
 
 
 def _prepare_fields(reference: Grey | None, template: Template) -> tuple[_PreparedField, ...]:
