@@ -54,6 +54,7 @@ from lenet_pipeline.warehouse.review_work import (
     list_fields_of_page,
     list_group_digits,
     list_waiting_fields,
+    read_field_pictures,
     read_review_cells,
     read_review_fields,
 )
@@ -148,6 +149,7 @@ __all__ = [
     "migrate",
     "read_chain_head",
     "read_field_picture",
+    "read_field_pictures",
     "read_known_fields",
     "read_review_cells",
     "read_review_fields",
