@@ -72,6 +72,7 @@ select cast(digit_id as varchar) as digit_id, digit_verdicts.verdict, prediction
 from digit_verdicts
 inner join predictions using (digit_id)
 """
+_SAVED = "() => ['saved', undefined].includes(document.getElementById('save-status').dataset.state)"
 # The time from the key that confirms a group until all pictures of the next one are decoded and drawn.
 _STOPWATCH = """
 window.waits = [];
@@ -204,14 +205,14 @@ def review(settings: Settings, digits: int, pause_s: float) -> Reviewed:
     )["run"].to_pylist()
     token = invite(settings, f"{_PERSON} {uuid4().hex[:6]}")
     program = shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright, _served(settings) as url:
+    with sync_playwright() as playwright, served(settings) as url:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1300, "height": 900})
         page.goto(url)
         page.fill("#name", token.name)
         page.fill("#token", token.token)
         page.keyboard.press("Enter")
-        page.wait_for_url(url)
+        page.wait_for_url(url, timeout=60_000)
         page.wait_for_timeout(3_000)
         page.add_init_script(_STOPWATCH)
         for label in range(10):
@@ -219,12 +220,13 @@ def review(settings: Settings, digits: int, pause_s: float) -> Reviewed:
                 break
             started = time.perf_counter()
             page.goto(f"{url}groups?run={run}&label={label}&open=0")
-            page.wait_for_selector(".cut:focus, #onward")
-            done.opening_ms.append(1_000 * (time.perf_counter() - started))
+            page.wait_for_selector(".cut:focus, #onward", timeout=60_000)
+            if page.locator("#onward").count() == 0:
+                done.opening_ms.append(1_000 * (time.perf_counter() - started))
             while page.locator("#onward").count() == 0 and done.digits < digits:
                 _review_group(page, truth, label, pause_s, done)
             done.minutes += (time.perf_counter() - started) / 60
-            page.wait_for_selector('#save-status[data-state="saved"]', timeout=60_000)
+            page.wait_for_function(_SAVED, timeout=60_000)
             done.waits_ms += page.evaluate("waits")
         browser.close()
     verdicts = run_select(settings.warehouse, _VERDICTS).to_pylist()
@@ -247,7 +249,7 @@ def _review_group(page: Page, truth: dict[str, int], label: int, pause_s: float,
     _pause(page, pause_s)
     page.keyboard.press("Enter")
     page.wait_for_function(
-        "first => document.querySelector('#onward') || "
+        "(first) => document.querySelector('#onward') || "
         "(document.querySelector('#grid:not(.leaving) .cut')?.dataset.digitId ?? first) !== first",
         arg=tiles[0],
     )
@@ -260,7 +262,8 @@ def _pause(page: Page, pause_s: float) -> None:
 
 
 @contextmanager
-def _served(settings: Settings) -> Iterator[str]:
+def served(settings: Settings) -> Iterator[str]:
+    """Serve a home on any free port; yield the address."""
     migrate(settings.warehouse)
     options = ServerOptions(port=0)
     with socket.create_server((options.host, 0)) as listener:

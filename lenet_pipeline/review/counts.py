@@ -13,6 +13,7 @@ from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.warehouse import Warehouse, count_group_digits, count_review_queues
 
 _FRESH_S = 10.0
+_SHARE = 0.1  # of the time, at most, goes into counting, because verdicts wait meanwhile
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Counts:
 
     load: Callable[[bool], Counted]
     clock: Callable[[], float] = time.monotonic
-    _newest: dict[bool, tuple[Counted, float]] = field(default_factory=dict)
+    _newest: dict[bool, tuple[Counted, float]] = field(default_factory=dict)  # and until when they are fresh
     _counting: dict[bool, threading.Lock] = field(
         default_factory=lambda: {False: threading.Lock(), True: threading.Lock()}
     )
@@ -58,10 +59,22 @@ class Counts:
                 if has_labels not in self._newest:
                     self._count(has_labels)
             return self._newest[has_labels][0]
-        counted, at_s = found
-        if self.clock() - at_s >= _FRESH_S and self._counting[has_labels].acquire(blocking=False):
+        counted, fresh_until_s = found
+        if self.clock() >= fresh_until_s and self._counting[has_labels].acquire(blocking=False):
             threading.Thread(target=self._count_again, args=(has_labels,), daemon=True).start()
         return counted
+
+    def find(self, scoring_run_id: str) -> list[dict[str, Any]]:
+        """Return the groups of a run as they were counted last, without counting again.
+
+        Raises:
+            WarehouseError: the database cannot be read.
+        """
+        kept = [counted for counted, _ in self._newest.values()] or [self.read()]
+        found = [row for counted in kept for row in counted.groups if row["scoring_run_id"] == scoring_run_id]
+        if not found and True not in self._newest:
+            found = [row for row in self.read(True).groups if row["scoring_run_id"] == scoring_run_id]
+        return list({row["label"]: row for row in found}.values())
 
     def _count_again(self, has_labels: bool) -> None:
         try:
@@ -72,8 +85,10 @@ class Counts:
             self._counting[has_labels].release()
 
     def _count(self, has_labels: bool) -> None:
+        started_s = self.clock()
         counted = self.load(has_labels)
-        self._newest[has_labels] = counted, self.clock()
+        now_s = self.clock()
+        self._newest[has_labels] = counted, now_s + max(_FRESH_S, (now_s - started_s) / _SHARE)
 
 
 def open_counts(warehouse: Warehouse) -> Counts:

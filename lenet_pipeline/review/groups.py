@@ -22,11 +22,7 @@ _NO_GROUP = "There is no such group. Open one from the queues."
 def show_group(request: Request) -> Response:
     """Show the page of a group; its digits are fetched by ``/api/groups/next``."""
     queue = _queue(request)
-    rows = [
-        row
-        for row in context_of(request).counts.read(has_labels=True).groups
-        if row["scoring_run_id"] == queue.scoring_run_id
-    ]
+    rows = context_of(request).counts.find(queue.scoring_run_id)
     if not rows:
         return RedirectResponse("/", 303)
     groups = list_groups(queue.scoring_run_id, rows)

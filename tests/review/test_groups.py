@@ -142,7 +142,7 @@ def test_counts_are_renewed_in_a_thread_while_a_page_shows_the_old_ones() -> Non
     now[0] = 9.0
     assert counts.read().groups == [{"number": 1}]
     assert len(calls) == 1
-    now[0] = 11.0
+    now[0] = 10.5
     assert counts.read().groups == counts.read().groups == [{"number": 1}]
     may_count.set()
     with counts._counting[False]:

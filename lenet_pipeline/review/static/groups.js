@@ -16,6 +16,7 @@ const BADGES = { blank: "␣", not_a_digit: "✕", unreadable: "?!", wrong: "?" 
 const element = (id) => document.getElementById(id);
 const { run, label, open } = element("group").dataset;
 const grid = element("grid");
+const FINISHED = `finished-${run}-${open}`;
 
 let shown = null; // {tiles, since, isLater}: the group on screen
 let ready = []; // the groups that follow
@@ -93,6 +94,7 @@ async function next() {
 
 function show(group) {
   turns += 1;
+  sessionStorage.setItem(FINISHED, [...finishedGroups()].filter((each) => each !== label).join(""));
   shown = { ...group, since: performance.now() };
   startedAt ||= performance.now();
   position = 0;
@@ -184,12 +186,21 @@ function showProgress() {
   element("confirm").textContent = texts.join(" · ");
 }
 
+function finishedGroups() {
+  return new Set(sessionStorage.getItem(FINISHED) ?? "");
+}
+
 function showEnd() {
   shown = null;
   element("confirm").disabled = true;
   const links = [...document.querySelectorAll(".strip [data-label]")];
   const at = links.findIndex((link) => link.dataset.label === label);
-  const following = [...links.slice(at + 1), ...links.slice(0, at)].find((link) => link.dataset.waiting !== "0");
+  // The counts of the page may be older than this session's work.
+  const finished = finishedGroups();
+  if (!held) sessionStorage.setItem(FINISHED, [...finished.add(label)].join(""));
+  const following = [...links.slice(at + 1), ...links.slice(0, at)].find(
+    (link) => link.dataset.waiting !== "0" && !finished.has(link.dataset.label),
+  );
   const end = document.createElement("div");
   end.className = "empty-group";
   const title = document.createElement("h2");
