@@ -282,6 +282,10 @@ def wait_until_saved(page: Page) -> None:
     page.wait_for_selector('#save-status[data-state="saved"]')
 
 
+def wait_for_tiles(page: Page) -> None:
+    page.wait_for_function("() => document.querySelector('#grid:not(.leaving) .cut')")
+
+
 def tiles_on(page: Page) -> list[str]:
     return list(page.locator(".cut").evaluate_all("cells => cells.map(cell => cell.dataset.digitId)"))
 
@@ -322,13 +326,13 @@ def test_person_reviews_a_group_by_keyboard_from_sign_in_to_recorded_verdicts(
         assert page.locator(":focus").get_attribute("data-index") == str(columns)
         page.screenshot(path=tmp_path / "group.png")
         page.keyboard.press("Enter")
-        wait_until_saved(page)
+        wait_for_tiles(page)
 
         groups = 1
         while page.locator("#message").inner_text().startswith("Mark the wrong ones"):
             page.keyboard.press("Enter")
             groups += 1
-            page.wait_for_function("document.querySelector('#grid:not(.leaving) .cut')")
+            wait_for_tiles(page)
         wait_until_saved(page)
         assert groups == -(-len(expected) // per_group)
 
@@ -382,7 +386,7 @@ def test_undo_brings_the_group_back_and_a_second_confirmation_counts(
         page.keyboard.press("n")
         page.keyboard.press("Enter")
         wait_until_saved(page)
-        page.wait_for_function(f"document.querySelector('.cut')?.dataset.digitId !== '{before[0]}'")
+        page.wait_for_function(f"() => document.querySelector('.cut')?.dataset.digitId !== '{before[0]}'")
         page.keyboard.press("Backspace")
         wait_until_saved(page)
         assert tiles_on(page) == before
@@ -392,7 +396,7 @@ def test_undo_brings_the_group_back_and_a_second_confirmation_counts(
         page.keyboard.press("x")
         page.keyboard.press("Enter")
         wait_until_saved(page)
-        page.wait_for_function(f"document.querySelector('.cut')?.dataset.digitId !== '{before[0]}'")
+        page.wait_for_function(f"() => document.querySelector('.cut')?.dataset.digitId !== '{before[0]}'")
         assert f"{len(before)} done" in page.locator("#progress").inner_text()
     found = ask(served.settings, "select cast(digit_id as varchar) as digit_id, verdict from digit_verdicts")
     assert {row["digit_id"] for row in found} == set(before)
@@ -413,7 +417,9 @@ def test_refused_group_stays_on_the_page(browser: Browser, served: Running) -> N
             "**/api/verdicts", lambda route: route.fulfill(status=422, body='{"error": "No such digit."}')
         )
         page.keyboard.press("Enter")
-        page.wait_for_function("document.getElementById('message').textContent.includes('No such digit')")
+        page.wait_for_function(
+            "() => document.getElementById('message').textContent.includes('No such digit')"
+        )
         assert tiles_on(page) == before
         page.unroute("**/api/verdicts")
         page.keyboard.press("Enter")
