@@ -10,7 +10,9 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from lenet_pipeline.review.counts import Counts
 from lenet_pipeline.review.options import ServerOptions
+from lenet_pipeline.review.pictures import DigitPictures
 from lenet_pipeline.review.sessions import FailedSignIns, Session, Sessions
 from lenet_pipeline.review.work import Work
 from lenet_pipeline.settings import Settings
@@ -35,6 +37,8 @@ class Context:
     sessions: Sessions
     failed_sign_ins: FailedSignIns
     work: Work
+    counts: Counts
+    pictures: DigitPictures
     memory: dict[str, Any] = field(default_factory=dict)
 
 

@@ -91,6 +91,15 @@ class Reservations:
         with self._lock:
             return sum(owner != holder and until > now for owner, until in self._held.values())
 
+    def count_held(self, items: Iterable[str], holder: str) -> int:
+        """Count the ones among some items that other people hold now."""
+        now, wanted = self.clock(), set(items)
+        with self._lock:
+            return sum(
+                owner != holder and until > now and item in wanted
+                for item, (owner, until) in self._held.items()
+            )
+
 
 def _seats(item: str) -> list[str]:
     return [f"{item}/{seat}" for seat in range(_SEATS)]

@@ -76,6 +76,7 @@ from lenet_pipeline.warehouse.review_work import (
     list_fields_of_page,
     list_group_digits,
     list_waiting_fields,
+    read_field_pictures,
     read_review_cells,
     read_review_fields,
 )
