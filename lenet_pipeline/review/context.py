@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from lenet_pipeline.review.options import ServerOptions
+from lenet_pipeline.review.page_pictures import PagePictures
+from lenet_pipeline.review.page_rules import PageRules
 from lenet_pipeline.review.sessions import FailedSignIns, Session, Sessions
 from lenet_pipeline.review.work import Work
 from lenet_pipeline.settings import Settings
@@ -32,6 +34,8 @@ class Context:
     sessions: Sessions
     failed_sign_ins: FailedSignIns
     work: Work
+    rules: PageRules = field(default_factory=PageRules)
+    pictures: PagePictures = field(default_factory=PagePictures)
 
 
 def context_of(request: Request) -> Context:

@@ -17,7 +17,7 @@ from lenet_pipeline.review.context import find_session, is_api
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-_NAVIGATION = (("/", "Queues"), ("/progress", "Progress"))
+_NAVIGATION = (("/", "Queues"), ("/documents", "Documents"), ("/progress", "Progress"))
 
 
 @cache

@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from lenet_pipeline.errors import PipelineError, ReviewError
-from lenet_pipeline.review import queues, sign_in, verdicts
+from lenet_pipeline.review import documents, fields, queues, sign_in, verdicts
 from lenet_pipeline.review.context import Context
 from lenet_pipeline.review.lock import only_server
 from lenet_pipeline.review.options import ServerOptions
@@ -37,7 +37,13 @@ _WAIT_S = 10.0  # then a browser gets 503 and repeats the request
 _STOP_S = 5
 
 # Each module of pages adds its routes here.
-ROUTES: tuple[BaseRoute, ...] = (*sign_in.routes, *queues.routes, *verdicts.routes)
+ROUTES: tuple[BaseRoute, ...] = (
+    *sign_in.routes,
+    *queues.routes,
+    *verdicts.routes,
+    *fields.routes,
+    *documents.routes,
+)
 
 
 def create_app(settings: Settings, options: ServerOptions, routes: Sequence[BaseRoute] = ROUTES) -> Starlette:

@@ -50,6 +50,10 @@ class Worklists(Generic[Queue, Item]):
                 return {item: listed.items[item] for item in found if item in listed.items}
         return {}
 
+    def count(self, queue: Queue) -> int:
+        """Return how many of a queue's items are in memory: those that wait, up to the limit of ``load``."""
+        return len(self._read(queue, is_forced=False).items)
+
     def remove(self, items: Sequence[str]) -> None:
         """Take reviewed items off all lists."""
         with self._lock:

@@ -110,6 +110,101 @@ def list_fields_of_page(warehouse: Warehouse, page_id: str) -> list[str]:
     return [str(field_id) for field_id in rows["field_id"].to_pylist()]
 
 
+@dataclass(frozen=True)
+class ReviewRecords:
+    """Everything that a person needs to see of some fields, from one moment.
+
+    Attributes:
+        fields: as ``read_review_fields`` returns them.
+        cells: as ``read_review_cells`` returns them.
+        siblings: the final values of all fields on the same pages: field_id, page_id, field, field_number,
+            value, status, decision, box.
+        verdicts: on the fields and their digits, the newest first: field_id, position (null for a verdict on
+            the field), verdict, value, has_all_digits, mode, reviewed_at, actor, is_undone.
+        pages: page_id, dataset, source, source_sha256, page, form, template, text (the template's YAML),
+            width_px, height_px and to_scan.
+    """
+
+    fields: pa.Table
+    cells: pa.Table
+    siblings: pa.Table
+    verdicts: pa.Table
+    pages: pa.Table
+
+
+def read_review_records(warehouse: Warehouse, field_ids: Sequence[str]) -> ReviewRecords:
+    """Return everything that a person needs to see of some fields.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    values = {"field_ids": list(field_ids)}
+    with querying(warehouse, AsOf()) as connection:
+        fields, cells, siblings, verdicts = (
+            fetch_statement(connection, f"load/{name}.sql", values)
+            for name in (
+                "read_review_fields",
+                "read_review_cells",
+                "read_review_siblings",
+                "list_field_verdicts",
+            )
+        )
+        page_ids = sorted(set(fields["page_id"].to_pylist()))
+        pages = fetch_statement(connection, "load/read_review_pages.sql", {"page_ids": page_ids})
+    return ReviewRecords(fields, cells, siblings, verdicts, pages)
+
+
+def read_review_pages(warehouse: Warehouse, page_ids: Sequence[str]) -> pa.Table:
+    """Return pages with their template's YAML and their place on the scan; see ``ReviewRecords.pages``.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    return _ask(warehouse, "read_review_pages", {"page_ids": list(page_ids)})
+
+
+@dataclass(frozen=True)
+class DocumentFilter:
+    """Which pages to list.
+
+    Attributes:
+        search: a part of the file's name, or the beginning of its sha256. None selects all.
+        scoring_run_id: the run. None selects the newest run of every dataset.
+        form: the name of the form. None selects all.
+        is_waiting: whether to list only pages with fields that wait for a person.
+    """
+
+    search: str | None = None
+    scoring_run_id: str | None = None
+    form: str | None = None
+    is_waiting: bool = False
+
+
+def list_review_documents(
+    warehouse: Warehouse, chosen: DocumentFilter, after: int, limit: int, page_id: str | None = None
+) -> pa.Table:
+    """List pages that were read, in the order of their names.
+
+    Columns: page_id, dataset, source, name, source_sha256, page, form, fields, waiting, reviewed, found (the
+    number of all pages that match), place (from 1), previous_page, next_page.
+
+    Args:
+        warehouse: The database file and how long to wait for it.
+        chosen: The pages to list.
+        after: List the pages after this place.
+        limit: The largest number of pages.
+        page_id: List only this page, with its place among the others.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    values = {**asdict(chosen), "after": after, "limit": limit, "page_id": page_id}
+    return _ask(warehouse, "list_review_documents", values)
+
+
 def _ask(warehouse: Warehouse, statement: str, values: dict[str, Any]) -> pa.Table:
     """Read from the database, or from its snapshot while a scoring run writes."""
     with querying(warehouse, AsOf()) as connection:

@@ -38,7 +38,7 @@ State = Literal["blank", "digit", "mark"]
 
 _MARGIN_PX = SEARCHED_PX + 12  # around a field, for the search and for strokes that leave their cells
 _LONGEST_STROKE = 1.5  # relative to the longer side of a cell, or the height of a box
-_PICTURE_MARGIN_MM = 2.0
+PICTURE_MARGIN_MM = 2.0
 _PICTURE_QUALITY = 80
 _MOST_PICTURE_PX = 1200  # the largest side of a field's picture, enough for a person to read
 
@@ -120,7 +120,7 @@ def read_cells(
 
 def field_picture(page: Grey, field: Field, template: Template) -> bytes:
     """Return a field with a small margin as a JPEG file."""
-    margin = _PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
+    margin = PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
     height, width = template.aligned_size
     page = page[:height, :width]
     rows, columns = _around(template_places(field), margin, page.shape)
