@@ -1,4 +1,4 @@
-"""Fixtures of the verification pages: a home with an empty database, its server, and a browser."""
+"""Fixtures of the verification pages: homes with and without work, their servers, and a browser."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.routing import BaseRoute
 
+from lenet_pipeline.audit import PolicyTerms, propose_policy, set_policy
+from lenet_pipeline.forms import SEVERITIES, draw_demo_form, read_template
+from lenet_pipeline.jobs import FillingJob, FormIngestJob, ScoringJob, fill_forms, ingest_forms, score
 from lenet_pipeline.review import ServerOptions
 from lenet_pipeline.review.server import ROUTES
 from lenet_pipeline.settings import Settings, read_settings
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 StartServer = Callable[..., Running]
+NOTES = "notes/2026"
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +39,32 @@ def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def empty(migrated_once: Path, home: Path) -> Settings:
     """A home with an empty database that a test may change."""
     shutil.copytree(migrated_once, home)
+    return read_settings(home, "tester")
+
+
+@pytest.fixture(scope="session")
+def review_home_once(trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home with six delivery notes and a labelled test set, scored, and a policy: read it, never write."""
+    home = tmp_path_factory.mktemp("review") / "home"
+    shutil.copytree(trained.home, home)
+    settings = read_settings(home, "tester")
+    (home / "forms").mkdir()
+    form = draw_demo_form(home / "forms")
+    filling = FillingJob(
+        read_template(form.template), "optdigits/test", 6, 3, SEVERITIES["light"], home / "scans"
+    )
+    fill_forms(settings, filling)
+    ingest_forms(settings, FormIngestJob(home / "scans", (form.template,), NOTES, processes=1))
+    score(settings, ScoringJob(NOTES))
+    score(settings, ScoringJob("optdigits/test"))
+    set_policy(settings, propose_policy(settings, PolicyTerms(0.01, 0.95, "optdigits/test")))
+    return settings
+
+
+@pytest.fixture
+def review_home(review_home_once: Settings, home: Path) -> Settings:
+    """A copy of the home with work that a test may change; the true values are in scans/truth.csv."""
+    shutil.copytree(review_home_once.home, home)
     return read_settings(home, "tester")
 
 
