@@ -39,8 +39,8 @@ from .templates.drafting import draft_template as draft_template
 from .templates.json_schema import template_schema as template_schema
 from .templates.model import Field as Field
 from .templates.model import Template as Template
-from .templates.references import render_reference as render_reference
 from .templates.model import WritingBox as WritingBox
+from .templates.references import render_reference as render_reference
 from .templates.template_file import read_template as read_template
 from .values.assembly import AssembledPages as AssembledPages
 from .values.assembly import assemble_pages as assemble_pages

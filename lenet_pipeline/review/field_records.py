@@ -77,7 +77,7 @@ def propose_signs(row: Mapping[str, Any], cells: Sequence[Row], typed: str | Non
             signs.append("X")
         else:
             signs.append(None if cell["position"] in refused else read[cell["position"]])
-    if typed is None or typed == "".join(sign for sign in signs if sign not in (None, "X")):  # type: ignore[misc]
+    if typed is None or typed == "".join(sign for sign in signs if sign not in (None, "X")):
         return signs
     return fit_signs(
         [sign if cell["digit_id"] else "" for sign, cell in zip(signs, cells, strict=True)], typed
@@ -183,7 +183,7 @@ def _shown_cells(row: Row, cells: list[Row], signs: Sequence[str | None]) -> lis
 
 
 def _typed_value(verdicts: Sequence[Row]) -> str | None:
-    """Return the value of the newest verdict on the whole field, unless newer verdicts on digits replace it."""
+    """Return the value of the newest verdict on the field, unless newer verdicts on digits replace it."""
     counting = [verdict for verdict in verdicts if not verdict["is_undone"]]
     for number, verdict in enumerate(counting):
         if verdict["position"] is None:

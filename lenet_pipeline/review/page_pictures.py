@@ -40,7 +40,7 @@ class PagePictures:
     _decoding: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_MOST_DECODED))
 
     def find_problem(self, page: Mapping[str, Any]) -> str | None:
-        """Return why the scan of a page cannot be shown, or None; ``page`` is a row of ``read_review_pages``."""
+        """Return why the scan of a page, a row of ``read_review_pages``, cannot be shown, or None."""
         try:
             self._require_unchanged(page)
         except NoPictureError as exc:
@@ -94,7 +94,7 @@ class PagePictures:
 
 
 def page_records(pictures: PagePictures, records: ReviewRecords) -> dict[str, dict[str, Any]]:
-    """Return the pages of some fields as JSON values: size, boxes of fields, and addresses of the pictures."""
+    """Return the pages of some fields as JSON values: size, boxes of fields, addresses of pictures."""
     found = {}
     for page in records.pages.to_pylist():
         width, height = registered_page(page).size

@@ -45,6 +45,13 @@ export function post(path, body) {
   return saved;
 }
 
+/** Ask the server with a JSON object, once and without showing a state: for questions that change nothing. */
+export async function ask(path, body) {
+  const response = await send(path, body);
+  if (response.ok) return response.json();
+  throw new ApiError(await reasonOf(response), response.status);
+}
+
 /** Resolves when everything that was posted so far is saved or refused. */
 export function allSaved() {
   return tail;
@@ -63,16 +70,7 @@ async function postUntilSaved(path, batch) {
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     let reason;
     try {
-      const response = await fetch(path, {
-        method: "POST",
-        headers: {
-          "Content-Type": "application/json",
-          "X-CSRF-Token": document.querySelector('meta[name="csrf-token"]').content,
-        },
-        credentials: "same-origin",
-        body: JSON.stringify(batch),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
+      const response = await send(path, batch);
       if (response.ok) return await response.json();
       reason = await reasonOf(response);
       if (!PASSING.includes(response.status)) throw new ApiError(reason, response.status);
@@ -83,6 +81,19 @@ async function postUntilSaved(path, batch) {
     show("retrying", `not saved: ${reason}, retrying`);
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+function send(path, body) {
+  return fetch(path, {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/json",
+      "X-CSRF-Token": document.querySelector('meta[name="csrf-token"]').content,
+    },
+    credentials: "same-origin",
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
 }
 
 async function reasonOf(response) {
