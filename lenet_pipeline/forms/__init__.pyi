@@ -14,7 +14,6 @@ from .drawing.pages import draw_page as draw_page
 from .drawing.pages import outline_template as outline_template
 from .drawing.registered_pages import RegisteredPage as RegisteredPage
 from .drawing.registered_pages import draw_registered_page as draw_registered_page
-from .drawing.registered_pages import field_picture_box as field_picture_box
 from .filling.demo_form import draw_demo_form as draw_demo_form
 from .filling.filled_pages import fill_pages as fill_pages
 from .filling.handwriting import LabelledImages as LabelledImages
@@ -28,6 +27,9 @@ from .page_rows import ReadPart as ReadPart
 from .page_rows import duplicate_page as duplicate_page
 from .page_rows import read_part as read_part
 from .page_rows import rejected_page as rejected_page
+from .reading.field_pictures import cut_cells as cut_cells
+from .reading.field_pictures import picture_area as picture_area
+from .reading.field_pictures import place_in_picture as place_in_picture
 from .reading.page_reading import CellReading as CellReading
 from .reading.page_reading import read_cells as read_cells
 from .rules.across_rules import UniqueRule as UniqueRule

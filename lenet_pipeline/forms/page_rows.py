@@ -15,7 +15,8 @@ from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages
 from lenet_pipeline.forms.page import Page
-from lenet_pipeline.forms.reading.page_reading import CellReading, field_picture, locate_in_scan, read_cells
+from lenet_pipeline.forms.reading.field_pictures import field_picture
+from lenet_pipeline.forms.reading.page_reading import CellReading, locate_in_scan, read_cells
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.ingest import Reject, digits_table
 from lenet_pipeline.schema import CELLS, DIGITS, FIELDS, derive_digit_id, derive_uuid

@@ -8,8 +8,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from lenet_pipeline.audit import data_url, read_template_content
+from lenet_pipeline.ingest import Box
 from lenet_pipeline.review.page_rules import check_rules
-from lenet_pipeline.review.reasons import doubts_by_cell, explain, split_reasons
+from lenet_pipeline.review.reasons import doubts_by_cell, explain_all
 from lenet_pipeline.warehouse import ReviewRecords
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _record(
     verdicts: list[Row],
     values: Mapping[str, tuple[str, str | None]],
 ) -> Row:
-    from lenet_pipeline.forms import WritingBox, field_picture_box  # loads OpenCV
+    from lenet_pipeline.forms import WritingBox, picture_area  # loads OpenCV
 
     content = read_template_content(page["text"])
     is_line = any(each.name == row["field"] and isinstance(each.place, WritingBox) for each in content.fields)
@@ -140,10 +141,10 @@ def _record(
         "value_read": row["value_read"],
         "value_corrected": row["value_corrected"],
         "confidence": row["confidence"],
-        "reasons": [explain(reason) for reason in split_reasons(row["reason"])],
+        "reasons": explain_all(row["reason"]),
         "box": row["box"],
         "picture": data_url(row["picture"]),
-        "picture_box": field_picture_box(row["box"], registered_page(page).size),
+        "picture_box": vars(picture_area(Box(**row["box"]), registered_page(page).size)),
         "cells": _shown_cells(row, cells, signs),
         "signs": signs,
         "rules": check_rules(content, row["field"], values, confirmed)["rules"],
@@ -160,7 +161,7 @@ def _shown_cells(row: Row, cells: list[Row], signs: Sequence[str | None]) -> lis
         doubt = doubts.get(cell["position"])
         if cell["verdict"] is not None or row["decision"] == "reviewed":
             doubt = None
-        elif doubt is None and cell["state"] == "digit":
+        elif cell["state"] == "digit" and doubt != "refused":
             if sign in tuple("0123456789") and sign != _text(cell["label"]):
                 doubt = "corrected"
             elif is_unsure and (cell["confidence"] or 0.0) < _SURE_FROM:

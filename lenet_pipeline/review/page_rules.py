@@ -74,8 +74,8 @@ class PageRules:
         """Check the signs of a field against its rules and the final values of its page.
 
         Returns:
-            status and value as they would become; rules, a list of name, is_broken and is_across. None if
-            there is no such field.
+            status and value as they would become; rules, a list of name and state (kept, broken, or open if
+            a character is unreadable). None if there is no such field.
 
         Raises:
             DatabaseBusyError: the page is not in memory, and the database cannot be read now.
@@ -134,20 +134,22 @@ def check_rules(
     reviewed[name] = ReviewedField("read", None, None, None, None, verdict=FieldVerdict(verdict, text))
     final, broken = derive_final_values(content, reviewed)
     found = final[name]
-    rules = [
-        {
-            "name": rule.name,
-            "is_broken": rule.name in found.broken_rules or found.status == "unreadable",
-            "is_across": False,
-        }
-        for rule in field_rules(known[name])
-        if text is not None
-    ]
+    is_open = found.status == "unreadable"
+    rules: list[dict[str, Any]] = []
     if verdict == "blank" and not known[name].may_be_blank:
-        rules.append({"name": "a value is required", "is_broken": True, "is_across": False})
+        rules.append(_rule("a value is required", is_open=False, is_broken=True))
+    if verdict != "blank":
+        rules += [
+            _rule(rule.name, is_open=is_open, is_broken=rule.name in found.broken_rules)
+            for rule in field_rules(known[name])
+        ]
     rules += [
-        {"name": rule.name, "is_broken": rule.name in broken, "is_across": True}
+        _rule(rule.name, is_open=is_open, is_broken=rule.name in broken)
         for rule in content.rules
         if name in rule_fields(rule)
     ]
     return {"status": found.status, "value": found.value, "rules": rules}
+
+
+def _rule(name: str, *, is_open: bool, is_broken: bool) -> dict[str, Any]:
+    return {"name": name, "state": "open" if is_open else "broken" if is_broken else "kept"}

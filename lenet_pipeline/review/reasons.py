@@ -43,6 +43,20 @@ def explain(reason: str) -> str:
             return f"{word.replace('_', ' ').capitalize()}: {detail}" if detail else word
 
 
+def explain_all(reason: str | None) -> list[str]:
+    """Return the reasons in a stored text as sentences; unsure cells share one."""
+    found, unsure = list[str](), list[str]()
+    for each in split_reasons(reason):
+        at, number = _AT.search(each), _NUMBER.search(each)
+        if each.startswith("unsure: ") and at:
+            unsure.append(f"{int(at[1]) + 1}" + (f" ({number[1]})" if number else ""))
+        else:
+            found.append(explain(each))
+    if unsure:
+        found.append(f"{'Cell' if len(unsure) == 1 else 'Cells'} read with doubt: {', '.join(unsure)}")
+    return found
+
+
 def doubts_by_cell(reason: str | None) -> dict[int, str]:
     """Return the doubt about each cell that a reason names, by position: refused, unsure or gap."""
     found: dict[int, str] = {}

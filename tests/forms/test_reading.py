@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.forms.reading.field_pictures import cut_cells, field_picture, place_in_picture
 from lenet_pipeline.forms.reading.marks import is_mark
-from lenet_pipeline.forms.reading.page_reading import CellReading, field_picture, read_cells
+from lenet_pipeline.forms.reading.page_reading import CellReading, read_cells
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, UnusedMark
 from lenet_pipeline.ingest.idx import read_idx
 from lenet_pipeline.ingest.normalisation import normalise_digit
@@ -206,6 +207,32 @@ def test_a_fields_picture_is_a_small_jpeg_with_a_margin() -> None:
     assert TALL + 20 < picture.shape[0] < TALL + 50
     assert 8 * SIDE + 20 < picture.shape[1] < 8 * SIDE + 50
     assert len(encoded) < picture.size / 3  # bytes: as PNG, grain takes nearly one a pixel
+
+
+@pytest.mark.parametrize("left_px", [3, 100])
+@pytest.mark.parametrize("cells", [8, 30])
+def test_cells_cut_from_a_fields_picture_show_their_own_ink(left_px: int, cells: int) -> None:
+    mm = 25.4 / 200
+    first = Rectangle(left_px * mm, 40 * mm, 50 * mm, 70 * mm)
+    field = Field("number", Cells(first, cells, 50 * mm))
+    page = np.full((200, 1700), 255, np.uint8)
+    template = Template("wide", 1700 * mm, 200 * mm, (field,), "scale", 3.0, "0" * 64, "")
+    places = [rectangle.pixel_box() for rectangle in field.place.rectangles()]
+    for position, box in enumerate(places):  # a square in the middle, darker from cell to cell
+        page[box.y + 20 : box.y + 50, box.x + 10 : box.x + 40] = 200 - 6 * position
+    picture = field_picture(page, field, template)
+    whole = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert whole is not None
+    assert whole.shape[1] == min(1200, cells * 50 + 16 + min(left_px, 16))
+    outline = field.outline.pixel_box()
+    for position, (box, cut) in enumerate(zip(places, cut_cells(picture, outline, places), strict=True)):
+        image = cv2.imdecode(np.frombuffer(cut, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
+        height, width = image.shape
+        assert image[height // 2, width // 2] == pytest.approx(200 - 6 * position, abs=4)
+        assert width / height == pytest.approx((50 + 12) / (70 + 12), rel=0.12)
+        x, y, wide, tall = (round(each) for each in place_in_picture(whole.shape, outline, box))
+        assert whole[y + tall // 2, x + wide // 2] == pytest.approx(200 - 6 * position, abs=4)
 
 
 # The real scans. Whether a model reads these images rightly is the business of the flows' tests.

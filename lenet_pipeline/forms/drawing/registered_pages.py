@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
 
 import cv2
 import numpy as np
 
 from lenet_pipeline.forms.alignment.homographies import map_points, reduce_picture, warp_picture
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
-from lenet_pipeline.forms.reading.page_reading import PICTURE_MARGIN_MM
 
 _PAPER = 255  # the grey level outside the scan
 _QUALITY = 80
@@ -65,20 +63,6 @@ def draw_registered_page(scan: Grey, page: RegisteredPage, width: int) -> bytes:
         picture = reduce_picture(picture, round(down * width / across), width)
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return encoded.tobytes()
-
-
-def field_picture_box(box: Mapping[str, int], size: tuple[int, int]) -> dict[str, int]:
-    """Return the part of the registered page that the picture of a field shows, in pixels.
-
-    Args:
-        box: x, y, width and height of the field.
-        size: width and height of the registered page.
-    """
-    margin = PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
-    left, top = max(0, floor(box["x"] - margin)), max(0, floor(box["y"] - margin))
-    right = min(size[0], ceil(box["x"] + box["width"] + margin))
-    bottom = min(size[1], ceil(box["y"] + box["height"] + margin))
-    return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
 
 def _homography(numbers: Sequence[float]) -> np.ndarray:

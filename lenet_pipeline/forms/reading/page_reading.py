@@ -1,4 +1,4 @@
-"""Read the cells of an aligned page as digits, marks and blanks, with their pictures and places."""
+"""Read the cells of an aligned page as digits, marks and blanks, with their images and places."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
+from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.reading.cells import (
     ExpectedEdges,
     Places,
@@ -38,9 +38,6 @@ State = Literal["blank", "digit", "mark"]
 
 _MARGIN_PX = SEARCHED_PX + 12  # around a field, for the search and for strokes that leave their cells
 _LONGEST_STROKE = 1.5  # relative to the longer side of a cell, or the height of a box
-PICTURE_MARGIN_MM = 2.0
-_PICTURE_QUALITY = 80
-_MOST_PICTURE_PX = 1200  # the largest side of a field's picture, enough for a person to read
 
 
 @dataclass(frozen=True)
@@ -116,23 +113,6 @@ def read_cells(
         for field, one in zip(fields, cleared, strict=True)
         for reading in _read_field(field, find_strokes(one, usual), one.places, to_scan)
     ]
-
-
-def field_picture(page: Grey, field: Field, template: Template) -> bytes:
-    """Return a field with a small margin as a JPEG file."""
-    margin = PICTURE_MARGIN_MM * ALIGNED_DPI / MM_PER_INCH
-    height, width = template.aligned_size
-    page = page[:height, :width]
-    rows, columns = _around(template_places(field), margin, page.shape)
-    picture = page[rows, columns]
-    largest = max(picture.shape)
-    if largest > _MOST_PICTURE_PX:
-        scale = _MOST_PICTURE_PX / largest
-        smaller = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        picture = np.asarray(smaller, dtype=np.uint8)
-    # A JPEG is good enough to look at. A PNG would be six times as large because of the scan's grain.
-    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY])
-    return encoded.tobytes()
 
 
 def _prepare_fields(reference: Grey | None, template: Template) -> tuple[_PreparedField, ...]:

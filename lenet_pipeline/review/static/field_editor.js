@@ -19,6 +19,11 @@ const DOUBTS = {
   corrected: { sign: "≠", text: "corrected by a rule" },
   gap: { sign: "▯", text: "between two digits" },
 };
+const RULE_STATES = {
+  kept: { sign: "✓", text: "holds" },
+  broken: { sign: "✕", text: "broken" },
+  open: { sign: "…", text: "open until all cells are readable" },
+};
 const SHOWN = { "": "", X: "✕", "?": "?" };
 const SPOKEN = { "": "blank", X: "not a digit", "?": "unreadable" };
 
@@ -187,18 +192,20 @@ export class FieldEditor {
   }
 
   drawRules(rules, isSpoken = false) {
-    const shown = rules.map((rule) =>
+    const shown = rules.map(({ name, state }) =>
       make(
         "li",
-        { class: rule.is_broken ? "broken" : "kept" },
-        make("span", { class: "sign", "aria-hidden": "true" }, rule.is_broken ? "✕" : "✓"),
-        make("span", {}, rule.name, make("span", { class: "unseen" }, rule.is_broken ? " is broken" : " holds")),
+        { class: state },
+        make("span", { class: "sign", "aria-hidden": "true" }, RULE_STATES[state].sign),
+        make("span", {}, name, make("span", { class: "unseen" }, `: ${RULE_STATES[state].text}`)),
       ),
     );
     this.parts.rules.replaceChildren(...(shown.length ? shown : [make("li", { class: "note" }, "No rule.")]));
-    const broken = rules.filter((rule) => rule.is_broken).map((rule) => rule.name);
-    this.strip.classList.toggle("is-broken", broken.length > 0);
-    if (isSpoken) this.say(`${this.spokenValue()}. ${broken.length ? `Breaks ${broken.join(" and ")}.` : "All rules hold."}`);
+    const named = (state) => rules.filter((rule) => rule.state === state).map((rule) => rule.name).join(" and ");
+    this.strip.classList.toggle("is-broken", named("broken") !== "");
+    if (!isSpoken) return;
+    const outcome = named("broken") ? `Breaks ${named("broken")}.` : named("open") ? "Rules are open." : "All rules hold.";
+    this.say(`${this.spokenValue()}. ${outcome}`);
   }
 
   draw() {
