@@ -13,6 +13,7 @@ import { register } from "./keys.js";
 
 const CHECK_AFTER_MS = 60;
 const NARROWEST_SLOT_PX = 24; // narrower cells are not aligned with the picture
+const HIGHEST_PICTURE_REM = 12;
 const DOUBTS = {
   refused: { sign: "!", text: "probably not a digit" },
   unsure: { sign: "?", text: "unsure" },
@@ -74,6 +75,9 @@ export class FieldEditor {
     this.signs = [...record.signs];
     this.cursor = Math.max(0, this.firstDoubt());
     const { picture, slots, reasons, values, verdicts } = this.parts;
+    const { width, height } = record.picture_box;
+    this.strip.style.maxWidth = `min(46rem, ${(HIGHEST_PICTURE_REM * width) / height}rem)`;
+    picture.style.aspectRatio = `${width} / ${height}`;
     picture.src = record.picture;
     picture.alt = `Picture of the field ${record.field}`;
     slots.setAttribute("aria-label", `Value of the field ${record.field}`);
