@@ -23,6 +23,7 @@ from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import read_review_pages
 from tests.jobs.form_builders import ask, audit, broken_checks
 from tests.review.browser import SCHEMES, WIDTHS, is_scrolled_sideways, opened_page, sign_in_by_keyboard
+from tests.review.conftest import StartServer
 from tests.review.servers import Running
 
 if TYPE_CHECKING:
@@ -79,7 +80,12 @@ def type_value(page: Page, value: str) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_corrected_digit_is_everywhere_within_a_second(
-    browser: Browser, review_home: Settings, review_server, tmp_path: Path, width: int, scheme: str
+    browser: Browser,
+    review_home: Settings,
+    review_server: StartServer,
+    tmp_path: Path,
+    width: int,
+    scheme: str,
 ) -> None:
     server: Running = review_server(review_home)
     with opened_page(browser, server, width, scheme) as page:
@@ -142,7 +148,7 @@ def test_corrected_digit_is_everywhere_within_a_second(
 
 
 def test_readings_do_not_cover_the_page_and_boxes_surround_their_fields(
-    browser: Browser, review_home: Settings, review_server
+    browser: Browser, review_home: Settings, review_server: StartServer
 ) -> None:
     server: Running = review_server(review_home)
     page_id = pages_of(review_home)[0]["page_id"]
@@ -166,7 +172,9 @@ def test_readings_do_not_cover_the_page_and_boxes_surround_their_fields(
         assert page.locator(SELECTED).get_attribute("data-field") == "order"
 
 
-def test_picture_of_the_page_is_in_the_frame_of_the_fields(review_home: Settings, review_server) -> None:
+def test_picture_of_the_page_is_in_the_frame_of_the_fields(
+    review_home: Settings, review_server: StartServer
+) -> None:
     server: Running = review_server(review_home)
     with server.signed_in() as client:
         for each in pages_of(review_home):
@@ -207,7 +215,7 @@ def client_bytes(address: str) -> bytes:
 
 
 def test_page_without_its_scan_shows_the_stored_pictures_and_says_so(
-    browser: Browser, review_home: Settings, review_server
+    browser: Browser, review_home: Settings, review_server: StartServer
 ) -> None:
     server: Running = review_server(review_home)
     row = pages_of(review_home)[0]
@@ -223,7 +231,7 @@ def test_page_without_its_scan_shows_the_stored_pictures_and_says_so(
         assert page.locator("#place .sheet").count() == 1
 
 
-def test_changed_or_unreadable_scan_is_never_shown(review_home: Settings, review_server) -> None:
+def test_changed_or_unreadable_scan_is_never_shown(review_home: Settings, review_server: StartServer) -> None:
     server: Running = review_server(review_home)
     row = pages_of(review_home)[0]
     source = Path(row["source"])
@@ -258,7 +266,7 @@ def test_pictures_in_memory_stay_within_their_limit(review_home: Settings) -> No
 
 
 def test_list_of_documents_is_searched_filtered_and_paged(
-    review_home: Settings, review_server, monkeypatch: pytest.MonkeyPatch
+    review_home: Settings, review_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(documents, "_LISTED", 4)
     server: Running = review_server(review_home)
@@ -297,7 +305,7 @@ def test_list_of_documents_is_searched_filtered_and_paged(
 
 
 def test_field_that_another_person_holds_is_locked(
-    browser: Browser, review_home: Settings, review_server
+    browser: Browser, review_home: Settings, review_server: StartServer
 ) -> None:
     server: Running = review_server(review_home)
     with server.signed_in("Bob") as bob:
@@ -314,7 +322,9 @@ def test_field_that_another_person_holds_is_locked(
     assert ask(review_home, "select * from field_reviews") == []
 
 
-def test_hostile_and_long_file_names_are_text(browser: Browser, review_home: Settings, review_server) -> None:
+def test_hostile_and_long_file_names_are_text(
+    browser: Browser, review_home: Settings, review_server: StartServer
+) -> None:
     row = pages_of(review_home)[0]
     name = "<img src=x onerror=document.title='owned'>" + "very-long-" * 20 + ".png"
     with duckdb.connect(str(review_home.warehouse.path)) as connection:

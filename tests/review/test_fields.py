@@ -24,6 +24,7 @@ from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import FieldQueue, list_waiting_fields
 from tests.jobs.form_builders import ask, audit, broken_checks
 from tests.review.browser import SCHEMES, WIDTHS, is_scrolled_sideways, opened_page, sign_in_by_keyboard
+from tests.review.conftest import StartServer
 from tests.review.servers import Running
 
 if TYPE_CHECKING:
@@ -68,7 +69,12 @@ def wait_until_saved(page: Page) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_field_is_corrected_and_accepted_by_keyboard_alone(
-    browser: Browser, review_home: Settings, review_server, tmp_path: Path, width: int, scheme: str
+    browser: Browser,
+    review_home: Settings,
+    review_server: StartServer,
+    tmp_path: Path,
+    width: int,
+    scheme: str,
 ) -> None:
     server: Running = review_server(review_home)
     with opened_page(browser, server, width, scheme) as page:
@@ -115,7 +121,7 @@ def test_field_is_corrected_and_accepted_by_keyboard_alone(
 
 
 def test_rules_are_checked_while_typing_and_late_answers_are_dropped(
-    browser: Browser, review_home: Settings, review_server
+    browser: Browser, review_home: Settings, review_server: StartServer
 ) -> None:
     asked: list[float] = []
 
@@ -152,7 +158,7 @@ def test_rules_are_checked_while_typing_and_late_answers_are_dropped(
 
 
 def test_undo_shows_the_field_again_and_restores_its_value(
-    browser: Browser, review_home: Settings, review_server
+    browser: Browser, review_home: Settings, review_server: StartServer
 ) -> None:
     server: Running = review_server(review_home)
     with opened_page(browser, server) as page:
@@ -176,7 +182,7 @@ def test_undo_shows_the_field_again_and_restores_its_value(
 
 
 def test_skipped_fields_come_back_after_the_others(
-    browser: Browser, review_home: Settings, review_server
+    browser: Browser, review_home: Settings, review_server: StartServer
 ) -> None:
     queue = FieldQueue(field="total")
     waiting = len(list_waiting_fields(review_home.warehouse, queue, 100))
@@ -200,7 +206,7 @@ def test_skipped_fields_come_back_after_the_others(
 
 
 def test_refused_cell_must_be_decided_before_enter_accepts(
-    browser: Browser, review_home: Settings, review_server
+    browser: Browser, review_home: Settings, review_server: StartServer
 ) -> None:
     server: Running = review_server(review_home)
     with server.signed_in("Grace") as client:
@@ -224,7 +230,7 @@ def test_refused_cell_must_be_decided_before_enter_accepts(
 
 
 def test_box_without_dividers_is_a_line_that_can_grow(
-    browser: Browser, review_home: Settings, review_server
+    browser: Browser, review_home: Settings, review_server: StartServer
 ) -> None:
     server: Running = review_server(review_home)
     with opened_page(browser, server) as page:
@@ -246,7 +252,7 @@ def test_box_without_dividers_is_a_line_that_can_grow(
 
 
 def test_next_field_appears_within_a_tenth_of_a_second(
-    browser: Browser, review_home: Settings, review_server
+    browser: Browser, review_home: Settings, review_server: StartServer
 ) -> None:
     server: Running = review_server(review_home)
     with opened_page(browser, server) as page:
@@ -271,7 +277,9 @@ def test_next_field_appears_within_a_tenth_of_a_second(
         assert statistics.median(times) < 100
 
 
-def test_two_people_get_different_fields_until_the_time_out(review_home: Settings, review_server) -> None:
+def test_two_people_get_different_fields_until_the_time_out(
+    review_home: Settings, review_server: StartServer
+) -> None:
     server: Running = review_server(review_home)
     now = time.monotonic()
     server.context.work.reservations.clock = lambda: now
@@ -303,7 +311,9 @@ def test_two_people_get_different_fields_until_the_time_out(review_home: Setting
         assert first[0] not in ids(bob, most="20")
 
 
-def test_wrong_requests_get_their_status_and_one_line(review_home: Settings, review_server) -> None:
+def test_wrong_requests_get_their_status_and_one_line(
+    review_home: Settings, review_server: StartServer
+) -> None:
     server: Running = review_server(review_home)
     nobody = "00000000-0000-4000-8000-000000000000"
     with server.signed_in() as client:
@@ -331,7 +341,7 @@ def test_wrong_requests_get_their_status_and_one_line(review_home: Settings, rev
 
 
 def test_check_uses_the_other_fields_of_the_page_and_takes_milliseconds(
-    review_home: Settings, review_server
+    review_home: Settings, review_server: StartServer
 ) -> None:
     server: Running = review_server(review_home)
     query = "select field, cast(field_id as varchar) as id, page_id from final_values order by source, field"
