@@ -18,6 +18,7 @@ from lenet_pipeline.review.page_pictures import SIZES, NoPictureError, page_reco
 from lenet_pipeline.review.pages import render
 from lenet_pipeline.warehouse import (
     DocumentFilter,
+    Warehouse,
     list_fields_of_page,
     list_review_documents,
     read_review_pages,
@@ -55,7 +56,10 @@ def show_document(request: Request) -> Response:
 
 
 def document_record(request: Request) -> Response:
-    """Return a page with all of its fields, the ones that other people hold, and the neighbouring pages."""
+    """Return a page with all of its fields, the ones that other people hold, and the neighbouring pages.
+
+    With ``again`` in the query, the neighbours are left out.
+    """
     page = _read_page(request)
     page_id = page["page_id"]
     warehouse, holder = warehouse_of(request), session_of(request).name
@@ -68,19 +72,22 @@ def document_record(request: Request) -> Response:
     held = set(work_of(request).reservations.reserve(waiting, holder, len(waiting)))
     for each in fields:
         each["is_held_by_other"] = each["field_id"] in waiting and each["field_id"] not in held
-    chosen = _filter_of(request.query_params)
-    neighbours = list_review_documents(warehouse, chosen, 0, 1, page_id).to_pylist()
-    near = neighbours[0] if neighbours else {}
-    return JSONResponse(
-        {
-            **page_records(context_of(request).pictures, records)[page_id],
-            "fields": fields,
-            "place": near.get("place"),
-            "found": near.get("found"),
-            "previous": near.get("previous_page"),
-            "next": near.get("next_page"),
-        }
-    )
+    record = page_records(context_of(request).pictures, records)[page_id] | {"fields": fields}
+    if not request.query_params.get("again"):  # the neighbours are known
+        record |= _neighbours(warehouse, _filter_of(request.query_params), page_id)
+    return JSONResponse(record)
+
+
+def _neighbours(warehouse: Warehouse, chosen: DocumentFilter, page_id: str) -> dict[str, Any]:
+    """Return the place of a page in the list of documents, and the pages before and after it."""
+    rows = list_review_documents(warehouse, chosen, 0, 1, page_id).to_pylist()
+    row = rows[0] if rows else {}
+    return {
+        "place": row.get("place"),
+        "found": row.get("found"),
+        "previous": row.get("previous_page"),
+        "next": row.get("next_page"),
+    }
 
 
 def page_picture(request: Request) -> Response:

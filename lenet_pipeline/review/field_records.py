@@ -24,10 +24,10 @@ _SURE_FROM = 0.95  # digits below are marked if the reason names no cell
 
 def field_records(records: ReviewRecords) -> list[Row]:
     """Return fields as JSON values, in the order of their pages and templates."""
-    pages = {row["page_id"]: row for row in records.pages.to_pylist()}
-    cells = _group(records.cells.to_pylist(), "field_id")
-    verdicts = _group(records.verdicts.to_pylist(), "field_id")
-    siblings = _group(records.siblings.to_pylist(), "page_id")
+    pages = {row["page_id"]: row for row in records.pages}
+    cells = _group(records.cells, "field_id")
+    verdicts = _group(records.verdicts, "field_id")
+    siblings = _group(records.siblings, "page_id")
     found = [
         _record(
             row,
@@ -36,7 +36,7 @@ def field_records(records: ReviewRecords) -> list[Row]:
             verdicts.get(row["field_id"], []),
             {each["field"]: (each["status"], each["value"]) for each in siblings[row["page_id"]]},
         )
-        for row in records.fields.to_pylist()
+        for row in records.fields
     ]
     return sorted(found, key=lambda record: (record["page_id"], record["field_number"]))
 

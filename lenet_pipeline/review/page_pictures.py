@@ -96,7 +96,7 @@ class PagePictures:
 def page_records(pictures: PagePictures, records: ReviewRecords) -> dict[str, dict[str, Any]]:
     """Return the pages of some fields as JSON values: size, boxes of fields, addresses of pictures."""
     found = {}
-    for page in records.pages.to_pylist():
+    for page in records.pages:
         width, height = registered_page(page).size
         problem = pictures.find_problem(page)
         found[page["page_id"]] = {
@@ -107,7 +107,7 @@ def page_records(pictures: PagePictures, records: ReviewRecords) -> dict[str, di
             "pictures": {} if problem else {size: f"/pages/{page['page_id']}/{size}.jpg" for size in SIZES},
             "boxes": [
                 {name: row[name] for name in ("field_id", "field", "box")}
-                for row in records.siblings.to_pylist()
+                for row in records.siblings
                 if row["page_id"] == page["page_id"]
             ],
         }

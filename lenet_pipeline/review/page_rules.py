@@ -42,9 +42,9 @@ class PageRules:
 
     def note(self, records: ReviewRecords) -> None:
         """Remember the values of the pages of some records."""
-        texts = {row["page_id"]: row["text"] for row in records.pages.to_pylist()}
+        texts = {row["page_id"]: row["text"] for row in records.pages}
         pages = {page_id: _KnownPage(text, {}, {}, self.clock()) for page_id, text in texts.items()}
-        for row in records.siblings.to_pylist():
+        for row in records.siblings:
             page = pages[row["page_id"]]
             page.names[row["field_id"]] = row["field"]
             page.values[row["field"]] = (row["status"], row["value"])

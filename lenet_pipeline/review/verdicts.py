@@ -19,8 +19,8 @@ from lenet_pipeline.schema import NEW_FIELD_REVIEWS, NEW_REVIEWS
 from lenet_pipeline.warehouse import (
     VerdictBatch,
     count_known_predictions,
-    read_review_cells,
     read_review_fields,
+    read_review_records,
     record_verdicts,
     undo_verdicts,
 )
@@ -55,8 +55,9 @@ def post_verdicts(request: Request) -> Response:
     if known < len(digit_rows):
         raise HTTPException(422, "A digit has no such prediction. Reload the page.")
     field_ids = [str(_uuid(item.get("field_id"))) for item in fields]
-    pages = {row["field_id"]: row for row in read_review_fields(warehouse, field_ids).to_pylist()}
-    cells = _group_cells(read_review_cells(warehouse, field_ids).to_pylist())
+    known_fields = read_review_records(warehouse, field_ids)
+    pages = {row["field_id"]: row for row in known_fields.fields}
+    cells = _group_cells(known_fields.cells)
     field_rows = []
     for field_id, item in zip(field_ids, fields, strict=True):
         if field_id not in pages:

@@ -12,6 +12,8 @@ from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.snapshot import AsOf, querying
 
+Row = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class FieldQueue:
@@ -112,28 +114,30 @@ def list_fields_of_page(warehouse: Warehouse, page_id: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ReviewRecords:
-    """Everything that a person needs to see of some fields, from one moment.
+    """Everything that a person needs to see of some fields, from one moment, as rows.
 
     Attributes:
-        fields: as ``read_review_fields`` returns them.
-        cells: as ``read_review_cells`` returns them.
-        siblings: the final values of all fields on the same pages: field_id, page_id, field, field_number,
-            value, status, decision, box.
+        fields: the columns of ``read_review_fields``.
+        cells: field_id, position, state, digit_id, shard_score_id, label, confidence, not_a_digit, verdict
+            and box, in the order of fields and positions.
+        siblings: all fields on the same pages, in the order of the template, without pictures.
         verdicts: on the fields and their digits, the newest first: field_id, position (null for a verdict on
             the field), verdict, value, has_all_digits, mode, reviewed_at, actor, is_undone.
         pages: page_id, dataset, source, source_sha256, page, form, template, text (the template's YAML),
             width_px, height_px and to_scan.
     """
 
-    fields: pa.Table
-    cells: pa.Table
-    siblings: pa.Table
-    verdicts: pa.Table
-    pages: pa.Table
+    fields: list[Row]
+    cells: list[Row]
+    siblings: list[Row]
+    verdicts: list[Row]
+    pages: list[Row]
 
 
 def read_review_records(warehouse: Warehouse, field_ids: Sequence[str]) -> ReviewRecords:
     """Return everything that a person needs to see of some fields.
+
+    The view ``final_values`` is evaluated only once, because that takes most of the time.
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
@@ -141,18 +145,32 @@ def read_review_records(warehouse: Warehouse, field_ids: Sequence[str]) -> Revie
     """
     values = {"field_ids": list(field_ids)}
     with querying(warehouse, AsOf()) as connection:
-        fields, cells, siblings, verdicts = (
-            fetch_statement(connection, f"load/{name}.sql", values)
-            for name in (
-                "read_review_fields",
-                "read_review_cells",
-                "read_review_siblings",
-                "list_field_verdicts",
-            )
-        )
-        page_ids = sorted(set(fields["page_id"].to_pylist()))
-        pages = fetch_statement(connection, "load/read_review_pages.sql", {"page_ids": page_ids})
+
+        def ask(statement: str, **others: list[str]) -> list[Row]:
+            rows: list[Row] = fetch_statement(
+                connection, f"load/{statement}.sql", others or values
+            ).to_pylist()
+            return rows
+
+        siblings = ask("read_review_siblings")
+        pictures = {row["field_id"]: row["picture"] for row in ask("read_field_pictures")}
+        places = ask("read_review_places")
+        verdicts = ask("list_field_verdicts")
+        pages = ask("read_review_pages", page_ids=sorted({row["page_id"] for row in siblings}))
+    fields = [row | {"picture": pictures[row["field_id"]]} for row in siblings if row["field_id"] in pictures]
+    readings = {
+        (row["field_id"], cell["position"]): cell for row in fields for cell in row["cells_read"] or []
+    }
+    cells = [row | _reading(readings.get((row["field_id"], row["position"]))) for row in places]
     return ReviewRecords(fields, cells, siblings, verdicts, pages)
+
+
+def _reading(cell: Row | None) -> Row:
+    names = ("label", "confidence", "not_a_digit")
+    score = cell["shard_score_id"] if cell else None
+    return {"shard_score_id": str(score) if score else None} | {
+        name: cell[name] if cell else None for name in names
+    }
 
 
 def read_review_pages(warehouse: Warehouse, page_ids: Sequence[str]) -> pa.Table:

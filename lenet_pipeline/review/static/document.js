@@ -28,7 +28,8 @@ let shownAt = performance.now();
 let sheet = null;
 
 async function load() {
-  page = await get(`/api/documents/${pageId}${query}`);
+  const address = `/api/documents/${pageId}`;
+  page = page ? { ...page, ...(await get(`${address}?again=1`)) } : await get(`${address}${query}`);
   root.hidden = false;
   const problem = document.getElementById("place-problem");
   problem.textContent = page.problem ? `${page.problem} The page shows the stored pictures of its fields.` : "";
