@@ -35,6 +35,8 @@ from .review_csv import VERDICTS as VERDICTS
 from .reviews import REVIEWED as REVIEWED
 from .reviews import export_reviews as export_reviews
 from .reviews import import_reviews as import_reviews
+from .shard_lookup import read_shard_by_fingerprint as read_shard_by_fingerprint
+from .shard_lookup import select_digits as select_digits
 from .verification import TOLERANCE as TOLERANCE
 from .verification import VerificationJob as VerificationJob
 from .verification import raise_if_different as raise_if_different

@@ -10,9 +10,11 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from lenet_pipeline.review.counts import Counts
 from lenet_pipeline.review.options import ServerOptions
 from lenet_pipeline.review.page_pictures import PagePictures
 from lenet_pipeline.review.page_rules import PageRules
+from lenet_pipeline.review.pictures import DigitPictures
 from lenet_pipeline.review.sessions import FailedSignIns, Session, Sessions
 from lenet_pipeline.review.work import Work
 from lenet_pipeline.settings import Settings
@@ -34,8 +36,10 @@ class Context:
     sessions: Sessions
     failed_sign_ins: FailedSignIns
     work: Work
+    counts: Counts
+    pictures: DigitPictures
     rules: PageRules = field(default_factory=PageRules)
-    pictures: PagePictures = field(default_factory=PagePictures)
+    page_pictures: PagePictures = field(default_factory=PagePictures)
 
 
 def context_of(request: Request) -> Context:

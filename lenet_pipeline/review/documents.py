@@ -72,7 +72,7 @@ def document_record(request: Request) -> Response:
     held = set(work_of(request).reservations.reserve(waiting, holder, len(waiting)))
     for each in fields:
         each["is_held_by_other"] = each["field_id"] in waiting and each["field_id"] not in held
-    record = page_records(context_of(request).pictures, records)[page_id] | {"fields": fields}
+    record = page_records(context_of(request).page_pictures, records)[page_id] | {"fields": fields}
     if not request.query_params.get("again"):  # the neighbours are known
         record |= _neighbours(warehouse, _filter_of(request.query_params), page_id)
     return JSONResponse(record)
@@ -97,7 +97,7 @@ def page_picture(request: Request) -> Response:
         raise HTTPException(404, "There is no such picture.")
     context = context_of(request)
     try:
-        picture = context.pictures.draw(context.settings, _read_page(request), size)
+        picture = context.page_pictures.draw(context.settings, _read_page(request), size)
     except NoPictureError as exc:
         raise HTTPException(404, str(exc)) from exc
     return Response(picture, media_type="image/jpeg")

@@ -50,7 +50,7 @@ def next_fields(request: Request) -> Response:
     skipped = [str(_uuid(one)) for one in skipped]
     work = work_of(request).fields
     found = work.next(queue, session_of(request).name, most, skipped)
-    return JSONResponse({**_answer(request, list(found)), "waiting": work.count(queue)})
+    return JSONResponse({**_answer(request, list(found)), "waiting": len(work.listed(queue))})
 
 
 def show_field(request: Request) -> Response:
@@ -87,7 +87,7 @@ def _answer(request: Request, field_ids: list[str]) -> dict[str, Any]:
     records = read_records(request, field_ids)
     order = {field_id: number for number, field_id in enumerate(field_ids)}
     fields = sorted(field_records(records), key=lambda each: order[each["field_id"]])
-    return {"fields": fields, "pages": page_records(context_of(request).pictures, records)}
+    return {"fields": fields, "pages": page_records(context_of(request).page_pictures, records)}
 
 
 def queue_of(query: QueryParams) -> FieldQueue:

@@ -59,3 +59,12 @@ class Reservations:
         now = self.clock()
         with self._lock:
             return sum(owner != holder and until > now for owner, until in self._held.values())
+
+    def count_held(self, items: Iterable[str], holder: str) -> int:
+        """Count the ones among some items that other people hold now."""
+        now, wanted = self.clock(), set(items)
+        with self._lock:
+            return sum(
+                owner != holder and until > now and item in wanted
+                for item, (owner, until) in self._held.items()
+            )

@@ -20,12 +20,14 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from lenet_pipeline.errors import PipelineError, ReviewError
-from lenet_pipeline.review import documents, fields, queues, sign_in, verdicts
+from lenet_pipeline.review import documents, fields, groups, queues, sign_in, verdicts
 from lenet_pipeline.review.context import Context
+from lenet_pipeline.review.counts import open_counts
 from lenet_pipeline.review.lock import only_server
 from lenet_pipeline.review.options import ServerOptions
 from lenet_pipeline.review.pages import STATIC
 from lenet_pipeline.review.people import list_active
+from lenet_pipeline.review.pictures import DigitPictures
 from lenet_pipeline.review.security import MIDDLEWARE, answer_error
 from lenet_pipeline.review.sessions import FailedSignIns, Sessions
 from lenet_pipeline.review.work import open_work
@@ -40,9 +42,10 @@ _STOP_S = 5
 ROUTES: tuple[BaseRoute, ...] = (
     *sign_in.routes,
     *queues.routes,
-    *verdicts.routes,
+    *groups.routes,
     *fields.routes,
     *documents.routes,
+    *verdicts.routes,
 )
 
 
@@ -69,6 +72,8 @@ def create_app(settings: Settings, options: ServerOptions, routes: Sequence[Base
         Sessions(partial(is_token_valid, warehouse)),
         FailedSignIns(options.failed_sign_ins_per_minute),
         open_work(warehouse),
+        open_counts(warehouse),
+        DigitPictures(settings, warehouse),
     )
     return app
 

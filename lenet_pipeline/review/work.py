@@ -9,7 +9,7 @@ from lenet_pipeline.review.reservations import Reservations
 from lenet_pipeline.review.worklists import Worklists
 from lenet_pipeline.warehouse import FieldQueue, Warehouse, list_group_digits, list_waiting_fields
 
-_LISTED = 2_000  # items of a queue in memory: an hour of work, and still quick to read
+LISTED = 2_000  # items of a queue in memory: an hour of work, and still quick to read
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ def open_work(warehouse: Warehouse) -> Work:
     """Return the queues of a database, with nothing reserved."""
 
     def load_fields(queue: FieldQueue) -> dict[str, dict[str, Any]]:
-        rows = list_waiting_fields(warehouse, queue, _LISTED).to_pylist()
+        rows = list_waiting_fields(warehouse, queue, LISTED).to_pylist()
         return {row["field_id"]: row for row in rows}
 
     def load_digits(queue: GroupQueue) -> dict[str, dict[str, Any]]:
         rows = list_group_digits(
-            warehouse, queue.scoring_run_id, queue.label, is_open=queue.is_open, limit=_LISTED
+            warehouse, queue.scoring_run_id, queue.label, is_open=queue.is_open, limit=LISTED
         ).to_pylist()
         return {row["digit_id"]: row for row in rows}
 

@@ -50,9 +50,11 @@ class Worklists(Generic[Queue, Item]):
                 return {item: listed.items[item] for item in found if item in listed.items}
         return {}
 
-    def count(self, queue: Queue) -> int:
-        """Return how many of a queue's items are in memory: those that wait, up to the limit of ``load``."""
-        return len(self._read(queue, is_forced=False).items)
+    def listed(self, queue: Queue) -> list[Item]:
+        """Return the items of a queue that are in memory, in order, also those that people hold."""
+        with self._lock:
+            found = self._lists.get(queue)
+            return list(found.items.values()) if found else []
 
     def remove(self, items: Sequence[str]) -> None:
         """Take reviewed items off all lists."""

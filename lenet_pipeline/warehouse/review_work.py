@@ -48,14 +48,17 @@ def list_waiting_fields(warehouse: Warehouse, queue: FieldQueue, limit: int) -> 
     return _ask(warehouse, "list_waiting_fields", {**asdict(queue), "limit": limit})
 
 
-def count_group_digits(warehouse: Warehouse, scoring_run_id: str) -> pa.Table:
-    """Count a run's digits without a verdict: label, digits (all), waiting (those that no policy accepts).
+def count_group_digits(warehouse: Warehouse, has_labels: bool = False) -> pa.Table:
+    """Count the digits without a verdict in the newest run of each dataset, by the digit that was read.
+
+    Columns: dataset, scoring_run_id, model_name, model_version, started_at, label, digits (all), waiting
+    (those that no policy accepts). With ``has_labels``, datasets with labels count too, as in training sets.
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database and its snapshot cannot be read now.
     """
-    return _ask(warehouse, "count_group_digits", {"scoring_run_id": scoring_run_id})
+    return _ask(warehouse, "count_group_digits", {"has_labels": has_labels})
 
 
 def list_group_digits(
@@ -89,6 +92,16 @@ def read_review_fields(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Tab
         DatabaseBusyError: The database and its snapshot cannot be read now.
     """
     return _ask(warehouse, "read_review_fields", {"field_ids": list(field_ids)})
+
+
+def read_field_pictures(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Table:
+    """Return field_id, box (pixels of the registered page at 200 dpi) and picture (JPEG) of fields.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    return _ask(warehouse, "read_field_pictures", {"field_ids": list(field_ids)})
 
 
 def read_review_cells(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Table:

@@ -1,28 +1,59 @@
--- Count the digits of a run without a verdict, by the digit that was read: all, and the digits that no
--- policy accepts.
+-- Count the digits without a verdict in the newest run of each dataset, by the digit that was read: all, and
+-- the digits that no policy accepts. Marks in unused cells, and digits of fields that people reviewed, are
+-- left out. $has_labels includes datasets whose digits have labels, as training sets do.
 with
 
-policy as (
-    select policies_in_force.threshold, policies_in_force.not_a_digit_from
-    from policies_in_force
-    inner join scoring_runs using (model_name, model_version, precision)
-    where
-        scoring_runs.scoring_run_id = cast($scoring_run_id as uuid)
-        and policies_in_force.subject = 'digit'
+settled as (
+    select digit_id
+    from digit_verdicts
+    union all
+    select digit_id
+    from cells
+    where state = 'mark' or field_id in (select field_id from field_verdicts)
+),
+
+counted as (
+    select
+        scoring_run_shards.scoring_run_id,
+        predictions.label,
+        count(*) as digits,
+        count(*) filter (
+            where
+                not coalesce(predictions.confidence >= policies_in_force.threshold, false)
+                or coalesce(
+                    predictions.not_a_digit >= coalesce(policies_in_force.not_a_digit_from, 0.5), false
+                )
+        ) as waiting,
+        count(predictions.truth) as labelled
+    from predictions
+    inner join scoring_run_shards using (shard_score_id)
+    inner join current_runs using (scoring_run_id)
+    left join policies_in_force
+        on policies_in_force.subject = 'digit'
+        and current_runs.model_name = policies_in_force.model_name
+        and current_runs.model_version = policies_in_force.model_version
+        and current_runs.precision = policies_in_force.precision
+    anti join settled on predictions.digit_id = settled.digit_id
+    group by scoring_run_shards.scoring_run_id, predictions.label
+),
+
+final as (
+    select
+        *,
+        sum(labelled) over (partition by scoring_run_id) > 0 as is_labelled
+    from counted
 )
 
 select
-    predictions.label,
-    count(*) as digits,
-    count(*) filter (
-        where
-            not coalesce(predictions.confidence >= policy.threshold, false)
-            or coalesce(predictions.not_a_digit >= coalesce(policy.not_a_digit_from, 0.5), false)
-    ) as waiting
-from predictions
-inner join scoring_run_shards using (shard_score_id)
-left join policy on true
-anti join digit_verdicts on predictions.digit_id = digit_verdicts.digit_id
-where scoring_run_shards.scoring_run_id = cast($scoring_run_id as uuid)
-group by predictions.label
-order by predictions.label
+    current_runs.dataset,
+    cast(final.scoring_run_id as varchar) as scoring_run_id,
+    current_runs.model_name,
+    current_runs.model_version,
+    current_runs.started_at,
+    final.label,
+    final.digits,
+    final.waiting
+from final
+inner join current_runs using (scoring_run_id)
+where $has_labels or not final.is_labelled
+order by current_runs.started_at desc, current_runs.dataset, final.label

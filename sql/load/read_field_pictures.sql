@@ -1,6 +1,13 @@
--- Return the pictures of fields.
+-- Return the pictures of the fields of $field_ids, with the field's place on the registered page.
+with
+
+wanted as (
+    select unnest(cast($field_ids as uuid[])) as field_id
+)
+
 select
-    cast(field_id as varchar) as field_id,
-    picture
+    cast(fields.field_id as varchar) as field_id,
+    fields.box,
+    fields.picture
 from fields
-where list_contains(cast($field_ids as uuid[]), field_id)
+semi join wanted using (field_id)
