@@ -1,4 +1,4 @@
--- Return all fields on the pages of $field_ids as the newest run of their dataset read them, without pictures.
+-- Return all fields on the pages of $field_ids as the newest run of their dataset read them (no pictures).
 select
     cast(field_id as varchar) as field_id,
     cast(page_id as varchar) as page_id,
