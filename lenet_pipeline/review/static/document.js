@@ -26,6 +26,7 @@ let page = null;
 let selected = new URLSearchParams(location.search).get("field");
 let shownAt = performance.now();
 let sheet = null;
+let saving = 0; // verdicts on their way
 
 async function load() {
   const address = `/api/documents/${pageId}`;
@@ -101,9 +102,7 @@ function select(id, isKept = false) {
   const record = page.fields.find((one) => one.field_id === id) ?? page.fields[0];
   selected = record.field_id;
   if (!isKept) shownAt = performance.now();
-  for (const one of root.querySelectorAll("[data-field-id]")) {
-    one.toggleAttribute("data-current", one.dataset.fieldId === selected);
-  }
+  mark();
   document.getElementById("field-name").textContent = record.field;
   const state = document.getElementById("field-state");
   state.replaceChildren(make("span", { class: "sign" }, stateOf(record).sign), ` ${stateOf(record).text}`);
@@ -111,6 +110,12 @@ function select(id, isKept = false) {
   editor.show(record, { isLocked: record.is_held_by_other });
   editor.focus();
   sheet.querySelector("[data-current]").scrollIntoView({ block: "nearest" });
+}
+
+function mark() {
+  for (const one of root.querySelectorAll("[data-field-id]")) {
+    one.toggleAttribute("data-current", one.dataset.fieldId === selected);
+  }
 }
 
 function step(by) {
@@ -126,18 +131,39 @@ function advance(id) {
   select((later.find((one) => one.decision === "review") ?? page.fields[at]).field_id);
 }
 
+/** Save a value and go on at once; the page shows the server's final values when they arrive. */
 async function accept(record, signs) {
   const batch = newUuid();
   const seconds = Math.min(LONGEST_S, (performance.now() - shownAt) / 1000);
-  batches.push({ batch, field_id: record.field_id });
+  const id = record.field_id;
+  batches.push({ batch, field_id: id });
+  saving += 1;
+  const saved = post("/api/verdicts", { batch_id: batch, mode: "documents", seconds, fields: [{ field_id: id, signs }] });
+  Object.assign(record, { signs, decision: "reviewed" });
+  advance(id);
   try {
-    await post("/api/verdicts", { batch_id: batch, mode: "documents", seconds, fields: [{ field_id: record.field_id, signs }] });
+    await saved;
   } catch {
     batches.splice(batches.findIndex((one) => one.batch === batch), 1);
+  } finally {
+    saving -= 1;
+  }
+  if (saving) return; // a later verdict shows the page
+  await load();
+  refresh();
+}
+
+/** Show the selected field as the server has it now, unless the person has begun to change it. */
+function refresh() {
+  const { signs, record, cursor } = editor;
+  const isTouched = signs.length !== record.signs.length || signs.some((sign, at) => sign !== record.signs[at]);
+  if (isTouched) {
+    mark();
     return;
   }
-  await load();
-  advance(record.field_id);
+  select(selected, true);
+  editor.cursor = Math.min(cursor, editor.last());
+  editor.draw();
 }
 
 async function undo() {
