@@ -16,6 +16,7 @@ from .model_versions import find_version as find_version
 from .model_versions import open_ledger as open_ledger
 from .model_versions import promote_by_hand as promote_by_hand
 from .model_versions import record_version as record_version
+from .pages import data_url as data_url
 from .pages import enlarge as enlarge
 from .policies import PolicyTerms as PolicyTerms
 from .policies import SetPolicy as SetPolicy

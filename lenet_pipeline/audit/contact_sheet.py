@@ -109,8 +109,9 @@ def _write_field_pictures(
     folder: Path, settings: Settings, places: Sequence[Row]
 ) -> dict[str, _FieldPicture]:
     """Write the picture of each field; return its path and size, by field_id."""
-    wanted = dict.fromkeys(place["field_id"] for place in places)
-    stored = read_field_pictures(settings.warehouse, wanted) if wanted else {}
+    wanted = dict.fromkeys(str(place["field_id"]) for place in places)
+    rows = read_field_pictures(settings.warehouse, list(wanted)).to_pylist() if wanted else []
+    stored = {row["field_id"]: row["picture"] for row in rows}
     written = {}
     for number, field_id in enumerate(wanted, start=1):
         name = f"field-{number:05}.jpg"

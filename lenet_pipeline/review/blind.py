@@ -17,7 +17,8 @@ from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.review.blind_pictures import find_picture
 from lenet_pipeline.review.context import context_of, form_of, json_of, session_of, warehouse_of, work_of
 from lenet_pipeline.review.pages import render
-from lenet_pipeline.review.verdicts import SIGNS, judge_field
+from lenet_pipeline.review.signs import SIGNS
+from lenet_pipeline.review.verdicts import judge_field
 from lenet_pipeline.schema import NEW_FIELD_REVIEWS, NEW_REVIEWS
 from lenet_pipeline.warehouse import (
     BLIND,

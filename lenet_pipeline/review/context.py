@@ -12,6 +12,8 @@ from starlette.requests import Request
 
 from lenet_pipeline.review.counts import Counts
 from lenet_pipeline.review.options import ServerOptions
+from lenet_pipeline.review.page_pictures import PagePictures
+from lenet_pipeline.review.page_rules import PageRules
 from lenet_pipeline.review.pictures import DigitPictures
 from lenet_pipeline.review.sessions import FailedSignIns, Session, Sessions
 from lenet_pipeline.review.work import Work
@@ -39,6 +41,8 @@ class Context:
     work: Work
     counts: Counts
     pictures: DigitPictures
+    rules: PageRules = field(default_factory=PageRules)
+    page_pictures: PagePictures = field(default_factory=PagePictures)
     memory: dict[str, Any] = field(default_factory=dict)
 
 

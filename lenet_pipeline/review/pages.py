@@ -17,7 +17,12 @@ from lenet_pipeline.review.context import find_session, is_api
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-_NAVIGATION = (("/", "Queues"), ("/blind", "Blind reading"), ("/progress", "Progress"))
+_NAVIGATION = (
+    ("/", "Queues"),
+    ("/documents", "Documents"),
+    ("/blind", "Blind reading"),
+    ("/progress", "Progress"),
+)
 
 
 @cache

@@ -13,24 +13,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lenet_pipeline.audit import VERDICTS, revise
-from lenet_pipeline.review.context import json_of, session_of, warehouse_of, work_of
+from lenet_pipeline.review.context import context_of, json_of, session_of, warehouse_of, work_of
+from lenet_pipeline.review.signs import SIGNS, field_verdict
 from lenet_pipeline.schema import NEW_FIELD_REVIEWS, NEW_REVIEWS
 from lenet_pipeline.warehouse import (
     VerdictBatch,
     count_known_predictions,
-    read_review_cells,
     read_review_fields,
+    read_review_records,
     record_verdicts,
     undo_verdicts,
 )
 
 MODES = ("groups", "fields", "documents", "blind")
-SIGNS = {
-    "": "blank",
-    "X": "not_a_digit",
-    "?": "unreadable",
-    **{str(digit): str(digit) for digit in range(10)},
-}
 
 _MOST_ITEMS = 500  # of one request
 _MOST_SIGNS = 200  # of one field
@@ -60,8 +55,9 @@ def post_verdicts(request: Request) -> Response:
     if known < len(digit_rows):
         raise HTTPException(422, "A digit has no such prediction. Reload the page.")
     field_ids = [str(_uuid(item.get("field_id"))) for item in fields]
-    pages = {row["field_id"]: row for row in read_review_fields(warehouse, field_ids).to_pylist()}
-    cells = _group_cells(read_review_cells(warehouse, field_ids).to_pylist())
+    known_fields = read_review_records(warehouse, field_ids)
+    pages = {row["field_id"]: row for row in known_fields.fields}
+    cells = _group_cells(known_fields.cells)
     field_rows = []
     for field_id, item in zip(field_ids, fields, strict=True):
         if field_id not in pages:
@@ -81,7 +77,12 @@ def post_verdicts(request: Request) -> Response:
     )
     recorded = record_verdicts(warehouse, batch, revise)
     work_of(request).finish([*(item["digit_id"] for item in digits), *field_ids], person)
-    return JSONResponse({"recorded": recorded, "fields": final_values(request, field_ids)})
+    final, rules = final_values(request, field_ids), context_of(request).rules
+    if digits:
+        rules.forget()
+    else:
+        rules.update(final)
+    return JSONResponse({"recorded": recorded, "fields": final})
 
 
 def post_undo(request: Request) -> Response:
@@ -90,6 +91,7 @@ def post_undo(request: Request) -> Response:
     batch_id = _uuid(body.get("undone_batch_id"))
     undone = undo_verdicts(warehouse_of(request), batch_id, uuid4(), session_of(request).name, revise)
     work_of(request).forget()
+    context_of(request).rules.forget()
     return JSONResponse({"undone": undone})
 
 
@@ -115,8 +117,7 @@ def judge_field(
         The columns verdict, value, has_all_digits and note of ``NEW_FIELD_REVIEWS``, and rows of
         ``NEW_REVIEWS``. Characters that belong to no digit cannot teach: they have no row.
     """
-    text = "".join("" if sign == "X" else sign for sign in signs)
-    verdict = "blank" if not text else "unreadable" if "?" in text else "value"
+    verdict, text = field_verdict(signs)
     pairs = list(zip(cells, signs, strict=True)) if len(cells) == len(signs) else []
     digits = [
         {
@@ -129,8 +130,9 @@ def judge_field(
         if cell["digit_id"] and cell["shard_score_id"]
     ]
     typed_into_blanks = any(sign not in ("", "X") for cell, sign in pairs if not cell["digit_id"])
-    has_all_digits = bool(pairs) and not typed_into_blanks
-    field = {"verdict": verdict, "value": text or None, "has_all_digits": has_all_digits, "note": None}
+    has_unknown = any(cell["digit_id"] and not cell["shard_score_id"] for cell in cells)
+    has_all_digits = bool(pairs) and not typed_into_blanks and not has_unknown
+    field = {"verdict": verdict, "value": text, "has_all_digits": has_all_digits, "note": None}
     return field, digits
 
 

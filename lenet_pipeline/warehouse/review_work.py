@@ -12,6 +12,8 @@ from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.snapshot import AsOf, querying
 
+Row = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class FieldQueue:
@@ -121,6 +123,117 @@ def list_fields_of_page(warehouse: Warehouse, page_id: str) -> list[str]:
     """
     rows = _ask(warehouse, "list_fields_of_page", {"page_id": page_id})
     return [str(field_id) for field_id in rows["field_id"].to_pylist()]
+
+
+@dataclass(frozen=True)
+class ReviewRecords:
+    """Everything that a person needs to see of some fields, from one moment, as rows.
+
+    Attributes:
+        fields: the columns of ``read_review_fields``.
+        cells: field_id, position, state, digit_id, shard_score_id, label, confidence, not_a_digit, verdict
+            and box, in the order of fields and positions.
+        siblings: all fields on the same pages, in the order of the template, without pictures.
+        verdicts: on the fields and their digits, the newest first: field_id, position (null for a verdict on
+            the field), verdict, value, has_all_digits, mode, reviewed_at, actor, is_undone.
+        pages: page_id, dataset, source, source_sha256, page, form, template, text (the template's YAML),
+            width_px, height_px and to_scan.
+    """
+
+    fields: list[Row]
+    cells: list[Row]
+    siblings: list[Row]
+    verdicts: list[Row]
+    pages: list[Row]
+
+
+def read_review_records(warehouse: Warehouse, field_ids: Sequence[str]) -> ReviewRecords:
+    """Return everything that a person needs to see of some fields.
+
+    The view ``final_values`` is evaluated only once, because that takes most of the time.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    values = {"field_ids": list(field_ids)}
+    with querying(warehouse, AsOf()) as connection:
+
+        def ask(statement: str, **others: list[str]) -> list[Row]:
+            rows: list[Row] = fetch_statement(
+                connection, f"load/{statement}.sql", others or values
+            ).to_pylist()
+            return rows
+
+        siblings = ask("read_review_siblings")
+        pictures = {row["field_id"]: row["picture"] for row in ask("read_field_pictures")}
+        places = ask("read_review_places")
+        verdicts = ask("list_field_verdicts")
+        pages = ask("read_review_pages", page_ids=sorted({row["page_id"] for row in siblings}))
+    fields = [row | {"picture": pictures[row["field_id"]]} for row in siblings if row["field_id"] in pictures]
+    readings = {
+        (row["field_id"], cell["position"]): cell for row in fields for cell in row["cells_read"] or []
+    }
+    cells = [row | _reading(readings.get((row["field_id"], row["position"]))) for row in places]
+    return ReviewRecords(fields, cells, siblings, verdicts, pages)
+
+
+def _reading(cell: Row | None) -> Row:
+    names = ("label", "confidence", "not_a_digit")
+    score = cell["shard_score_id"] if cell else None
+    return {"shard_score_id": str(score) if score else None} | {
+        name: cell[name] if cell else None for name in names
+    }
+
+
+def read_review_pages(warehouse: Warehouse, page_ids: Sequence[str]) -> pa.Table:
+    """Return pages with their template's YAML and their place on the scan; see ``ReviewRecords.pages``.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    return _ask(warehouse, "read_review_pages", {"page_ids": list(page_ids)})
+
+
+@dataclass(frozen=True)
+class DocumentFilter:
+    """Which pages to list.
+
+    Attributes:
+        search: a part of the file's name, or the beginning of its sha256. None selects all.
+        scoring_run_id: the run. None selects the newest run of every dataset.
+        form: the name of the form. None selects all.
+        is_waiting: whether to list only pages with fields that wait for a person.
+    """
+
+    search: str | None = None
+    scoring_run_id: str | None = None
+    form: str | None = None
+    is_waiting: bool = False
+
+
+def list_review_documents(
+    warehouse: Warehouse, chosen: DocumentFilter, after: int, limit: int, page_id: str | None = None
+) -> pa.Table:
+    """List pages that were read, in the order of their names.
+
+    Columns: page_id, dataset, source, name, source_sha256, page, form, fields, waiting, reviewed, found (the
+    number of all pages that match), place (from 1), previous_page, next_page.
+
+    Args:
+        warehouse: The database file and how long to wait for it.
+        chosen: The pages to list.
+        after: List the pages after this place.
+        limit: The largest number of pages.
+        page_id: List only this page, with its place among the others.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database and its snapshot cannot be read now.
+    """
+    values = {**asdict(chosen), "after": after, "limit": limit, "page_id": page_id}
+    return _ask(warehouse, "list_review_documents", values)
 
 
 def _ask(warehouse: Warehouse, statement: str, values: dict[str, Any]) -> pa.Table:

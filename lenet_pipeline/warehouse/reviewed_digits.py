@@ -29,19 +29,6 @@ def list_places_of_digits(warehouse: Warehouse, run: str, digits: Iterable[str])
         return fetch_statement(connection, "load/list_places_of_digits.sql", {"run": run})
 
 
-def read_field_pictures(warehouse: Warehouse, fields: Iterable[str]) -> dict[str, bytes]:
-    """Return the JPEG picture of each field, by field_id.
-
-    Raises:
-        WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
-    """
-    asked = _identifiers("field_id", fields)
-    with reading(warehouse) as connection, registered_tables(connection, asked_fields=asked):
-        rows = fetch_statement(connection, "load/list_pictures_of_fields.sql", {}).to_pylist()
-    return {row["field_id"]: row["picture"] for row in rows}
-
-
 def list_final_values(warehouse: Warehouse, digits: Iterable[str]) -> pa.Table:
     """Return the final values of all fields on the form pages that contain some digits.
 

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 
 from lenet_pipeline.review import ServerOptions, create_app, invite
 from lenet_pipeline.review.context import Context
-from lenet_pipeline.review.server import ROUTES, server_config
+from lenet_pipeline.review.server import ROUTES, server_config, without_delay
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import migrate
 
@@ -61,7 +61,7 @@ def running_server(
 ) -> Iterator[Running]:
     """Serve a home in a thread; the default port is any free one."""
     migrate(settings.warehouse)
-    with socket.create_server((options.host, options.port)) as listener:
+    with without_delay(socket.create_server((options.host, options.port))) as listener:
         options = replace(options, port=listener.getsockname()[1])
         app = create_app(settings, options, routes)
         server = uvicorn.Server(server_config(app))

@@ -45,6 +45,19 @@ def place_in_picture(size: tuple[int, int], field: Box, cell: Box) -> tuple[floa
     return (cell.x - left) * scale, (cell.y - top) * scale, cell.width * scale, cell.height * scale
 
 
+def picture_area(field: Box, page: tuple[int, int]) -> Box:
+    """Return the part of an aligned page that a field's picture shows, in pixels of the page.
+
+    Args:
+        field: the field, in pixels of the aligned page.
+        page: the width and height of the aligned page.
+    """
+    area = _with_margin(field, _MARGIN_PX)
+    left, top = max(0, area.x), max(0, area.y)
+    right, bottom = min(page[0], area.x + area.width), min(page[1], area.y + area.height)
+    return Box(left, top, right - left, bottom - top)
+
+
 def cut_cells(picture: bytes, field: Box, cells: Sequence[Box]) -> list[bytes]:
     """Cut cells with a small margin out of a field's picture.
 

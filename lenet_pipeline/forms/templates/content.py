@@ -12,19 +12,24 @@ from lenet_pipeline.forms.rules.across_rules import AcrossRule
 from lenet_pipeline.forms.templates.fields import read_across_rules, read_field
 from lenet_pipeline.forms.templates.json_schema import template_schema
 from lenet_pipeline.forms.templates.model import Field
+from lenet_pipeline.forms.templates.page_sizes import named_page_size
 from lenet_pipeline.forms.templates.shape import find_shape_faults
 from lenet_pipeline.forms.templates.sheet import Sheet
-from lenet_pipeline.forms.templates.yaml_text import FaultyFile, read_yaml
+from lenet_pipeline.forms.templates.yaml_text import FaultyFile, Located, read_yaml
 
 _NO_SHEET = Sheet(width=0, height=0, across=1, down=1, reference=None, reference_sha256=None)
 
 
 @dataclass(frozen=True)
 class TemplateContent:
-    """The fields of a template, in the units of its file, and the rules across them."""
+    """The fields of a template, in the units of its file, and the rules across them.
+
+    ``paper`` is the width and height of the page in millimetres, or None if only the blank form states it.
+    """
 
     fields: tuple[Field, ...]
     rules: tuple[AcrossRule, ...]
+    paper: tuple[float, float] | None = None
 
 
 def read_content(text: str) -> TemplateContent:
@@ -44,8 +49,16 @@ def read_content(text: str) -> TemplateContent:
         rules, faults = read_across_rules(written)
         if faults:
             raise FaultyFile(*faults)
-        return TemplateContent(fields, rules)
+        return TemplateContent(fields, rules, _read_paper(written.get("page")))
     except FaultyFile as exc:
         raise IngestError(
             f"a recorded template is no longer valid: {exc}; correct the template and ingest its pages again"
         ) from exc
+
+
+def _read_paper(page: Located | None) -> tuple[float, float] | None:
+    if page is None:
+        return None
+    if isinstance(page.value, str):
+        return named_page_size(page.value)
+    return float(page["width"].value), float(page["height"].value)

@@ -47,6 +47,13 @@ export function post(path, body) {
   return saved;
 }
 
+/** Ask the server with a JSON object, once and without showing a state: for questions that change nothing. */
+export async function ask(path, body) {
+  const response = await send(path, body);
+  if (response.ok) return response.json();
+  throw new ApiError(await reasonOf(response), response.status);
+}
+
 /** Resolves when everything that was posted so far is saved or refused. */
 export function allSaved() {
   return tail;
@@ -66,16 +73,7 @@ async function postUntilSaved(path, batch) {
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     let reason;
     try {
-      const response = await fetch(path, {
-        method: "POST",
-        headers: {
-          "Content-Type": "application/json",
-          "X-CSRF-Token": meta("csrf-token").content,
-        },
-        credentials: "same-origin",
-        body: JSON.stringify(batch),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
+      const response = await send(path, batch);
       if (response.ok) return await response.json();
       reason = await reasonOf(response);
       if (response.status === 401 || (response.status === 403 && !hasNewToken)) {
@@ -117,6 +115,19 @@ async function signedInAgain(reason) {
     show("failed", `not saved: ${reason}`, true);
     await new Promise((resolve) => setTimeout(resolve, SIGNED_OUT_PAUSE_MS));
   }
+}
+
+function send(path, body) {
+  return fetch(path, {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/json",
+      "X-CSRF-Token": meta("csrf-token").content,
+    },
+    credentials: "same-origin",
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
 }
 
 async function reasonOf(response) {

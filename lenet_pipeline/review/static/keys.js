@@ -5,7 +5,8 @@
 //   register(["ArrowLeft", "k"], "Previous field", previous);
 //
 // A key is the `key` of a KeyboardEvent: "a", "A" (with Shift), "7", "Enter", "ArrowDown", " ", "Escape".
-// "Ctrl+z" also matches the Command key of a Mac.
+// "Ctrl+z" also matches the Command key of a Mac. "Tab" does not match Shift+Tab, which always leaves a page's
+// own order of keys.
 
 const NAMES = {
   ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space", Escape: "Esc",
@@ -34,7 +35,8 @@ export function register(keys, label, action, options = {}) {
 }
 
 function keyOf(event) {
-  return (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + event.key;
+  const shift = event.key === "Tab" && event.shiftKey ? "Shift+" : "";
+  return (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + shift + event.key;
 }
 
 function isActive(entry, event) {
