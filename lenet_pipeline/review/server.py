@@ -23,6 +23,7 @@ from lenet_pipeline.errors import PipelineError, ReviewError
 from lenet_pipeline.review import blind, documents, fields, groups, progress, queues, sign_in, verdicts
 from lenet_pipeline.review.context import Context
 from lenet_pipeline.review.counts import open_counts
+from lenet_pipeline.review.follow_up import FollowUp, follow_verdicts
 from lenet_pipeline.review.lock import only_server
 from lenet_pipeline.review.options import ServerOptions
 from lenet_pipeline.review.pages import STATIC
@@ -51,13 +52,19 @@ ROUTES: tuple[BaseRoute, ...] = (
 )
 
 
-def create_app(settings: Settings, options: ServerOptions, routes: Sequence[BaseRoute] = ROUTES) -> Starlette:
+def create_app(
+    settings: Settings,
+    options: ServerOptions,
+    routes: Sequence[BaseRoute] = ROUTES,
+    note_verdicts: Callable[[], None] = lambda: None,
+) -> Starlette:
     """Build the application. The database must have the newest schema: see `migrate`.
 
     Args:
         settings: the home whose predictions are verified.
         options: the address and the limits.
         routes: pages and endpoints; all but the sign-in page require a session.
+        note_verdicts: called after verdicts were recorded or undone.
     """
     given = settings.warehouse
     warehouse = replace(given, wait_s=min(given.wait_s, _WAIT_S))
@@ -73,7 +80,7 @@ def create_app(settings: Settings, options: ServerOptions, routes: Sequence[Base
         warehouse,
         Sessions(partial(is_token_valid, warehouse)),
         FailedSignIns(options.failed_sign_ins_per_minute),
-        open_work(warehouse),
+        open_work(warehouse, note_verdicts),
         open_counts(warehouse),
         DigitPictures(settings, warehouse),
     )
@@ -88,6 +95,7 @@ def serve(
     settings: Settings,
     options: ServerOptions,
     on_start: Callable[[str], None],
+    warn: Callable[[str], None],
     *,
     is_browser_opened: bool = False,
 ) -> None:
@@ -97,6 +105,7 @@ def serve(
         settings: the home whose predictions are verified.
         options: the address and the limits. Port 0 means any free port.
         on_start: called with the address when the server accepts connections.
+        warn: called with one line if the work that follows verdicts fails.
         is_browser_opened: open the address in the browser of this machine.
 
     Raises:
@@ -111,12 +120,18 @@ def serve(
             raise ReviewError("no person can sign in yet; invite one with `lenet review invite NAME`")
         listener = _listen(options)
         options = replace(options, port=listener.getsockname()[1])
-        server = uvicorn.Server(server_config(create_app(settings, options)))
+        follow_up = FollowUp(lambda is_last: follow_verdicts(settings, is_last=is_last), warn)
+        app = create_app(settings, options, note_verdicts=follow_up.note_verdicts)
+        server = uvicorn.Server(server_config(app))
         on_start(options.url)
+        follow_up.start()
         if is_browser_opened:
             threading.Thread(target=webbrowser.open, args=(options.url,), daemon=True).start()
-        with listener, suppress(KeyboardInterrupt):
-            server.run([listener])
+        try:
+            with listener, suppress(KeyboardInterrupt):
+                server.run([listener])
+        finally:
+            follow_up.stop()
 
 
 def server_config(app: Starlette) -> uvicorn.Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,25 +30,29 @@ class Work:
         reservations: who holds which field or digit, by its id.
         fields: fields that wait, by `FieldQueue`; each is a row with field_id and page_id.
         digits: digits that wait, by `GroupQueue`; each is a row of ``list_group_digits``.
+        note_verdicts: called after verdicts were recorded or undone.
     """
 
     reservations: Reservations
     fields: Worklists[FieldQueue, dict[str, Any]]
     digits: Worklists[GroupQueue, dict[str, Any]]
+    note_verdicts: Callable[[], None]
 
     def finish(self, items: list[str], holder: str) -> None:
         """Take reviewed fields and digits off all lists."""
         self.fields.remove(items)
         self.digits.remove(items)
         self.reservations.release(items, holder)
+        self.note_verdicts()
 
     def forget(self) -> None:
         """Read all lists again when they are next needed."""
         self.fields.forget()
         self.digits.forget()
+        self.note_verdicts()
 
 
-def open_work(warehouse: Warehouse) -> Work:
+def open_work(warehouse: Warehouse, note_verdicts: Callable[[], None]) -> Work:
     """Return the queues of a database, with nothing reserved."""
 
     def load_fields(queue: FieldQueue) -> dict[str, dict[str, Any]]:
@@ -61,4 +66,5 @@ def open_work(warehouse: Warehouse) -> Work:
         return {row["digit_id"]: row for row in rows}
 
     reservations = Reservations()
-    return Work(reservations, Worklists(load_fields, reservations), Worklists(load_digits, reservations))
+    fields, digits = Worklists(load_fields, reservations), Worklists(load_digits, reservations)
+    return Work(reservations, fields, digits, note_verdicts)

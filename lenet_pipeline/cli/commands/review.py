@@ -168,7 +168,10 @@ def serve_command(
         print_line(f"verification pages: {url}")
         print_line("Ctrl-C stops the server", style="dim")
 
-    serve(settings, options, report_address, is_browser_opened=open_browser)
+    def warn(message: str) -> None:
+        typer.echo(message, err=True)
+
+    serve(settings, options, report_address, warn, is_browser_opened=open_browser)
 
 
 @review_app.command("sample", epilog="Example: lenet review sample --run latest --size 200 --actor ada")
