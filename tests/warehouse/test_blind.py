@@ -391,3 +391,17 @@ def test_audit_of_progress_counts_digits_outside_fields(scored: Any) -> None:
 def columns_of(audit: str) -> dict[str, str]:
     (query,) = [query for query in warehouse.list_audits() if query.name == audit]
     return query.columns
+
+
+def test_acts_list_draws_answers_and_answers_that_were_taken_back(forms: FormBuilder) -> None:
+    sample = draw(forms, name="March")
+    give(forms, sample, 1, "bob", "")
+    warehouse.withdraw_blind_answer(warehouse_of(forms), sample, 1, uuid4(), "bob")
+    give(forms, sample, 1, "bob", "12")
+    found = rows(forms, "acts", "actor", "act", "subject", "detail")
+    assert [row for row in found if row[0] == "bob" and row[1] == "blind answer"] == [
+        ("bob", "blind answer", "March", "item 1: 12"),
+        ("bob", "blind answer", "March", "item 1: blank"),
+    ]
+    assert ("ada", "draw", "March", "blind sample of up to 100 items") in found
+    assert [row[3] for row in found if row[:2] == ("bob", "undo")] == ["blind answers: 1"]

@@ -273,7 +273,7 @@ select
     ) as is_rolled_back
 from champions;
 
--- One row per act of a person, or of a schedule on behalf of one.
+-- Everything that people did, one row per act.
 create view acts as
 with
 
@@ -404,9 +404,14 @@ select
     review_undos.actor,
     'undo' as act,
     cast(review_undos.batch_id as varchar) as subject,
-    concat('verdicts: ', batches.digits + batches.fields) as detail
+    if(
+        blind_answers.batch_id is null,
+        concat('verdicts: ', batches.digits + batches.fields),
+        'blind answers: 1'
+    ) as detail
 from review_undos
 left join batches using (batch_id)
+left join blind_answers using (batch_id)
 union all
 select
     exported_at as acted_at,
@@ -431,7 +436,26 @@ select
     name as subject,
     'token revoked' as detail
 from reviewers
-where revoked_at is not null;
+where revoked_at is not null
+union all
+select
+    created_at as acted_at,
+    actor,
+    'draw' as act,
+    name as subject,
+    concat('blind ', kind, ' of up to ', size, ' items') as detail
+from blind_samples
+union all
+select
+    blind_answers.answered_at as acted_at,
+    blind_answers.actor,
+    'blind answer' as act,
+    blind_samples.name as subject,
+    concat(
+        'item ', blind_answers.item_number, ': ', if(blind_answers.answer = '', 'blank', blind_answers.answer)
+    ) as detail
+from blind_answers
+left join blind_samples using (sample_id);
 
 -- Comments on everything above.
 
@@ -541,7 +565,7 @@ comment on column champion_history.is_rolled_back is
 comment on column acts.acted_at is 'Time of the act, or of its start (UTC).';
 comment on column acts.actor is 'Person who acted.';
 comment on column acts.act is
-    'Kind of act, such as ingest, run, promotion, policy, review, undo, export, invite or revoke.';
+    'Kind of act, such as ingest, run, promotion, policy, review, draw, blind answer, undo or export.';
 comment on column acts.subject is
     'Object of the act: a dataset, form, model version, policy, run, batch of verdicts, folder or person.';
 comment on column acts.detail is 'Description of the act.';
