@@ -107,7 +107,7 @@ def _is_superseded(row: Row) -> bool:
 
 
 def _newest_review(row: Row) -> Row:
-    """Return who reviewed a field or its digits last, and when; None if nobody did."""
+    """Return who reviewed a field or its digits last, and when; None without a review."""
     reviews = list(_reviews(row))
     newest = max(reviews, key=itemgetter("review_number"), default=None)
     if newest is None:

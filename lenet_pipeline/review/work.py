@@ -15,7 +15,7 @@ LISTED = 2_000  # items of a queue in memory: an hour of work, and still quick t
 
 @dataclass(frozen=True)
 class GroupQueue:
-    """The digits that a run read as ``label``; with ``is_open``, only those that no policy accepts."""
+    """The digits that a run read as ``label``; with ``is_open``, only digits that no policy accepts."""
 
     scoring_run_id: str
     label: int

@@ -51,7 +51,7 @@ class Worklists(Generic[Queue, Item]):
         return {}
 
     def listed(self, queue: Queue) -> list[Item]:
-        """Return the items of a queue that are in memory, in order, also those that people hold."""
+        """Return the items of a queue that are in memory, in order, including reserved ones."""
         with self._lock:
             found = self._lists.get(queue)
             return list(found.items.values()) if found else []

@@ -18,7 +18,7 @@ _WORD = re.compile(r"\w+")
 
 @cache
 def read_definitions() -> tuple[str, ...]:
-    """Return the statements that create the views and macros, each after those that it uses.
+    """Return the statements that create the views and macros, each after the ones that it uses.
 
     They come from the migrations, never from a user's database, which someone may have altered.
     """

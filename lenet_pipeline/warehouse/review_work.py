@@ -52,7 +52,7 @@ def count_group_digits(warehouse: Warehouse, has_labels: bool = False) -> pa.Tab
     """Count the digits without a verdict in the newest run of each dataset, by the digit that was read.
 
     Columns: dataset, scoring_run_id, model_name, model_version, started_at, label, digits (all), waiting
-    (those that no policy accepts). With ``has_labels``, datasets with labels count too, as in training sets.
+    (digits that no policy accepts). With ``has_labels``, datasets with labels count too, as in training sets.
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.

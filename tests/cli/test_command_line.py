@@ -202,6 +202,7 @@ def test_an_alias_moved_behind_our_back_fails_the_check(lenet: Run, settings: Se
 
 
 def test_a_database_held_by_another_process_is_waited_for_then_named(lenet: Run, settings: Settings) -> None:
+    settings.warehouse.snapshot.path.unlink()  # it would answer instead
     hold = (
         "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)"
     )

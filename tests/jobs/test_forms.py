@@ -200,7 +200,7 @@ def test_unexpected_marks_and_struck_digits_make_their_fields_doubtful_and_no_ch
     assert reasons["struck_out.jpg", "order"].startswith("extra_ink: a stroke through position 2")
     for field, positions in {"goods": 2, "freight": 3, "deposit": 4, "total": 3}.items():
         assert reasons["dashes.jpg", field].count("mark: a dash at position") == positions
-    values = {row["field"]: row["raw_value"] for row in dashes.values() if "dashes" in row["source"]}
+    values = {row["field"]: row["value_read"] for row in dashes.values() if "dashes" in row["source"]}
     assert {name: len(values[name]) for name in ("goods", "freight", "deposit", "total")} == {
         "goods": 3,
         "freight": 2,

@@ -124,7 +124,7 @@ def _derive(field: Field, given: ReviewedField, across: Sequence[AcrossRule]) ->
     judged = _judge(field, _compose(given))
     others = tuple(reason for reason in kept if not reason.startswith(("corrected:", "rule_failed:")))
     if judged.status == "read" and corrected - set(positions):
-        # The rule still decides on a digit that nobody looked at.
+        # The rule still decides on a digit that no person has seen.
         rules = (given.broken_rule,) if given.broken_rule else ()
         judged = replace(judged, status="corrected", broken_rules=rules)
         others = tuple(reason for reason in kept if not reason.startswith("rule_failed:"))
