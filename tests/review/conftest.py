@@ -27,6 +27,14 @@ StartServer = Callable[..., Running]
 NOTES = "notes/2026"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests in a real browser as slow: they take minutes together."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a database and nothing in it: read it, never write."""
