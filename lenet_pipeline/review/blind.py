@@ -16,6 +16,7 @@ from lenet_pipeline.audit import revise
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.review.blind_pictures import find_picture
 from lenet_pipeline.review.context import context_of, form_of, json_of, session_of, warehouse_of, work_of
+from lenet_pipeline.review.inputs import read_seconds, read_uuid
 from lenet_pipeline.review.pages import render
 from lenet_pipeline.review.signs import SIGNS
 from lenet_pipeline.review.verdicts import judge_field
@@ -36,7 +37,6 @@ from lenet_pipeline.warehouse import (
 _AT_ONCE = 4  # items that a browser holds: the one on screen and the next ones
 _LARGEST_SAMPLE = 100_000
 _MOST_SKIPPED = 200
-_MOST_SECONDS = 24 * 3600.0
 _FIELD_ANSWER = re.compile(r"[0-9?]{0,200}")
 _DIGIT_ANSWER = re.compile(r"[0-9?X]?")
 
@@ -116,10 +116,8 @@ def post_answer(request: Request) -> Response:
     expected = _FIELD_ANSWER if item["field_id"] else _DIGIT_ANSWER
     if not isinstance(value, str) or not expected.fullmatch(value):
         raise HTTPException(422, "An answer has digits and ? only; a digit has one of them, or X.")
-    seconds = body.get("seconds")
-    if not isinstance(seconds, int | float) or not 0 <= seconds <= _MOST_SECONDS:
-        raise HTTPException(422, "seconds must be a number of seconds, at most a day.")
-    answer = BlindAnswer(_read_uuid(body.get("batch_id")), sample_id, number, value, person, float(seconds))
+    seconds = read_seconds(body.get("seconds"))
+    answer = BlindAnswer(read_uuid(body.get("batch_id")), sample_id, number, value, person, seconds)
     verdict = _judge(item, answer)
     work, place = work_of(request), _place(sample_id, number)
     try:
@@ -208,7 +206,7 @@ def _read_draw(form: dict[str, str]) -> BlindDraw:
 
 def _read_count(form: dict[str, str], name: str, least: int, most: int) -> int:
     given = form.get(name, "").strip()
-    if not (given.isascii() and given.isdecimal() and least <= int(given[:12]) <= most):
+    if not (given.isascii() and given.isdecimal() and len(given) <= 12 and least <= int(given) <= most):
         raise PipelineError(f"{name} must be a number from {least:,} to {most:,}")
     return int(given)
 
@@ -218,13 +216,6 @@ def _read_numbers(text: str) -> set[int]:
     if len(numbers) > _MOST_SKIPPED or not all(n.isascii() and n.isdecimal() for n in numbers):
         raise HTTPException(422, "skip must be a list of numbers.")
     return {int(number) for number in numbers}
-
-
-def _read_uuid(value: object) -> UUID:
-    try:
-        return UUID(str(value))
-    except ValueError:
-        raise HTTPException(422, "An id is not a UUID.") from None
 
 
 def _sample_id(request: Request) -> UUID:

@@ -13,14 +13,13 @@ from starlette.routing import Route
 
 from lenet_pipeline.review.context import context_of, json_of, session_of, warehouse_of, work_of
 from lenet_pipeline.review.field_records import field_records
+from lenet_pipeline.review.inputs import read_number, read_signs, read_uuid
 from lenet_pipeline.review.page_pictures import page_records
 from lenet_pipeline.review.pages import render
-from lenet_pipeline.review.signs import SIGNS
 from lenet_pipeline.warehouse import FieldQueue, ReviewRecords, read_review_records
 
 _MOST_FETCHED = 20
 _MOST_SKIPPED = 1_000
-_MOST_SIGNS = 200
 _LONGEST_NAME = 1_000
 
 
@@ -43,11 +42,11 @@ def show_fields(request: Request) -> Response:
 def next_fields(request: Request) -> Response:
     """Reserve and return the next fields of a queue, without those to skip, and the number that wait."""
     query = request.query_params
-    queue, most = queue_of(query), _number(query.get("most", "5"), 1, _MOST_FETCHED)
+    queue, most = queue_of(query), read_number(query.get("most", "5"), "most", 1, _MOST_FETCHED)
     skipped = [one for one in query.get("skip", "").split(",") if one]
     if len(skipped) > _MOST_SKIPPED:
         raise HTTPException(422, f"skip has more than {_MOST_SKIPPED:,} ids.")
-    skipped = [str(_uuid(one)) for one in skipped]
+    skipped = [str(read_uuid(one)) for one in skipped]
     work = work_of(request).fields
     found = work.next(queue, session_of(request).name, most, skipped)
     return JSONResponse({**_answer(request, list(found)), "waiting": len(work.listed(queue))})
@@ -64,10 +63,10 @@ def show_field(request: Request) -> Response:
 def check_field(request: Request) -> Response:
     """Return the rules that the signs of a field break, with the final values of the page's other fields."""
     body = json_of(request)
-    signs = body.get("signs")
-    if not isinstance(signs, list) or len(signs) > _MOST_SIGNS or any(sign not in SIGNS for sign in signs):
-        raise HTTPException(422, "signs must be a list of digits, X, ? or empty texts.")
-    found = context_of(request).rules.check(warehouse_of(request), str(_uuid(body.get("field_id"))), signs)
+    signs = read_signs(body.get("signs"))
+    found = context_of(request).rules.check(
+        warehouse_of(request), str(read_uuid(body.get("field_id"))), signs
+    )
     if found is None:
         raise HTTPException(404, "There is no such field.")
     return JSONResponse(found)
@@ -106,19 +105,6 @@ def queue_of(query: QueryParams) -> FieldQueue:
         except ValueError:
             raise HTTPException(404, "There is no such run.") from None
     return FieldQueue(scoring_run_id=run, **names)
-
-
-def _number(text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdecimal() or not least <= int(text[:9]) <= most:
-        raise HTTPException(422, f"A number must be from {least} to {most:,}.")
-    return int(text)
-
-
-def _uuid(value: object) -> UUID:
-    try:
-        return UUID(str(value))
-    except ValueError:
-        raise HTTPException(422, "An id is not a UUID.") from None
 
 
 routes = [

@@ -10,11 +10,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from lenet_pipeline.review.context import context_of, session_of, work_of
+from lenet_pipeline.review.inputs import read_number
 from lenet_pipeline.review.pages import render
 from lenet_pipeline.review.queues import list_groups
 from lenet_pipeline.review.work import LISTED, GroupQueue
 
 _MOST_TILES = 120
+_LARGEST = 9_999
 _MOST_SKIPPED = 1_000
 _NO_GROUP = "There is no such group. Open one from the queues."
 
@@ -47,7 +49,7 @@ def next_group(request: Request) -> Response:
     skipped = [digit_id for digit_id in values.get("skip", "").split(",") if digit_id]
     if len(skipped) > _MOST_SKIPPED:
         raise HTTPException(422, f"skip has more than {_MOST_SKIPPED} ids.")
-    most = min(_number(values.get("most", "60"), "most"), _MOST_TILES)
+    most = min(read_number(values.get("most", "60"), "most", 1, _LARGEST), _MOST_TILES)
     rows = list(work.digits.next(queue, name, most, skipped).values())
     listed = work.digits.listed(queue)
     pictures = context_of(request).pictures.read(queue.scoring_run_id, rows, listed)
@@ -78,16 +80,10 @@ def _queue(request: Request) -> GroupQueue:
         run = str(UUID(values.get("run", "")))
     except ValueError:
         raise HTTPException(404, _NO_GROUP) from None
-    label = _number(values.get("label", ""), "label")
+    label = read_number(values.get("label", ""), "label", 0, _LARGEST)
     if label > 9:
         raise HTTPException(404, _NO_GROUP)
     return GroupQueue(run, label, values.get("open", "1") != "0")
-
-
-def _number(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > 4:
-        raise HTTPException(422, f"{name} must be a number.")
-    return int(text)
 
 
 routes = [Route("/groups", show_group), Route("/api/groups/next", next_group)]

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from lenet_pipeline.audit import VERDICTS, revise
 from lenet_pipeline.review.context import context_of, json_of, session_of, warehouse_of, work_of
+from lenet_pipeline.review.inputs import read_seconds, read_signs, read_uuid
 from lenet_pipeline.review.signs import SIGNS, field_verdict
 from lenet_pipeline.schema import NEW_FIELD_REVIEWS, NEW_REVIEWS
 from lenet_pipeline.warehouse import (
@@ -28,8 +29,6 @@ from lenet_pipeline.warehouse import (
 MODES = ("groups", "fields", "documents", "blind")
 
 _MOST_ITEMS = 500  # of one request
-_MOST_SIGNS = 200  # of one field
-_MOST_SECONDS = 24 * 3600.0
 
 
 def post_verdicts(request: Request) -> Response:
@@ -43,7 +42,7 @@ def post_verdicts(request: Request) -> Response:
     The answer has the number of recorded verdicts, and the fields with their final values.
     """
     body, person = json_of(request), session_of(request).name
-    batch_id, mode = _uuid(body.get("batch_id")), body.get("mode")
+    batch_id, mode = read_uuid(body.get("batch_id")), body.get("mode")
     if mode not in MODES:
         raise HTTPException(422, f"mode must be one of {', '.join(MODES)}.")
     digits, fields = _items(body, "digits"), _items(body, "fields")
@@ -54,7 +53,7 @@ def post_verdicts(request: Request) -> Response:
     known = count_known_predictions(warehouse, pa.Table.from_pylist(digit_rows, schema=NEW_REVIEWS))
     if known < len(digit_rows):
         raise HTTPException(422, "A digit has no such prediction. Reload the page.")
-    field_ids = [str(_uuid(item.get("field_id"))) for item in fields]
+    field_ids = [str(read_uuid(item.get("field_id"))) for item in fields]
     known_fields = read_review_records(warehouse, field_ids)
     pages = {row["field_id"]: row for row in known_fields.fields}
     cells = _group_cells(known_fields.cells)
@@ -62,7 +61,7 @@ def post_verdicts(request: Request) -> Response:
     for field_id, item in zip(field_ids, fields, strict=True):
         if field_id not in pages:
             raise HTTPException(422, "There is no such field. Reload the page.")
-        verdict, own_digits = judge_field(cells.get(field_id, []), _signs(item))
+        verdict, own_digits = judge_field(cells.get(field_id, []), read_signs(item.get("signs")))
         field_rows.append(
             {"field_id": UUID(field_id).bytes, "page_id": UUID(pages[field_id]["page_id"]).bytes, **verdict}
         )
@@ -73,7 +72,7 @@ def post_verdicts(request: Request) -> Response:
         mode,
         digits=pa.Table.from_pylist(digit_rows, schema=NEW_REVIEWS),
         fields=pa.Table.from_pylist(field_rows, schema=NEW_FIELD_REVIEWS),
-        seconds=_seconds(body.get("seconds")) / max(1, len(digits) + len(fields)),
+        seconds=read_seconds(body.get("seconds")) / max(1, len(digits) + len(fields)),
     )
     recorded = record_verdicts(warehouse, batch, revise)
     work_of(request).finish([*(item["digit_id"] for item in digits), *field_ids], person)
@@ -88,7 +87,7 @@ def post_verdicts(request: Request) -> Response:
 def post_undo(request: Request) -> Response:
     """Undo a batch of verdicts that the same person gave."""
     body = json_of(request)
-    batch_id = _uuid(body.get("undone_batch_id"))
+    batch_id = read_uuid(body.get("undone_batch_id"))
     undone = undo_verdicts(warehouse_of(request), batch_id, uuid4(), session_of(request).name, revise)
     work_of(request).forget()
     context_of(request).rules.forget()
@@ -157,8 +156,8 @@ def _digit_verdict(item: Mapping[str, Any]) -> dict[str, Any]:
     if item.get("verdict") not in VERDICTS:
         raise HTTPException(422, f"A verdict must be one of {', '.join(VERDICTS)}.")
     return {
-        "digit_id": _uuid(item.get("digit_id")).bytes,
-        "shard_score_id": _uuid(item.get("shard_score_id")).bytes,
+        "digit_id": read_uuid(item.get("digit_id")).bytes,
+        "shard_score_id": read_uuid(item.get("shard_score_id")).bytes,
         "verdict": item["verdict"],
         "note": None,
     }
@@ -178,26 +177,6 @@ def _items(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     if len(items) > _MOST_ITEMS:
         raise HTTPException(422, f"{name} has more than {_MOST_ITEMS} items.")
     return items
-
-
-def _signs(item: Mapping[str, Any]) -> list[str]:
-    signs = item.get("signs")
-    if not isinstance(signs, list) or len(signs) > _MOST_SIGNS or any(sign not in SIGNS for sign in signs):
-        raise HTTPException(422, "signs must be a list of digits, X, ? or empty texts.")
-    return signs
-
-
-def _seconds(value: object) -> float:
-    if not isinstance(value, int | float) or not 0 <= value <= _MOST_SECONDS:
-        raise HTTPException(422, "seconds must be a number of seconds, at most a day.")
-    return float(value)
-
-
-def _uuid(value: object) -> UUID:
-    try:
-        return UUID(str(value))
-    except ValueError:
-        raise HTTPException(422, "An id is not a UUID.") from None
 
 
 routes = [

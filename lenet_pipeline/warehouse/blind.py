@@ -14,9 +14,8 @@ from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.schema import derive_uuid
 from lenet_pipeline.warehouse.chain import REVIEWS, link_event
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import fetch_statement, find_run
-from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
 
 _FROM_RUN, _FROM_QUEUE = "sample", "queue"
@@ -96,7 +95,7 @@ def list_blind_samples(warehouse: Warehouse, actor: str, sample_id: UUID | None 
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     asked = {"actor": actor, "sample_id": sample_id and str(sample_id)}
     return _ask(warehouse, "list_blind_samples", asked)
@@ -109,7 +108,7 @@ def list_blind_items(warehouse: Warehouse, sample_id: UUID, actor: str) -> pa.Ta
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     return _ask(warehouse, "list_blind_items", {"sample_id": str(sample_id), "actor": actor})
 
@@ -119,7 +118,7 @@ def list_blind_digits(warehouse: Warehouse, sample_id: UUID) -> pa.Table:
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     return _ask(warehouse, "list_blind_digits", {"sample_id": str(sample_id)})
 
@@ -140,6 +139,6 @@ def _describe(draw: BlindDraw, run: str | None) -> str:
 
 
 def _ask(warehouse: Warehouse, statement: str, values: dict[str, Any]) -> pa.Table:
-    """Read from the database, or from its snapshot while a scoring run writes."""
-    with querying(warehouse, AsOf()) as connection:
+    """Read from the database itself: its snapshot lacks the newest verdicts."""
+    with reading(warehouse) as connection:
         return fetch_statement(connection, f"load/{statement}.sql", values)

@@ -14,10 +14,9 @@ from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.schema import derive_uuid
 from lenet_pipeline.warehouse.chain import REVIEWS, link_event
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.reviews import Revise, VerdictBatch, append_verdicts
-from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
 
 BLIND = "blind"
@@ -56,10 +55,10 @@ def find_blind_item(warehouse: Warehouse, sample_id: UUID, item_number: int) -> 
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     asked = {"sample_id": str(sample_id), "item_number": item_number}
-    with querying(warehouse, AsOf()) as connection:
+    with reading(warehouse) as connection:
         found: list[dict[str, Any]] = fetch_statement(
             connection, "load/find_blind_item.sql", asked
         ).to_pylist()

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.queries import fetch_statement
-from lenet_pipeline.warehouse.snapshot import AsOf, querying
 
 Row = dict[str, Any]
 
@@ -33,7 +33,7 @@ def count_review_queues(warehouse: Warehouse, has_labels: bool = False) -> pa.Ta
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     return _ask(warehouse, "count_review_queues", {"has_labels": has_labels})
 
@@ -43,7 +43,7 @@ def list_waiting_fields(warehouse: Warehouse, queue: FieldQueue, limit: int) -> 
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     return _ask(warehouse, "list_waiting_fields", {**asdict(queue), "limit": limit})
 
@@ -56,7 +56,7 @@ def count_group_digits(warehouse: Warehouse, has_labels: bool = False) -> pa.Tab
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     return _ask(warehouse, "count_group_digits", {"has_labels": has_labels})
 
@@ -78,7 +78,7 @@ def list_group_digits(
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     values = {"scoring_run_id": scoring_run_id, "label": label, "is_open": is_open, "limit": limit}
     return _ask(warehouse, "list_group_digits", values)
@@ -89,7 +89,7 @@ def read_review_fields(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Tab
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     return _ask(warehouse, "read_review_fields", {"field_ids": list(field_ids)})
 
@@ -99,7 +99,7 @@ def read_field_pictures(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Ta
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     return _ask(warehouse, "read_field_pictures", {"field_ids": list(field_ids)})
 
@@ -109,7 +109,7 @@ def read_review_cells(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Tabl
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     return _ask(warehouse, "read_review_cells", {"field_ids": list(field_ids)})
 
@@ -119,7 +119,7 @@ def list_fields_of_page(warehouse: Warehouse, page_id: str) -> list[str]:
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     rows = _ask(warehouse, "list_fields_of_page", {"page_id": page_id})
     return [str(field_id) for field_id in rows["field_id"].to_pylist()]
@@ -154,10 +154,10 @@ def read_review_records(warehouse: Warehouse, field_ids: Sequence[str]) -> Revie
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     values = {"field_ids": list(field_ids)}
-    with querying(warehouse, AsOf()) as connection:
+    with reading(warehouse) as connection:
 
         def ask(statement: str, **others: list[str]) -> list[Row]:
             rows: list[Row] = fetch_statement(
@@ -191,7 +191,7 @@ def read_review_pages(warehouse: Warehouse, page_ids: Sequence[str]) -> pa.Table
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     return _ask(warehouse, "read_review_pages", {"page_ids": list(page_ids)})
 
@@ -230,13 +230,13 @@ def list_review_documents(
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     values = {**asdict(chosen), "after": after, "limit": limit, "page_id": page_id}
     return _ask(warehouse, "list_review_documents", values)
 
 
 def _ask(warehouse: Warehouse, statement: str, values: dict[str, Any]) -> pa.Table:
-    """Read from the database, or from its snapshot while a scoring run writes."""
-    with querying(warehouse, AsOf()) as connection:
+    """Read from the database itself: its snapshot lacks the newest verdicts."""
+    with reading(warehouse) as connection:
         return fetch_statement(connection, f"load/{statement}.sql", values)

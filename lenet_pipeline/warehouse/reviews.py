@@ -17,7 +17,6 @@ from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.registration import registered_tables
-from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
 
 FOLDER = "folder"
@@ -84,11 +83,11 @@ def count_known_predictions(warehouse: Warehouse, reviews: pa.Table) -> int:
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database and its snapshot cannot be read now.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     if not len(reviews):
         return 0
-    with querying(warehouse, AsOf()) as connection, registered_tables(connection, new_reviews=reviews):
+    with reading(warehouse) as connection, registered_tables(connection, new_reviews=reviews):
         return int(fetch_statement(connection, "load/count_known_predictions.sql", {})["known"][0].as_py())
 
 

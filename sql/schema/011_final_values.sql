@@ -616,102 +616,6 @@ from digits_waiting
 left join digits using (shard_fingerprint, digit_id)
 where digits_waiting.decision <> 'accept';
 
--- The sha256 of each event's content as the chain covers it since this release: runs with their policies,
--- and batches of verdicts with field verdicts, modes and seconds. Older events keep their sha256.
-create view chain_events as
-with
-
-digit_details as (
-    select
-        cast(batch_id as varchar) as subject,
-        string_agg(
-            concat(link_text(review_number), link_text(mode), link_text(seconds)),
-            chr(10)
-            order by review_number
-        ) as details
-    from reviews
-    where mode is not null
-    group by batch_id
-),
-
-field_batches as (
-    select
-        cast(batch_id as varchar) as subject,
-        string_agg(
-            concat(
-                link_text(review_number),
-                link_text(field_id),
-                link_text(page_id),
-                link_text(verdict),
-                link_text(value),
-                link_text(has_all_digits),
-                link_text(note),
-                link_text(mode),
-                link_text(seconds),
-                link_text(epoch_us(reviewed_at)),
-                link_text(actor)
-            ),
-            chr(10)
-            order by review_number
-        ) as content
-    from field_reviews
-    group by batch_id
-),
-
-digit_batches as (
-    select subject, content_sha256
-    from chain_contents
-    where kind = 'reviews'
-)
-
-select kind, subject, content_sha256
-from chain_contents
-where kind not in ('run', 'reviews')
-union all
-select
-    chain_contents.kind,
-    chain_contents.subject,
-    if(
-        scoring_runs.digit_policy is null and scoring_runs.field_policy is null,
-        chain_contents.content_sha256,
-        sha256(
-            concat(
-                link_text(chain_contents.content_sha256),
-                link_text(scoring_runs.digit_policy),
-                link_text(scoring_runs.field_policy)
-            )
-        )
-    ) as content_sha256
-from chain_contents
-inner join scoring_runs on chain_contents.subject = cast(scoring_runs.scoring_run_id as varchar)
-where chain_contents.kind = 'run'
-union all
-select
-    'reviews' as kind,
-    subject,
-    if(
-        digit_details.details is null and field_batches.content is null,
-        digit_batches.content_sha256,
-        sha256(
-            concat(
-                link_text(digit_batches.content_sha256),
-                link_text(digit_details.details),
-                link_text(field_batches.content)
-            )
-        )
-    ) as content_sha256
-from digit_batches
-left join digit_details using (subject)
-full join field_batches using (subject)
-union all
-select
-    'reviews' as kind,
-    cast(undo_id as varchar) as subject,
-    sha256(
-        concat(link_text(undo_id), link_text(batch_id), link_text(epoch_us(undone_at)), link_text(actor))
-    ) as content_sha256
-from review_undos;
-
 -- Comments on everything above.
 
 comment on table field_reviews is 'One row per verdict of a person on a whole field. Rows are only appended.';
@@ -740,16 +644,11 @@ comment on view final_values is
     'One row per field of a page, by the newest run of its dataset: the values of record.';
 comment on view review_queue is
     'One row per field or digit that waits for a person, over the newest runs of all datasets.';
-comment on view chain_events is
-    'One row per event of the audit chain, with the sha256 of its current content.';
 comment on macro open_digits is 'Cells that hold a digit, without those at some positions.';
 comment on macro doubts_of_digits is
     'Reasons to review the digits of a field, as one text. Null if there are none.';
 comment on macro has_sampled_digit is
     'True if the random sample of a digit policy contains any of the digits.';
-comment on column chain_events.kind is 'Kind of event: version, promotion, policy, run or reviews.';
-comment on column chain_events.subject is 'Number or id of the event.';
-comment on column chain_events.content_sha256 is 'Sha256 of the event''s content.';
 comment on column current_runs.scoring_run_id is 'Id of the scoring run.';
 comment on column current_runs.dataset is 'Dataset, NAME/SPLIT.';
 comment on column current_runs.model_name is 'Name of the registered model.';

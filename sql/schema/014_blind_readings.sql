@@ -236,8 +236,10 @@ group by
     blind_items.form,
     blind_items.field;
 
--- The sha256 of each event's content: as before, and each blind sample and blind answer.
-create or replace view chain_events as
+-- The sha256 of each event's content as the chain covers it since this release: runs with their policies,
+-- batches of verdicts with field verdicts, modes and seconds, blind samples and blind answers. Older events
+-- keep their sha256.
+create view chain_events as
 with
 
 digit_details as (
