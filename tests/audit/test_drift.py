@@ -56,6 +56,7 @@ def test_more_of_the_same_is_quiet(settings: Settings) -> None:
     assert all(row["alarm_from"] > 0.1 for row in rows.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change", "label", "expected"),
     [
@@ -117,6 +118,7 @@ class Listener(Observer):
         self.events.append((event, dict(resource), set(payload)))
 
 
+@pytest.mark.slow
 def test_an_event_names_the_run_and_the_measures_that_drifted(settings: Settings) -> None:
     put(settings, "negatives/all", lambda images: 255 - images)
     listener = Listener()

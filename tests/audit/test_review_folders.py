@@ -25,6 +25,9 @@ HOSTILE = '"><script>alert(1)<!--.png'
 VALUE = "select value, value_read, status, origin from final_values where field = '{}' order by source"
 
 
+pytestmark = pytest.mark.slow  # filled and scored forms
+
+
 @pytest.fixture(scope="module")
 def read_once(trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
     """A home with two slips that were read, one with a hostile name, and their folder: to copy."""

@@ -467,6 +467,7 @@ def wide_scans(settings: Settings) -> dict[str, str]:
     return dict(zip(names, (row["source_sha256"] for row in rows), strict=True))
 
 
+@pytest.mark.slow
 def test_a_document_scanned_again_under_the_same_name_becomes_the_current_one(
     slips: Read, tmp_path: Path, lenet: Run
 ) -> None:

@@ -179,6 +179,7 @@ def test_copies_of_an_image_are_one_label_change(empty_home: Settings, inbox: Pa
     assert history(empty_home) == [(8, 0, 2, "tester")]
 
 
+@pytest.mark.slow
 def test_scoring_again_scores_the_relabelled_shard_alone_and_truths_stay_as_they_were(
     settings: Settings, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

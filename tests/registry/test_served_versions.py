@@ -84,12 +84,14 @@ def test_a_version_loads_and_predicts_without_unpickling(tmp_path, monkeypatch):
     assert_version_predicts(register(tmp_path), monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_version_stores_code_that_imports_only_the_registrys_door(tmp_path):
     register(tmp_path)
     ours = [line for line in stored_code(tmp_path).splitlines() if "import" in line and "lenet" in line]
     assert ours == ["from lenet_pipeline.registry import load_engine"]
 
 
+@pytest.mark.slow
 def test_a_version_registered_before_0_2_0_loads_and_predicts(tmp_path, monkeypatch):
     old = tmp_path / "served_model.py"
     old.write_text(STORED_BEFORE_0_2_0)
