@@ -29,7 +29,7 @@ NOTES = "notes/2026"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests in a real browser, or on a home with scored forms, as slow: together they take minutes."""
+    """Mark tests in a real browser, or on a home with scored forms, as slow: together they take minutes."""
     for item in items:
         if {"browser", "review_home_once"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
