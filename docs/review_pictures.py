@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "images"
 _HEIGHT_PX = 820
-_LONGEST_PX = 1_400  # of a whole page
+_LONGEST_PX = 1_000  # of a whole page
 _PAUSE_MS = 1_200  # of a person at each item
 _SAMPLE_SIZE = 12
 _MISREADINGS = {4: "7"}  # Grace's slips, by the order of the items
 _LIGHT, _DARK = "light", "dark"
+_DRAWN = "() => [...document.images].every((image) => image.complete && image.naturalWidth)"
 _SAVED = "() => document.getElementById('save-status').dataset.state === 'saved'"
 
 _ITEMS = """
@@ -128,7 +129,7 @@ def _move(page: Page, index: int) -> None:
 
 
 def _review_fields(page: Page, url: str, truth: dict[tuple[str, str], str]) -> None:
-    """Show the first waiting field, and accept some. Refused digits are typed first."""
+    """Show the first waiting field, and accept some. Type the digits that are refused or wrong."""
     page.goto(f"{url}fields")
     page.wait_for_selector(".slots:focus")
     _save(page, "fields", (1300, _LIGHT), (400, _LIGHT))
@@ -138,7 +139,7 @@ def _review_fields(page: Page, url: str, truth: dict[tuple[str, str], str]) -> N
         written = iter(truth[record["name"], record["field"]])
         for at, cell in enumerate(record["cells"]):
             sign = next(written, "") if cell["state"] == "digit" else ""
-            if record["signs"][at] is None:
+            if sign and record["signs"][at] != sign:
                 page.locator(f".slot[data-at='{at}']").click()
                 page.keyboard.press(sign)
         page.wait_for_timeout(_PAUSE_MS)
@@ -165,6 +166,7 @@ def _read_blind(page: Page, url: str, answers: dict[int, str], misread: dict[int
             break  # the person has reviewed the other items already
         shown = int(page.get_attribute("#reading", "data-item") or 0)
         answer = answers[shown]
+        page.wait_for_function(_DRAWN)
         page.keyboard.type(answer[:3])
         if not misread and not number:
             _save(page, "blind", (1300, _LIGHT), (400, _DARK))
@@ -213,6 +215,7 @@ def _save(page: Page, name: str, *looks: tuple[int, str], is_whole: bool = False
         if is_whole:
             height = min(_LONGEST_PX, int(page.evaluate("document.documentElement.scrollHeight")))
             page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(_DRAWN)
         page.wait_for_timeout(300)
         with Image.open(BytesIO(page.screenshot())) as picture:
             small = picture.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

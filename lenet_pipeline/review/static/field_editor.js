@@ -23,7 +23,7 @@ const DOUBTS = {
 const RULE_STATES = {
   kept: { sign: "✓", text: "holds" },
   broken: { sign: "✕", text: "broken" },
-  open: { sign: "…", text: "checked when every cell has a value" },
+  open: { sign: "…", text: "not checked yet" },
 };
 const CHECKSUMS = ["luhn", "mod-11-10", "mod-97-10", "verhoeff", "weighted-mod-11"];
 const SHOWN = { "": "", X: "✕", "?": "?" };
