@@ -8,6 +8,7 @@ from collections.abc import Mapping
 _NEXT = re.compile(r"; (?=[a-z_]+: )")
 _AT = re.compile(r"position (\d+)")
 _NUMBER = re.compile(r"(?:score|confidence) (\d+(?:\.\d+)?)")
+_POSITIONS = re.compile(r"\bpositions? (\d+)(?: and (\d+))?")
 _BREAKS = re.compile(r"(\S+) breaks (.+?)(?:, (\S+) passes)?")
 
 # Words of reasons that cast doubt on one cell, and the doubt that the pages mark.
@@ -37,6 +38,14 @@ def explain(reason: str) -> str:
             return _explain_rule(detail)
         case "blank":
             return "A value is required, but the field is blank"
+        case "extra_ink":
+            return f"Ink that belongs to no digit: {_count_from_one(detail)}"
+        case "mark":
+            return f"Unexpected mark: {_count_from_one(detail)}"
+        case "sample":
+            return "A random check of accepted values, which measures how often they are wrong"
+        case "unreadable":
+            return "A person could not read it"
         case "no_policy":
             return detail[:1].upper() + detail[1:]
         case _:
@@ -66,6 +75,16 @@ def doubts_by_cell(reason: str | None) -> dict[int, str]:
         if at and doubt:
             found.setdefault(int(at[1]), doubt)
     return found
+
+
+def _count_from_one(detail: str) -> str:
+    """Replace the positions in a text, which count from 0, by cells."""
+
+    def name(found: re.Match[str]) -> str:
+        cells = [str(int(each) + 1) for each in found.groups() if each is not None]
+        return f"cell{'s' if len(cells) > 1 else ''} {' and '.join(cells)}"
+
+    return _POSITIONS.sub(name, detail).replace("several positions", "several cells")
 
 
 def _explain_rule(detail: str) -> str:

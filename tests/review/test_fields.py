@@ -416,10 +416,14 @@ def test_reasons_are_sentences_and_cells_count_from_one() -> None:
         "Cell 2 between two digits is blank",
         "A value is required, but the field is blank",
         "Cell 3: the ink is probably not a digit (0.97)",
-        "Sample: drawn to measure the error rate",
+        "A random check of accepted values, which measures how often they are wrong",
         "Cells read with doubt: 1 (0.61), 5 (0.50)",
     ]
     assert explain_all("unsure: confidence 0.81 of the value") == ["The value: the reading is unsure (0.81)"]
+    assert explain_all("extra_ink: a small mark between positions 6 and 7, a stroke through position 0; mark: a dash at position 2") == [
+        "Ink that belongs to no digit: a small mark between cells 7 and 8, a stroke through cell 1",
+        "Unexpected mark: a dash at cell 3",
+    ]
     assert explain_all(None) == []
 
 

@@ -23,8 +23,9 @@ const DOUBTS = {
 const RULE_STATES = {
   kept: { sign: "✓", text: "holds" },
   broken: { sign: "✕", text: "broken" },
-  open: { sign: "…", text: "open until all cells are readable" },
+  open: { sign: "…", text: "not checked yet" },
 };
+const CHECKSUMS = ["luhn", "mod-11-10", "mod-97-10", "verhoeff", "weighted-mod-11"];
 const SHOWN = { "": "", X: "✕", "?": "?" };
 const SPOKEN = { "": "blank", X: "not a digit", "?": "unreadable" };
 
@@ -199,9 +200,9 @@ export class FieldEditor {
     const shown = rules.map(({ name, state }) =>
       make(
         "li",
-        { class: state },
+        { class: state, title: name },
         make("span", { class: "sign", "aria-hidden": "true" }, RULE_STATES[state].sign),
-        make("span", {}, name, make("span", { class: "unseen" }, `: ${RULE_STATES[state].text}`)),
+        make("span", {}, ruleText(name), make("span", { class: "note" }, `: ${RULE_STATES[state].text}`)),
       ),
     );
     this.parts.rules.replaceChildren(...(shown.length ? shown : [make("li", { class: "note" }, "No rule.")]));
@@ -308,6 +309,12 @@ export class FieldEditor {
 function percent(confidence) {
   if (confidence === null || confidence === undefined) return "";
   return confidence >= 0.9995 ? "100" : (100 * confidence).toFixed(confidence < 0.1 ? 1 : 0);
+}
+
+/** Name a rule for people who have not written the template; its own name is the tooltip. */
+function ruleText(name) {
+  if (name.startsWith("pattern ")) return "the required pattern";
+  return CHECKSUMS.includes(name) ? `check digit (${name})` : name;
 }
 
 function valuesOf(record) {

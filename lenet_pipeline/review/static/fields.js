@@ -180,7 +180,7 @@ async function renew() {
 }
 
 editor.registerKeys();
-register(["Tab", "PageDown"], "Next field, undecided", skip, { hint: true, when: () => editor.hasFocus() });
+register(["Tab", "PageDown"], "Skip this field for now", skip, { hint: true, when: () => editor.hasFocus() });
 register("PageUp", "Previous field", previous);
 register("z", "Undo", undo, { hint: true });
 register("d", "Open the document", () => current && location.assign(`/documents/${current.page_id}?field=${current.field_id}`), { hint: true });

@@ -307,7 +307,7 @@ function undo() {
     );
   }
   restore(batch);
-  say(`Undone: ${count(batch.judged.length, "verdict")}. Confirm again to save them.`);
+  say(`Undone: ${count(batch.judged.length, "verdict")}. Enter saves again.`);
 }
 
 function restore(batch) {
