@@ -72,7 +72,7 @@ select cast(digit_id as varchar) as digit_id, digit_verdicts.verdict, prediction
 from digit_verdicts
 inner join predictions using (digit_id)
 """
-_SAVED = "() => ['saved', undefined].includes(document.getElementById('save-status').dataset.state)"
+SAVED = "() => ['saved', undefined].includes(document.getElementById('save-status').dataset.state)"
 # The time from the key that confirms a group until all pictures of the next one are decoded and drawn.
 _STOPWATCH = """
 window.waits = [];
@@ -224,9 +224,9 @@ def review(settings: Settings, digits: int, pause_s: float) -> Reviewed:
             if page.locator("#onward").count() == 0:
                 done.opening_ms.append(1_000 * (time.perf_counter() - started))
             while page.locator("#onward").count() == 0 and done.digits < digits:
-                _review_group(page, truth, label, pause_s, done)
+                review_group(page, truth, label, pause_s, done)
             done.minutes += (time.perf_counter() - started) / 60
-            page.wait_for_function(_SAVED, timeout=60_000)
+            page.wait_for_function(SAVED, timeout=60_000)
             done.waits_ms += page.evaluate("waits")
         browser.close()
     verdicts = run_select(settings.warehouse, _VERDICTS).to_pylist()
@@ -238,7 +238,8 @@ def review(settings: Settings, digits: int, pause_s: float) -> Reviewed:
     return done
 
 
-def _review_group(page: Page, truth: dict[str, int], label: int, pause_s: float, done: Reviewed) -> None:
+def review_group(page: Page, truth: dict[str, int], label: int, pause_s: float, done: Reviewed) -> None:
+    """Correct the misread digits of the group on the screen, confirm the rest, and wait for what follows."""
     tiles = page.locator(".cut").evaluate_all("cells => cells.map(cell => cell.dataset.digitId)")
     wrong = [(index, truth[each]) for index, each in enumerate(tiles) if truth.get(each, label) != label]
     for index, right in wrong:
