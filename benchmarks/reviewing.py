@@ -8,6 +8,8 @@ reviews their digits in groups, at one key or click every 0.2 seconds. It knows
 what was written: it marks each misread digit, types the right one, and
 confirms the rest. Print the minutes, the misread digits found, and the time
 from the key that confirms a group until the next group is on the screen. With
+``--fields N``, also accept N fields with Enter, one every ``--pause`` seconds,
+and print the time until the next field is on the screen. With
 ``--predictions N``, fill the database with N more predictions first.
 """
 
@@ -72,7 +74,7 @@ select cast(digit_id as varchar) as digit_id, digit_verdicts.verdict, prediction
 from digit_verdicts
 inner join predictions using (digit_id)
 """
-_SAVED = "() => ['saved', undefined].includes(document.getElementById('save-status').dataset.state)"
+SAVED = "() => ['saved', undefined].includes(document.getElementById('save-status').dataset.state)"
 # The time from the key that confirms a group until all pictures of the next one are decoded and drawn.
 _STOPWATCH = """
 window.waits = [];
@@ -85,6 +87,19 @@ addEventListener("shown", async () => {
   await Promise.all([...document.querySelectorAll(".cut img")].map((image) => image.decode()));
   requestAnimationFrame(() => setTimeout(() => waits.push(performance.now() - since)));
 });
+"""
+# The same for a field, with the picture of its page.
+_FIELD_STOPWATCH = """
+window.waits = [];
+let pressed = null;
+addEventListener("keydown", (event) => { if (event.key === "Enter") pressed = performance.now(); }, true);
+addEventListener("DOMContentLoaded", () => new MutationObserver(() => setTimeout(async () => {
+  if (pressed === null) return;
+  const since = pressed;
+  pressed = null;
+  await Promise.all([...document.querySelectorAll("#work img")].map((image) => image.decode()));
+  requestAnimationFrame(() => setTimeout(() => waits.push(performance.now() - since)));
+})).observe(document.getElementById("work"), { attributeFilter: ["data-field-id"] }));
 """
 _SHARDS = """
 create temp table synthetic_shards as
@@ -133,6 +148,9 @@ class Reviewed:
     minutes: float = 0.0
     waits_ms: list[float] = field(default_factory=list)
     opening_ms: list[float] = field(default_factory=list)  # the first group of another digit
+    counting_ms: float = 0.0  # from signing in until the queues are on the screen, counted for the first time
+    field_waits_ms: list[float] = field(default_factory=list)
+    opening_fields_ms: float = 0.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -141,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--digits", type=int, default=1_000, help="digits to review (default: 1000)")
+    parser.add_argument("--fields", type=int, default=0, help="fields to review (default: 0)")
     parser.add_argument("--pages", type=int, default=60, help="pages of forms to fill (default: 60)")
     parser.add_argument("--predictions", type=int, default=0, help="other predictions in the database")
     parser.add_argument("--pause", type=float, default=0.2, help="seconds per key or click (default: 0.2)")
@@ -152,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not (home / "scans").exists():
             prepare(settings, given.pages)
         fill(settings, given.predictions)
-        done = review(settings, given.digits, given.pause)
+        done = review(settings, given.digits, given.fields, given.pause)
     print_outcome(done, given.predictions)
 
 
@@ -194,8 +213,8 @@ def read_truth(settings: Settings) -> dict[str, int]:
     }
 
 
-def review(settings: Settings, digits: int, pause_s: float) -> Reviewed:
-    """Review digits in a scripted browser, one digit's groups after another's."""
+def review(settings: Settings, digits: int, fields: int, pause_s: float) -> Reviewed:
+    """Review digits in a scripted browser, one digit's groups after another's, and then fields."""
     from playwright.sync_api import sync_playwright
 
     truth, done = read_truth(settings), Reviewed()
@@ -211,8 +230,10 @@ def review(settings: Settings, digits: int, pause_s: float) -> Reviewed:
         page.goto(url)
         page.fill("#name", token.name)
         page.fill("#token", token.token)
+        started = time.perf_counter()
         page.keyboard.press("Enter")
         page.wait_for_url(url, timeout=60_000)
+        done.counting_ms = 1_000 * (time.perf_counter() - started)
         page.wait_for_timeout(3_000)
         page.add_init_script(_STOPWATCH)
         for label in range(10):
@@ -224,10 +245,14 @@ def review(settings: Settings, digits: int, pause_s: float) -> Reviewed:
             if page.locator("#onward").count() == 0:
                 done.opening_ms.append(1_000 * (time.perf_counter() - started))
             while page.locator("#onward").count() == 0 and done.digits < digits:
-                _review_group(page, truth, label, pause_s, done)
+                review_group(page, truth, label, pause_s, done)
             done.minutes += (time.perf_counter() - started) / 60
-            page.wait_for_function(_SAVED, timeout=60_000)
+            page.wait_for_function(SAVED, timeout=60_000)
             done.waits_ms += page.evaluate("waits")
+        if fields:
+            page = page.context.new_page()
+            page.add_init_script(_FIELD_STOPWATCH)
+            _review_fields(page, f"{url}fields?run={run}", fields, pause_s, done)
         browser.close()
     verdicts = run_select(settings.warehouse, _VERDICTS).to_pylist()
     done.found = sum(
@@ -238,7 +263,8 @@ def review(settings: Settings, digits: int, pause_s: float) -> Reviewed:
     return done
 
 
-def _review_group(page: Page, truth: dict[str, int], label: int, pause_s: float, done: Reviewed) -> None:
+def review_group(page: Page, truth: dict[str, int], label: int, pause_s: float, done: Reviewed) -> None:
+    """Correct the misread digits of the group on the screen, confirm the rest, and wait for what follows."""
     tiles = page.locator(".cut").evaluate_all("cells => cells.map(cell => cell.dataset.digitId)")
     wrong = [(index, truth[each]) for index, each in enumerate(tiles) if truth.get(each, label) != label]
     for index, right in wrong:
@@ -255,6 +281,19 @@ def _review_group(page: Page, truth: dict[str, int], label: int, pause_s: float,
     )
     done.digits += len(tiles)
     done.misread += len(wrong)
+
+
+def _review_fields(page: Page, address: str, fields: int, pause_s: float, done: Reviewed) -> None:
+    started = time.perf_counter()
+    page.goto(address)
+    page.wait_for_selector("#work:not([hidden])", timeout=60_000)
+    done.opening_fields_ms = 1_000 * (time.perf_counter() - started)
+    for number in range(1, fields + 1):
+        _pause(page, pause_s)
+        page.keyboard.press("Enter")
+        page.wait_for_function("(number) => waits.length === number", arg=number, timeout=60_000)
+    page.wait_for_function(SAVED, timeout=60_000)
+    done.field_waits_ms = page.evaluate("waits")
 
 
 def _pause(page: Page, pause_s: float) -> None:
@@ -282,7 +321,6 @@ def served(settings: Settings) -> Iterator[str]:
 
 def print_outcome(done: Reviewed, predictions: int) -> None:
     """Print the figures as JSON."""
-    waits = sorted(done.waits_ms)
     print(  # noqa: T201
         json.dumps(
             {
@@ -290,19 +328,27 @@ def print_outcome(done: Reviewed, predictions: int) -> None:
                 "minutes": round(done.minutes, 2),
                 "predictions_in_database": predictions,
                 **{name: asdict(done)[name] for name in ("misread", "found")},
-                "next_group_ms": {
-                    "groups": len(waits),
-                    "median": round(statistics.median(waits), 1),
-                    "p95": round(waits[min(len(waits) - 1, int(0.95 * len(waits)))], 1),
-                }
-                if waits
-                else None,
+                "counting_ms": round(done.counting_ms),
+                "next_group_ms": _summary(done.waits_ms),
+                "next_field_ms": _summary(done.field_waits_ms),
+                "opening_fields_ms": round(done.opening_fields_ms),
                 "opening_ms": [round(each) for each in done.opening_ms],
                 "machine": describe_machine(),
             },
             indent=2,
         )
     )
+
+
+def _summary(waits_ms: Sequence[float]) -> dict[str, float] | None:
+    waits = sorted(waits_ms)
+    if not waits:
+        return None
+    return {
+        "number": len(waits),
+        "median": round(statistics.median(waits), 1),
+        "p95": round(waits[min(len(waits) - 1, int(0.95 * len(waits)))], 1),
+    }
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def post_answer(request: Request) -> Response:
     try:
         if record_blind_answer(warehouse_of(request), answer, verdict, revise):
             digits = [cell["digit_id"] for cell in item["cells"] if cell["digit_id"]]
-            work.finish([item["field_id"] or item["digit_id"], *digits], person)
+            work.finish(answer.batch_id, [item["field_id"] or item["digit_id"], *digits], person)
     finally:
         work.reservations.leave_seat(place, person)
     return JSONResponse({"recorded": 1})

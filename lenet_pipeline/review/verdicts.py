@@ -75,7 +75,8 @@ def post_verdicts(request: Request) -> Response:
         seconds=read_seconds(body.get("seconds")) / max(1, len(digits) + len(fields)),
     )
     recorded = record_verdicts(warehouse, batch, revise)
-    work_of(request).finish([*(item["digit_id"] for item in digits), *field_ids], person)
+    reviewed = [str(UUID(bytes=row["digit_id"])) for row in digit_rows]
+    work_of(request).finish(batch_id, [*reviewed, *field_ids], person)
     final, rules = final_values(request, field_ids), context_of(request).rules
     if digits:
         rules.forget()
@@ -89,7 +90,7 @@ def post_undo(request: Request) -> Response:
     body = json_of(request)
     batch_id = read_uuid(body.get("undone_batch_id"))
     undone = undo_verdicts(warehouse_of(request), batch_id, uuid4(), session_of(request).name, revise)
-    work_of(request).forget()
+    work_of(request).forget(batch_id)
     context_of(request).rules.forget()
     return JSONResponse({"undone": undone})
 

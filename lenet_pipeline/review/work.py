@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from lenet_pipeline.review.reservations import Reservations
 from lenet_pipeline.review.worklists import Worklists
@@ -31,24 +32,28 @@ class Work:
         fields: fields that wait, by `FieldQueue`; each is a row with field_id and page_id.
         digits: digits that wait, by `GroupQueue`; each is a row of ``list_group_digits``.
         note_verdicts: called after verdicts were recorded or undone.
+        batches: the items of each batch of verdicts, so that they return if the batch is undone.
     """
 
     reservations: Reservations
     fields: Worklists[FieldQueue, dict[str, Any]]
     digits: Worklists[GroupQueue, dict[str, Any]]
     note_verdicts: Callable[[], None]
+    batches: dict[UUID, list[str]] = field(default_factory=dict)
 
-    def finish(self, items: list[str], holder: str) -> None:
-        """Take reviewed fields and digits off all lists."""
+    def finish(self, batch_id: UUID, items: list[str], holder: str) -> None:
+        """Take the fields and digits of a recorded batch off all lists."""
+        self.batches[batch_id] = items
         self.fields.remove(items)
         self.digits.remove(items)
         self.reservations.release(items, holder)
         self.note_verdicts()
 
-    def forget(self) -> None:
-        """Read all lists again when they are next needed."""
-        self.fields.forget()
-        self.digits.forget()
+    def forget(self, undone_batch_id: UUID) -> None:
+        """Read all lists again when they are next needed, because a batch was undone."""
+        undone = self.batches.pop(undone_batch_id, [])
+        self.fields.forget(undone)
+        self.digits.forget(undone)
         self.note_verdicts()
 
 

@@ -37,6 +37,7 @@ class Worklists(Generic[Queue, Item]):
     reservations: Reservations
     clock: Callable[[], float] = time.monotonic
     _lists: dict[Queue, _Listed[Item]] = field(default_factory=dict)
+    _reviewed: set[str] = field(default_factory=set)  # a list may come from an older copy of the database
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self, queue: Queue, holder: str, most: int, skipped: Sequence[str] = ()) -> dict[str, Item]:
@@ -59,13 +60,15 @@ class Worklists(Generic[Queue, Item]):
     def remove(self, items: Sequence[str]) -> None:
         """Take reviewed items off all lists."""
         with self._lock:
+            self._reviewed.update(items)
             for listed in self._lists.values():
                 for item in items:
                     listed.items.pop(item, None)
 
-    def forget(self) -> None:
-        """Read all lists again when they are next needed, for example after an undo."""
+    def forget(self, undone: Sequence[str] = ()) -> None:
+        """Read all lists again when they are next needed. Items whose verdicts were undone return."""
         with self._lock:
+            self._reviewed.difference_update(undone)
             self._lists.clear()
 
     def _read(self, queue: Queue, *, is_forced: bool) -> _Listed[Item]:
@@ -76,5 +79,7 @@ class Worklists(Generic[Queue, Item]):
             return listed
         fresh = _Listed(self.load(queue), self.clock())
         with self._lock:
+            for item in self._reviewed & fresh.items.keys():
+                del fresh.items[item]
             self._lists[queue] = fresh
         return fresh

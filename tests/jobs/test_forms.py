@@ -6,7 +6,7 @@ import csv
 import io
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from lenet_pipeline.audit.verification import VerificationJob, verify_run
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.documents.reader import PageLimits, inspect_document
 from lenet_pipeline.forms.filling.demo_form import draw_demo_form
+from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.scanning import SEVERITIES
 from lenet_pipeline.forms.page_rows import FormJob, PagePart
 from lenet_pipeline.forms.templates.template_file import read_template
@@ -42,6 +43,7 @@ from lenet_pipeline.lake.datasets import read_manifest
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.system import SILENT
 from lenet_pipeline.system.processes import Done, ProcessLostError
+from lenet_pipeline.warehouse import record_policy
 from tests.forms.document_builders import (
     page_picture,
     tiff_directories,
@@ -67,6 +69,7 @@ from tests.jobs.form_builders import (
     scans,
     write_template,
 )
+from tests.warehouse.policy_builders import POLICY
 
 SLIPS, NOTES = "slips/all", "notes/all"
 
@@ -127,6 +130,27 @@ def slips(slips_once: Read, home: Path) -> Read:
     shutil.copytree(slips_once.settings.home, home)
     copy = read_settings(home, "tester")
     return Read(copy, slips_once.folder, slips_once.template, slips_once.ingested, slips_once.scored)
+
+
+def accepting_everything(settings: Settings, home: Path) -> Settings:
+    """Copy a home and put policies in force that accept every reading without a reason against it."""
+    shutil.copytree(settings.home, home)
+    copy = read_settings(home, "tester")
+    for subject in ("digit", "field"):
+        generous = replace(POLICY, subject=subject, threshold=0.0, not_a_digit_from=1.0)
+        record_policy(copy.warehouse, generous)
+    return copy
+
+
+def decisions_of(settings: Settings) -> dict[tuple[str, str], str]:
+    rows = ask(settings, "select source, field, decision from final_values")
+    return {(Path(row["source"]).name, row["field"]): row["decision"] for row in rows}
+
+
+def queue_of(settings: Settings) -> dict[tuple[str, str], str]:
+    """Return the reasons of the fields that wait for a person."""
+    rows = audit(settings, "review_queue", limit="1000")
+    return {(Path(row["source"]).name, row["field"]): row["reason"] for row in rows if row["kind"] == "field"}
 
 
 def tables(settings: Settings) -> dict[str, int]:
@@ -208,6 +232,47 @@ def test_unexpected_marks_and_struck_digits_make_their_fields_doubtful_and_no_ch
         "total": 3,
     }
     assert broken_checks(dashes.settings) == []
+
+
+def test_unexpected_marks_and_struck_digits_are_never_accepted_and_wait_in_the_queue(
+    dashes: Read, home: Path
+) -> None:
+    settings = accepting_everything(dashes.settings, home)
+    decisions, waiting = decisions_of(settings), queue_of(settings)
+    reasons = {
+        ("dash_0_26.jpg", "order"): "mark",
+        ("struck_out.jpg", "order"): "extra_ink",
+        **{("dashes.jpg", field): "mark" for field in ("goods", "freight", "deposit", "total")},
+    }
+    for place, reason in reasons.items():
+        assert decisions[place] == "review"
+        assert waiting[place].startswith(f"{reason}: ")
+    assert "accept" in decisions.values()  # the policy accepts clean fields
+    assert broken_checks(settings) == []
+
+
+@pytest.mark.parametrize("severity", ["medium", pytest.param("none", marks=pytest.mark.slow)])
+def test_values_with_a_decimal_comma_are_never_accepted_and_wait_in_the_queue(
+    trained: Settings, notes: Read, tmp_path: Path, severity: str
+) -> None:
+    folder, template = tmp_path / "scans", read_template(notes.template)
+    filling = FillingJob(
+        template, "optdigits/test", 3, 11, SEVERITIES[severity], folder, Habits(comma_rate=1.0)
+    )
+    fill_forms(trained, filling)
+    read = read_forms(trained, tmp_path, "notes/commas", folder, notes.template)
+    settings = accepting_everything(read.settings, tmp_path / "accepting")
+    decisions, waiting = decisions_of(settings), queue_of(settings)
+    with_comma = {place for place, value in read.truth.items() if len(value) > 1}
+    assert len(with_comma) >= 20
+    assert {decisions[place] for place in with_comma} == {"review"}
+    assert [place for place in with_comma if "extra_ink: " not in waiting[place]] == []
+
+
+def test_a_policy_that_accepts_everything_accepts_values_without_a_comma(notes: Read, home: Path) -> None:
+    decisions = decisions_of(accepting_everything(notes.settings, home))
+    values = [place for place, value in notes.truth.items() if len(value) > 1]
+    assert sum(decisions[place] == "accept" for place in values) >= len(values) / 2
 
 
 def test_every_check_holds_over_forms(notes: Read) -> None:
