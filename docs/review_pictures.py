@@ -76,7 +76,7 @@ def main() -> None:
             answers = _read_answers(settings, truth)
             with _signed_in(browser, url, settings, "Ada") as page:
                 page.wait_for_selector("[data-queue]:focus")
-                _save(page, "queues", (1300, _LIGHT), (400, _DARK))
+                _save(page, "queues", (1300, _LIGHT))
                 _review_group(page, given.label, _read_digits(settings, truth))
                 _review_fields(page, url, truth)
                 _show_document(page, url)
@@ -153,7 +153,7 @@ def _show_document(page: Page, url: str) -> None:
     page.goto(f"{url}documents?waiting=1")
     page.locator("tr.waits .file a").first.click()
     page.wait_for_selector(".slots:focus")
-    _save(page, "document", (1300, _LIGHT), (1300, _DARK))
+    _save(page, "document", (1300, _DARK))
 
 
 def _read_blind(page: Page, url: str, answers: dict[int, str], misread: dict[int, str]) -> None:

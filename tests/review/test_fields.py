@@ -420,10 +420,8 @@ def test_reasons_are_sentences_and_cells_count_from_one() -> None:
         "Cells read with doubt: 1 (0.61), 5 (0.50)",
     ]
     assert explain_all("unsure: confidence 0.81 of the value") == ["The value: the reading is unsure (0.81)"]
-    assert explain_all(
-        "extra_ink: a small mark between positions 6 and 7, a stroke through position 0; "
-        "mark: a dash at position 2"
-    ) == [
+    ink = "extra_ink: a small mark between positions 6 and 7, a stroke through position 0"
+    assert explain_all(f"{ink}; mark: a dash at position 2") == [
         "Ink that belongs to no digit: a small mark between cells 7 and 8, a stroke through cell 1",
         "Unexpected mark: a dash at cell 3",
     ]
