@@ -7,14 +7,15 @@ next verdict, the next start of the server, or `lenet train` catches up.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from lenet_pipeline.audit import publish_chain_head, sync_reviewed
-from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import refresh_snapshot
 
 QUIET_S = 30.0  # without a verdict, so that a busy person does not compete with it for the database
+LONGEST_S = 600.0  # if there is no such pause
 
 
 def follow_verdicts(settings: Settings, *, is_last: bool) -> None:
@@ -25,9 +26,9 @@ def follow_verdicts(settings: Settings, *, is_last: bool) -> None:
     Raises:
         PipelineError: some of it failed.
     """
-    sync_reviewed(settings)
     publish_chain_head(settings)
     refresh_snapshot(settings.warehouse, 0.0 if is_last else 60 * settings.snapshot_minutes)
+    sync_reviewed(settings)  # last, because an image that the lake has lost fails it every time
 
 
 class FollowUp:
@@ -37,14 +38,20 @@ class FollowUp:
         follow: the function; its argument tells whether this is the last run.
         warn: gets one line if the function fails.
         quiet_s: seconds without a verdict.
+        longest_s: seconds after which it runs even if the verdicts go on.
     """
 
     def __init__(
-        self, follow: Callable[[bool], None], warn: Callable[[str], None], quiet_s: float = QUIET_S
+        self,
+        follow: Callable[[bool], None],
+        warn: Callable[[str], None],
+        quiet_s: float = QUIET_S,
+        longest_s: float = LONGEST_S,
     ) -> None:
         self._follow = follow
         self._warn = warn
         self._quiet_s = quiet_s
+        self._longest_s = longest_s
         self._wake = threading.Event()
         self._is_due = False
         self._is_stopping = False
@@ -67,12 +74,14 @@ class FollowUp:
         self._thread.join()
 
     def _run(self) -> None:
+        ran_at = time.monotonic()
         while not self._is_stopping:
             is_new = self._wake.wait(self._quiet_s)
             self._wake.clear()
-            if self._is_due and (self._is_stopping or not is_new):
-                self._is_due = False
+            is_late = time.monotonic() - ran_at >= self._longest_s
+            if self._is_due and (self._is_stopping or is_late or not is_new):
+                self._is_due, ran_at = False, time.monotonic()
                 try:
                     self._follow(self._is_stopping)
-                except PipelineError as exc:
+                except Exception as exc:  # noqa: BLE001 - any error would end the thread unseen
                     self._warn(f"verdicts are stored, but their follow-up failed: {exc}")

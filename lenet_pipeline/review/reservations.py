@@ -38,9 +38,15 @@ class Reservations:
 
     def renew(self, items: Iterable[str], holder: str) -> list[str]:
         """Hold items for longer, and return the ones that someone else has taken meanwhile."""
-        wanted = list(items)
-        kept = set(self.reserve(wanted, holder, len(wanted)))
-        return [item for item in wanted if item not in kept]
+        now, lost = self.clock(), list[str]()
+        with self._lock:
+            for item in items:
+                # Work that was free in between may have been reviewed by someone else.
+                if self._held.get(item, ("", 0.0))[0] == holder:
+                    self._held[item] = (holder, now + self.hold_s)
+                else:
+                    lost.append(item)
+        return lost
 
     def release(self, items: Iterable[str], holder: str) -> None:
         """Return items that a person holds."""

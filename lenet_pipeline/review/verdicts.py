@@ -26,7 +26,7 @@ from lenet_pipeline.warehouse import (
     undo_verdicts,
 )
 
-MODES = ("groups", "fields", "documents", "blind")
+MODES = ("groups", "fields", "documents")
 
 _MOST_ITEMS = 500  # of one request
 

@@ -144,11 +144,13 @@ def undo_verdicts(warehouse: Warehouse, batch_id: UUID, undo_id: UUID, actor: st
     now = datetime.now(UTC)
     identity = {"batch_id": batch_id}
     with writing(warehouse) as connection:
-        ((verdicts, is_undone, owner),) = run_statement(connection, "find_batch", identity)
+        ((verdicts, is_undone, owner, is_blind),) = run_statement(connection, "find_batch", identity)
         if not verdicts:
             raise ReviewError(f"there is no batch of verdicts {batch_id}; nothing was undone")
         if owner != actor:
             raise ReviewError(f"the verdicts of batch {batch_id} are by {owner}, so {actor} cannot undo them")
+        if is_blind:
+            raise ReviewError(f"batch {batch_id} settled a blind reading, which cannot be undone")
         if is_undone:
             return 0
         undo = {"undo_id": undo_id, **identity, "undone_at": now, "actor": actor}

@@ -34,7 +34,13 @@ final as (
         source, page, form, field, value, value_read, origin, decision, reason, decided_at, status,
         confidence, broken_rule, is_doubtful, box, source_box, field_id, field_number
     from readings
-    where contains(source, $document) or starts_with(source_sha256, lower($document))
+    where
+        starts_with(source_sha256, lower($document))
+        or (
+            contains(source, $document)
+            -- Of a document that was scanned again, the newest scan.
+            and source_sha256 in (select source_sha256 from current_documents)
+        )
 )
 
 select

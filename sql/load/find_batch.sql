@@ -1,4 +1,4 @@
--- Count the verdicts of a batch, and tell whether it was undone.
+-- Count the verdicts of a batch, and tell whether it was undone and whether it settled a blind reading.
 select
     (select count(*) from reviews where batch_id = $batch_id)
     + (select count(*) from field_reviews where batch_id = $batch_id) as verdicts,
@@ -6,4 +6,6 @@ select
     coalesce(
         (select any_value(actor) from reviews where batch_id = $batch_id),
         (select any_value(actor) from field_reviews where batch_id = $batch_id)
-    ) as actor
+    ) as actor,
+    exists (select 1 from field_reviews where batch_id = $batch_id and mode = 'blind')
+    or exists (select 1 from reviews where batch_id = $batch_id and mode = 'blind') as is_blind

@@ -16,6 +16,15 @@ policy as (
     where policies_in_force.subject = 'digit'
 ),
 
+settled as (
+    select digit_id
+    from digit_verdicts
+    union all
+    select digit_id
+    from cells
+    where state = 'mark' or field_id in (select field_id from field_verdicts)
+),
+
 unreviewed as (
     select
         scoring_run_shards.shard_fingerprint,
@@ -27,7 +36,7 @@ unreviewed as (
     from predictions
     inner join scoring_run_shards using (shard_score_id)
     left join policy on true
-    anti join digit_verdicts on predictions.digit_id = digit_verdicts.digit_id
+    anti join settled on predictions.digit_id = settled.digit_id
     where
         scoring_run_shards.scoring_run_id = cast($scoring_run_id as uuid)
         and predictions.label = $label
@@ -36,21 +45,16 @@ unreviewed as (
             or not coalesce(predictions.confidence >= policy.threshold, false)
             or coalesce(predictions.not_a_digit >= coalesce(policy.not_a_digit_from, 0.5), false)
         )
-    -- More than the limit, because marks and the digits of reviewed fields are left out afterwards.
     order by predictions.confidence, predictions.digit_id
-    limit 2 * $limit
+    limit $limit
 ),
 
 run_cells as (
-    select cells.digit_id, cells.field_id, cells.page_id, cells.position, cells.state, cells.box
+    select cells.digit_id, cells.field_id, cells.page_id, cells.position, cells.box
     from cells
     inner join pages on cells.page_id = pages.page_id and pages.status = 'read'
     inner join run using (dataset)
     semi join unreviewed using (digit_id)
-),
-
-reviewed_fields as (
-    select field_id from field_verdicts
 ),
 
 final as (
@@ -67,9 +71,6 @@ final as (
         any_value(run_cells.box) as box
     from unreviewed
     left join run_cells using (digit_id)
-    where
-        coalesce(run_cells.state, 'digit') = 'digit'
-        and coalesce(run_cells.field_id not in (select field_id from reviewed_fields), true)
     group by all
 )
 
@@ -86,4 +87,3 @@ select
     box
 from final
 order by confidence, digit_id
-limit $limit

@@ -107,17 +107,27 @@ inner join pages on cells.page_id = pages.page_id and chosen_run.dataset = pages
 create view predictions_full as
 with
 
+-- Of a page that was read again with a corrected template, the last reading.
+last_pages as (
+    select page_id, dataset, form
+    from pages
+    where status = 'read'
+    qualify row_number() over (
+        partition by dataset, source_sha256, page order by read_at desc, page_id
+    ) = 1
+),
+
 form_places as (
     select
         cells.digit_id,
-        pages.dataset,
-        pages.page_id,
-        pages.form,
+        last_pages.dataset,
+        last_pages.page_id,
+        last_pages.form,
         cells.field_id,
         cells.box,
         cells.source_box
     from cells
-    inner join pages using (page_id)
+    inner join last_pages using (page_id)
     where cells.digit_id is not null
 )
 

@@ -110,14 +110,30 @@ def test_verdicts_on_digits_that_are_none(
     assert (values["first"].status, values["first"].value) == (status, value)
 
 
-def test_a_field_whose_digits_are_all_reviewed_is_settled_whatever_its_rules_say(
-    content: TemplateContent,
+def test_a_field_whose_digits_are_all_reviewed_is_settled_unless_a_doubt_is_left(
+    content: TemplateContent, without_sum: TemplateContent
 ) -> None:
-    values, broken = final(content, first=read("_99", digits={1: "9", 2: "9"}), total=read("_99"))
-    assert values["first"].is_settled
-    assert values["first"].reasons == ()
+    """Whoever confirms single digits sees neither the rules nor the ink between them."""
+    digits = {1: "9", 2: "9"}
+    values, _ = final(without_sum, first=read("_99", digits=digits, reason="not_a_digit: position 1"))
+    assert values["first"].reasons == ("not_a_digit: position 1",)
+    values, _ = final(without_sum, first=read("_99", digits=digits))
+    assert (values["first"].is_settled, values["first"].reasons) == (True, ())
+    for reason in ("extra_ink: a small mark between positions 1 and 2", "gap: position 2", "mark: a dash"):
+        values, _ = final(without_sum, first=read("_99", digits=digits, reason=reason))
+        assert (values["first"].is_settled, values["first"].reasons) == (False, (reason,))
+    values, broken = final(content, first=read("_99", digits=digits), total=read("_99"))
     assert broken == ["first + second = total"]
-    assert values["total"].reasons == (SUM,)
+    assert (values["first"].is_settled, values["first"].reasons) == (False, (SUM,))
+    values, _ = final(without_sum, first=read("999", digits={0: "9", 1: "9", 2: "9"}))
+    assert not values["first"].is_settled
+    assert values["first"].reasons == ("rule_failed: 999 breaks 0 to 499",)
+
+
+def test_a_verdict_on_a_mark_alone_settles_nothing(content: TemplateContent) -> None:
+    values, _ = final(content, second=read("X", digits={0: "not_a_digit"}))
+    assert (values["second"].status, values["second"].is_settled) == ("blank", False)
+    assert "blank: a value is required" in values["second"].reasons
 
 
 def test_a_rule_still_decides_on_the_digits_that_have_no_verdict(without_sum: TemplateContent) -> None:

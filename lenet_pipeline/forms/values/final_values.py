@@ -77,7 +77,8 @@ class FinalValue:
         broken_rules: the names of the rules that it breaks. For ``corrected``, those of the raw value.
         reasons: why a person should still review the field.
         reviewed_positions: the positions of the digits that people reviewed.
-        is_settled: whether people reviewed the whole field. Then it needs no further review.
+        is_settled: whether a person reviewed the whole field, or each of its digits without a doubt left.
+            Then it needs no further review.
     """
 
     status: Status
@@ -98,9 +99,9 @@ def derive_final_values(
     broken = [rule for rule in content.rules if not rule.accepts(written)]
     for rule in broken:
         for name in set(rule_fields(rule)) & set(found):
-            if not found[name].is_settled:
+            if fields[name].verdict is None:
                 reasons = (*found[name].reasons, f"rule_failed: {rule.name}")
-                found[name] = replace(found[name], reasons=reasons)
+                found[name] = replace(found[name], reasons=reasons, is_settled=False)
     return found, [rule.name for rule in broken]
 
 
@@ -119,7 +120,7 @@ def _derive(field: Field, given: ReviewedField, across: Sequence[AcrossRule]) ->
         rules = (given.broken_rule,) if given.broken_rule else ()
         return FinalValue(given.status, given.value, rules, kept)
     positions = tuple(sorted(given.digits))
-    is_settled = {cell.position for cell in given.cells if cell.state == "digit"} <= set(positions)
+    digits = {cell.position for cell in given.cells if cell.state == "digit"}
     corrected = _corrected_positions(given)
     judged = _judge(field, _compose(given))
     others = tuple(reason for reason in kept if not reason.startswith(("corrected:", "rule_failed:")))
@@ -128,7 +129,9 @@ def _derive(field: Field, given: ReviewedField, across: Sequence[AcrossRule]) ->
         rules = (given.broken_rule,) if given.broken_rule else ()
         judged = replace(judged, status="corrected", broken_rules=rules)
         others = tuple(reason for reason in kept if not reason.startswith("rule_failed:"))
-    reasons = () if is_settled else (*judged.reasons, *others)
+    # Whoever looks at single digits sees neither the rules nor the ink between them.
+    reasons = (*judged.reasons, *others)
+    is_settled = bool(digits) and digits <= set(positions) and not reasons
     return replace(judged, reasons=reasons, reviewed_positions=positions, is_settled=is_settled)
 
 

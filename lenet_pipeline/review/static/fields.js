@@ -123,7 +123,7 @@ async function accept(record, signs) {
     waiting -= 1;
   } catch {
     done.splice(done.indexOf(entry), 1);
-    ahead.unshift(record);
+    ahead.unshift({ ...record, signs });
     if (!current) next();
   } finally {
     deciding.delete(record.field_id);

@@ -303,7 +303,7 @@ function undo() {
         }
         renew();
       },
-      () => {},
+      (error) => say(`Not undone: ${error.message}. The verdicts still count.`),
     );
   }
   restore(batch);
