@@ -75,31 +75,24 @@ from digit_verdicts
 inner join predictions using (digit_id)
 """
 SAVED = "() => ['saved', undefined].includes(document.getElementById('save-status').dataset.state)"
-# The time from the key that confirms a group until all pictures of the next one are decoded and drawn.
+# The time from the key that confirms a group or field until all pictures of the next one are drawn.
 _STOPWATCH = """
 window.waits = [];
 let pressed = null;
 addEventListener("keydown", (event) => { if (event.key === "Enter") pressed = performance.now(); }, true);
-addEventListener("shown", async () => {
+async function stop(pictures) {
   if (pressed === null) return;
   const since = pressed;
   pressed = null;
-  await Promise.all([...document.querySelectorAll(".cut img")].map((image) => image.decode()));
+  await Promise.all([...document.querySelectorAll(pictures)].map((image) => image.decode()));
   requestAnimationFrame(() => setTimeout(() => waits.push(performance.now() - since)));
+}
+addEventListener("shown", () => stop(".cut img"));
+addEventListener("DOMContentLoaded", () => {
+  const work = document.getElementById("work");
+  const observer = new MutationObserver(() => setTimeout(() => stop("#work img")));
+  if (work) observer.observe(work, { attributeFilter: ["data-field-id"] });
 });
-"""
-# The same for a field, with the picture of its page.
-_FIELD_STOPWATCH = """
-window.waits = [];
-let pressed = null;
-addEventListener("keydown", (event) => { if (event.key === "Enter") pressed = performance.now(); }, true);
-addEventListener("DOMContentLoaded", () => new MutationObserver(() => setTimeout(async () => {
-  if (pressed === null) return;
-  const since = pressed;
-  pressed = null;
-  await Promise.all([...document.querySelectorAll("#work img")].map((image) => image.decode()));
-  requestAnimationFrame(() => setTimeout(() => waits.push(performance.now() - since)));
-})).observe(document.getElementById("work"), { attributeFilter: ["data-field-id"] }));
 """
 _SHARDS = """
 create temp table synthetic_shards as
@@ -249,18 +242,21 @@ def review(settings: Settings, digits: int, fields: int, pause_s: float) -> Revi
             done.minutes += (time.perf_counter() - started) / 60
             page.wait_for_function(SAVED, timeout=60_000)
             done.waits_ms += page.evaluate("waits")
+        done.found = count_found(settings, token.name, truth)
         if fields:
-            page = page.context.new_page()
-            page.add_init_script(_FIELD_STOPWATCH)
             _review_fields(page, f"{url}fields?run={run}", fields, pause_s, done)
         browser.close()
+    return done
+
+
+def count_found(settings: Settings, name: str, truth: dict[str, int]) -> int:
+    """Count the misread digits that a person corrected."""
     verdicts = run_select(settings.warehouse, _VERDICTS).to_pylist()
-    done.found = sum(
-        row["actor"] == token.name and row["verdict"] == str(truth[row["digit_id"]])
+    return sum(
+        row["actor"] == name and row["verdict"] == str(truth[row["digit_id"]])
         for row in verdicts
         if row["digit_id"] in truth and truth[row["digit_id"]] != row["label"]
     )
-    return done
 
 
 def review_group(page: Page, truth: dict[str, int], label: int, pause_s: float, done: Reviewed) -> None:
@@ -289,8 +285,12 @@ def _review_fields(page: Page, address: str, fields: int, pause_s: float, done: 
     page.wait_for_selector("#work:not([hidden])", timeout=60_000)
     done.opening_fields_ms = 1_000 * (time.perf_counter() - started)
     for number in range(1, fields + 1):
-        _pause(page, pause_s)
-        page.keyboard.press("Enter")
+        shown = page.locator("#work").get_attribute("data-field-id")
+        while page.locator("#work").get_attribute("data-field-id") == shown:
+            _pause(page, pause_s)
+            page.keyboard.press("Enter")
+            if page.locator("#editor").get_by_text("Decide cell").count():
+                page.keyboard.press("u")
         page.wait_for_function("(number) => waits.length === number", arg=number, timeout=60_000)
     page.wait_for_function(SAVED, timeout=60_000)
     done.field_waits_ms = page.evaluate("waits")
