@@ -57,7 +57,7 @@ def propose_signs(row: Mapping[str, Any], cells: Sequence[Row], typed: str | Non
 
     Args:
         row: the field, with status, reason and value_corrected.
-        cells: rows of ``read_review_cells``, in the order of positions.
+        cells: rows of ``ReviewRecords.cells``, in the order of positions.
         typed: the value of the verdict on the field, ``""`` for blank. None if no person typed it.
     """
     digits = [cell for cell in cells if cell["state"] == "digit"]

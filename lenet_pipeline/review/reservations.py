@@ -55,12 +55,6 @@ class Reservations:
                 if self._held.get(item, ("", 0.0))[0] == holder:
                     del self._held[item]
 
-    def release_all(self, holder: str) -> None:
-        """Return everything that a person holds."""
-        with self._lock:
-            for item in [item for item, (owner, _) in self._held.items() if owner == holder]:
-                del self._held[item]
-
     def take_seat(self, item: str, holder: str, seats: int) -> bool:
         """Reserve one of several seats at an item, so that several people can work on it independently."""
         now = self.clock()

@@ -139,9 +139,7 @@ def answer_error(request: Request, error: Exception) -> Response:
         error,
         exc_info=error if _log.isEnabledFor(logging.DEBUG) else None,
     )
-    return render_error(
-        request, 500, "The server made an error. The terminal of `lenet review serve` names it."
-    )
+    return render_error(request, 500, _UNEXPECTED)
 
 
 _UNEXPECTED = "The server made an error. The terminal of `lenet review serve` names it."

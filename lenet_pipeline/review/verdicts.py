@@ -110,7 +110,7 @@ def judge_field(
     """Turn the signs that a person confirmed or typed into a verdict on the field and on each digit.
 
     Args:
-        cells: rows of ``read_review_cells``, in the order of positions.
+        cells: rows of ``ReviewRecords.cells``, in the order of positions.
         signs: one for each cell, or the characters of a box without dividers.
 
     Returns:

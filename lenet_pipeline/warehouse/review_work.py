@@ -104,16 +104,6 @@ def read_field_pictures(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Ta
     return _ask(warehouse, "read_field_pictures", {"field_ids": list(field_ids)})
 
 
-def read_review_cells(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Table:
-    """Return the cells of fields, blank ones too, with the prediction and the newest verdict on each digit.
-
-    Raises:
-        WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
-    """
-    return _ask(warehouse, "read_review_cells", {"field_ids": list(field_ids)})
-
-
 def list_fields_of_page(warehouse: Warehouse, page_id: str) -> list[str]:
     """Return the ids of a page's fields, in the order of its template.
 

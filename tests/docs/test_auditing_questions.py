@@ -31,7 +31,7 @@ def on(month: int, day: int, hour: int, minute: int) -> datetime:
 
 def expected_rows(home: Any) -> dict[str, list[Row]]:
     """Return the answer to each question; see ``build_auditor_home`` for what happened."""
-    verdicts = "groups; digits: 3; verdicts: 1 (1), 3 (1), 5 (1)"
+    verdicts = "folder; digits: 3; verdicts: 1 (1), 3 (1), 5 (1)"
     digit = str(home.builder.digit_id("cat", 1))
     rolled_back = on(11, 5, 9, 30)
     return {

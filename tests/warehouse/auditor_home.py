@@ -170,7 +170,7 @@ def _review_digits(
         },
         schema=NEW_REVIEWS,
     )
-    batch = warehouse.VerdictBatch(batch_id, actor, "groups", digits=table, reviewed_at=at(hours))
+    batch = warehouse.VerdictBatch(batch_id, actor, "folder", digits=table, reviewed_at=at(hours))
     warehouse.record_verdicts(home, batch, revise)
     return batch_id
 

@@ -270,8 +270,10 @@ function confirm() {
       digit_id, shard_score_id, verdict: verdict ?? label,
     }));
     post("/api/verdicts", { batch_id: batch.id, mode: "groups", seconds, digits }).then(
-      () => {
+      ({ recorded }) => {
         batch.isSaved = true;
+        const others = judged.length - recorded;
+        if (recorded && others) say(`${count(others, "digit")} had a verdict of another person meanwhile, which stays.`);
         for (const id of unsaved.get(batch.id) ?? []) saved.add(id);
         unsaved.delete(batch.id);
       },
