@@ -38,7 +38,7 @@ class FollowUp:
         follow: the function; its argument tells whether this is the last run.
         warn: gets one line if the function fails.
         quiet_s: seconds without a verdict.
-        longest_s: seconds after which it runs even if the verdicts go on.
+        longest_s: seconds after which it runs even without such a pause.
     """
 
     def __init__(

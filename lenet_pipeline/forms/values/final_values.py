@@ -129,7 +129,7 @@ def _derive(field: Field, given: ReviewedField, across: Sequence[AcrossRule]) ->
         rules = (given.broken_rule,) if given.broken_rule else ()
         judged = replace(judged, status="corrected", broken_rules=rules)
         others = tuple(reason for reason in kept if not reason.startswith("rule_failed:"))
-    # Whoever looks at single digits sees neither the rules nor the ink between them.
+    # A person who looks at single digits sees neither the rules nor the ink between them.
     reasons = (*judged.reasons, *others)
     is_settled = bool(digits) and digits <= set(positions) and not reasons
     return replace(judged, reasons=reasons, reviewed_positions=positions, is_settled=is_settled)
