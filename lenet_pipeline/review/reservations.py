@@ -21,6 +21,7 @@ class Reservations:
     hold_s: float = HOLD_S
     clock: Callable[[], float] = time.monotonic
     _held: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _finished: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reserve(self, items: Iterable[str], holder: str, most: int) -> list[str]:
@@ -41,12 +42,26 @@ class Reservations:
         now, lost = self.clock(), list[str]()
         with self._lock:
             for item in items:
-                # Work that was free in between may have been reviewed by someone else.
-                if self._held.get(item, ("", 0.0))[0] == holder:
-                    self._held[item] = (holder, now + self.hold_s)
-                else:
+                owner, until = self._held.get(item, (holder, 0.0))
+                if item in self._finished or (owner != holder and until > now):
                     lost.append(item)
+                else:
+                    self._held[item] = (holder, now + self.hold_s)
         return lost
+
+    def finish(self, items: Iterable[str], holder: str) -> None:
+        """Return reviewed items, and remember that they are done."""
+        finished = list(items)
+        self.release(finished, holder)
+        with self._lock:
+            self._finished.update(finished)
+
+    def reopen(self, items: Iterable[str], holder: str) -> None:
+        """Hold items again whose review was undone."""
+        reopened = list(items)
+        with self._lock:
+            self._finished.difference_update(reopened)
+        self.reserve(reopened, holder, len(reopened))
 
     def release(self, items: Iterable[str], holder: str) -> None:
         """Return items that a person holds."""

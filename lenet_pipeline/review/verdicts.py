@@ -89,8 +89,9 @@ def post_undo(request: Request) -> Response:
     """Undo a batch of verdicts that the same person gave."""
     body = json_of(request)
     batch_id = read_uuid(body.get("undone_batch_id"))
-    undone = undo_verdicts(warehouse_of(request), batch_id, uuid4(), session_of(request).name, revise)
-    work_of(request).forget(batch_id)
+    person = session_of(request).name
+    undone = undo_verdicts(warehouse_of(request), batch_id, uuid4(), person, revise)
+    work_of(request).forget(batch_id, person)
     context_of(request).rules.forget()
     return JSONResponse({"undone": undone})
 

@@ -46,14 +46,15 @@ class Work:
         self.batches[batch_id] = items
         self.fields.remove(items)
         self.digits.remove(items)
-        self.reservations.release(items, holder)
+        self.reservations.finish(items, holder)
         self.note_verdicts()
 
-    def forget(self, undone_batch_id: UUID) -> None:
+    def forget(self, undone_batch_id: UUID, holder: str) -> None:
         """Read all lists again when they are next needed, because a batch was undone."""
         undone = self.batches.pop(undone_batch_id, [])
         self.fields.forget(undone)
         self.digits.forget(undone)
+        self.reservations.reopen(undone, holder)
         self.note_verdicts()
 
 
