@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 PAGES = 24  # with about 1,100 digits
 LATER, LATER_DIGITS = "later/all", 1_797
-SHARD_ROWS = 20  # so that the run loads predictions many times
+SHARD_ROWS = 10  # so that the run loads predictions many times
 KILLED_AT = 8  # when the browser sends this batch
 TIMEOUT_MS = 60_000
 
