@@ -114,7 +114,9 @@ select
     case when is_agreed then turns.second_at else turns.third_at end as settled_at,
     settled_value is not null as is_settled,
     if(
-        contains(settled_value, '?'), null, settled_value = coalesce(blind_items.value_corrected, '')
+        contains(settled_value, '?'),
+        null,
+        settled_value = coalesce(blind_items.value_corrected, if(blind_items.value_read is null, '', '?'))
     ) as is_model_right
 from blind_items
 left join turns using (sample_id, item_number);
@@ -224,7 +226,12 @@ select
     count(*) as answers,
     count(*) filter (where blind_turns.answer = coalesce(blind_items.value_read, '')) as equal_read,
     round(100 * equal_read / count(*), 2) as equal_read_pct,
-    count(*) filter (where blind_turns.answer = coalesce(blind_items.value_corrected, '')) as equal_corrected,
+    count(*) filter (
+        where
+            blind_turns.answer
+            -- A field that the model found unreadable has no value, but it is not blank.
+            = coalesce(blind_items.value_corrected, if(blind_items.value_read is null, '', '?'))
+    ) as equal_corrected,
     round(100 * equal_corrected / count(*), 2) as equal_corrected_pct
 from blind_turns
 inner join blind_items using (sample_id, item_number)
