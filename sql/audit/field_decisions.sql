@@ -6,7 +6,7 @@
 -- param limit: maximum number of rows (default: 100)
 -- column field_id: id of the field
 -- column decision: accept, review, blank, or reviewed if people have decided
--- column reason: reasons for the review, null if there is none
+-- column reason: reasons for the review, null if no review is needed
 -- column is_sampled: true if the field is in review only because the random sample contains it
 -- column value: final value, null if the field has none
 -- column confidence: probability that every digit of the value is right, 0 to 1

@@ -8,11 +8,11 @@
 -- column blind: blind answers
 -- column median_seconds: median time taken for a verdict, seconds, null if unknown
 -- column verdicts_on_day: verdicts given on the day
--- column per_hour_on_day: verdicts of the day per hour of work on them, null if there are none
+-- column per_hour_on_day: verdicts of the day per hour of work on them, null without verdicts that day
 -- column changed: readable verdicts that differ from the value read, without blind answers
 -- column known: verdicts on fields and digits with a known value: from a file, a label or two blind readers
 -- column correct: verdicts that equal the known value
--- column accuracy_pct: correct as a percentage of known, null if there are none
+-- column accuracy_pct: correct as a percentage of known, null if known is 0
 -- column undone: verdicts and blind answers that were undone
 -- column last_at: time of the newest verdict (UTC), null if all were undone
 with

@@ -8,8 +8,8 @@
 -- column page: page of the source, from 1
 -- column field: name of the field, null outside forms
 -- column position: position of the digit on the page, from 0, null for a field
--- column value: value or digit that waits, null if there is none
--- column confidence: probability that the value is correct, 0 to 1, null if there is none
+-- column value: value or digit that waits, null if the field has no value
+-- column confidence: probability that the value is correct, 0 to 1, null without a value
 -- column reason: reasons for the review, each with a word and a colon first
 -- column kind: field or digit
 -- column form: name of the form, null outside forms

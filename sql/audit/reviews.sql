@@ -7,8 +7,8 @@
 -- column actor: person who reviewed
 -- column kind: digit or field
 -- column verdict: digit 0 to 9, value of a field, blank, not_a_digit or unreadable
--- column reading: predicted digit, or value of the field after the rules, null if there is none
--- column confidence: confidence of the reading, 0 to 1, null if there is none
+-- column reading: predicted digit, or value of the field after the rules, null if the field has no value
+-- column confidence: confidence of the reading, 0 to 1, null without a reading
 -- column is_right: true if the verdict equals the reading, null if unreadable
 -- column is_undone: true if the person undid the verdict
 -- column mode: folder, groups, fields, documents or blind, null if not recorded

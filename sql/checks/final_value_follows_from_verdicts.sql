@@ -3,7 +3,7 @@
 -- column field_id: id of the field
 -- column model_name: registered model that read the field
 -- column model_version: version of the model
--- column value: final value that is stored, null if there is none
+-- column value: stored final value, null if blank or unreadable
 -- column expected: value that follows from the verdicts, null if blank or unreadable
 -- column problem: description of the problem
 with

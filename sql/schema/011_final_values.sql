@@ -646,7 +646,7 @@ comment on view review_queue is
     'One row per field or digit that waits for a person, over the newest runs of all datasets.';
 comment on macro open_digits is 'Cells that hold a digit, without those at some positions.';
 comment on macro doubts_of_digits is
-    'Reasons to review the digits of a field, as one text. Null if there are none.';
+    'Reasons to review the digits of a field, as one text. Null if no review is needed.';
 comment on macro has_sampled_digit is
     'True if the random sample of a digit policy contains any of the digits.';
 comment on column current_runs.scoring_run_id is 'Id of the scoring run.';
@@ -692,7 +692,7 @@ comment on column field_readings.is_doubtful is
 comment on column field_readings.decided_at is 'Time of the newest verdict, or else of the reading (UTC).';
 comment on column field_readings.reviewed_by is
     'Person who gave the newest verdict on the field or its digits. Null without a verdict.';
-comment on column field_readings.reviewed_at is 'Time of the newest verdict (UTC). Null if there is none.';
+comment on column field_readings.reviewed_at is 'Time of the newest verdict (UTC). Null without a verdict.';
 comment on column field_readings.reviewed_positions is 'Positions of the digits that people reviewed.';
 comment on column field_readings.broken_rule is
     'Rule that the final value breaks, or that the value read breaks if corrected. Null if none.';
@@ -717,7 +717,7 @@ comment on column field_readings.probability is
 comment on column field_readings.posterior is
     'Lower bound of its probability among all values that satisfy the rules. Null without a value.';
 comment on column field_readings.reason_read is
-    'Reasons for a review before any review took place. Null if there are none.';
+    'Reasons for a review before any review took place. Null if no review is needed.';
 comment on column field_readings.cells_read is
     'Cells with ink: position, state, digit and prediction. Null if all cells are blank.';
 comment on column field_readings.model_name is 'Name of the registered model.';
@@ -763,7 +763,7 @@ comment on column field_values.is_doubtful is
 comment on column field_values.decided_at is 'Time of the newest verdict, or else of the reading (UTC).';
 comment on column field_values.reviewed_by is
     'Person who gave the newest verdict on the field or its digits. Null without a verdict.';
-comment on column field_values.reviewed_at is 'Time of the newest verdict (UTC). Null if there is none.';
+comment on column field_values.reviewed_at is 'Time of the newest verdict (UTC). Null without a verdict.';
 comment on column field_values.reviewed_positions is 'Positions of the digits that people reviewed.';
 comment on column field_values.broken_rule is
     'Rule that the final value breaks, or that the value read breaks if corrected. Null if none.';
@@ -787,7 +787,7 @@ comment on column field_values.probability is
 comment on column field_values.posterior is
     'Lower bound of its probability among all values that satisfy the rules. Null without a value.';
 comment on column field_values.reason_read is
-    'Reasons for a review before any review took place. Null if there are none.';
+    'Reasons for a review before any review took place. Null if no review is needed.';
 comment on column field_values.cells_read is
     'Cells with ink: position, state, digit and prediction. Null if all cells are blank.';
 comment on column field_values.calibration_slope is
@@ -837,7 +837,7 @@ comment on column final_values.is_doubtful is
 comment on column final_values.decided_at is 'Time of the newest verdict, or else of the reading (UTC).';
 comment on column final_values.reviewed_by is
     'Person who gave the newest verdict on the field or its digits. Null without a verdict.';
-comment on column final_values.reviewed_at is 'Time of the newest verdict (UTC). Null if there is none.';
+comment on column final_values.reviewed_at is 'Time of the newest verdict (UTC). Null without a verdict.';
 comment on column final_values.reviewed_positions is 'Positions of the digits that people reviewed.';
 comment on column final_values.broken_rule is
     'Rule that the final value breaks, or that the value read breaks if corrected. Null if none.';
@@ -861,7 +861,7 @@ comment on column final_values.probability is
 comment on column final_values.posterior is
     'Lower bound of its probability among all values that satisfy the rules. Null without a value.';
 comment on column final_values.reason_read is
-    'Reasons for a review before any review took place. Null if there are none.';
+    'Reasons for a review before any review took place. Null if no review is needed.';
 comment on column final_values.cells_read is
     'Cells with ink: position, state, digit and prediction. Null if all cells are blank.';
 comment on column final_values.model_name is 'Name of the registered model.';
@@ -924,14 +924,14 @@ comment on column revised_values.status is
 comment on column revised_values.value is 'Final value. Null if the field is blank or unreadable.';
 comment on column revised_values.broken_rule is 'Rule that the value breaks. Null if it breaks none.';
 comment on column revised_values.reason is
-    'Reasons for a review that remain, apart from those of digits. Null if there are none.';
+    'Reasons for a review that remain, apart from those of digits. Null if no review is needed.';
 comment on column revised_values.reviewed_positions is 'Positions of the digits that people reviewed.';
 comment on column revised_values.is_settled is 'True if people reviewed the whole field.';
 comment on column revised_values.review_number is
-    'Newest verdict on the field or its digits. Null if there is none.';
+    'Newest verdict on the field or its digits. Null without a verdict.';
 comment on column revised_values.reviewed_by is
     'Person who gave the newest verdict on the field or its digits. Null without a verdict.';
-comment on column revised_values.reviewed_at is 'Time of the newest verdict (UTC). Null if there is none.';
+comment on column revised_values.reviewed_at is 'Time of the newest verdict (UTC). Null without a verdict.';
 comment on column scoring_runs.digit_policy is
     'Policy for digits in force when the run finished. Null if there was none, or if not recorded.';
 comment on column scoring_runs.field_policy is

@@ -508,7 +508,7 @@ comment on column predictions_full.truth is 'True digit. Null if unknown.';
 comment on column predictions_full.is_right is
     'True if the label is the true digit. Null if the truth is unknown.';
 comment on column predictions_full.policy_number is
-    'Policy in force for the model version. Null if there is none.';
+    'Policy in force for the model version. Null without a policy.';
 comment on column predictions_full.threshold is
     'Lowest confidence that the policy accepts. Null if it accepts nothing.';
 comment on column predictions_full.verdict is
@@ -547,7 +547,7 @@ comment on column current_decisions.not_a_digit is
     'Score that the image is not a digit, 0 to 1. Null if the model has no such score.';
 comment on column current_decisions.truth is 'True digit. Null if unknown.';
 comment on column current_decisions.policy_number is
-    'Policy in force for the model version. Null if there is none.';
+    'Policy in force for the model version. Null without a policy.';
 comment on column current_decisions.threshold is
     'Lowest confidence that the policy accepts. Null if it accepts nothing.';
 comment on column current_decisions.verdict is
