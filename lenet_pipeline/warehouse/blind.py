@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import duckdb
@@ -14,8 +13,8 @@ from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.schema import derive_uuid
 from lenet_pipeline.warehouse.chain import REVIEWS, link_event
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.migrations import reading, writing
-from lenet_pipeline.warehouse.queries import fetch_statement, find_run
+from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.queries import ask, fetch_statement, find_run
 from lenet_pipeline.warehouse.statements import run_statement
 
 _FROM_RUN, _FROM_QUEUE = "sample", "queue"
@@ -98,7 +97,7 @@ def list_blind_samples(warehouse: Warehouse, actor: str, sample_id: UUID | None 
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     asked = {"actor": actor, "sample_id": sample_id and str(sample_id)}
-    return _ask(warehouse, "list_blind_samples", asked)
+    return ask(warehouse, "list_blind_samples", asked)
 
 
 def list_blind_items(warehouse: Warehouse, sample_id: UUID, actor: str) -> pa.Table:
@@ -110,7 +109,7 @@ def list_blind_items(warehouse: Warehouse, sample_id: UUID, actor: str) -> pa.Ta
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _ask(warehouse, "list_blind_items", {"sample_id": str(sample_id), "actor": actor})
+    return ask(warehouse, "list_blind_items", {"sample_id": str(sample_id), "actor": actor})
 
 
 def list_blind_digits(warehouse: Warehouse, sample_id: UUID) -> pa.Table:
@@ -120,7 +119,7 @@ def list_blind_digits(warehouse: Warehouse, sample_id: UUID) -> pa.Table:
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _ask(warehouse, "list_blind_digits", {"sample_id": str(sample_id)})
+    return ask(warehouse, "list_blind_digits", {"sample_id": str(sample_id)})
 
 
 def _find_sample(connection: duckdb.DuckDBPyConnection, sample_id: UUID) -> DrawnSample | None:
@@ -136,9 +135,3 @@ def _describe(draw: BlindDraw, run: str | None) -> str:
     parts = {"run": run and run[:8], "form": draw.form, "field": draw.field, "reason": draw.reason}
     named = [f"{name} {value}" for name, value in parts.items() if value]
     return ", ".join([origin, *named, f"seed {draw.seed}"])
-
-
-def _ask(warehouse: Warehouse, statement: str, values: dict[str, Any]) -> pa.Table:
-    """Read from the database itself: its snapshot lacks the newest verdicts."""
-    with reading(warehouse) as connection:
-        return fetch_statement(connection, f"load/{statement}.sql", values)

@@ -155,6 +155,17 @@ def fetch_statement(
     return fetch(connection, read_statement(statement), values)
 
 
+def ask(warehouse: Warehouse, statement: str, values: Mapping[str, object]) -> pa.Table:
+    """Run a statement of ``sql/load`` on the database itself: its snapshot lacks the newest verdicts.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    with reading(warehouse) as connection:
+        return fetch_statement(connection, f"load/{statement}.sql", values)
+
+
 def find_query(kind: str, name: str, queries: Sequence[Query]) -> Query:
     """Return the query with a name.
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.queries import fetch_statement
+from lenet_pipeline.warehouse.queries import ask, fetch_statement
 
 Row = dict[str, Any]
 
@@ -35,7 +35,7 @@ def count_review_queues(warehouse: Warehouse, has_labels: bool = False) -> pa.Ta
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _ask(warehouse, "count_review_queues", {"has_labels": has_labels})
+    return ask(warehouse, "count_review_queues", {"has_labels": has_labels})
 
 
 def list_waiting_fields(warehouse: Warehouse, queue: FieldQueue, limit: int) -> pa.Table:
@@ -45,7 +45,7 @@ def list_waiting_fields(warehouse: Warehouse, queue: FieldQueue, limit: int) -> 
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _ask(warehouse, "list_waiting_fields", {**asdict(queue), "limit": limit})
+    return ask(warehouse, "list_waiting_fields", {**asdict(queue), "limit": limit})
 
 
 def count_group_digits(warehouse: Warehouse, has_labels: bool = False) -> pa.Table:
@@ -58,7 +58,7 @@ def count_group_digits(warehouse: Warehouse, has_labels: bool = False) -> pa.Tab
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _ask(warehouse, "count_group_digits", {"has_labels": has_labels})
+    return ask(warehouse, "count_group_digits", {"has_labels": has_labels})
 
 
 def list_group_digits(
@@ -81,7 +81,7 @@ def list_group_digits(
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     values = {"scoring_run_id": scoring_run_id, "label": label, "is_open": is_open, "limit": limit}
-    return _ask(warehouse, "list_group_digits", values)
+    return ask(warehouse, "list_group_digits", values)
 
 
 def read_review_fields(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Table:
@@ -91,7 +91,7 @@ def read_review_fields(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Tab
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _ask(warehouse, "read_review_fields", {"field_ids": list(field_ids)})
+    return ask(warehouse, "read_review_fields", {"field_ids": list(field_ids)})
 
 
 def read_field_pictures(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Table:
@@ -101,7 +101,7 @@ def read_field_pictures(warehouse: Warehouse, field_ids: Sequence[str]) -> pa.Ta
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _ask(warehouse, "read_field_pictures", {"field_ids": list(field_ids)})
+    return ask(warehouse, "read_field_pictures", {"field_ids": list(field_ids)})
 
 
 def list_fields_of_page(warehouse: Warehouse, page_id: str) -> list[str]:
@@ -111,7 +111,7 @@ def list_fields_of_page(warehouse: Warehouse, page_id: str) -> list[str]:
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    rows = _ask(warehouse, "list_fields_of_page", {"page_id": page_id})
+    rows = ask(warehouse, "list_fields_of_page", {"page_id": page_id})
     return [str(field_id) for field_id in rows["field_id"].to_pylist()]
 
 
@@ -149,17 +149,17 @@ def read_review_records(warehouse: Warehouse, field_ids: Sequence[str]) -> Revie
     values = {"field_ids": list(field_ids)}
     with reading(warehouse) as connection:
 
-        def ask(statement: str, **others: list[str]) -> list[Row]:
+        def read(statement: str, **others: list[str]) -> list[Row]:
             rows: list[Row] = fetch_statement(
                 connection, f"load/{statement}.sql", others or values
             ).to_pylist()
             return rows
 
-        siblings = ask("read_review_siblings")
-        pictures = {row["field_id"]: row["picture"] for row in ask("read_field_pictures")}
-        places = ask("read_review_places")
-        verdicts = ask("list_field_verdicts")
-        pages = ask("read_review_pages", page_ids=sorted({row["page_id"] for row in siblings}))
+        siblings = read("read_review_siblings")
+        pictures = {row["field_id"]: row["picture"] for row in read("read_field_pictures")}
+        places = read("read_review_places")
+        verdicts = read("list_field_verdicts")
+        pages = read("read_review_pages", page_ids=sorted({row["page_id"] for row in siblings}))
     fields = [row | {"picture": pictures[row["field_id"]]} for row in siblings if row["field_id"] in pictures]
     readings = {
         (row["field_id"], cell["position"]): cell for row in fields for cell in row["cells_read"] or []
@@ -183,7 +183,7 @@ def read_review_pages(warehouse: Warehouse, page_ids: Sequence[str]) -> pa.Table
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _ask(warehouse, "read_review_pages", {"page_ids": list(page_ids)})
+    return ask(warehouse, "read_review_pages", {"page_ids": list(page_ids)})
 
 
 @dataclass(frozen=True)
@@ -223,10 +223,4 @@ def list_review_documents(
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     values = {**asdict(chosen), "after": after, "limit": limit, "page_id": page_id}
-    return _ask(warehouse, "list_review_documents", values)
-
-
-def _ask(warehouse: Warehouse, statement: str, values: dict[str, Any]) -> pa.Table:
-    """Read from the database itself: its snapshot lacks the newest verdicts."""
-    with reading(warehouse) as connection:
-        return fetch_statement(connection, f"load/{statement}.sql", values)
+    return ask(warehouse, "list_review_documents", values)
