@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from prefect import get_run_logger, runtime, task
+from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
@@ -46,6 +46,21 @@ class PrefectObserver(Observer):
         options = {"name": name, "task_run_name": name, "cache_policy": NO_CACHE, **_RETRIES.get(name, {})}
         return task(work, **options)(*args, **kwargs)
 
+    def stage(
+        self,
+        name: str,
+        work: Callable[Concatenate[Observer, Parameters], Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run a stage as a subflow."""
+
+        @flow(name=name, flow_run_name=name, validate_parameters=False)
+        def run() -> Result:
+            return work(PrefectObserver(), *args, **kwargs)
+
+        return run()
+
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Advance]:
         """Show progress in Prefect's pages and at the terminal."""
@@ -68,11 +83,9 @@ class PrefectObserver(Observer):
         get_run_logger().warning(message)
         self._terminal.warn(message)
 
-    def announce(
-        self, event: str, resource: Mapping[str, str], payload: Mapping[str, Mapping[str, object]]
-    ) -> None:
+    def announce(self, event: str, resource: Mapping[str, str], payload: Mapping[str, object]) -> None:
         """Emit an event, which an automation can use to run a deployment."""
-        emit_event(event=event, resource=dict(resource), payload={key: dict(payload[key]) for key in payload})
+        emit_event(event=event, resource=dict(resource), payload=dict(payload))
 
 
 class _ProgressArtifact:

@@ -10,10 +10,9 @@ from scipy.special import gammaincinv
 from lenet_pipeline.registry import ResolvedModel
 from lenet_pipeline.scoring import LOWER_ENDS
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.system import Observer
+from lenet_pipeline.system import Event, Observer
 from lenet_pipeline.warehouse import Drift, DriftBin, measure_drift, record_drift_reference
 
-EVENT = "lenet.drift"
 _FALSE_ALARM_RATE = 0.001  # share of runs without drift that exceed the critical value, per measure
 
 
@@ -45,7 +44,7 @@ def check_drift(
     drifted = [each for each in found if each.is_drifted]
     if drifted:
         observer.announce(
-            EVENT,
+            Event.DRIFT,
             resource={
                 "prefect.resource.id": f"lenet.dataset.{dataset}",
                 "prefect.resource.name": dataset,

@@ -3,6 +3,7 @@
 Every other room may use this one. It knows nothing about digits.
 """
 
+from lenet_pipeline.system.events import Event
 from lenet_pipeline.system.files import (
     describe_os_error,
     file_digest,
@@ -20,6 +21,7 @@ __all__ = [
     "SILENT",
     "Advance",
     "Done",
+    "Event",
     "Observer",
     "ProcessLostError",
     "code_revision",

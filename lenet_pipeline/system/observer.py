@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -42,6 +42,19 @@ class Observer:
         """Run one named step of a job and return its result."""
         return work(*args, **kwargs)
 
+    def stage(
+        self,
+        name: str,  # noqa: ARG002
+        work: Callable[Concatenate[Observer, Parameters], Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run one named stage of a long job, which is a job of its own, and return its result.
+
+        ``work`` receives the observer of the stage as its first argument.
+        """
+        return work(self, *args, **kwargs)
+
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
         """Yield a function that counts finished items, up to ``total``. Any thread may call it."""
@@ -53,10 +66,8 @@ class Observer:
     def warn(self, message: str) -> None:
         """Receive a warning, which a person should see although the job continues."""
 
-    def announce(
-        self, event: str, resource: Mapping[str, str], payload: Mapping[str, Mapping[str, object]]
-    ) -> None:
-        """Receive an event that can trigger an automation, such as ``lenet.drift``."""
+    def announce(self, event: str, resource: Mapping[str, str], payload: Mapping[str, object]) -> None:
+        """Receive an event that can trigger an automation, an `Event`."""
 
 
 SILENT = Observer()

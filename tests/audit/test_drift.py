@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 from scipy import ndimage
 
-from lenet_pipeline.audit.drift import EVENT
 from lenet_pipeline.jobs import ScoringJob, score
 from lenet_pipeline.lake.appending import append_digits
 from lenet_pipeline.lake.datasets import read_manifest, read_shard
@@ -19,7 +18,7 @@ from lenet_pipeline.lake.digits import images_array
 from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.scoring.drift_reference import LOWER_ENDS
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.system import Observer
+from lenet_pipeline.system import Event, Observer
 from lenet_pipeline.warehouse.migrations import migrate
 from lenet_pipeline.warehouse.queries import run_audit
 
@@ -112,9 +111,7 @@ class Listener(Observer):
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, str], set[str]]] = []
 
-    def announce(
-        self, event: str, resource: Mapping[str, str], payload: Mapping[str, Mapping[str, object]]
-    ) -> None:
+    def announce(self, event: str, resource: Mapping[str, str], payload: Mapping[str, object]) -> None:
         self.events.append((event, dict(resource), set(payload)))
 
 
@@ -124,7 +121,7 @@ def test_an_event_names_the_run_and_the_measures_that_drifted(settings: Settings
     listener = Listener()
     report = score(settings, ScoringJob("negatives/all"), listener)
     ((event, resource, measures),) = listener.events
-    assert event == EVENT == "lenet.drift"
+    assert event == Event.DRIFT == "lenet.drift"
     assert resource == {
         "prefect.resource.id": "lenet.dataset.negatives/all",
         "prefect.resource.name": "negatives/all",

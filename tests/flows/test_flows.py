@@ -20,7 +20,6 @@ from flows.reproduce import reproduce
 from flows.retrain import retrain
 from flows.score import score, score_all
 from lenet_pipeline import jobs
-from lenet_pipeline.audit.drift import EVENT
 from lenet_pipeline.cli.progress import TerminalObserver
 from lenet_pipeline.errors import CheckFailed, ScoringError
 from lenet_pipeline.jobs import (
@@ -34,6 +33,7 @@ from lenet_pipeline.jobs import (
 from lenet_pipeline.lake.datasets import read_manifest, shard_path
 from lenet_pipeline.scoring import shards as scoring
 from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.system import Event
 from lenet_pipeline.warehouse.queries import run_audit, run_select
 from lenet_pipeline.warehouse.statements import list_checks
 from tests.audit.test_drift import put
@@ -179,7 +179,7 @@ def test_an_event_names_the_run_and_the_measures_that_drifted(
 ) -> None:
     put(settings, "negatives/all", lambda images: 255 - images)
     report = run_flow(score, settings, ScoringJob("negatives/all")).result
-    wanted = {"filter": {"event": {"name": [EVENT]}}}
+    wanted = {"filter": {"event": {"name": [Event.DRIFT]}}}
 
     def read() -> list[dict[str, Any]]:
         found = httpx.post(f"{prefect_url}/events/filter", json=wanted, timeout=10).raise_for_status().json()
