@@ -116,7 +116,9 @@ def list_aliases(registry: Registry) -> list[tuple[str, int]]:
 
 
 def resolve_version(registry: Registry, reference: str) -> ModelVersion:
-    """Return the version that a reference names now: ``champion``, ``3``, ``digits@champion`` or ``digits/3``.
+    """Return the version that a reference names now.
+
+    A reference is ``champion``, ``3``, ``digits@champion`` or ``digits/3``.
 
     Raises:
         RegistryError: The reference is malformed, or MLflow cannot be read.

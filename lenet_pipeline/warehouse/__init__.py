@@ -58,9 +58,10 @@ from lenet_pipeline.warehouse.loading import (
 )
 from lenet_pipeline.warehouse.migrations import migrate
 from lenet_pipeline.warehouse.policies import read_known_fields, record_policy
-from lenet_pipeline.warehouse.queries import list_promotions, run_audit, run_select
+from lenet_pipeline.warehouse.queries import list_named_versions, list_promotions, run_audit, run_select
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
+    LoadedVersion,
     ModelVersionRecord,
     PlannedShard,
     PolicyRecord,
@@ -139,6 +140,7 @@ __all__ = [
     "FoundReviewer",
     "GateEvidence",
     "IngestRecord",
+    "LoadedVersion",
     "ModelVersionRecord",
     "PageTables",
     "Parameter",
@@ -184,6 +186,7 @@ __all__ = [
     "list_final_values",
     "list_group_digits",
     "list_misread_fields",
+    "list_named_versions",
     "list_pages",
     "list_places_of_digits",
     "list_promotions",
