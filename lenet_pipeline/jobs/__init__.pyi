@@ -18,6 +18,13 @@ from .ingestion import PrintingJob as PrintingJob
 from .ingestion import Source as Source
 from .ingestion import ingest as ingest
 from .ingestion import ingest_printed as ingest_printed
+from .night import NightJob as NightJob
+from .night import NightReport as NightReport
+from .night import night as night
+from .night_plan import NightPlan as NightPlan
+from .night_plan import plan_night as plan_night
+from .night_report import describe_documents as describe_documents
+from .night_report import describe_training as describe_training
 from .page_store import IngestedForms as IngestedForms
 from .reproduction import ReproductionJob as ReproductionJob
 from .reproduction import ReproductionReport as ReproductionReport
@@ -25,6 +32,10 @@ from .reproduction import reproduce as reproduce
 from .retraining import RetrainingReport as RetrainingReport
 from .retraining import TrainingJob as TrainingJob
 from .retraining import retrain as retrain
+from .schedule import RetrainingSchedule as RetrainingSchedule
+from .schedule import declare_schedule as declare_schedule
+from .schedule import next_time as next_time
+from .schedule import remove_schedule as remove_schedule
 from .scoring_runs import ScoringJob as ScoringJob
 from .scoring_runs import ScoringReport as ScoringReport
 from .scoring_runs import describe_agreement as describe_agreement

@@ -36,6 +36,7 @@ from lenet_pipeline.warehouse import (
     Drift,
     finish_scoring_run,
     migrate,
+    recall_scoring_run,
     refresh_snapshot,
     run_audit,
     stop_scoring_run,
@@ -146,6 +147,8 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
     form_pages = observer.step("assemble-fields", assemble_fields, run_id, settings)
     end = stop_scoring_run if done.rejected else finish_scoring_run
     end(settings.warehouse, run_id, datetime.now(UTC))
+    # A run that an earlier command finished counts again, for example after a rollback.
+    recall_scoring_run(settings.warehouse, run_id, datetime.now(UTC), settings.actor, observer.flow_run_id)
     drift: list[Drift] = []
     if not done.rejected:
         drift = observer.step("drift", check_drift, run_id, job.dataset, resolved, settings, observer)

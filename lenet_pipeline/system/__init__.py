@@ -12,6 +12,7 @@ from lenet_pipeline.system.files import (
     write_new,
     written_whole,
 )
+from lenet_pipeline.system.locks import try_lock
 from lenet_pipeline.system.machine import describe_machine
 from lenet_pipeline.system.observer import SILENT, Advance, Observer
 from lenet_pipeline.system.processes import Done, ProcessLostError, usable_cores, work_in_processes
@@ -30,6 +31,7 @@ __all__ = [
     "file_digest",
     "first_line",
     "remove_leftovers",
+    "try_lock",
     "usable_cores",
     "work_in_processes",
     "write_new",

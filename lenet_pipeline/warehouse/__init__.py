@@ -51,13 +51,22 @@ from lenet_pipeline.warehouse.form_tables import (
 from lenet_pipeline.warehouse.loading import (
     finish_scoring_run,
     load_rejects,
+    recall_scoring_run,
     record_model_version,
     record_promotion,
     start_scoring_run,
     stop_scoring_run,
 )
 from lenet_pipeline.warehouse.migrations import migrate
-from lenet_pipeline.warehouse.policies import read_known_fields, record_policy
+from lenet_pipeline.warehouse.night_work import (
+    CurrentVersion,
+    count_work_waiting,
+    list_current_versions,
+    list_document_decisions,
+    list_finished_manifests,
+    list_learned_datasets,
+)
+from lenet_pipeline.warehouse.policies import list_policies_of, read_known_fields, record_policy
 from lenet_pipeline.warehouse.queries import list_promotions, run_audit, run_select
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
@@ -117,6 +126,16 @@ from lenet_pipeline.warehouse.runs import (
     read_shard_places,
     read_shard_predictions,
 )
+from lenet_pipeline.warehouse.schedules import (
+    ScheduleDecision,
+    ScheduleFacts,
+    ScheduleRecord,
+    find_schedule,
+    find_schedule_decision,
+    read_schedule_facts,
+    record_schedule,
+    record_schedule_decision,
+)
 from lenet_pipeline.warehouse.shard_loading import ShardLoad, load_shard_scores
 from lenet_pipeline.warehouse.snapshot import AsOf, refresh_snapshot, take_snapshot
 from lenet_pipeline.warehouse.statements import Parameter, Query, list_audits, list_checks
@@ -130,6 +149,7 @@ __all__ = [
     "BlindDraw",
     "ChainHead",
     "CheckResult",
+    "CurrentVersion",
     "DocumentFilter",
     "DrawnSample",
     "Drift",
@@ -151,6 +171,9 @@ __all__ = [
     "ReviewerRecord",
     "Revise",
     "Revisions",
+    "ScheduleDecision",
+    "ScheduleFacts",
+    "ScheduleRecord",
     "ScoringRunRecord",
     "ShardLoad",
     "ShardScoreRecord",
@@ -162,6 +185,7 @@ __all__ = [
     "count_group_digits",
     "count_known_predictions",
     "count_review_queues",
+    "count_work_waiting",
     "draw_blind_sample",
     "export_tables",
     "find_blind_item",
@@ -169,6 +193,8 @@ __all__ = [
     "find_finished_run",
     "find_reviewed",
     "find_reviewer",
+    "find_schedule",
+    "find_schedule_decision",
     "find_shards_of_digits",
     "finish_scoring_run",
     "has_link",
@@ -179,13 +205,18 @@ __all__ = [
     "list_blind_samples",
     "list_checks",
     "list_current_documents",
+    "list_current_versions",
+    "list_document_decisions",
     "list_fields",
     "list_fields_of_page",
     "list_final_values",
+    "list_finished_manifests",
     "list_group_digits",
+    "list_learned_datasets",
     "list_misread_fields",
     "list_pages",
     "list_places_of_digits",
+    "list_policies_of",
     "list_promotions",
     "list_review_documents",
     "list_reviewed_digits",
@@ -205,11 +236,13 @@ __all__ = [
     "read_review_pages",
     "read_review_records",
     "read_run",
+    "read_schedule_facts",
     "read_shard_boxes",
     "read_shard_places",
     "read_shard_predictions",
     "read_template_texts",
     "read_unassembled_cells",
+    "recall_scoring_run",
     "record_blind_answer",
     "record_dataset",
     "record_documents",
@@ -221,6 +254,8 @@ __all__ = [
     "record_policy",
     "record_promotion",
     "record_reviewer",
+    "record_schedule",
+    "record_schedule_decision",
     "record_templates",
     "record_verdicts",
     "refresh_snapshot",
