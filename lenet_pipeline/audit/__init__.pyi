@@ -12,7 +12,6 @@ from .model_report import ModelReport as ModelReport
 from .model_report import copy_figures as copy_figures
 from .model_report import report_version as report_version
 from .model_report import version_record as version_record
-from .model_versions import find_version as find_version
 from .model_versions import open_ledger as open_ledger
 from .model_versions import record_version as record_version
 from .pages import data_url as data_url

@@ -1,9 +1,9 @@
-"""Find and record the model versions of a home."""
+"""Record the model versions of a home, and their promotions."""
 
 from __future__ import annotations
 
 from lenet_pipeline.audit.promotion import Ledger
-from lenet_pipeline.registry import ModelVersion, Registry, ResolvedModel, resolve_version
+from lenet_pipeline.registry import ResolvedModel
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import ModelVersionRecord, record_model_version
 
@@ -11,18 +11,6 @@ from lenet_pipeline.warehouse import ModelVersionRecord, record_model_version
 def open_ledger(settings: Settings, flow_run_id: str | None = None) -> Ledger:
     """Return the ledger that records the promotions of a home."""
     return Ledger(settings.warehouse, settings.actor, flow_run_id)
-
-
-def find_version(registry: Registry, reference: str) -> ModelVersion:
-    """Resolve ``3``, ``champion``, ``digits/3`` or ``digits@champion`` to a version.
-
-    Raises:
-        RegistryError: the reference is malformed.
-        UnknownNameError: there is no such model, alias or version.
-    """
-    if not {"/", "@"} & set(reference):
-        reference = f"{registry.model_name}{'/' if reference.isdecimal() else '@'}{reference}"
-    return resolve_version(registry, reference)
 
 
 def record_version(settings: Settings, resolved: ResolvedModel, flow_run_id: str | None = None) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from lenet_pipeline.audit.chain import publish_chain_head
 from lenet_pipeline.audit.guarantee import Guarantee, find_threshold, risk_coverage
-from lenet_pipeline.audit.model_versions import find_version, record_version
+from lenet_pipeline.audit.model_versions import record_version
 from lenet_pipeline.audit.policy_evidence import Evidence, read_labelled_fields, score_labelled_digits
 from lenet_pipeline.audit.policy_queries import DIGIT, FIELD
 from lenet_pipeline.errors import PolicyError
-from lenet_pipeline.registry import ModelVersion, read_version
+from lenet_pipeline.registry import ModelVersion, read_version, resolve_version
 from lenet_pipeline.scoring import FLOAT32
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, written_whole
@@ -30,7 +30,7 @@ class PolicyTerms:
         datasets: labelled digits that the version never learned from; the gate splits of its datasets if
             empty. For fields, one dataset whose true values `lenet forms evaluate` recorded.
         with_gates: rest on the gate splits in addition to ``datasets``.
-        model: the model version, such as ``digits@champion``.
+        model: the model version, such as ``champion``.
         subject: ``digit`` or ``field``.
         precision: of the scoring runs that the policy applies to.
         not_a_digit_from: ``not_a_digit`` from which a reading counts as no digit, 0 to 1.
@@ -79,7 +79,7 @@ def propose_policy(settings: Settings, terms: PolicyTerms) -> ProposedPolicy:
         PolicyError: no labelled digits or fields exist that the version never learned from.
         UnknownNameError: there is no such version or dataset.
     """
-    resolved = read_version(settings.registry, find_version(settings.registry, terms.model))
+    resolved = read_version(settings.registry, resolve_version(settings.registry, terms.model))
     record_version(settings, resolved)
     if terms.subject == FIELD:
         evidence = read_labelled_fields(settings, resolved.version, terms.datasets, terms.precision)

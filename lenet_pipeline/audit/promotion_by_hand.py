@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lenet_pipeline.audit.model_versions import find_version, open_ledger, record_version
+from lenet_pipeline.audit.model_versions import open_ledger, record_version
 from lenet_pipeline.audit.promotion import find_verdict, promote_version
 from lenet_pipeline.audit.standing_policies import plot_policies, refit_policies
-from lenet_pipeline.registry import find_champion, read_version
+from lenet_pipeline.registry import find_champion, read_version, resolve_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer
 from lenet_pipeline.warehouse import PolicyRecord, PromotionRecord
@@ -34,7 +34,7 @@ def promote_by_hand(
         RegistryError: the version is already the champion.
     """
     registry = settings.registry
-    chosen = find_version(registry, reference)
+    chosen = resolve_version(registry, reference)
     record_version(settings, read_version(registry, chosen))
     champion = find_champion(registry)
     refit = refit_policies(settings, chosen, champion if champion != chosen else None)
@@ -50,5 +50,5 @@ def find_refusal(settings: Settings, reference: str) -> PromotionRecord | None:
     Raises:
         UnknownNameError: there is no such version.
     """
-    verdict = find_verdict(open_ledger(settings), find_version(settings.registry, reference))
+    verdict = find_verdict(open_ledger(settings), resolve_version(settings.registry, reference))
     return verdict if verdict and verdict.action == "refuse" else None

@@ -75,9 +75,7 @@ def _table(rows: Iterable[Mapping[str, object]]) -> str:
     listed = list(rows)
     names = list(listed[0])
     lines = [_row(names), _row(["---"] * len(names))]
-    lines += [
-        _row(f"{value:,}" if isinstance(value, int) else value for value in row.values()) for row in listed
-    ]
+    lines += [_row(row.values()) for row in listed]
     return "\n".join(lines)
 
 

@@ -97,7 +97,7 @@ class ScoringJob:
 
     Attributes:
         dataset: the dataset, ``name/split``.
-        model: the model version, such as ``digits@champion`` or ``digits/3``.
+        model: the model version, such as ``champion`` or ``3``.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: ``float32`` or ``fast``. Each has its own scoring run.
         batch_size: images per batch; chosen by device if None.
@@ -106,7 +106,7 @@ class ScoringJob:
     """
 
     dataset: str
-    model: str = "digits@champion"
+    model: str = "champion"
     device: str = "auto"
     precision: str = FLOAT32
     batch_size: PositiveInt | None = None
@@ -188,7 +188,7 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
 
 
 def score_all(
-    settings: Settings, score_one: Callable[[ScoringJob], ScoringReport], model: str = "digits@champion"
+    settings: Settings, score_one: Callable[[ScoringJob], ScoringReport], model: str = "champion"
 ) -> list[ScoringReport]:
     """Score every dataset of the lake. Datasets that are already scored take almost no time.
 

@@ -67,9 +67,10 @@ from lenet_pipeline.warehouse.night_work import (
     list_learned_datasets,
 )
 from lenet_pipeline.warehouse.policies import list_policies_of, read_known_fields, record_policy
-from lenet_pipeline.warehouse.queries import list_promotions, run_audit, run_select
+from lenet_pipeline.warehouse.queries import list_named_versions, list_promotions, run_audit, run_select
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
+    LoadedVersion,
     ModelVersionRecord,
     PlannedShard,
     PolicyRecord,
@@ -159,6 +160,7 @@ __all__ = [
     "FoundReviewer",
     "GateEvidence",
     "IngestRecord",
+    "LoadedVersion",
     "ModelVersionRecord",
     "PageTables",
     "Parameter",
@@ -214,6 +216,7 @@ __all__ = [
     "list_group_digits",
     "list_learned_datasets",
     "list_misread_fields",
+    "list_named_versions",
     "list_pages",
     "list_places_of_digits",
     "list_policies_of",

@@ -191,3 +191,13 @@ class RegistryAlias:
     model_name: str
     alias: str
     model_version: int
+
+
+@dataclass(frozen=True)
+class LoadedVersion:
+    """A model version that was just loaded from the model registry, or the problem if it does not load."""
+
+    model_name: str
+    model_version: int
+    weights_sha256: str | None
+    problem: str | None = None

@@ -79,11 +79,11 @@ def _print_promotions(promotions: pa.Table) -> None:
         print_line(f"{when}  {row['action']:8}  {version:10}  {reason}")
 
 
-@models_app.command("show", epilog="Example: lenet models show digits@champion")
+@models_app.command("show", epilog="Example: lenet models show champion")
 @command
 def show_command(
     settings: Settings,
-    version: Annotated[str, typer.Argument(help="Model version: digits@champion, digits/3, champion or 3")],
+    version: Annotated[str, typer.Argument(help="Model version: champion, challenger, or a number")],
     output_format: FormatOption = Format.TABLE,
     output: Annotated[
         Path | None,

@@ -107,9 +107,7 @@ def set_command(
             help="Labelled digits the version was not trained on (default: its gate split); repeatable",
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="Model version: digits@champion, digits/3, champion or 3")
-    ] = "digits@champion",
+    model: Annotated[str, typer.Option(help="Model version: champion, challenger, or a number")] = "champion",
     is_for_fields: Annotated[
         bool, typer.Option("--fields", help="Decide on whole fields of forms, from fields with known truth")
     ] = False,
