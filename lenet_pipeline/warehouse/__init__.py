@@ -61,7 +61,7 @@ from lenet_pipeline.warehouse.inboxes import (
     list_inboxes,
     list_unscored_datasets,
     read_inboxes,
-    record_archived_document,
+    record_archived_documents,
     record_inbox,
     record_inbox_documents,
 )
@@ -239,7 +239,7 @@ __all__ = [
     "read_shard_predictions",
     "read_template_texts",
     "read_unassembled_cells",
-    "record_archived_document",
+    "record_archived_documents",
     "record_blind_answer",
     "record_dataset",
     "record_documents",

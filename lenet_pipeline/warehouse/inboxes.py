@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -162,23 +162,31 @@ def record_inbox_documents(warehouse: Warehouse, documents: pa.Table) -> None:
         run_statement(connection, "insert_inbox_documents", {})
 
 
-def record_archived_document(
-    warehouse: Warehouse, inbox: str, path: str, known: KnownFile, archived_to: str
+def record_archived_documents(
+    warehouse: Warehouse, inbox: str, archived: Mapping[str, tuple[KnownFile, str]]
 ) -> None:
-    """Record where a version of a file is in the archive.
+    """Record where versions of files are in the archive.
+
+    Args:
+        warehouse: The database file and how long to wait for it.
+        inbox: The name of the inbox.
+        archived: The version, and its path in the archive, by the path in the inbox.
 
     Raises:
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    values = {
-        "inbox": inbox,
-        "path": path,
-        "size_bytes": known.size_bytes,
-        "modified_ns": known.modified_ns,
-        "archived_to": archived_to,
-    }
-    with writing(warehouse) as connection:
-        run_statement(connection, "record_archived_document", values)
+    if not archived:
+        return
+    table = pa.table(
+        {
+            "path": pa.array(archived, pa.string()),
+            "size_bytes": pa.array([known.size_bytes for known, _ in archived.values()], pa.int64()),
+            "modified_ns": pa.array([known.modified_ns for known, _ in archived.values()], pa.int64()),
+            "archived_to": pa.array([target for _, target in archived.values()], pa.string()),
+        }
+    )
+    with writing(warehouse) as connection, registered_tables(connection, archived_documents=table):
+        run_statement(connection, "record_archived_documents", {"inbox": inbox})
 
 
 def list_archived_copies(warehouse: Warehouse, source: str, source_sha256: str) -> list[ArchivedCopy]:
