@@ -18,6 +18,7 @@ from lenet_pipeline.cli.command import (
 from lenet_pipeline.cli.commands.architectures import architectures_app, list_architectures
 from lenet_pipeline.cli.commands.demo import demo_command
 from lenet_pipeline.cli.commands.forms import forms_app
+from lenet_pipeline.cli.commands.inbox import inbox_app, list_inboxes_command
 from lenet_pipeline.cli.commands.ingest import ingest_app, list_datasets_command
 from lenet_pipeline.cli.commands.models import list_models, models_app
 from lenet_pipeline.cli.commands.night import night_command
@@ -39,7 +40,7 @@ from lenet_pipeline.cli.commands.score import score_command, serve_command
 from lenet_pipeline.cli.commands.train import train_command
 
 _ORDER = (
-    *("demo", "ingest", "train", "reproduce", "score", "review", "schedule", "night", "serve"),
+    *("demo", "ingest", "train", "reproduce", "score", "review", "inbox", "schedule", "night", "serve"),
     *("datasets", "forms", "architectures", "models", "policy", "runs"),
     *("audit", "report", "check", "verify", "export", "sql"),
 )
@@ -101,6 +102,8 @@ app.add_typer(schedule_app, name="schedule", rich_help_panel=JOBS, epilog="Examp
 app.command("night", rich_help_panel=JOBS, epilog="Example: lenet night --dry-run --as-of 2026-11-29")(
     night_command
 )
+inbox_app.callback(invoke_without_command=True)(list_inboxes_command)
+app.add_typer(inbox_app, name="inbox", rich_help_panel=JOBS, epilog="Example: lenet inbox")
 app.command(
     "serve", rich_help_panel=JOBS, epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api lenet serve"
 )(serve_command)
