@@ -35,9 +35,10 @@ from lenet_pipeline.cli.commands.review import review_app
 from lenet_pipeline.cli.commands.runs import list_runs
 from lenet_pipeline.cli.commands.score import score_command, serve_command
 from lenet_pipeline.cli.commands.train import train_command
+from lenet_pipeline.cli.commands.up import up_command
 
 _ORDER = (
-    *("demo", "ingest", "train", "reproduce", "score", "review", "serve"),
+    *("demo", "ingest", "train", "reproduce", "score", "review", "up", "serve"),
     *("datasets", "forms", "architectures", "models", "policy", "runs"),
     *("audit", "report", "check", "verify", "export", "sql"),
 )
@@ -94,6 +95,7 @@ app.command("score", rich_help_panel=JOBS, epilog="Example: lenet score mnist/te
     score_command
 )
 app.add_typer(review_app, name="review", rich_help_panel=JOBS)
+app.command("up", rich_help_panel=JOBS, epilog="Example: lenet up --home /srv/digits")(up_command)
 app.command(
     "serve", rich_help_panel=JOBS, epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api lenet serve"
 )(serve_command)

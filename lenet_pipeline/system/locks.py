@@ -1,0 +1,43 @@
+"""Locks that the system frees when the process ends in any way."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.system.files import describe_os_error
+
+
+@contextmanager
+def only_process(path: Path, command: str, advice: str) -> Iterator[None]:
+    """Hold a home's lock for a command that must run only once.
+
+    Args:
+        path: the lock file, in the home. It holds the id of the process.
+        command: the command, for the message.
+        advice: what to do if the command already runs.
+
+    Raises:
+        PipelineError: another process holds the lock, or the home cannot be written.
+    """
+    home = path.parent
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a+")
+    except OSError as exc:
+        raise PipelineError(f"cannot write to {home}: {describe_os_error(exc)}") from exc
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise PipelineError(f"another `{command}` runs on {home} (process {holder}); {advice}") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
