@@ -38,9 +38,11 @@ from lenet_pipeline.cli.commands.runs import list_runs
 from lenet_pipeline.cli.commands.schedule import schedule_app, show_schedule
 from lenet_pipeline.cli.commands.score import score_command, serve_command
 from lenet_pipeline.cli.commands.train import train_command
+from lenet_pipeline.cli.commands.up import up_command
 
 _ORDER = (
-    *("demo", "ingest", "train", "reproduce", "score", "review", "inbox", "schedule", "night", "serve"),
+    *("demo", "ingest", "train", "reproduce", "score", "review", "inbox", "schedule", "night"),
+    *("up", "serve"),
     *("datasets", "forms", "architectures", "models", "policy", "runs"),
     *("audit", "report", "check", "verify", "export", "sql"),
 )
@@ -104,6 +106,7 @@ app.command("night", rich_help_panel=JOBS, epilog="Example: lenet night --dry-ru
 )
 inbox_app.callback(invoke_without_command=True)(list_inboxes_command)
 app.add_typer(inbox_app, name="inbox", rich_help_panel=JOBS, epilog="Example: lenet inbox")
+app.command("up", rich_help_panel=JOBS, epilog="Example: lenet up --home /srv/digits")(up_command)
 app.command(
     "serve", rich_help_panel=JOBS, epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api lenet serve"
 )(serve_command)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from lenet_pipeline.audit import counted
-from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import Template, read_template
 from lenet_pipeline.ingest import path_text
 from lenet_pipeline.jobs.form_ingestion import (
@@ -28,7 +26,7 @@ from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.page_store import provenance
 from lenet_pipeline.schema import INBOX_DOCUMENTS
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.system import SILENT, Event, Observer, describe_os_error, usable_cores
+from lenet_pipeline.system import SILENT, Event, Observer, try_lock, usable_cores
 from lenet_pipeline.warehouse import InboxRecord, record_inbox_documents
 
 _FEW_DOCUMENTS = 24  # reading the pages of so few takes less time than starting processes
@@ -111,26 +109,13 @@ def ingest_inbox(
         return ingest_locked(settings, inbox, as_of, observer)
 
 
-@contextmanager
-def inbox_lock(settings: Settings, name: str) -> Iterator[bool]:
+def inbox_lock(settings: Settings, name: str) -> AbstractContextManager[bool]:
     """Yield whether this process alone polls the inbox. The system frees the lock of a killed process.
 
     Raises:
-        IngestError: the home cannot be written.
+        PipelineError: the home cannot be written.
     """
-    path = settings.home / "inboxes" / f"{name}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a")
-    except OSError as exc:
-        raise IngestError(f"cannot write {path}: {describe_os_error(exc)}") from exc
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    return try_lock(settings.home / "inboxes" / f"{name}.lock")
 
 
 def report_busy(name: str, observer: Observer) -> InboxIngest:

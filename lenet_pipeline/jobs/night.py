@@ -28,7 +28,7 @@ from lenet_pipeline.jobs.scoring_runs import ScoringJob, ScoringReport, score
 from lenet_pipeline.lake import list_datasets, read_manifest
 from lenet_pipeline.registry import find_champion
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.system import SILENT, Event, Observer, describe_os_error, try_lock
+from lenet_pipeline.system import SILENT, Event, Observer, only_process
 from lenet_pipeline.warehouse import (
     count_work_waiting,
     find_schedule,
@@ -85,13 +85,8 @@ def night(settings: Settings, job: NightJob, observer: Observer = SILENT) -> Nig
         PipelineError: some stages failed, or another night runs on this home.
     """
     as_of = (job.as_of or datetime.now(UTC)).astimezone(UTC)
-    try:
-        with try_lock(settings.home / "night.lock") as is_held:
-            if not is_held:
-                raise PipelineError(f"another night runs on {settings.home}; wait until it ends")
-            return _Night(settings, as_of, observer).run()
-    except OSError as exc:
-        raise PipelineError(f"cannot write to {settings.home}: {describe_os_error(exc)}") from exc
+    with only_process(settings.home / "night.lock", "lenet night", "wait until it ends"):
+        return _Night(settings, as_of, observer).run()
 
 
 class _Night:
