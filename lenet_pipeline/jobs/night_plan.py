@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.jobs.earlier_documents import list_outdated
-from lenet_pipeline.jobs.inboxes import Look, look
+from lenet_pipeline.jobs.inbox_look import Look, look
 from lenet_pipeline.jobs.night import list_training_datasets
 from lenet_pipeline.jobs.schedule import TRAIN, Consideration, consider_retraining
 from lenet_pipeline.lake import Manifest, list_datasets, read_manifests

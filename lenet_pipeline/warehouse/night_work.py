@@ -37,7 +37,7 @@ def list_finished_manifests(warehouse: Warehouse, until: datetime | None = None)
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with reading(warehouse) as connection:
-        return set(run_statement(connection, "list_finished_manifests", {"until": until}))  # type: ignore[arg-type]
+        return set(run_statement(connection, "list_finished_manifests", {"until": until}))
 
 
 def list_learned_datasets(warehouse: Warehouse) -> set[str]:

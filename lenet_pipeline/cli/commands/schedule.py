@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -116,10 +116,11 @@ def retrain_command(
         typer.Option(metavar="DATASET", help="Forms with known truth that policies for fields rest on"),
     ] = None,
     if_target_missed: Annotated[
-        str, typer.Option(help="wait, or promote: a better version whose policy misses its target")
+        Literal["wait", "promote"],
+        typer.Option(help="What to do with a better version whose policy misses its target"),
     ] = "wait",
     afterwards: Annotated[
-        str,
+        Literal["keep", "decide", "score"],
         typer.Option(
             help="After a promotion: keep earlier documents as they are, decide on them again, or score "
             "them again"
@@ -157,8 +158,8 @@ def retrain_command(
         review_rate,
         tuple(evidence or ()),
         field_evidence,
-        _choice("--if-target-missed", if_target_missed, ("wait", "promote")),
-        _choice("--afterwards", afterwards, ("keep", "decide", "score")),
+        if_target_missed,
+        afterwards,
         score_since.date() if score_since else None,
     )
     print_schedule(declare_schedule(settings, schedule))
@@ -207,9 +208,3 @@ def print_schedule(schedule: ScheduleRecord) -> None:
     print_line("", lead="Retraining schedule")
     for name, value in rows.items():
         print_line(f"  {name:14} {value}", is_wrapped=True)
-
-
-def _choice(option: str, value: str, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise typer.BadParameter(f"{option} is {value!r}; choose {', '.join(choices)}")
-    return value
