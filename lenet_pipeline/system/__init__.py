@@ -12,7 +12,7 @@ from lenet_pipeline.system.files import (
     write_new,
     written_whole,
 )
-from lenet_pipeline.system.locks import only_process
+from lenet_pipeline.system.locks import only_process, try_lock
 from lenet_pipeline.system.machine import describe_machine
 from lenet_pipeline.system.observer import SILENT, Advance, Observer
 from lenet_pipeline.system.processes import Done, ProcessLostError, usable_cores, work_in_processes
@@ -37,6 +37,7 @@ __all__ = [
     "has_logged",
     "only_process",
     "remove_leftovers",
+    "try_lock",
     "usable_cores",
     "work_in_processes",
     "write_new",
