@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import re
 import shlex
@@ -35,13 +34,6 @@ def parse(arguments: list[str]) -> str:
         name, command, rest = command.resolve_command(context, rest)
         context = command.make_context(name, rest, parent=context)
     return str(context.command_path)
-
-
-def read_unit(path: Path) -> configparser.ConfigParser:
-    unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(path, encoding="utf-8")
-    return unit
 
 
 def test_command_that_does_not_exist_is_found() -> None:
@@ -94,8 +86,26 @@ def test_image_copies_what_the_ignore_file_leaves() -> None:
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_unit_of_systemd_runs_a_command_of_lenet_without_privileges(path: Path) -> None:
-    service = read_unit(path)["Service"]
-    program, *arguments = shlex.split(service["ExecStart"])
-    assert program.endswith("/bin/lenet")
-    assert parse(arguments).startswith("lenet ")
-    assert service["User"] == "lenet"
+    text = path.read_text(encoding="utf-8")
+    commands = re.findall(r"^ExecStart=(.+)$", text, re.MULTILINE)
+    assert commands
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "/opt/lenet/bin/lenet"
+        assert parse(arguments).startswith("lenet ")
+    assert "\nUser=lenet\n" in text
+
+
+def test_every_timer_of_systemd_starts_a_unit() -> None:
+    timers = {path.stem for path in (DEPLOY / "systemd").glob("*.timer")}
+    assert timers == {"lenet-inbox", "lenet-night"}
+    assert timers < {path.stem for path in UNITS}
+
+
+def test_command_lines_of_the_guide_exist() -> None:
+    """The crontab and the examples in the guide."""
+    text = (CHECKOUT / "docs" / "guides" / "deployment.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^(?:\$ |[*\d/, ]+ |.*exec jobs )(?:/opt/lenet/bin/)?(lenet .*)$", text, re.MULTILINE)
+    assert len(lines) > 8
+    for line in lines:
+        assert parse(shlex.split(line, comments=True)[1:])
