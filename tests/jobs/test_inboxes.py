@@ -160,7 +160,7 @@ def test_scan_that_changes_back_is_current_again(inbox: Inbox) -> None:
 
 
 def test_removed_document_stays_stored(inbox: Inbox) -> None:
-    inbox.drop(0).unlink
+    inbox.drop(0)
     inbox.ingest()
     (inbox.folder / "0.png").unlink()
     assert inbox.ingest().documents == 0
