@@ -3,7 +3,8 @@
 A lock on a file in the home decides who writes. The system releases it at once when a flow is killed. The
 writer also holds a slot of a global concurrency limit, which Prefect's pages show. After a kill, the slot
 comes free when its lease expires. But a Prefect server that is killed too forgets its leases and would never
-free the slot, so the next writer frees it: whoever holds the lock knows that the slot's owner is dead.
+free the slot, so the next writer frees it: it holds the lock,
+so the owner of the slot is dead.
 """
 
 from __future__ import annotations
