@@ -114,6 +114,10 @@ class Settings(BaseSettings):
     promotion_alpha: float = Field(0.05, gt=0, lt=1, description="a challenger needs a p-value below this")
     drift_from: float = Field(0.1, gt=0, description="population stability index that raises an alarm")
 
+    base_url: str | None = Field(
+        None, description="address of the review pages, for links in Prefect's pages"
+    )
+
     retrain_cron: str = Field("0 3 * * 0", description="when `lenet serve` retrains, in UTC")
     score_cron: str = Field("0 2 * * *", description="when `lenet serve` scores, in UTC")
     check_cron: str = Field("0 6 * * *", description="when `lenet serve` runs the checks, in UTC")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import PositiveInt
@@ -25,6 +26,7 @@ from lenet_pipeline.audit import (
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
 from lenet_pipeline.jobs.field_values import assemble_fields
 from lenet_pipeline.jobs.ingest_journal import record_version_found
+from lenet_pipeline.jobs.job_form import DEVICE, FORM, choices
 from lenet_pipeline.jobs.shard_scoring import score_missing_shards
 from lenet_pipeline.jobs.step_names import SCORE_ON_DASK, SCORE_SHARDS
 from lenet_pipeline.lake import list_datasets, read_manifest
@@ -36,6 +38,7 @@ from lenet_pipeline.warehouse import (
     Drift,
     finish_scoring_run,
     migrate,
+    recall_scoring_run,
     refresh_snapshot,
     run_audit,
     stop_scoring_run,
@@ -90,15 +93,15 @@ class ScoringReport:
     drifted: tuple[str, ...]
 
 
-@validated(frozen=True)
+@validated(frozen=True, config=FORM)
 class ScoringJob:
     """Which dataset to score, and how.
 
     Attributes:
         dataset: the dataset, ``name/split``.
         model: the model version, such as ``champion`` or ``3``.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        precision: ``float32`` or ``fast``. Each has its own scoring run.
+        device: where to compute; ``auto`` takes a GPU if there is one.
+        precision: ``float32`` is reproducible bit for bit; ``fast`` is faster. Each has its own scoring run.
         batch_size: images per batch; chosen by device if None.
         threads: number of shards scored in parallel; one per core if None.
         runner: ``local``, or ``dask://HOST:PORT``, a Dask cluster that reaches the lake and the predictions.
@@ -106,8 +109,8 @@ class ScoringJob:
 
     dataset: str
     model: str = "champion"
-    device: str = "auto"
-    precision: str = FLOAT32
+    device: Annotated[str, DEVICE] = "auto"
+    precision: Annotated[str, choices(PRECISIONS)] = FLOAT32
     batch_size: PositiveInt | None = None
     threads: PositiveInt | None = None
     runner: str = "local"
@@ -146,6 +149,8 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
     form_pages = observer.step("assemble-fields", assemble_fields, run_id, settings)
     end = stop_scoring_run if done.rejected else finish_scoring_run
     end(settings.warehouse, run_id, datetime.now(UTC))
+    # A run that an earlier command finished counts again, for example after a rollback.
+    recall_scoring_run(settings.warehouse, run_id, datetime.now(UTC), settings.actor, observer.flow_run_id)
     drift: list[Drift] = []
     if not done.rejected:
         drift = observer.step("drift", check_drift, run_id, job.dataset, resolved, settings, observer)

@@ -54,6 +54,7 @@ class ModelVersion:
     registered_at: datetime
     actor: str
     training_fingerprint: str
+    plan_fingerprint: str | None
     code_revision: str
     aliases: tuple[str, ...]
     metrics: dict[str, float]
@@ -274,6 +275,7 @@ def _describe(
         registered_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         actor=tags.get("actor", "unknown"),
         training_fingerprint=tags.get("training_fingerprint", "unknown"),
+        plan_fingerprint=tags.get("plan_fingerprint"),
         code_revision=tags.get("code_revision", "unknown"),
         aliases=tuple(aliases),
         metrics=_metrics(client, version.run_id),

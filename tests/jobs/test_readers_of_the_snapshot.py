@@ -60,7 +60,7 @@ def test_a_run_succeeds_while_a_tool_keeps_the_snapshot_open(settings: Settings)
 def test_a_new_policy_and_an_import_of_reviews_renew_the_snapshot(scored: Settings, tmp_path: Path) -> None:
     snapshot = take_snapshot(scored.warehouse).path
     assert count(snapshot, "policies") == 0
-    set_policy(scored, propose_policy(scored, PolicyTerms(0.1, 0.9, "optdigits/test")))
+    set_policy(scored, propose_policy(scored, PolicyTerms(0.1, 0.9, ("optdigits/test",))))
     assert count(snapshot, "policies") == 1
     table = export_reviews(scored, tmp_path / "out", "latest", 3).table
     with table.open(encoding="utf-8") as file:
