@@ -140,7 +140,8 @@ def _train_row(
     training, test = (read_labelled(settings.lake, [manifest]) for manifest in manifests)
     tags = {"actor": settings.actor, "flow_run_id": str(observer.flow_run_id)}
     name = plan.published.name
-    with training_run(settings.registry, f"reproduce-{name}", _parameters(plan, device), tags) as run:
+    about = f"A published result trained again: row `{name}`. Started by {settings.actor}."
+    with training_run(settings.registry, f"reproduce-{name}", _parameters(plan, device), tags, about) as run:
         for manifest, context in zip(manifests, ("train", "test"), strict=True):
             run.log_dataset(manifest.dataset, manifest.fingerprint, context)
         started = time.perf_counter()
