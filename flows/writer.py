@@ -3,14 +3,13 @@
 A lock on a file in the home decides who writes. The system releases it at once when a flow is killed. The
 writer also holds a slot of a global concurrency limit, which Prefect's pages show. After a kill, the slot
 comes free when its lease expires. But a Prefect server that is killed too forgets its leases and would never
-free the slot, so the next writer frees it: it holds the lock,
-so the owner of the slot is dead.
+free the slot, so the next writer frees it: it holds the lock, so the owner of the slot is dead.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,12 +22,12 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalC
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists
 
-from lenet_pipeline.errors import PipelineError
+from flows.context import terminal_observer
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.system import describe_os_error
+from lenet_pipeline.system import try_lock
 
 _LEASE_S = 60.0  # the shortest that Prefect allows; it is renewed every 45 s
-_LOCK = ".writer.lock"
+_LOCK = "writer.lock"
 _TRY_EVERY_S = 0.5
 
 _is_writer: ContextVar[bool] = ContextVar("is_writer", default=False)
@@ -70,25 +69,18 @@ def one_writer(settings: Settings, *, waits: bool = True) -> Iterator[None]:
 
 @contextmanager
 def _locked(home: Path, *, waits: bool) -> Iterator[None]:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock = (home / _LOCK).open("w")
-    except OSError as exc:
-        raise PipelineError(f"cannot write to {home}: {describe_os_error(exc)}") from exc
-    with lock:
-        has_waited = False
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not waits:
-                    raise HomeBusyError(f"another flow writes to {home}") from None
-                if not has_waited:
-                    get_run_logger().info("waiting until the flow that writes to %s has finished", home)
-                has_waited = True
-                time.sleep(_TRY_EVERY_S)
-        yield
+    for attempt in itertools.count():
+        with try_lock(home / _LOCK) as is_held:
+            if is_held:
+                yield
+                return
+        if not waits:
+            raise HomeBusyError(f"another flow writes to {home}")
+        if not attempt:
+            message = f"waiting for the flow that writes to {home}"
+            get_run_logger().info(message)
+            terminal_observer().warn(message)
+        time.sleep(_TRY_EVERY_S)
 
 
 @contextmanager

@@ -118,8 +118,8 @@ class Settings(BaseSettings):
         None, description="address of the review pages, for links in Prefect's pages"
     )
 
-    retrain_cron: str = Field("0 3 * * 0", description="when `lenet serve` retrains, in UTC")
-    score_cron: str = Field("0 2 * * *", description="when `lenet serve` scores, in UTC")
+    inbox_cron: str = Field("* * * * *", description="when `lenet serve` polls the inboxes, in UTC")
+    night_cron: str = Field("0 2 * * *", description="when `lenet serve` does a night's work, in UTC")
     check_cron: str = Field("0 6 * * *", description="when `lenet serve` runs the checks, in UTC")
 
     @property
