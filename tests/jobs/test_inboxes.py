@@ -21,16 +21,16 @@ from lenet_pipeline.errors import IngestError, PipelineError, StorageError, Unkn
 from lenet_pipeline.jobs import (
     PollJob,
     declare_inbox,
-    inbox_archive,
-    inbox_look,
-    inboxes,
     ingest_inbox,
     look,
     page_store,
     poll,
     remove_inbox,
 )
-from lenet_pipeline.jobs.inbox_files import scan_path
+from lenet_pipeline.jobs.inbox import archive as inbox_archive
+from lenet_pipeline.jobs.inbox import ingestion as inboxes
+from lenet_pipeline.jobs.inbox import look as inbox_look
+from lenet_pipeline.jobs.inbox.files import scan_path
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.system import Event, file_digest
 from lenet_pipeline.warehouse import InboxRecord, read_inboxes

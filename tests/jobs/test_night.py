@@ -6,7 +6,6 @@ import csv
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,10 @@ from lenet_pipeline.jobs import (
     night,
     plan_night,
     retrain,
-    scheduled_training,
 )
-from lenet_pipeline.jobs.inbox_declarations import declare_inbox
+from lenet_pipeline.jobs.inbox.declarations import declare_inbox
+from lenet_pipeline.jobs.scheduling import night as night_stages
+from lenet_pipeline.jobs.scheduling import training as training_stages
 from lenet_pipeline.registry.versions import find_champion
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Event, Observer
@@ -39,7 +39,6 @@ from lenet_pipeline.warehouse import list_policies_of, run_select
 from tests.jobs.form_builders import fill_slips, write_template
 
 Run = Callable[..., Any]
-NIGHT_MODULE = import_module("lenet_pipeline.jobs.night")  # its name is also that of a function
 TRAINING, TEST = "optdigits/train", "optdigits/test"
 NIGHT = datetime(2027, 1, 6, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -195,7 +194,7 @@ class Killed(BaseException):
 def test_an_interrupted_night_is_finished_by_the_next_attempt(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    module = scheduled_training if hasattr(scheduled_training, moment) else NIGHT_MODULE
+    module = training_stages if hasattr(training_stages, moment) else night_stages
     declare_schedule(settings, RetrainingSchedule((TRAINING,), epochs=1))
     work = getattr(module, moment)
 
