@@ -12,7 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -34,7 +33,7 @@ from lenet_pipeline.jobs.inbox.files import scan_path
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.system import Event, file_digest
 from lenet_pipeline.warehouse import InboxRecord, read_inboxes
-from tests.jobs.form_builders import broken_checks, fill_slips, write_template
+from tests.jobs.form_builders import broken_checks, fill_slips, grey, write_template
 from tests.jobs.inbox_builders import NAME, Inbox, make_inbox, set_age
 
 TODAY = f"{NAME}/{datetime.now(UTC):%Y-%m-%d}"
@@ -64,10 +63,9 @@ def read_inbox(settings: Settings, tmp_path: Path, slips: Path, template: Path) 
     return make_inbox(settings, tmp_path, slips, template)
 
 
-def write_noise(path: Path) -> Path:
-    """Write a page that fits no template, because its sides have other proportions."""
-    pixels = np.random.default_rng(5).integers(0, 255, (900, 300), dtype=np.uint8)
-    Image.fromarray(pixels).save(path, dpi=(200, 200))
+def write_half(slip: Path, path: Path) -> Path:
+    """Write the upper part of a slip, which fits no template."""
+    Image.fromarray(grey(slip)[:300]).save(path, dpi=(200, 200))
     return set_age(path, 60)
 
 
@@ -245,7 +243,7 @@ def test_unfinished_file_is_left_until_it_is_renamed(inbox: Inbox, name: str) ->
 
 
 def test_page_of_an_unknown_form_is_counted_and_announced(inbox: Inbox) -> None:
-    write_noise(inbox.folder / "noise.png")
+    write_half(inbox.slips[3], inbox.folder / "half.png")
     inbox.drop(0)
     done = inbox.ingest()
     assert (done.documents, done.read, done.unmatched) == (2, 1, 1)
