@@ -6,7 +6,6 @@ import csv
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,10 @@ from lenet_pipeline.jobs import (
     night,
     plan_night,
     retrain,
-    scheduled_training,
 )
-from lenet_pipeline.jobs.inbox_declarations import declare_inbox
+from lenet_pipeline.jobs.inbox.declarations import declare_inbox
+from lenet_pipeline.jobs.scheduling import night as night_stages
+from lenet_pipeline.jobs.scheduling import training as training_stages
 from lenet_pipeline.registry.versions import find_champion
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Event, Observer
@@ -39,7 +39,6 @@ from lenet_pipeline.warehouse import list_policies_of, run_select
 from tests.jobs.form_builders import fill_slips, write_template
 
 Run = Callable[..., Any]
-NIGHT_MODULE = import_module("lenet_pipeline.jobs.night")  # its name is also that of a function
 TRAINING, TEST = "optdigits/train", "optdigits/test"
 NIGHT = datetime(2027, 1, 6, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -125,9 +124,7 @@ def test_a_promotion_brings_its_policy_and_a_rollback_the_former_one(
     weak = set_policy(settings, propose_policy(settings, terms)).record
     assert weak.threshold is not None
     add_inbox(settings, tmp_path)
-    schedule = RetrainingSchedule(
-        (TRAINING, "reviewed/all"), (TEST,), epochs=15, afterwards="score", if_target_missed="wait"
-    )
+    schedule = RetrainingSchedule((TRAINING, "reviewed/all"), (TEST,), epochs=15, seed=1, afterwards="score")
     declare_schedule(settings, schedule)
     report = night(settings, NightJob(NIGHT))
     assert report.decision is not None
@@ -166,7 +163,7 @@ def test_a_version_that_misses_the_target_waits_or_is_promoted_as_the_schedule_s
     retrain(settings, TrainingJob((TRAINING,), epochs=1))
     promote_by_hand(settings, "2", "a test")
     set_policy(settings, propose_policy(settings, PolicyTerms(0.4, 0.9, (TEST,))))
-    schedule = RetrainingSchedule((TRAINING,), epochs=15, max_error=0.0001)
+    schedule = RetrainingSchedule((TRAINING,), epochs=15, seed=1, max_error=0.0001)
     declare_schedule(settings, schedule)
     listener = Listener()
     report = night(settings, NightJob(NIGHT), listener)
@@ -177,7 +174,7 @@ def test_a_version_that_misses_the_target_waits_or_is_promoted_as_the_schedule_s
     assert find_champion(settings.registry).version == 2  # type: ignore[union-attr]
 
     # Another seed, because the same data, recipe and code would be skipped.
-    declare_schedule(settings, replace(schedule, seed=1, if_target_missed="promote"))
+    declare_schedule(settings, replace(schedule, seed=2, if_target_missed="promote"))
     report = night(settings, NightJob(NIGHT + DAY), listener)
     assert report.decision is not None
     assert report.decision.record.action == "promote"
@@ -197,7 +194,7 @@ class Killed(BaseException):
 def test_an_interrupted_night_is_finished_by_the_next_attempt(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    module = scheduled_training if hasattr(scheduled_training, moment) else NIGHT_MODULE
+    module = training_stages if hasattr(training_stages, moment) else night_stages
     declare_schedule(settings, RetrainingSchedule((TRAINING,), epochs=1))
     work = getattr(module, moment)
 
