@@ -20,8 +20,8 @@ from lenet_pipeline.jobs.form_ingestion import (
     refuse_repeated_templates,
     store_documents,
 )
-from lenet_pipeline.jobs.inbox_archive import archive_documents
-from lenet_pipeline.jobs.inbox_look import Look, PlannedFile, find_inbox, look_and_copy
+from lenet_pipeline.jobs.inbox.archive import archive_documents
+from lenet_pipeline.jobs.inbox.look import Look, PlannedFile, find_inbox, look_and_copy
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.page_store import provenance
 from lenet_pipeline.schema import INBOX_DOCUMENTS
