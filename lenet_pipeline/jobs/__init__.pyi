@@ -23,7 +23,7 @@ from .inbox_look import look as look
 from .inbox_polling import PollJob as PollJob
 from .inbox_polling import PollReport as PollReport
 from .inbox_polling import poll as poll
-from .inboxes import InboxIngest as InboxIngest
+from .inbox_records import InboxIngest as InboxIngest
 from .inboxes import ingest_inbox as ingest_inbox
 from .ingestion import IngestJob as IngestJob
 from .ingestion import PrintingJob as PrintingJob
