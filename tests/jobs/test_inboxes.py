@@ -22,18 +22,18 @@ from lenet_pipeline.jobs import (
     PollJob,
     declare_inbox,
     form_reading,
-    inbox_archive,
-    inbox_look,
-    inbox_records,
-    inbox_storing,
-    inboxes,
     ingest_inbox,
     look,
     page_store,
     poll,
     remove_inbox,
 )
-from lenet_pipeline.jobs.inbox_files import scan_path
+from lenet_pipeline.jobs.inbox import archive as inbox_archive
+from lenet_pipeline.jobs.inbox import ingestion as inboxes
+from lenet_pipeline.jobs.inbox import look as inbox_look
+from lenet_pipeline.jobs.inbox import records as inbox_records
+from lenet_pipeline.jobs.inbox import storing as inbox_storing
+from lenet_pipeline.jobs.inbox.files import scan_path
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.system import Event, file_digest
 from lenet_pipeline.warehouse import InboxRecord, read_inboxes

@@ -16,8 +16,8 @@ from lenet_pipeline.jobs.form_ingestion import (
     refuse_repeated_templates,
     store_documents,
 )
-from lenet_pipeline.jobs.inbox_look import Look, PlannedFile
-from lenet_pipeline.jobs.inbox_records import InboxIngest, InboxRecorder
+from lenet_pipeline.jobs.inbox.look import Look, PlannedFile
+from lenet_pipeline.jobs.inbox.records import InboxIngest, InboxRecorder
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.system import usable_cores
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from lenet_pipeline.errors import UnknownNameError
 from lenet_pipeline.ingest import path_text
-from lenet_pipeline.jobs.inbox_files import FoundFiles, InboxFile, copy_objects, find_files, keep_complete
+from lenet_pipeline.jobs.inbox.files import FoundFiles, InboxFile, copy_objects, find_files, keep_complete
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, file_digest
 from lenet_pipeline.warehouse import (

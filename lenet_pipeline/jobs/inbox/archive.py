@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lenet_pipeline.errors import StorageError
-from lenet_pipeline.jobs.inbox_files import InboxFile
+from lenet_pipeline.jobs.inbox.files import InboxFile
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Observer, describe_os_error, file_digest, written_whole
 from lenet_pipeline.warehouse import (

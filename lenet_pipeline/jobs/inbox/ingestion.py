@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 
 from lenet_pipeline.audit import counted
-from lenet_pipeline.errors import IngestError
-from lenet_pipeline.jobs.inbox_archive import archive_documents
-from lenet_pipeline.jobs.inbox_look import Look, PlannedFile, find_inbox, look_and_copy
-from lenet_pipeline.jobs.inbox_records import InboxIngest, InboxRecorder
+from lenet_pipeline.jobs.inbox.archive import archive_documents
+from lenet_pipeline.jobs.inbox.look import Look, PlannedFile, find_inbox, look_and_copy
+from lenet_pipeline.jobs.inbox.records import InboxIngest, InboxRecorder
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.system import SILENT, Event, Observer, describe_os_error
+from lenet_pipeline.system import SILENT, Event, Observer, try_lock
 from lenet_pipeline.warehouse import InboxRecord
 
 
@@ -47,26 +44,13 @@ def ingest_inbox(
         return ingest_locked(settings, inbox, as_of, observer)
 
 
-@contextmanager
-def inbox_lock(settings: Settings, name: str) -> Iterator[bool]:
+def inbox_lock(settings: Settings, name: str) -> AbstractContextManager[bool]:
     """Yield whether this process alone polls the inbox. The system frees the lock of a killed process.
 
     Raises:
-        IngestError: the home cannot be written.
+        PipelineError: the home cannot be written.
     """
-    path = settings.home / "inboxes" / f"{name}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a")
-    except OSError as exc:
-        raise IngestError(f"cannot write {path}: {describe_os_error(exc)}") from exc
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    return try_lock(settings.home / "inboxes" / f"{name}.lock")
 
 
 def report_busy(name: str, observer: Observer) -> InboxIngest:
@@ -86,7 +70,7 @@ def ingest_locked(
     recorder = InboxRecorder(inbox, settings, observer)
     taken: frozenset[str] = frozenset()
     if seen.documents:
-        from lenet_pipeline.jobs.inbox_storing import store_new_documents  # loads OpenCV
+        from lenet_pipeline.jobs.inbox.storing import store_new_documents  # loads OpenCV
 
         step = f"store-documents-of-{inbox.name}"
         result, taken = observer.step(step, store_new_documents, seen, result, recorder)

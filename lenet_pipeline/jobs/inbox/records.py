@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from lenet_pipeline.ingest import path_text
-from lenet_pipeline.jobs.inbox_look import PlannedFile
+from lenet_pipeline.jobs.inbox.look import PlannedFile
 from lenet_pipeline.jobs.provenance import provenance
 from lenet_pipeline.schema import INBOX_DOCUMENTS
 from lenet_pipeline.settings import Settings
