@@ -178,13 +178,14 @@ def drop(up: Up, home: Path, template: Path, inbox: Path, number: int) -> str:
 
     The deployment polls the inboxes every minute.
     """
-    filled = inbox.parent / f"filled-{number}"
-    where = ("--pages", str(PAGES), "--seed", str(100 + number), "--output", str(filled))
+    batch = len(list(inbox.parent.glob("filled-*")))  # a kept home has earlier ones
+    filled = inbox.parent / f"filled-{batch}"
+    where = ("--pages", str(PAGES), "--seed", str(100 + batch), "--output", str(filled))
     lenet(home, "forms", "fill", str(template), "--digits", "optdigits/test", *where)
     expected = {}
     with (filled / "truth.csv").open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
-            expected[f"{number}-{Path(row['source']).name}", row["field"]] = row["value"]
+            expected[f"{batch}-{Path(row['source']).name}", row["field"]] = row["value"]
     for source in {name for name, _ in expected}:
         shutil.copy(filled / source.partition("-")[2], inbox / source)
     dropped = time.monotonic()
