@@ -13,10 +13,13 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Schedule
 from prefect.settings import PREFECT_API_URL
 
+from flows.automations import set_up_automations
 from flows.check import check
+from flows.inbox import poll
+from flows.night import night
 from flows.retrain import retrain
-from flows.score import score, score_all
-from flows.writer import create_limit, limit_name
+from flows.score import score
+from flows.writer import create_limit, home_key
 from lenet_pipeline.errors import PipelineError, SettingsError
 from lenet_pipeline.settings import Settings
 
@@ -38,27 +41,20 @@ def build_deployments(settings: Settings) -> list[RunnerDeployment]:
 
     return [
         deploy(
-            retrain,
-            "weekly",
-            "train",
-            "Train on all datasets named `*/train`; promote through the gate.",
-            parameters={"job": {"datasets": []}},
-            schedules=[_cron("LENET_RETRAIN_CRON", settings.retrain_cron)],
-        ),
-        deploy(
-            score_all,
-            "nightly",
-            "score",
-            "Score every dataset with the champion. Earlier predictions are kept.",
-            schedules=[_cron("LENET_SCORE_CRON", settings.score_cron)],
-        ),
-        deploy(score, "on-demand", "score", "Score one dataset with one model version."),
-        deploy(
-            retrain,
-            "on-demand",
-            "train",
-            "Train a model, and promote it if it passes the gate.",
+            poll,
+            "inboxes",
+            "inbox",
+            "Take the new documents of every inbox, and score them with the champion.",
             parameters={"job": {}},
+            schedules=[_cron("LENET_INBOX_CRON", settings.inbox_cron)],
+        ),
+        deploy(
+            night,
+            "nightly",
+            "night",
+            "Score, decide and report; retrain if the schedule says so; promote through the gate.",
+            parameters={"job": {}},
+            schedules=[_cron("LENET_NIGHT_CRON", settings.night_cron)],
         ),
         deploy(
             check,
@@ -67,6 +63,14 @@ def build_deployments(settings: Settings) -> list[RunnerDeployment]:
             "Run every check of the warehouse; the run fails if a check returns rows.",
             schedules=[_cron("LENET_CHECK_CRON", settings.check_cron)],
         ),
+        deploy(
+            retrain,
+            "on-demand",
+            "train",
+            "Train a model, and promote it if it passes the gate.",
+            parameters={"job": {}},
+        ),
+        deploy(score, "on-demand", "score", "Score one dataset with one model version."),
     ]
 
 
@@ -95,5 +99,6 @@ def serve_deployments(settings: Settings) -> None:
     deployments = build_deployments(settings)
     os.environ |= {"LENET_HOME": str(settings.home), "LENET_ACTOR": settings.actor}
     with get_client(sync_client=True) as client:
-        create_limit(client, limit_name(settings.home))
+        create_limit(client, home_key(settings.home))
+        set_up_automations(client, settings)
     prefect.serve(*deployments)

@@ -7,11 +7,10 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.context import flow_settings
 from flows.observer import PrefectObserver
-from flows.outcomes import completed
+from flows.outcomes import completed, describe_promotion
 from flows.writer import one_writer
 from lenet_pipeline import jobs
 from lenet_pipeline.jobs import RetrainingReport, TrainingJob
-from lenet_pipeline.warehouse import PromotionRecord
 
 
 @flow(flow_run_name="retrain-{job.architecture}-{job.recipe}")
@@ -24,13 +23,7 @@ def retrain(job: TrainingJob) -> RetrainingReport:
     with one_writer(flow_settings()):
         report = jobs.retrain(flow_settings(), job, PrefectObserver())
     create_markdown_artifact(_describe(report), key="retrain", description="Training and gate")
-    return completed(describe_decision(report.decision), report)
-
-
-def describe_decision(decision: PromotionRecord) -> str:
-    """Return what the gate decided, for the run's page, such as ``digits/4 not promoted: no better ...``."""
-    verb = "promoted" if decision.action == "promote" else "not promoted"
-    return f"{decision.model_name}/{decision.model_version} {verb}: {decision.reason}"
+    return completed(describe_promotion(report.decision), report)
 
 
 def _describe(report: RetrainingReport) -> str:

@@ -67,9 +67,3 @@ def _describe(report: ScoringReport, decisions: dict[str, int]) -> str:
         rows["agrees with float32"] = describe_agreement(report.agreement)
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join(["| | |", "|---|---|", *lines])
-
-
-@flow(flow_run_name="score-all-with-{model}")
-def score_all(model: str = "champion") -> list[ScoringReport]:
-    """Score every dataset of the lake. Datasets that are already scored take almost no time."""
-    return jobs.score_all(flow_settings(), score, model)

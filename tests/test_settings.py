@@ -32,9 +32,9 @@ def test_a_flag_beats_the_variable_and_the_variable_beats_the_default(monkeypatc
 
 def test_every_setting_has_its_variable(monkeypatch):
     monkeypatch.setenv("LENET_SHARD_ROWS", "12")
-    monkeypatch.setenv("LENET_SCORE_CRON", "5 5 * * *")
+    monkeypatch.setenv("LENET_NIGHT_CRON", "5 5 * * *")
     settings = read_settings()
-    assert (settings.shard_rows, settings.score_cron) == (12, "5 5 * * *")
+    assert (settings.shard_rows, settings.night_cron) == (12, "5 5 * * *")
 
 
 def test_the_default_home_does_not_depend_on_the_working_directory(monkeypatch, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,7 +28,7 @@ from lenet_pipeline.jobs.ingest_journal import record_version_found
 from lenet_pipeline.jobs.job_form import DEVICE, FORM, choices
 from lenet_pipeline.jobs.shard_scoring import score_missing_shards
 from lenet_pipeline.jobs.step_names import SCORE_ON_DASK, SCORE_SHARDS
-from lenet_pipeline.lake import list_datasets, read_manifest
+from lenet_pipeline.lake import read_manifest
 from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
 from lenet_pipeline.scoring import FLOAT32, PRECISIONS, Agreement, Runner, ScoringKey, choose_device
 from lenet_pipeline.settings import Settings
@@ -187,30 +186,6 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
             f"rejected shards, then repeat the command to resume run {run_id}"
         )
     return report
-
-
-def score_all(
-    settings: Settings, score_one: Callable[[ScoringJob], ScoringReport], model: str = "champion"
-) -> list[ScoringReport]:
-    """Score every dataset of the lake. Datasets that are already scored take almost no time.
-
-    Args:
-        settings: of the home.
-        score_one: scores one dataset: `score` itself, or its flow.
-        model: the model version.
-
-    Raises:
-        ScoringError: some datasets could not be scored; all others are scored.
-    """
-    reports, failures = [], []
-    for dataset in list_datasets(settings.lake):
-        try:
-            reports.append(score_one(ScoringJob(dataset, model)))
-        except PipelineError as exc:
-            failures.append(str(exc))
-    if failures:
-        raise ScoringError("; ".join(failures))
-    return reports
 
 
 def _save_report(scoring_run_id: UUID, settings: Settings, is_new: bool, observer: Observer) -> Path | None:

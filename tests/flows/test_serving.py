@@ -41,11 +41,11 @@ from tests.conftest import CHECKOUT
 from tests.homes import Run
 
 SCHEDULES = {
-    "retrain/weekly": ["0 3 * * 0"],
-    "score-all/nightly": ["0 2 * * *"],
-    "score/on-demand": [],
-    "retrain/on-demand": [],
+    "poll/inboxes": ["* * * * *"],
+    "night/nightly": ["0 2 * * *"],
     "check/daily": ["0 6 * * *"],
+    "retrain/on-demand": [],
+    "score/on-demand": [],
 }
 
 
@@ -154,7 +154,7 @@ def test_served_deployments_run_on_their_schedules_and_when_triggered(
     real_server: str, environment: dict[str, str], settings: Settings, tmp_path: Path
 ) -> None:
     log, command = tmp_path / "serve.log", [sys.executable, "-m", "lenet_pipeline.cli", "serve"]
-    variables = {**environment, "PREFECT_API_URL": real_server, "LENET_CHECK_CRON": "* * * * *"}
+    variables = {**environment, "PREFECT_API_URL": real_server, "LENET_ACTOR": "tester"}
     with (
         log.open("w") as stream,
         running(command, env=variables, stdout=stream, stderr=stream),
@@ -168,19 +168,19 @@ def test_served_deployments_run_on_their_schedules_and_when_triggered(
                 for item in client.read_deployments()
             }
 
-        def is_scheduled_check_done() -> bool:
+        def is_scheduled_poll_done() -> bool:
             runs = client.read_flow_runs()
             return any(run.auto_scheduled and run.state and run.state.is_completed() for run in runs)
 
         wait_until(lambda: len(schedules()) == 5, 90, log)
-        assert schedules() == SCHEDULES | {"check/daily": ["* * * * *"]}
+        assert schedules() == SCHEDULES
         parameters = {"job": {"dataset": "optdigits/test"}}
         run = run_deployment("score/on-demand", parameters=parameters, timeout=120, poll_interval=1)
         assert run.state is not None
         assert run.state.is_completed(), log.read_text()
         assert is_deployed_to_a_pool(client, variables)
         assert len(schedules()) == 10
-        wait_until(is_scheduled_check_done, 120, log)
+        wait_until(is_scheduled_poll_done, 120, log)
     runs = run_audit(settings.warehouse, "runs", {}).to_pylist()
     assert [(row["dataset"], row["status"]) for row in runs] == [("optdigits/test", "done")]
     recorded = run_select(settings.warehouse, "select actor, flow_run_id from scoring_runs").to_pylist()
@@ -188,19 +188,19 @@ def test_served_deployments_run_on_their_schedules_and_when_triggered(
 
 
 def test_schedules_come_from_the_settings(settings: Settings) -> None:
-    nightly = build_deployments(settings.model_copy(update={"score_cron": "15 4 * * *"}))[1]
+    nightly = build_deployments(settings.model_copy(update={"night_cron": "15 4 * * *"}))[1]
     assert [item.schedule.cron for item in nightly.schedules] == ["15 4 * * *"]
 
 
 def test_a_malformed_schedule_names_its_variable(settings: Settings) -> None:
-    with pytest.raises(SettingsError, match="LENET_SCORE_CRON is 'whenever'"):
-        build_deployments(settings.model_copy(update={"score_cron": "whenever"}))
+    with pytest.raises(SettingsError, match="LENET_NIGHT_CRON is 'whenever'"):
+        build_deployments(settings.model_copy(update={"night_cron": "whenever"}))
 
 
 def test_a_malformed_schedule_is_one_line_of_the_command(lenet: Run, settings: Settings) -> None:
-    result = lenet("serve", LENET_SCORE_CRON="whenever")
+    result = lenet("serve", LENET_NIGHT_CRON="whenever")
     assert result.returncode == 1
-    assert "LENET_SCORE_CRON is 'whenever'" in one_error_line(result)
+    assert "LENET_NIGHT_CRON is 'whenever'" in one_error_line(result)
 
 
 def test_deployments_of_a_work_pool_are_those_that_are_served(settings: Settings) -> None:

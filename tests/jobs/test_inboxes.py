@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,20 +21,24 @@ from lenet_pipeline.errors import IngestError, PipelineError, StorageError, Unkn
 from lenet_pipeline.jobs import (
     PollJob,
     declare_inbox,
-    inbox_archive,
-    inbox_look,
-    inboxes,
+    form_reading,
     ingest_inbox,
     look,
     page_store,
     poll,
     remove_inbox,
 )
-from lenet_pipeline.jobs.inbox_files import scan_path
+from lenet_pipeline.jobs.inbox import archive as inbox_archive
+from lenet_pipeline.jobs.inbox import ingestion as inboxes
+from lenet_pipeline.jobs.inbox import look as inbox_look
+from lenet_pipeline.jobs.inbox import records as inbox_records
+from lenet_pipeline.jobs.inbox import storing as inbox_storing
+from lenet_pipeline.jobs.inbox.files import scan_path
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.system import Event, file_digest
 from lenet_pipeline.warehouse import InboxRecord, read_inboxes
-from tests.jobs.form_builders import broken_checks, fill_slips, write_template
+from tests.jobs.deadly_readers import crash_at
+from tests.jobs.form_builders import broken_checks, fill_slips, grey, write_template
 from tests.jobs.inbox_builders import NAME, Inbox, make_inbox, set_age
 
 TODAY = f"{NAME}/{datetime.now(UTC):%Y-%m-%d}"
@@ -63,10 +68,9 @@ def read_inbox(settings: Settings, tmp_path: Path, slips: Path, template: Path) 
     return make_inbox(settings, tmp_path, slips, template)
 
 
-def write_noise(path: Path) -> Path:
-    """Write a page that fits no template, because its sides have other proportions."""
-    pixels = np.random.default_rng(5).integers(0, 255, (900, 300), dtype=np.uint8)
-    Image.fromarray(pixels).save(path, dpi=(200, 200))
+def write_half(slip: Path, path: Path) -> Path:
+    """Write the upper part of a slip, which fits no template."""
+    Image.fromarray(grey(slip)[:300]).save(path, dpi=(200, 200))
     return set_age(path, 60)
 
 
@@ -160,15 +164,15 @@ def test_scan_that_changes_back_is_current_again(inbox: Inbox) -> None:
 
 
 def test_removed_document_stays_stored(inbox: Inbox) -> None:
-    inbox.drop(0)
+    path = inbox.drop(0)
     inbox.ingest()
-    (inbox.folder / "0.png").unlink()
+    path.unlink()
     assert inbox.ingest().documents == 0
     assert inbox.rows() == [("0.png", "taken")]
     assert inbox.select("count(*) as n from current_documents") == [{"n": 1}]
 
 
-@pytest.mark.parametrize("module, name", [(inbox_look, "file_digest"), (inboxes, "store_documents")])
+@pytest.mark.parametrize("module, name", [(inbox_look, "file_digest"), (inbox_storing, "store_documents")])
 def test_document_that_is_removed_before_it_is_read_is_skipped(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
@@ -244,7 +248,7 @@ def test_unfinished_file_is_left_until_it_is_renamed(inbox: Inbox, name: str) ->
 
 
 def test_page_of_an_unknown_form_is_counted_and_announced(inbox: Inbox) -> None:
-    write_noise(inbox.folder / "noise.png")
+    write_half(inbox.slips[3], inbox.folder / "half.png")
     inbox.drop(0)
     done = inbox.ingest()
     assert (done.documents, done.read, done.unmatched) == (2, 1, 1)
@@ -339,7 +343,7 @@ def test_archive_may_be_on_another_file_system(
 
     inbox.declare(archive=tmp_path / "done")
     path = inbox.drop(0)
-    monkeypatch.setattr(inbox_archive.os, "link", refuse)
+    monkeypatch.setattr(inbox_archive, "os", SimpleNamespace(link=refuse))
     assert inbox.ingest().archived == 1
     assert not path.exists()
     assert [each.name for each in (tmp_path / "done").iterdir()] == ["0.png"]
@@ -383,10 +387,10 @@ def test_file_that_was_recorded_as_archived_but_not_removed_is_removed(inbox: In
 @pytest.mark.parametrize(
     "module, name",
     [
-        (inboxes, "record_template_texts"),
+        (inbox_storing, "record_template_texts"),
         (page_store, "append_to_dataset"),
         (page_store, "load_pages"),
-        (inboxes, "record_inbox_documents"),
+        (inbox_records, "record_inbox_documents"),
     ],
 )
 def test_interrupted_ingest_resumes(
@@ -420,6 +424,18 @@ def test_interrupted_ingest_resumes(
         "dataset, source_sha256 from documents order by all",
     ):
         assert inbox.select(asked) == other.select(asked)
+
+
+def test_page_that_crashed_a_poll_becomes_a_reject(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next poll reads pages in processes, so that it survives the page."""
+    inbox.drop(0)
+    marker = inbox.settings.home / "inboxes" / f"{NAME}.reading"
+    marker.touch()  # as a poll leaves it that ends while it reads
+    monkeypatch.setattr(form_reading, "read_part", partial(crash_at, at=1))
+    done = inbox.ingest()
+    assert (done.documents, done.rejected) == (1, 1)
+    assert inbox.select("kind from rejects") == [{"kind": "crashed_reader"}]
+    assert not marker.exists()
 
 
 def test_second_poll_at_the_same_time_does_nothing(inbox: Inbox) -> None:
@@ -493,25 +509,18 @@ def test_poll_scores_the_new_documents_and_counts_the_decisions(read_inbox: Inbo
     assert broken_checks(read_inbox.settings) == []
 
 
-def test_poll_without_a_champion_leaves_the_digits_for_later(
-    read_inbox: Inbox, inbox_without_champion: Inbox
-) -> None:
-    other = inbox_without_champion
-    other.drop(0)
-    (report,) = poll(other.settings, PollJob(), other.observer)
+def test_poll_without_a_champion_leaves_the_digits_for_later(read_inbox: Inbox) -> None:
+    registry = read_inbox.settings.registry
+    client = registry.client()
+    client.delete_registered_model_alias(registry.model_name, "champion")
+    read_inbox.drop(0)
+    (report,) = poll(read_inbox.settings, PollJob(), read_inbox.observer)
     assert (report.has_champion, report.scored, report.ingest.documents) == (False, 0, 1)
-    assert any("no champion yet" in line for line in other.observer.lines)
-    for name in ("mlflow.db", "mlartifacts"):
-        source = read_inbox.settings.home / name
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, other.settings.home / name)
-    (report,) = poll(other.settings, PollJob(), other.observer)
+    assert any("no champion yet" in line for line in read_inbox.observer.lines)
+    client.set_registered_model_alias(registry.model_name, "champion", "1")
+    (report,) = poll(read_inbox.settings, PollJob(), read_inbox.observer)
     assert report.ingest.documents == 0
     assert report.scored > 0
-
-
-@pytest.fixture
-def inbox_without_champion(tmp_path: Path, slips: Path, template: Path) -> Inbox:
-    return make_inbox(read_settings(tmp_path / "bare-home", "tester"), tmp_path / "bare", slips, template)
 
 
 def test_failing_inbox_does_not_stop_the_others(inbox: Inbox, tmp_path: Path) -> None:
