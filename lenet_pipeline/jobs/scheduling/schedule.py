@@ -48,7 +48,7 @@ class RetrainingSchedule:
         min_new_labels: number of new labels that starts a training.
         on_drift: whether a drift alarm starts a training. Without this and ``min_new_labels``, every
             considered time starts one.
-        if_drift: ``hold``: the readings of a run that drifted wait for a person, because policies hold only for
+        if_drift: ``hold``: readings of a run that drifted wait for a person, because policies hold only for
             digits like their evidence; or ``accept``, as the policy says.
         max_error: target for the error rate of accepted digits; the terms of the policies in force if None.
         certainty: statistical certainty of the target.
