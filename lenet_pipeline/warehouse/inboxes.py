@@ -202,7 +202,7 @@ def record_archived_documents(
 def list_archived_copies(
     warehouse: Warehouse, source: str, source_sha256: str, as_of: AsOf | None = None
 ) -> list[ArchivedCopy]:
-    """Return the places where a document may be if it is no longer at ``source``, newest first.
+    """Return the places where a document may be if it has left ``source``, newest first.
 
     With ``as_of``, the snapshot answers if the database is busy; see `AsOf`.
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,15 +94,18 @@ def test_missing_bucket_is_one_clear_error(endpoint: str, home: Path, tmp_path: 
 def test_look_into_a_folder_of_100_000_files_takes_less_than_two_seconds(
     home: Path, tmp_path: Path, slips: Path
 ) -> None:
-    inbox = make_inbox(read_settings(home, "tester"), tmp_path, slips, write_template(tmp_path))
-    fill_folder(inbox.settings, inbox.folder, 100_000)
-    for number in range(10):
-        inbox.drop(number)
-    seconds = []
-    for _ in range(3):
-        started = time.process_time()
-        assert len(look(inbox.settings, NAME).documents) == 10
-        seconds.append(time.process_time() - started)
+    memory = Path("/dev/shm")  # noqa: S108 - a disk takes minutes for so many files
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
+        inbox = make_inbox(read_settings(home, "tester"), Path(folder), slips, write_template(tmp_path))
+        fill_folder(inbox.settings, inbox.folder, 100_000)
+        for number in range(10):
+            inbox.drop(number)
+        seconds = []
+        for _ in range(3):
+            started = time.process_time()
+            documents = len(look(inbox.settings, NAME).documents)
+            seconds.append(time.process_time() - started)
+            assert documents == 10
     assert min(seconds) < 2
 
 
