@@ -157,6 +157,29 @@ def test_a_promotion_brings_its_policy_and_a_rollback_the_former_one(
 
 
 @pytest.mark.slow
+def test_earlier_documents_are_decided_on_again_with_todays_evidence(
+    settings: Settings, tmp_path: Path
+) -> None:
+    add_inbox(settings, tmp_path)
+    night(settings, NightJob(NIGHT))
+    # Without evidence for the target, everything waits. The schedule names evidence that meets it.
+    set_policy(settings, propose_policy(settings, PolicyTerms(0.05, 0.95)))
+    retrain(settings, TrainingJob((TRAINING,), epochs=1))
+    promote_by_hand(settings, "2", "a test")
+    schedule = RetrainingSchedule((TRAINING,), cron="0 3 1 1 *", evidence=(TEST,), afterwards="decide")
+    declare_schedule(settings, schedule)
+    accepted = "select count(*) as fields from final_values where decision = 'accept'"
+    assert rows(settings, accepted) == [{"fields": 0}]
+    report = night(settings, NightJob(NIGHT - 30 * DAY))
+    assert report.retraining is not None and report.retraining.version is None
+    assert report.earlier.datasets == ("slips/2027-01-06",)
+    assert report.earlier.fields == rows(settings, accepted)[0]["fields"] > 0
+    (policy,) = list_policies_of(settings.warehouse, "digits", 1)
+    assert policy.evidence == f"gate split of {TRAINING}, {TEST}"
+    assert night(settings, NightJob(NIGHT - 29 * DAY)).earlier.datasets == ()
+
+
+@pytest.mark.slow
 def test_a_version_that_misses_the_target_waits_or_is_promoted_as_the_schedule_says(
     settings: Settings,
 ) -> None:
@@ -189,12 +212,17 @@ class Killed(BaseException):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "moment", ["train_and_record", "_record", "judge_trained", "promote_trained", "revisit_earlier_documents"]
+    ("module", "moment"),
+    [
+        (training_stages, "train_and_record"),
+        (training_stages, "_record"),
+        (night_stages, "judge_trained"),
+        (night_stages, "promote_trained"),
+    ],
 )
 def test_an_interrupted_night_is_finished_by_the_next_attempt(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, moment: str
 ) -> None:
-    module = training_stages if hasattr(training_stages, moment) else night_stages
     declare_schedule(settings, RetrainingSchedule((TRAINING,), epochs=1))
     work = getattr(module, moment)
 
