@@ -27,7 +27,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 
 from benchmarks.machine import describe_machine
@@ -56,10 +55,6 @@ class Up:
     log: Path
     ports: Mapping[str, int]
     memory: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    @property
-    def api(self) -> str:
-        return f"http://127.0.0.1:{self.ports['prefect']}/api"
 
     def child(self, name: str) -> psutil.Process:
         """Return the process of a child.
@@ -179,18 +174,21 @@ def running(folder: Path, home: Path) -> Iterator[Up]:
 
 
 def drop(up: Up, home: Path, template: Path, inbox: Path, number: int) -> str:
-    """Put a batch of scans into the inbox, and wait until each field of them has its final row."""
-    filled = inbox.parent / f"filled-{number}"
-    where = ("--pages", str(PAGES), "--seed", str(100 + number), "--output", str(filled))
+    """Put a batch of scans into the inbox, and wait until each of their fields has its final row.
+
+    The deployment polls the inboxes every minute.
+    """
+    batch = len(list(inbox.parent.glob("filled-*")))  # a kept home has earlier ones
+    filled = inbox.parent / f"filled-{batch}"
+    where = ("--pages", str(PAGES), "--seed", str(100 + batch), "--output", str(filled))
     lenet(home, "forms", "fill", str(template), "--digits", "optdigits/test", *where)
     expected = {}
     with (filled / "truth.csv").open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
-            expected[f"{number}-{Path(row['source']).name}", row["field"]] = row["value"]
+            expected[f"{batch}-{Path(row['source']).name}", row["field"]] = row["value"]
     for source in {name for name, _ in expected}:
         shutil.copy(filled / source.partition("-")[2], inbox / source)
     dropped = time.monotonic()
-    how = start_poll(up, home)
     found: dict[tuple[str, str], dict[str, Any]] = {}
 
     def is_final() -> bool:
@@ -203,22 +201,9 @@ def drop(up: Up, home: Path, template: Path, inbox: Path, number: int) -> str:
     accepted = {key: row for key, row in final.items() if row["decision"] == "accept"}
     wrong = sum((row["value"] or "") != expected[key] for key, row in accepted.items())
     return (
-        f"drop {number + 1}, {PAGES} scans: {len(final)} of {len(expected)} fields final after {took:.0f} s "
-        f"({how}); {len(accepted)} accepted, {wrong} of them wrong, {len(final) - len(accepted)} for people"
+        f"drop {number + 1}, {PAGES} scans: {len(final)} of {len(expected)} fields final after {took:.0f} s; "
+        f"{len(accepted)} accepted, {wrong} of them wrong, {len(final) - len(accepted)} for people"
     )
-
-
-def start_poll(up: Up, home: Path) -> str:
-    """Start a poll from its deployment if there is one, else as a command on the Prefect server."""
-    found = httpx.post(f"{up.api}/deployments/filter", json={}, timeout=20).json()
-    for deployment in found:
-        if deployment["entrypoint"].endswith(":poll"):
-            url = f"{up.api}/deployments/{deployment['id']}/create_flow_run"
-            httpx.post(url, json={}, timeout=20).raise_for_status()
-            return "by its deployment"
-    time.sleep(3)  # the scans settle
-    lenet(home, "inbox", "poll", INBOX, PREFECT_API_URL=up.api)
-    return "by a command"
 
 
 def kill(up: Up, name: str) -> str:

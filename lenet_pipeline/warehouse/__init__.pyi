@@ -43,8 +43,8 @@ from .form_tables import record_documents as record_documents
 from .form_tables import record_field_truths as record_field_truths
 from .form_tables import record_templates as record_templates
 from .inboxes import ArchivedCopy as ArchivedCopy
+from .inboxes import FileVersion as FileVersion
 from .inboxes import InboxRecord as InboxRecord
-from .inboxes import KnownFile as KnownFile
 from .inboxes import TakenVersion as TakenVersion
 from .inboxes import count_document_decisions as count_document_decisions
 from .inboxes import count_waiting_fields as count_waiting_fields
@@ -52,6 +52,7 @@ from .inboxes import list_archived_copies as list_archived_copies
 from .inboxes import list_inbox_files as list_inbox_files
 from .inboxes import list_inbox_originals as list_inbox_originals
 from .inboxes import list_inboxes as list_inboxes
+from .inboxes import list_stored_files as list_stored_files
 from .inboxes import list_unscored_datasets as list_unscored_datasets
 from .inboxes import read_inboxes as read_inboxes
 from .inboxes import record_archived_documents as record_archived_documents
