@@ -147,7 +147,7 @@ def test_retraining_leaves_its_accuracy_and_the_decision_of_the_gate(
 
 
 def test_scoring_leaves_what_an_operator_looks_for(run_flow: RunFlow, settings: Settings) -> None:
-    done = run_flow(score, settings, ScoringJob(TEST))
+    done = run_flow(score, settings.model_copy(update={"base_url": "http://pages"}), ScoringJob(TEST))
     report = done.result
     assert done.run.name == f"score-{TEST}-with-champion"
     steps = {"score-shards", "assemble-fields", "drift", "report"}
@@ -156,7 +156,7 @@ def test_scoring_leaves_what_an_operator_looks_for(run_flow: RunFlow, settings: 
     assert tasks["score-shards"].empirical_policy.retries == 2
     artifacts = done.artifacts()
     assert artifacts["scoring-optdigits-test"] == 100.0
-    assert "score-report" not in artifacts  # a browser opens no file:// link from a web page
+    assert f"(http://pages/reports/{report.page.name})" in artifacts["score-report"]
     assert done.run.state is not None
     assert done.run.state.message == "351 digits scored with digits/1, 351 for review"
     for row in (
