@@ -17,7 +17,6 @@ from .inbox.declarations import SETTLE_S as SETTLE_S
 from .inbox.declarations import DeclaredInbox as DeclaredInbox
 from .inbox.declarations import declare_inbox as declare_inbox
 from .inbox.declarations import remove_inbox as remove_inbox
-from .inbox.ingestion import InboxIngest as InboxIngest
 from .inbox.ingestion import ingest_inbox as ingest_inbox
 from .inbox.look import Look as Look
 from .inbox.look import PlannedFile as PlannedFile
@@ -25,6 +24,7 @@ from .inbox.look import look as look
 from .inbox.polling import PollJob as PollJob
 from .inbox.polling import PollReport as PollReport
 from .inbox.polling import poll as poll
+from .inbox.records import InboxIngest as InboxIngest
 from .ingestion import IngestJob as IngestJob
 from .ingestion import PrintingJob as PrintingJob
 from .ingestion import Source as Source

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
-from uuid import UUID
 
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
-from lenet_pipeline.warehouse.queries import ask, fetch_statement
+from lenet_pipeline.warehouse.queries import ask
 from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
@@ -39,13 +37,8 @@ class InboxRecord:
     settle_s: float = 5.0
 
 
-class KnownFile(NamedTuple):
-    """The newest version of a file that an inbox knows."""
-
-    size_bytes: int
-    modified_ns: int
-    is_stored: bool
-    archived_to: str | None
+# Size in bytes, and time of the last change in nanoseconds since 1970.
+FileVersion = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -117,7 +110,9 @@ def list_inboxes(warehouse: Warehouse) -> pa.Table:
     return ask(warehouse, "list_inboxes", {})
 
 
-def list_inbox_files(warehouse: Warehouse, inbox: str, as_of: datetime | None = None) -> dict[str, KnownFile]:
+def list_inbox_files(
+    warehouse: Warehouse, inbox: str, as_of: datetime | None = None
+) -> dict[str, FileVersion]:
     """Return the newest known version of each file of an inbox, by path.
 
     Args:
@@ -129,9 +124,22 @@ def list_inbox_files(warehouse: Warehouse, inbox: str, as_of: datetime | None = 
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    rows = ask(warehouse, "list_inbox_files", {"inbox": inbox, "as_of": as_of})
-    paths, *columns = (column.to_pylist() for column in rows.columns)
-    return dict(zip(paths, map(KnownFile._make, zip(*columns, strict=True)), strict=True))
+    return _versions(ask(warehouse, "list_inbox_files", {"inbox": inbox, "as_of": as_of}))
+
+
+def list_stored_files(warehouse: Warehouse, inbox: str, paths: Sequence[str]) -> dict[str, FileVersion]:
+    """Return the newest known version of some files of an inbox, if its content is stored, by path.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    return _versions(ask(warehouse, "list_stored_files", {"inbox": inbox, "paths": list(paths)}))
+
+
+def _versions(rows: pa.Table) -> dict[str, FileVersion]:
+    paths, sizes, times = (column.to_pylist() for column in rows.columns)
+    return dict(zip(paths, zip(sizes, times, strict=True), strict=True))
 
 
 def list_inbox_originals(
@@ -164,7 +172,7 @@ def record_inbox_documents(warehouse: Warehouse, documents: pa.Table) -> None:
 
 
 def record_archived_documents(
-    warehouse: Warehouse, inbox: str, archived: Mapping[str, tuple[KnownFile, str]]
+    warehouse: Warehouse, inbox: str, archived: Mapping[str, tuple[FileVersion, str]]
 ) -> None:
     """Record where versions of files are in the archive.
 
@@ -181,8 +189,8 @@ def record_archived_documents(
     table = pa.table(
         {
             "path": pa.array(archived, pa.string()),
-            "size_bytes": pa.array([known.size_bytes for known, _ in archived.values()], pa.int64()),
-            "modified_ns": pa.array([known.modified_ns for known, _ in archived.values()], pa.int64()),
+            "size_bytes": pa.array([size for (size, _), _ in archived.values()], pa.int64()),
+            "modified_ns": pa.array([time for (_, time), _ in archived.values()], pa.int64()),
             "archived_to": pa.array([target for _, target in archived.values()], pa.string()),
         }
     )
@@ -193,7 +201,7 @@ def record_archived_documents(
 def list_archived_copies(
     warehouse: Warehouse, source: str, source_sha256: str, as_of: AsOf | None = None
 ) -> list[ArchivedCopy]:
-    """Return the places where a document may be if it is no longer at ``source``, newest first.
+    """Return the places where a document may be if it has left ``source``, newest first.
 
     With ``as_of``, the snapshot answers if the database is busy; see `AsOf`.
 
@@ -217,32 +225,3 @@ def list_unscored_datasets(warehouse: Warehouse, inbox: str) -> list[str]:
     with reading(warehouse) as connection:
         rows = run_statement(connection, "list_unscored_datasets", {"inbox": inbox})
     return [dataset for (dataset,) in rows]
-
-
-def count_document_decisions(
-    warehouse: Warehouse, scoring_run_ids: Sequence[UUID], digests: Sequence[str]
-) -> dict[str, int]:
-    """Count the digits of some documents by decision, over some scoring runs.
-
-    Raises:
-        WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
-    """
-    values = {"scoring_run_ids": [str(run) for run in scoring_run_ids], "digests": list(digests)}
-    rows = ask(warehouse, "count_document_decisions", values).to_pylist()
-    return {row["decision"]: row["digits"] for row in rows}
-
-
-def count_waiting_fields(
-    warehouse: Warehouse, scoring_run_ids: Sequence[UUID], digests: Sequence[str]
-) -> int:
-    """Count the fields of some documents that wait for a person, over some scoring runs.
-
-    Raises:
-        WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
-    """
-    values = {"scoring_run_ids": [str(run) for run in scoring_run_ids], "digests": list(digests)}
-    with reading(warehouse) as connection:
-        rows = fetch_statement(connection, "load/count_waiting_fields.sql", values)
-    return int(rows["fields"][0].as_py())

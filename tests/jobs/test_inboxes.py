@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from lenet_pipeline.errors import IngestError, PipelineError, StorageError, Unkn
 from lenet_pipeline.jobs import (
     PollJob,
     declare_inbox,
+    form_reading,
     ingest_inbox,
     look,
     page_store,
@@ -29,10 +31,13 @@ from lenet_pipeline.jobs import (
 from lenet_pipeline.jobs.inbox import archive as inbox_archive
 from lenet_pipeline.jobs.inbox import ingestion as inboxes
 from lenet_pipeline.jobs.inbox import look as inbox_look
+from lenet_pipeline.jobs.inbox import records as inbox_records
+from lenet_pipeline.jobs.inbox import storing as inbox_storing
 from lenet_pipeline.jobs.inbox.files import scan_path
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.system import Event, file_digest
 from lenet_pipeline.warehouse import InboxRecord, read_inboxes
+from tests.jobs.deadly_readers import crash_at
 from tests.jobs.form_builders import broken_checks, fill_slips, grey, write_template
 from tests.jobs.inbox_builders import NAME, Inbox, make_inbox, set_age
 
@@ -167,7 +172,7 @@ def test_removed_document_stays_stored(inbox: Inbox) -> None:
     assert inbox.select("count(*) as n from current_documents") == [{"n": 1}]
 
 
-@pytest.mark.parametrize("module, name", [(inbox_look, "file_digest"), (inboxes, "store_documents")])
+@pytest.mark.parametrize("module, name", [(inbox_look, "file_digest"), (inbox_storing, "store_documents")])
 def test_document_that_is_removed_before_it_is_read_is_skipped(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
@@ -382,10 +387,10 @@ def test_file_that_was_recorded_as_archived_but_not_removed_is_removed(inbox: In
 @pytest.mark.parametrize(
     "module, name",
     [
-        (inboxes, "record_template_texts"),
+        (inbox_storing, "record_template_texts"),
         (page_store, "append_to_dataset"),
         (page_store, "load_pages"),
-        (inboxes, "record_inbox_documents"),
+        (inbox_records, "record_inbox_documents"),
     ],
 )
 def test_interrupted_ingest_resumes(
@@ -419,6 +424,18 @@ def test_interrupted_ingest_resumes(
         "dataset, source_sha256 from documents order by all",
     ):
         assert inbox.select(asked) == other.select(asked)
+
+
+def test_page_that_crashed_a_poll_becomes_a_reject(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next poll reads pages in processes, so that it survives the page."""
+    inbox.drop(0)
+    marker = inbox.settings.home / "inboxes" / f"{NAME}.reading"
+    marker.touch()  # as a poll leaves it that ends while it reads
+    monkeypatch.setattr(form_reading, "read_part", partial(crash_at, at=1))
+    done = inbox.ingest()
+    assert (done.documents, done.rejected) == (1, 1)
+    assert inbox.select("kind from rejects") == [{"kind": "crashed_reader"}]
+    assert not marker.exists()
 
 
 def test_second_poll_at_the_same_time_does_nothing(inbox: Inbox) -> None:

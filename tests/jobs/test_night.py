@@ -212,12 +212,17 @@ class Killed(BaseException):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "moment", ["train_and_record", "_record", "judge_trained", "promote_trained", "revisit_earlier_documents"]
+    ("module", "moment"),
+    [
+        (training_stages, "train_and_record"),
+        (training_stages, "_record"),
+        (night_stages, "judge_trained"),
+        (night_stages, "promote_trained"),
+    ],
 )
 def test_an_interrupted_night_is_finished_by_the_next_attempt(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, moment: str
 ) -> None:
-    module = training_stages if hasattr(training_stages, moment) else night_stages
     declare_schedule(settings, RetrainingSchedule((TRAINING,), epochs=1))
     work = getattr(module, moment)
 

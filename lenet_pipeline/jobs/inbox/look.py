@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from lenet_pipeline.errors import UnknownNameError
-from lenet_pipeline.forms import may_be_document
 from lenet_pipeline.ingest import path_text
 from lenet_pipeline.jobs.inbox.files import FoundFiles, InboxFile, copy_objects, find_files, keep_complete
 from lenet_pipeline.settings import Settings
@@ -42,7 +41,7 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class Look:
-    """What a poll of an inbox would do now.
+    """The work that a poll of an inbox would do now.
 
     Attributes:
         inbox: the name of the inbox.
@@ -143,13 +142,17 @@ def plan_files(
     Args:
         settings: of the home.
         inbox: the inbox.
-        files: the files. Those that were removed in the meantime are left out.
+        files: the files; removed files are left out.
         as_of: the time that names the dataset of new documents.
         until: count only what was taken until this time as taken.
 
     Returns:
         The files with what to do, and a problem for each file that cannot be read.
     """
+    if not files:
+        return (), ()
+    from lenet_pipeline.forms import may_be_document  # loads OpenCV
+
     digests, problems, planned = dict[str, str](), list[str](), list[PlannedFile]()
     for item in files:
         try:

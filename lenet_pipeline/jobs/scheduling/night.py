@@ -14,7 +14,8 @@ from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import REVIEWED, counted
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.jobs.inbox.ingestion import InboxIngest, ingest_inbox
+from lenet_pipeline.jobs.inbox.ingestion import ingest_inbox
+from lenet_pipeline.jobs.inbox.records import InboxIngest
 from lenet_pipeline.jobs.job_form import FORM
 from lenet_pipeline.jobs.retraining import GateDecision
 from lenet_pipeline.jobs.scheduling.earlier_documents import EarlierDocuments, decide_again, score_again
@@ -80,7 +81,7 @@ class NightReport:
 
 
 def night(settings: Settings, job: NightJob, observer: Observer = SILENT) -> NightReport:
-    """Do a night's work. A stage that fails does not stop those that do not need its result.
+    """Do a night's work. A failed stage stops only the stages that need its result.
 
     Raises:
         PipelineError: some stages failed, or another night runs on this home.
@@ -183,7 +184,7 @@ def list_new_datasets(settings: Settings) -> list[str]:
 
 
 def list_training_datasets(settings: Settings) -> set[str]:
-    """Return the datasets that a version learned from, and those that the schedule names."""
+    """Return the datasets that a version learned from or that the schedule names."""
     if not settings.warehouse.path.exists():
         return {REVIEWED}
     schedule = find_schedule(settings.warehouse)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from lenet_pipeline.jobs.inbox.ingestion import InboxIngest
+from lenet_pipeline.jobs.inbox.records import InboxIngest
 from lenet_pipeline.jobs.retraining import GateDecision
 from lenet_pipeline.jobs.scheduling.earlier_documents import EarlierDocuments
 from lenet_pipeline.jobs.scheduling.training import Retraining
