@@ -21,11 +21,10 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.machine import describe_machine
-from lenet_pipeline.audit import find_version
 from lenet_pipeline.audit.guarantee import find_threshold
 from lenet_pipeline.ingest.printed.non_digits import INTRUDERS, draw_intruders
 from lenet_pipeline.lake import read_manifest
-from lenet_pipeline.registry import read_version
+from lenet_pipeline.registry import read_version, resolve_version
 from lenet_pipeline.scoring import Engine
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.training import (
@@ -86,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
     settings = read_settings(options.home)
     registry = settings.registry
-    version = find_version(registry, options.model)
+    version = resolve_version(registry, options.model)
     engine = Engine(read_version(registry, version).model)
     head = f"{version.reference} ({version.architecture}, trained on {', '.join(version.datasets)})"
     if options.what == "calibration":
@@ -219,7 +218,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("what", choices=["calibration", "intruders", "guarantee"])
     parser.add_argument("datasets", nargs="+", metavar="DATASET")
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--model", default="digits@champion")
+    parser.add_argument("--model", default="champion")
     parser.add_argument("--count", type=int, default=2_000, help="non-digits of each kind")
     parser.add_argument("--draws", type=int, default=1_000, help="samples per target")
     parser.add_argument("--labelled", type=int, nargs="+", default=[3_000, 10_000], help="digits per sample")

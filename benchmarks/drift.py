@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("dataset", metavar="DATASET")
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--model", default="digits@champion")
+    parser.add_argument("--model", default="champion")
     options = parser.parse_args(arguments)
     lake = read_settings(options.home).lake
     manifest = read_manifest(lake, options.dataset)

@@ -58,7 +58,7 @@ def measure(home: Path, root: Path | None) -> dict[str, str]:
     audit_s = statistics.median(
         seconds(lambda: run_audit(settings.warehouse, "confusion", {})) for _ in range(ROUNDS)
     )
-    engine = Engine(read_version(registry, resolve_version(registry, "digits@champion")).model)
+    engine = Engine(read_version(registry, resolve_version(registry, "champion")).model)
     images = read_labelled(settings.lake, [read_manifest(settings.lake, dataset)]).images
     forward_s = statistics.median(seconds(lambda: engine.score(images)) for _ in range(ROUNDS))
     return {

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from prefect import flow, get_run_logger, runtime, task
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
@@ -82,6 +82,10 @@ class PrefectObserver(Observer):
         """Write a warning to the run's log and to the terminal."""
         get_run_logger().warning(message)
         self._terminal.warn(message)
+
+    def publish(self, name: str, markdown: str) -> None:
+        """Create a Markdown artifact."""
+        create_markdown_artifact(markdown, key=name)
 
     def announce(self, event: str, resource: Mapping[str, str], payload: Mapping[str, object]) -> None:
         """Emit an event, which an automation can use to run a deployment."""

@@ -14,6 +14,7 @@ _MODULES = {
     "ingest": "flows.ingest",
     "ingest_printed": "flows.ingest",
     "ingest_forms": "flows.ingest",
+    "poll": "flows.inbox",
     "retrain": "flows.retrain",
     "score": "flows.score",
     "reproduce": "flows.reproduce",

@@ -27,7 +27,7 @@ def score(job: ScoringJob) -> ScoringReport:
 
 
 @flow(flow_run_name="score-all-with-{model}")
-def score_all(model: str = "digits@champion") -> list[ScoringReport]:
+def score_all(model: str = "champion") -> list[ScoringReport]:
     """Score every dataset of the lake. Datasets that are already scored take almost no time."""
     return jobs.score_all(flow_settings(), score, model)
 

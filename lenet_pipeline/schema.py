@@ -83,6 +83,24 @@ DOCUMENTS = pa.schema(
     ]
 )
 
+# One row per version of a file that an inbox took or refused.
+INBOX_DOCUMENTS = pa.schema(
+    [
+        pa.field("inbox", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("size_bytes", pa.int64(), nullable=False),
+        pa.field("modified_ns", pa.int64(), nullable=False),
+        pa.field("source_sha256", pa.string()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("dataset", pa.string()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("original_path", pa.string()),
+        pa.field("taken_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+        pa.field("flow_run_id", pa.string()),
+    ]
+)
+
 # One row per page of a document, whether or not it could be read.
 PAGES = pa.schema(
     [

@@ -6,9 +6,10 @@ import getpass
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, InstanceOf, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lenet_pipeline.errors import SettingsError, StorageError
@@ -40,6 +41,19 @@ def _place(where: Any) -> Any:
         raise ValueError(str(exc)) from exc
 
 
+def _server(uri: str) -> str:
+    """Check the address of an MLflow server, without connecting to it."""
+    parts = urlsplit(uri)
+    if parts.username or parts.password:
+        raise ValueError(
+            "the address must not hold a user name or password; set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD instead"
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected the address of an MLflow server, such as http://HOST:5000")
+    return uri.rstrip("/")
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 PlaceOrUrl = Annotated[InstanceOf[Place], BeforeValidator(_place), NoDecode]
 
@@ -66,6 +80,19 @@ class Settings(BaseSettings):
         default_factory=system_user,
         min_length=1,
         description="who runs the command, recorded with every action",
+    )
+
+    model: str = Field(
+        "digits",
+        pattern=r"^[a-z0-9][a-z0-9_-]*$",
+        description="name of the registered model; homes that share an MLflow server have different names",
+    )
+    # MLflow's own variable works too, so that one setting serves both.
+    mlflow_uri: Annotated[str, AfterValidator(_server)] | None = Field(
+        None,
+        validation_alias=AliasChoices("LENET_MLFLOW_URI", "MLFLOW_TRACKING_URI"),
+        description="address of an MLflow server, also from `MLFLOW_TRACKING_URI`; otherwise the home keeps "
+        "runs and versions itself",
     )
 
     shard_rows: int = Field(ROW_GROUP_ROWS, ge=1, description="maximum digits in one Parquet shard")
@@ -119,7 +146,7 @@ class Settings(BaseSettings):
         """The model registry."""
         from lenet_pipeline.registry import Registry
 
-        return Registry(self.home / "mlflow.db", self.home / "mlartifacts")
+        return Registry(self.home, self.model, self.mlflow_uri)
 
 
 def read_settings(home: Path | None = None, actor: str | None = None) -> Settings:
@@ -137,6 +164,7 @@ def read_settings(home: Path | None = None, actor: str | None = None) -> Setting
         return Settings(**given)  # type: ignore[arg-type]  # each value has the type of its field
     except ValidationError as exc:
         first = exc.errors()[0]
-        name = "LENET_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        name = name if name.startswith(("LENET_", "MLFLOW_")) else f"LENET_{name}"
         value = mask_url(first["input"]) if isinstance(first["input"], str) else first["input"]
         raise SettingsError(f"{name} is {value!r}: {first['msg']}; correct or unset it") from exc

@@ -28,7 +28,11 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment(home: Path) -> dict[str, str]:
     """The environment of a command: this test's home, and no Prefect server."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LENET_", "PREFECT_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LENET_", "MLFLOW_", "PREFECT_"))
+    }
     return {**kept, "LENET_HOME": str(home), "LENET_ACTOR": "tester"}
 
 

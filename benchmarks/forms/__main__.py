@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--home", type=Path, required=True, help="home with a model and mnist/test")
     parser.add_argument("--references", type=Path, help="folder of the example templates' blank forms")
-    parser.add_argument("--model", default="digits@champion")
+    parser.add_argument("--model", default="champion")
     parser.add_argument("--digits", default="mnist/test", help="dataset whose digits fill the pages")
     parser.add_argument(
         "--pages", type=float, default=1.0, help="share of the usual number of pages (default: 1)"

@@ -111,11 +111,11 @@ def share_pct(part: float, whole: float) -> float:
 
 def read_model(home: Path, reference: str, digits: LabelledImages) -> Reader:
     """Load a model of a home, for one thread of the CPU."""
-    from lenet_pipeline.audit import find_version
-    from lenet_pipeline.registry import read_version
+
+    from lenet_pipeline.registry import read_version, resolve_version
     from lenet_pipeline.settings import read_settings
 
     torch.set_num_threads(1)
     registry = read_settings(home).registry
-    version = find_version(registry, reference)
+    version = resolve_version(registry, reference)
     return Reader(Engine(read_version(registry, version).model, "cpu"), digits)

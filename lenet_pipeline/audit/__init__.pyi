@@ -12,9 +12,7 @@ from .model_report import ModelReport as ModelReport
 from .model_report import copy_figures as copy_figures
 from .model_report import report_version as report_version
 from .model_report import version_record as version_record
-from .model_versions import find_version as find_version
 from .model_versions import open_ledger as open_ledger
-from .model_versions import promote_by_hand as promote_by_hand
 from .model_versions import record_version as record_version
 from .pages import data_url as data_url
 from .pages import enlarge as enlarge
@@ -27,9 +25,16 @@ from .policy_queries import FIELD as FIELD
 from .policy_queries import find_policy as find_policy
 from .policy_queries import find_policy_in_force as find_policy_in_force
 from .policy_queries import list_policies as list_policies
+from .promotion import GateVerdict as GateVerdict
+from .promotion import Promotion as Promotion
+from .promotion import carry_out_verdict as carry_out_verdict
+from .promotion import find_verdict as find_verdict
+from .promotion import finish_promotion as finish_promotion
 from .promotion import judge_challenger as judge_challenger
 from .promotion import record_challenger as record_challenger
 from .promotion import roll_back as roll_back
+from .promotion_by_hand import find_refusal as find_refusal
+from .promotion_by_hand import promote_by_hand as promote_by_hand
 from .report import report_path as report_path
 from .report import write_report as write_report
 from .review_csv import VERDICTS as VERDICTS
@@ -39,6 +44,10 @@ from .reviews import export_reviews as export_reviews
 from .reviews import import_reviews as import_reviews
 from .shard_lookup import read_shard_by_fingerprint as read_shard_by_fingerprint
 from .shard_lookup import select_digits as select_digits
+from .standing_policies import Refit as Refit
+from .standing_policies import describe_policy as describe_policy
+from .standing_policies import plot_policies as plot_policies
+from .standing_policies import refit_policies as refit_policies
 from .verification import TOLERANCE as TOLERANCE
 from .verification import VerificationJob as VerificationJob
 from .verification import raise_if_different as raise_if_different

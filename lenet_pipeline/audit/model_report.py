@@ -10,9 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lenet_pipeline.audit.model_versions import find_version
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.registry import ModelVersion, read_finished_run, read_version
+from lenet_pipeline.registry import ModelVersion, read_finished_run, read_version, resolve_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error
 from lenet_pipeline.warehouse import run_audit
@@ -50,7 +49,7 @@ def report_version(settings: Settings, reference: str) -> ModelReport:
         WarehouseError: the database cannot be read.
     """
     registry = settings.registry
-    version = find_version(registry, reference)
+    version = resolve_version(registry, reference)
     resolved, run = read_version(registry, version), read_finished_run(registry, version)
     promotions = run_audit(settings.warehouse, "promotions", {"model": version.name})
     return ModelReport(

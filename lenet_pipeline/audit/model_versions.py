@@ -1,41 +1,16 @@
-"""Find, record and promote the model versions of a home."""
+"""Record the model versions of a home, and their promotions."""
 
 from __future__ import annotations
 
-from lenet_pipeline.audit.promotion import Ledger, promote_version
-from lenet_pipeline.registry import ModelVersion, Registry, ResolvedModel, read_version, resolve_version
+from lenet_pipeline.audit.promotion import Ledger
+from lenet_pipeline.registry import ResolvedModel
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.warehouse import ModelVersionRecord, PromotionRecord, record_model_version
+from lenet_pipeline.warehouse import ModelVersionRecord, record_model_version
 
 
 def open_ledger(settings: Settings, flow_run_id: str | None = None) -> Ledger:
     """Return the ledger that records the promotions of a home."""
     return Ledger(settings.warehouse, settings.actor, flow_run_id)
-
-
-def find_version(registry: Registry, reference: str) -> ModelVersion:
-    """Resolve ``3``, ``champion``, ``digits/3`` or ``digits@champion`` to a version.
-
-    Raises:
-        RegistryError: the reference is malformed.
-        UnknownNameError: there is no such model, alias or version.
-    """
-    if not {"/", "@"} & set(reference):
-        reference = f"{registry.model_name}{'/' if reference.isdecimal() else '@'}{reference}"
-    return resolve_version(registry, reference)
-
-
-def promote_by_hand(settings: Settings, reference: str, reason: str) -> PromotionRecord:
-    """Make a version champion by hand, and record the version first if an interrupted training did not.
-
-    Raises:
-        UnknownNameError: there is no such version.
-        RegistryError: the version is already the champion.
-    """
-    registry = settings.registry
-    chosen = find_version(registry, reference)
-    record_version(settings, read_version(registry, chosen))
-    return promote_version(open_ledger(settings), registry, chosen.version, reason)
 
 
 def record_version(settings: Settings, resolved: ResolvedModel, flow_run_id: str | None = None) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from lenet_pipeline.audit.chain import publish_chain_head
 from lenet_pipeline.audit.guarantee import Guarantee, find_threshold, risk_coverage
-from lenet_pipeline.audit.model_versions import find_version, record_version
+from lenet_pipeline.audit.model_versions import record_version
 from lenet_pipeline.audit.policy_evidence import Evidence, read_labelled_fields, score_labelled_digits
 from lenet_pipeline.audit.policy_queries import DIGIT, FIELD
 from lenet_pipeline.errors import PolicyError
-from lenet_pipeline.registry import ModelVersion, read_version
+from lenet_pipeline.registry import ModelVersion, read_version, resolve_version
 from lenet_pipeline.scoring import FLOAT32
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, written_whole
@@ -27,9 +27,10 @@ class PolicyTerms:
     Attributes:
         max_error: largest error rate among accepted readings, 0 to 1.
         certainty: probability with which ``max_error`` holds, 0 to 1.
-        dataset: labelled digits that the version never learned from; the gate split if None. For fields, a
-            dataset whose true values `lenet forms evaluate` recorded.
-        model: the model version, such as ``digits@champion``.
+        datasets: labelled digits that the version never learned from; the gate splits of its datasets if
+            empty. For fields, one dataset whose true values `lenet forms evaluate` recorded.
+        with_gates: rest on the gate splits in addition to ``datasets``.
+        model: the model version, such as ``champion``.
         subject: ``digit`` or ``field``.
         precision: of the scoring runs that the policy applies to.
         not_a_digit_from: ``not_a_digit`` from which a reading counts as no digit, 0 to 1.
@@ -39,8 +40,9 @@ class PolicyTerms:
 
     max_error: float
     certainty: float
-    dataset: str | None = None
-    model: str = "digits@champion"
+    datasets: tuple[str, ...] = ()
+    with_gates: bool = False
+    model: str = "champion"
     subject: str = DIGIT
     precision: str = FLOAT32
     not_a_digit_from: float = 0.5
@@ -77,13 +79,18 @@ def propose_policy(settings: Settings, terms: PolicyTerms) -> ProposedPolicy:
         PolicyError: no labelled digits or fields exist that the version never learned from.
         UnknownNameError: there is no such version or dataset.
     """
-    resolved = read_version(settings.registry, find_version(settings.registry, terms.model))
+    resolved = read_version(settings.registry, resolve_version(settings.registry, terms.model))
     record_version(settings, resolved)
     if terms.subject == FIELD:
-        evidence = read_labelled_fields(settings, resolved.version, terms.dataset, terms.precision)
+        evidence = read_labelled_fields(settings, resolved.version, terms.datasets, terms.precision)
     else:
         evidence = score_labelled_digits(
-            settings, resolved, terms.dataset, terms.precision, terms.not_a_digit_from
+            settings,
+            resolved,
+            terms.datasets,
+            terms.precision,
+            terms.not_a_digit_from,
+            with_gates=terms.with_gates,
         )
     found = find_threshold(evidence.confidences, evidence.is_right, terms.max_error, terms.certainty)
     record = _record(settings, resolved.version, terms, evidence, found)
@@ -102,7 +109,7 @@ def set_policy(settings: Settings, proposed: ProposedPolicy) -> SetPolicy:
     number = record_policy(settings.warehouse, proposed.record)
     publish_chain_head(settings)
     refresh_snapshot(settings.warehouse)
-    return SetPolicy(number, proposed.record, _save_plot(settings, number, proposed))
+    return SetPolicy(number, proposed.record, plot_policy(settings, number, proposed))
 
 
 def _record(
@@ -129,6 +136,7 @@ def _record(
         recorded_at=datetime.now(UTC),
         actor=settings.actor,
         flow_run_id=None,
+        evidence_datasets=list(terms.datasets) or None,
     )
 
 
@@ -152,8 +160,12 @@ def _with_calibration(record: PolicyRecord, evidence: Evidence) -> PolicyRecord:
     )
 
 
-def _save_plot(settings: Settings, number: int, proposed: ProposedPolicy) -> Path:
-    """Plot the risk-coverage curve of the evidence, with the target and the share accepted."""
+def plot_policy(settings: Settings, number: int, proposed: ProposedPolicy) -> Path:
+    """Plot the risk-coverage curve of the evidence, with the target and the share accepted.
+
+    Raises:
+        PolicyError: the plot cannot be written.
+    """
     from lenet_pipeline.training import draw_risk_coverage
 
     record, evidence = proposed.record, proposed.evidence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from lenet_pipeline.lake import (
 from lenet_pipeline.registry import TRAIN_SPLIT, ModelVersion, ResolvedModel
 from lenet_pipeline.scoring import Engine
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.training import join_digits, read_gates, read_unlearned
+from lenet_pipeline.training import LabelledDigits, join_digits, read_gates, read_unlearned
 from lenet_pipeline.warehouse import read_known_fields
 
 _NEVER_ACCEPT = np.float32(-1)  # below every threshold
@@ -52,35 +52,31 @@ class Evidence:
 def score_labelled_digits(
     settings: Settings,
     resolved: ResolvedModel,
-    dataset: str | None,
+    datasets: Sequence[str],
     precision: str,
     not_a_digit_from: float,
+    *,
+    with_gates: bool = False,
 ) -> Evidence:
     """Score labelled digits that a model version never learned from.
 
     Args:
         settings: of the home.
         resolved: the model version.
-        dataset: the dataset of the digits; None for the gate splits of the training datasets.
+        datasets: the datasets of the digits. Of a dataset that the version learned from, only the gate split.
         precision: ``float32`` or ``fast``.
         not_a_digit_from: readings with at least this ``not_a_digit``, 0 to 1, are never accepted.
+        with_gates: include the gate splits of all datasets that the version learned from. They are always
+            included if ``datasets`` is empty.
 
     Raises:
         PolicyError: there are no such digits.
         UnknownNameError: there is no such dataset.
     """
     version = resolved.version
-    if dataset is None or dataset in version.datasets:
-        description, manifests = _gates(settings, version, dataset)
-        digits = join_digits(list(read_gates(settings.lake, manifests).values()))
-    else:
-        description, manifests = dataset, [read_manifest(settings.lake, dataset)]
-        digits = read_unlearned(
-            settings.lake,
-            manifests[0],
-            [manifest for name in version.datasets for manifest in _all_versions(settings, name)],
-            learned_all=version.trained_on != TRAIN_SPLIT,
-        )
+    parts = list(_list_parts(settings, version, datasets, with_gates or not datasets))
+    digits = join_digits([part.digits for part in parts])
+    description = ", ".join(part.description for part in parts)
     if not len(digits):
         raise PolicyError(
             f"{version.reference} learned from every labelled digit of {description}; name another dataset"
@@ -89,8 +85,37 @@ def score_labelled_digits(
     confidences = scores.confidences.copy()
     if scores.not_a_digit is not None:
         confidences[scores.not_a_digit >= np.float32(not_a_digit_from)] = _NEVER_ACCEPT
-    fingerprint = fingerprint_parts(manifest.fingerprint for manifest in manifests)
+    fingerprint = fingerprint_parts(manifest.fingerprint for part in parts for manifest in part.manifests)
     return Evidence(description, fingerprint, confidences, scores.labels == digits.labels)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Labelled digits of some datasets, which a version never learned from."""
+
+    description: str
+    manifests: Sequence[Manifest]
+    digits: LabelledDigits
+
+
+def _list_parts(
+    settings: Settings, version: ModelVersion, datasets: Sequence[str], with_gates: bool
+) -> Iterator[_Part]:
+    """Yield the digits of the gate splits, then those of each other dataset."""
+    learned = [] if with_gates else [name for name in datasets if name in version.datasets]
+    if with_gates or learned:
+        description, manifests = _gates(settings, version, learned)
+        gates = read_gates(settings.lake, manifests)
+        yield _Part(description, manifests, join_digits(list(gates.values())))
+    for name in datasets:
+        if name in version.datasets:
+            continue
+        manifest = read_manifest(settings.lake, name)
+        learned_from = [each for dataset in version.datasets for each in _all_versions(settings, dataset)]
+        digits = read_unlearned(
+            settings.lake, manifest, learned_from, learned_all=version.trained_on != TRAIN_SPLIT
+        )
+        yield _Part(name, [manifest], digits)
 
 
 def _all_versions(settings: Settings, dataset: str) -> Iterator[Manifest]:
@@ -106,14 +131,17 @@ def _all_versions(settings: Settings, dataset: str) -> Iterator[Manifest]:
             yield replace(manifest, shards=shards)
 
 
-def _gates(settings: Settings, version: ModelVersion, dataset: str | None) -> tuple[str, list[Manifest]]:
-    """Return a description and the manifests of datasets whose gate split a version never learned from."""
+def _gates(settings: Settings, version: ModelVersion, datasets: Sequence[str]) -> tuple[str, list[Manifest]]:
+    """Return a description and the manifests of datasets whose gate split a version never learned from.
+
+    Without ``datasets``, these are all that the version learned from.
+    """
     if version.trained_on != TRAIN_SPLIT:
         raise PolicyError(
             f"{version.reference} learned from all digits of {', '.join(version.datasets)}, including the "
             "gate split; name labelled digits that it never learned from with --on DATASET"
         )
-    found = [find_manifest(settings.lake, name) for name in ([dataset] if dataset else version.datasets)]
+    found = [find_manifest(settings.lake, name) for name in datasets or version.datasets]
     manifests = [manifest for manifest in found if manifest]
     if not manifests:
         raise PolicyError(
@@ -124,17 +152,20 @@ def _gates(settings: Settings, version: ModelVersion, dataset: str | None) -> tu
 
 
 def read_labelled_fields(
-    settings: Settings, version: ModelVersion, dataset: str | None, precision: str
+    settings: Settings, version: ModelVersion, datasets: Sequence[str], precision: str
 ) -> Evidence:
-    """Read the scored fields whose true values `lenet forms evaluate` recorded.
+    """Read the scored fields of one dataset, whose true values `lenet forms evaluate` recorded.
 
     Raises:
-        PolicyError: no dataset is given, or it has no such field.
+        PolicyError: not one dataset is given, or it has no such field.
         UnknownNameError: there is no such dataset.
         WarehouseError: the database cannot be read.
     """
-    if dataset is None:
-        raise PolicyError("a policy for fields needs --on DATASET: a dataset of forms with known true values")
+    if len(datasets) != 1:
+        raise PolicyError(
+            "a policy for fields needs one --on DATASET: a dataset of forms with known true values"
+        )
+    dataset = datasets[0]
     read_manifest(settings.lake, dataset)
     known = read_known_fields(settings.warehouse, dataset, version.name, version.version, precision)
     if known is None or not len(known.fields):

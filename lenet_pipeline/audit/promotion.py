@@ -7,7 +7,7 @@ the check ``aliases_match_promotions`` reports it, and repeating the promotion r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lenet_pipeline.errors import RegistryError
@@ -27,8 +27,10 @@ from lenet_pipeline.scoring import Engine
 from lenet_pipeline.training import Comparison, LabelledDigits, compare, join_digits
 from lenet_pipeline.warehouse import (
     GateEvidence,
+    PolicyRecord,
     PromotionRecord,
     Warehouse,
+    list_policies_of,
     list_promotions,
     record_promotion,
 )
@@ -50,8 +52,9 @@ class Ledger:
         former: ModelVersion | None,
         reason: str,
         gate: Comparison | None = None,
-    ) -> PromotionRecord:
-        """Record one event of a model version, and return the record."""
+        policies: Sequence[PolicyRecord] = (),
+    ) -> Promotion:
+        """Record one event of a model version, and put policies in force in the same transaction."""
         record = PromotionRecord(
             model_name=version.name,
             action=action,
@@ -64,49 +67,71 @@ class Ledger:
             flow_run_id=self.flow_run_id,
             gate=_gate_evidence(gate) if gate else None,
         )
-        record_promotion(self.warehouse, record)
-        return record
+        return Promotion(record, tuple(record_promotion(self.warehouse, record, policies)))
 
 
-def record_challenger(ledger: Ledger, registry: Registry, version: ModelVersion) -> PromotionRecord:
-    """Record the registration of a version, and make it challenger."""
-    reason = f"trained as {version.architecture}"
-    record = ledger.record("register", CHALLENGER, version, None, reason)
+@dataclass(frozen=True)
+class Promotion:
+    """A recorded event, and the numbers of the policies that it put in force."""
+
+    record: PromotionRecord
+    policy_numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """What the gate found.
+
+    Attributes:
+        challenger: the version that was judged.
+        champion: the champion that it was compared with; None if there is none.
+        is_passed: whether the challenger may become champion.
+        reason: why it may, or why not.
+        comparison: the counts; None if the gate did not compare the two.
+    """
+
+    challenger: ModelVersion
+    champion: ModelVersion | None
+    is_passed: bool
+    reason: str
+    comparison: Comparison | None = None
+
+
+def record_challenger(ledger: Ledger, registry: Registry, version: ModelVersion) -> None:
+    """Record the registration of a version, unless it is recorded, and make it challenger."""
+    registered = ("register", version.name, version.version)
+    events = list_promotions(ledger.warehouse)
+    if registered not in [(event.action, event.model_name, event.model_version) for event in events]:
+        ledger.record("register", CHALLENGER, version, None, f"trained as {version.architecture}")
     move_alias(registry, CHALLENGER, version.version)
-    return record
 
 
 def judge_challenger(
-    ledger: Ledger,
     registry: Registry,
     challenger: ModelVersion,
     gates: Mapping[str, LabelledDigits],
     alpha: float,
     device: str,
-) -> PromotionRecord:
-    """Promote a challenger if it is significantly better than the champion on the gate digits.
+) -> GateVerdict:
+    """Judge whether a challenger is significantly better than the champion on the gate digits.
 
     The challenger must be better on all gate digits together, and not significantly worse on any dataset. The
     gate refuses, and leaves the decision to a person, if either version learned from gate digits, or if the
-    champion learned from a dataset that has no gate here.
+    champion learned from a dataset that has no gate here. Nothing is recorded.
 
     Args:
-        ledger: where the outcome is recorded.
         registry: where the versions are.
         challenger: the version to judge.
         gates: the gate digits of each dataset that either version learned from.
         alpha: the significance level; a p-value below it is significant.
         device: ``auto``, ``cpu`` or ``cuda``.
-
-    Returns:
-        The record: ``promote``, or ``refuse`` with the champion that stays as the former version.
     """
     champion = find_champion(registry)
     unfair = _find_unfairness(challenger, champion, gates)
     if unfair:
-        return ledger.record("refuse", CHAMPION, challenger, champion, f"{unfair}: promote by hand")
+        return GateVerdict(challenger, champion, False, f"{unfair}: promote by hand")
     if champion is None:
-        return _promote(ledger, registry, challenger, None, "no champion yet", None)
+        return GateVerdict(challenger, None, True, "no champion yet")
     digits = join_digits(list(gates.values()))
     readings = (
         _read_digits(registry, champion, digits, device),
@@ -116,13 +141,52 @@ def judge_challenger(
     regression = _find_regression(gates, readings, alpha)
     if comparison.is_better and not regression:
         reason = "significantly better than the champion on the gate split"
-        return _promote(ledger, registry, challenger, champion, reason, comparison)
+        return GateVerdict(challenger, champion, True, reason, comparison)
     reason = regression or _describe_refusal(comparison, alpha)
-    return ledger.record("refuse", CHAMPION, challenger, champion, reason, comparison)
+    return GateVerdict(challenger, champion, False, reason, comparison)
 
 
-def promote_version(ledger: Ledger, registry: Registry, version: int, reason: str) -> PromotionRecord:
-    """Make a version champion by hand.
+def carry_out_verdict(
+    ledger: Ledger, registry: Registry, verdict: GateVerdict, policies: Sequence[PolicyRecord] = ()
+) -> Promotion:
+    """Record a verdict, and make the challenger champion if it passed.
+
+    The promotion and the policies of the new champion take effect in one transaction.
+
+    Returns:
+        The event: ``promote``, or ``refuse`` with the champion that stays as the former version.
+    """
+    challenger, champion = verdict.challenger, verdict.champion
+    if verdict.is_passed:
+        return _promote(ledger, registry, challenger, champion, verdict.reason, verdict.comparison, policies)
+    return ledger.record("refuse", CHAMPION, challenger, champion, verdict.reason, verdict.comparison)
+
+
+def find_verdict(ledger: Ledger, version: ModelVersion) -> PromotionRecord | None:
+    """Return the newest event ``promote`` or ``refuse`` of a version; None if it was never judged."""
+    for event in reversed(list_promotions(ledger.warehouse)):
+        is_verdict = event.action in ("promote", "refuse") and event.alias == CHAMPION
+        if is_verdict and (event.model_name, event.model_version) == (version.name, version.version):
+            return event
+    return None
+
+
+def finish_promotion(ledger: Ledger, registry: Registry, version: ModelVersion) -> None:
+    """Move MLflow's alias to a version whose promotion was recorded, if a killed job did not."""
+    champion = find_champion(registry)
+    is_recorded = _recorded_champion(ledger, registry) == version.version
+    if is_recorded and (champion is None or champion.version != version.version):
+        move_alias(registry, CHAMPION, version.version)
+
+
+def promote_version(
+    ledger: Ledger,
+    registry: Registry,
+    version: int,
+    reason: str,
+    policies: Sequence[PolicyRecord] = (),
+) -> Promotion:
+    """Make a version champion by hand, and put its policies in force in the same transaction.
 
     Raises:
         UnknownNameError: there is no such version.
@@ -132,11 +196,13 @@ def promote_version(ledger: Ledger, registry: Registry, version: int, reason: st
     champion = find_champion(registry)
     if champion and champion.version == version and _recorded_champion(ledger, registry) == version:
         raise RegistryError(f"{chosen.reference} is already the champion; nothing to do")
-    return _promote(ledger, registry, chosen, champion, reason, None)
+    return _promote(ledger, registry, chosen, champion, reason, None, policies)
 
 
-def roll_back(ledger: Ledger, registry: Registry, reason: str) -> PromotionRecord:
-    """Make the previous champion the champion again.
+def roll_back(ledger: Ledger, registry: Registry, reason: str) -> Promotion:
+    """Make the previous champion the champion again, with the policies that it had as champion.
+
+    A policy that was set for it since then is replaced, in the same transaction.
 
     If the last rollback was interrupted before MLflow's alias moved, this finishes it and rolls back no
     further.
@@ -150,13 +216,35 @@ def roll_back(ledger: Ledger, registry: Registry, reason: str) -> PromotionRecor
     last = next((event for event in reversed(promotions) if event.action in ("promote", "rollback")), None)
     if last and last.action == "rollback" and (present is None or present.version != last.model_version):
         move_alias(registry, CHAMPION, last.model_version)
-        return last
+        return Promotion(last)
     if len(history) < 2:
         raise RegistryError(f"no earlier champion of {registry.model_name} to roll back to")
     former = resolve_version(registry, f"{registry.model_name}/{history[-2]}")
-    record = ledger.record("rollback", CHAMPION, former, present, reason)
+    policies = _former_policies(ledger, promotions, former)
+    rollback = ledger.record("rollback", CHAMPION, former, present, reason, policies=policies)
     move_alias(registry, CHAMPION, former.version)
-    return record
+    return rollback
+
+
+def _former_policies(
+    ledger: Ledger, promotions: Sequence[PromotionRecord], version: ModelVersion
+) -> list[PolicyRecord]:
+    """Return the policies that a version had when another replaced it as champion, if others are in force."""
+    ended = [
+        event.recorded_at
+        for event in promotions
+        if (event.model_name, event.alias) == (version.name, CHAMPION)
+        and event.action in ("promote", "rollback")
+        and event.former_version == version.version
+    ]
+    if not ended:
+        return []
+    now = datetime.now(UTC)
+    in_force = list_policies_of(ledger.warehouse, version.name, version.version)
+    former = list_policies_of(ledger.warehouse, version.name, version.version, ended[-1])
+    return [
+        replace(policy, recorded_at=now, actor=ledger.actor) for policy in former if policy not in in_force
+    ]
 
 
 def champion_history(promotions: Sequence[PromotionRecord], model_name: str) -> list[int]:
@@ -206,10 +294,11 @@ def _promote(
     former: ModelVersion | None,
     reason: str,
     gate: Comparison | None,
-) -> PromotionRecord:
-    record = ledger.record("promote", CHAMPION, version, former, reason, gate)
+    policies: Sequence[PolicyRecord],
+) -> Promotion:
+    promotion = ledger.record("promote", CHAMPION, version, former, reason, gate, policies)
     move_alias(registry, CHAMPION, version.version)
-    return record
+    return promotion
 
 
 def _recorded_champion(ledger: Ledger, registry: Registry) -> int | None:

@@ -91,10 +91,8 @@ def verify_run(settings: Settings, job: VerificationJob, observer: Observer = SI
     """
     stored = read_run(settings.warehouse, job.run)
     planned = find_run_shards(settings, stored)
-    registry = settings.registry
-    resolved = read_version(
-        registry, resolve_version(registry, f"{stored.model_name}/{stored.model_version}")
-    )
+    registry = settings.registry.named(stored.model_name)
+    resolved = read_version(registry, resolve_version(registry, str(stored.model_version)))
     engine = Engine(resolved.model, job.device, precision=stored.precision)
     parts = list(_draw_sample(planned, job.sample, job.seed))
     compared = []

@@ -18,8 +18,10 @@ from lenet_pipeline.cli.command import (
 from lenet_pipeline.cli.commands.architectures import architectures_app, list_architectures
 from lenet_pipeline.cli.commands.demo import demo_command
 from lenet_pipeline.cli.commands.forms import forms_app
+from lenet_pipeline.cli.commands.inbox import inbox_app, list_inboxes_command
 from lenet_pipeline.cli.commands.ingest import ingest_app, list_datasets_command
 from lenet_pipeline.cli.commands.models import list_models, models_app
+from lenet_pipeline.cli.commands.night import night_command
 from lenet_pipeline.cli.commands.policy import list_policies, policy_app
 from lenet_pipeline.cli.commands.questions import (
     audit_command,
@@ -33,11 +35,14 @@ from lenet_pipeline.cli.commands.report import report_command
 from lenet_pipeline.cli.commands.reproduce import reproduce_command
 from lenet_pipeline.cli.commands.review import review_app
 from lenet_pipeline.cli.commands.runs import list_runs
+from lenet_pipeline.cli.commands.schedule import schedule_app, show_schedule
 from lenet_pipeline.cli.commands.score import score_command, serve_command
 from lenet_pipeline.cli.commands.train import train_command
+from lenet_pipeline.cli.commands.up import up_command
 
 _ORDER = (
-    *("demo", "ingest", "train", "reproduce", "score", "review", "serve"),
+    *("demo", "ingest", "train", "reproduce", "score", "review", "inbox", "schedule", "night"),
+    *("up", "serve"),
     *("datasets", "forms", "architectures", "models", "policy", "runs"),
     *("audit", "report", "check", "verify", "export", "sql"),
 )
@@ -94,6 +99,14 @@ app.command("score", rich_help_panel=JOBS, epilog="Example: lenet score mnist/te
     score_command
 )
 app.add_typer(review_app, name="review", rich_help_panel=JOBS)
+schedule_app.callback(invoke_without_command=True)(show_schedule)
+app.add_typer(schedule_app, name="schedule", rich_help_panel=JOBS, epilog="Example: lenet schedule")
+app.command("night", rich_help_panel=JOBS, epilog="Example: lenet night --dry-run --as-of 2026-11-29")(
+    night_command
+)
+inbox_app.callback(invoke_without_command=True)(list_inboxes_command)
+app.add_typer(inbox_app, name="inbox", rich_help_panel=JOBS, epilog="Example: lenet inbox")
+app.command("up", rich_help_panel=JOBS, epilog="Example: lenet up --home /srv/digits")(up_command)
 app.command(
     "serve", rich_help_panel=JOBS, epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api lenet serve"
 )(serve_command)

@@ -5,6 +5,7 @@ from .documents.reader import Document as Document
 from .documents.reader import PageLimits as PageLimits
 from .documents.reader import find_documents as find_documents
 from .documents.reader import inspect_document as inspect_document
+from .documents.reader import may_be_document as may_be_document
 from .documents.reader import read_page as read_page
 from .documents.reader import read_pages as read_pages
 from .drawing.mistake_sheets import DrawnMistake as DrawnMistake

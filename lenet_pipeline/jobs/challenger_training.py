@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.ingest import draw_rubbish
 from lenet_pipeline.jobs.held_out_tests import TestResult, evaluate_on_test_sets
-from lenet_pipeline.lake import fingerprint_parts, read_manifest
+from lenet_pipeline.lake import Manifest, fingerprint_parts, read_manifest
 from lenet_pipeline.registry import ALL_DIGITS, TRAIN_SPLIT, ModelVersion, TrainingRun, training_run
 from lenet_pipeline.scoring import load_network
 from lenet_pipeline.settings import Settings
@@ -46,6 +47,16 @@ class TrainingPlan:
     def trained_on(self) -> str:
         """The value of the version's tag ``trained_on``."""
         return ALL_DIGITS if self.all_digits else TRAIN_SPLIT
+
+    def fingerprint(self, manifests: Sequence[Manifest]) -> str:
+        """Return a sha256 over all that determines the weights: data, recipe and code."""
+        parts = [
+            *(manifest.fingerprint for manifest in manifests),
+            *(f"{name}={value}" for name, value in self.recipe.parameters().items()),
+            *(self.architecture, self.recipe.name, self.recipe.effort, self.trained_on),
+            *(str(self.epochs), str(self.seed), code_revision()),
+        ]
+        return fingerprint_parts(parts)
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,7 @@ def train_challenger(plan: TrainingPlan, settings: Settings, observer: Observer)
                 "datasets": ", ".join(plan.datasets),
                 "actor": settings.actor,
                 "training_fingerprint": fingerprint,
+                "plan_fingerprint": plan.fingerprint(manifests),
                 "code_revision": code_revision(),
             },
             examples=training.images[:3],

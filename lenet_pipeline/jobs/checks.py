@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lenet_pipeline.audit import counted, find_published_head
-from lenet_pipeline.errors import CheckFailed
-from lenet_pipeline.registry import list_versions
+from lenet_pipeline.errors import CheckFailed, PipelineError
+from lenet_pipeline.registry import Registry, list_aliases, read_version, resolve_version
+from lenet_pipeline.scoring import Engine
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer
-from lenet_pipeline.warehouse import ChainHead, CheckResult, RegistryAlias, run_checks
+from lenet_pipeline.warehouse import (
+    ChainHead,
+    CheckResult,
+    LoadedVersion,
+    RegistryAlias,
+    list_named_versions,
+    list_promotions,
+    run_checks,
+)
 
 
 def raise_if_failed(results: Sequence[CheckResult]) -> None:
@@ -24,21 +33,42 @@ def raise_if_failed(results: Sequence[CheckResult]) -> None:
 
 
 def check(settings: Settings, observer: Observer = SILENT) -> list[CheckResult]:
-    """Run every check against the warehouse, MLflow's aliases and the chain head published to MLflow.
+    """Run every check against the warehouse, and the versions, aliases and chain head in MLflow.
 
     Raises:
         WarehouseError: the database cannot be read.
         RegistryError: MLflow's store cannot be read.
     """
-    aliases = [
-        RegistryAlias(version.name, alias, version.version)
-        for version in list_versions(settings.registry)
-        for alias in version.aliases
-    ]
+    aliases = _read_aliases(settings)
+    versions = [_load_version(settings.registry, *named) for named in list_named_versions(settings.warehouse)]
     head = find_published_head(settings) or ChainHead(0, "")
-    results = run_checks(settings.warehouse, aliases, published_head=head)
+    results = run_checks(settings.warehouse, aliases, published_head=head, versions=versions)
     for result in results:
         if len(result.violations):
             observer.warn(f"{result.query.name}: {counted(len(result.violations), 'violation')}")
     observer.log(f"{len(results)} checks ran")
     return results
+
+
+def _read_aliases(settings: Settings) -> list[RegistryAlias]:
+    """Return the aliases of the home's model.
+
+    A home that only scores with a model of a shared server has no promotions. Another home moves its aliases.
+    """
+    registry = settings.registry
+    if registry.server and not any(
+        event.model_name == registry.model_name for event in list_promotions(settings.warehouse)
+    ):
+        return []
+    return [RegistryAlias(registry.model_name, alias, number) for alias, number in list_aliases(registry)]
+
+
+def _load_version(registry: Registry, name: str, number: int) -> LoadedVersion:
+    """Load a version as scoring does, from the registry and not from a copy; a failure is a finding."""
+    owner = registry.named(name)
+    try:
+        resolved = read_version(owner, resolve_version(owner, str(number)), is_fresh=True)
+        Engine(resolved.model)
+    except PipelineError as exc:
+        return LoadedVersion(name, number, None, str(exc))
+    return LoadedVersion(name, number, resolved.weights_sha256)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lenet_pipeline.audit import find_version
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import (
     ALIGNED_DPI,
@@ -32,7 +31,7 @@ from lenet_pipeline.forms import (
     render_reference,
     sum_to_one,
 )
-from lenet_pipeline.registry import list_versions, read_version
+from lenet_pipeline.registry import list_versions, read_version, resolve_version
 from lenet_pipeline.scoring import Engine, Scores
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, written_whole
@@ -73,7 +72,7 @@ class DrawingJob:
     template: Template
     scan: Path | None = None
     page: int = 1
-    model: str = "digits@champion"
+    model: str = "champion"
 
 
 def draft_form(settings: Settings, job: DraftingJob) -> Draft:
@@ -146,7 +145,7 @@ def _score(readings: Sequence[CellReading], model: str, settings: Settings) -> S
     registry = settings.registry
     if not images or not list_versions(registry):
         return None
-    resolved = read_version(registry, find_version(registry, model))
+    resolved = read_version(registry, resolve_version(registry, model))
     return Engine(resolved.model).score(np.stack(images))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass as validated
 from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import Document, FormJob, Template, UniqueRule, find_documents, read_template
+from lenet_pipeline.ingest import Reject
 from lenet_pipeline.jobs.form_reading import inspect_documents, read_parts
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.ingestion import default_dataset, refuse_too_many_rejects
@@ -87,24 +88,76 @@ def _store_forms(
     settings: Settings,
     observer: Observer,
 ) -> IngestedForms:
-    """Read documents page by page, and store the results every few hundred pages."""
-    if len({template.fingerprint for template in templates}) < len(templates):
-        raise IngestError("the same template is given twice; give each template once")
-    record_templates(settings.warehouse, [_record(t, settings) for t in templates])
+    """Find documents and store them, unless too many are rejected."""
+    refuse_repeated_templates(templates)
+    record_template_texts(templates, settings)
+    listed = find_documents(path)
+    journal = IngestJournal("forms", str(path), settings, observer)
+    stored = store_documents(listed.paths, dataset, templates, processes, journal, settings, observer)
+    outcome = replace(stored.outcome, unrecognised=listed.unrecognised)
+    refuse_too_many_rejects(
+        outcome.rejected,
+        outcome.pages + len(stored.rejects),
+        f"pages in {path}",
+        f"the other {outcome.read} were read",
+        settings,
+    )
+    journal.finish()
+    return outcome
+
+
+@dataclass(frozen=True)
+class StoredDocuments:
+    """The result of storing documents.
+
+    Attributes:
+        outcome: the counts.
+        documents: the documents that could be opened, with the sha256 that was read.
+        rejects: the reason for each document that could not be opened.
+    """
+
+    outcome: IngestedForms
+    documents: tuple[Document, ...]
+    rejects: tuple[Reject, ...]
+
+
+def store_documents(
+    paths: Sequence[Path],
+    dataset: str,
+    templates: Sequence[Template],
+    processes: int,
+    journal: IngestJournal,
+    settings: Settings,
+    observer: Observer,
+    *,
+    may_be_missing: bool = False,
+) -> StoredDocuments:
+    """Read documents page by page, and store the results every few hundred pages.
+
+    Args:
+        paths: the documents.
+        dataset: ``name/split``.
+        templates: the forms to expect, recorded by ``record_template_texts``.
+        processes: number of processes that read pages.
+        journal: the record of the ingest, not yet started.
+        settings: of the home.
+        observer: of the job.
+        may_be_missing: skip documents that do not exist; otherwise they become rejects.
+    """
     limits = settings.page_limits
     job = FormJob(
         dataset, tuple(templates), fingerprint_parts(sorted(t.fingerprint for t in templates)), limits
     )
-    listed = find_documents(path)
-    documents, rejects = inspect_documents(listed.paths, limits, observer)
-    journal = IngestJournal("forms", str(path), settings, observer)
+    documents, rejects = inspect_documents(paths, limits, observer)
+    if may_be_missing:
+        rejects = [reject for reject in rejects if reject.kind != "missing_file"]
     pages = sum(document.pages for document in documents)
     journal.start(dataset, documents=len(documents), pages=pages)
     record_rejects(dataset, rejects, settings, observer)
     journal.add(dataset, rejected=len(rejects))
     before = list_current_documents(settings.warehouse, dataset)
     _record_documents(documents, dataset, settings, observer)
-    outcome = IngestedForms(dataset, 0, len(documents), unrecognised=listed.unrecognised)
+    outcome = IngestedForms(dataset, 0, len(documents))
     store = PageStore(job, settings, observer, journal, set(before.values()), outcome)
     parts = list(store.missing_parts(documents))
     total = sum(len(part.numbers) for part in parts)
@@ -113,18 +166,21 @@ def _store_forms(
             store.add(part)
             advance(len(part.pages))
     outcome = store.finish()
-    tried = outcome.pages + len(rejects)
-    refuse_too_many_rejects(
-        outcome.rejected + len(rejects),
-        tried,
-        f"pages in {path}",
-        f"the other {outcome.read} were read",
-        settings,
-    )
-    journal.finish()
     after = list_current_documents(settings.warehouse, dataset)
     replaced = sum(source in before and before[source] != after[source] for source in after)
-    return replace(outcome, rejected=outcome.rejected + len(rejects), replaced=replaced)
+    outcome = replace(outcome, rejected=outcome.rejected + len(rejects), replaced=replaced)
+    return StoredDocuments(outcome, tuple(documents), tuple(rejects))
+
+
+def record_template_texts(templates: Sequence[Template], settings: Settings) -> None:
+    """Record the templates that pages are read with."""
+    record_templates(settings.warehouse, [_record(t, settings) for t in templates])
+
+
+def refuse_repeated_templates(templates: Sequence[Template]) -> None:
+    """Raise an IngestError if two templates are the same."""
+    if len({template.fingerprint for template in templates}) < len(templates):
+        raise IngestError("the same template is given twice; give each template once")
 
 
 def _record(template: Template, settings: Settings) -> TemplateRecord:

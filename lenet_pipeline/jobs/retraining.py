@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -10,25 +10,33 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import (
+    FIELD,
     REVIEWED,
+    GateVerdict,
+    Refit,
+    carry_out_verdict,
+    describe_policy,
     judge_challenger,
     open_ledger,
+    plot_policies,
     publish_chain_head,
     record_challenger,
     record_version,
+    refit_policies,
     sync_reviewed,
 )
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.jobs.challenger_training import Trained, TrainingPlan, train_challenger
 from lenet_pipeline.jobs.held_out_tests import TestResult
-from lenet_pipeline.lake import Manifest, find_manifest, list_datasets, read_manifest
+from lenet_pipeline.jobs.scoring_runs import ScoringJob, score
+from lenet_pipeline.lake import find_manifest, list_datasets, read_manifest
 from lenet_pipeline.network import find_architecture
-from lenet_pipeline.registry import Registry, find_champion, read_version
+from lenet_pipeline.registry import ModelVersion, find_champion, read_version
 from lenet_pipeline.scoring import choose_device
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.system import SILENT, Observer
+from lenet_pipeline.system import SILENT, Event, Observer
 from lenet_pipeline.training import find_recipe, read_gates
-from lenet_pipeline.warehouse import PromotionRecord, refresh_snapshot
+from lenet_pipeline.warehouse import PromotionRecord, find_schedule, list_policies_of, refresh_snapshot
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class RetrainingReport:
         validation_accuracy: at the best epoch, 0 to 1; None without validation.
         tests: one result per test set.
         decision: what the gate decided, and why.
+        policies: the policies of a new champion, each in one line.
+        missed_targets: policy targets that the new version cannot meet.
     """
 
     version: int
@@ -68,6 +78,23 @@ class RetrainingReport:
     validation_accuracy: float | None
     tests: tuple[TestResult, ...]
     decision: PromotionRecord
+    policies: tuple[str, ...] = ()
+    missed_targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """What became of a challenger.
+
+    Attributes:
+        record: the recorded event, ``promote`` or ``refuse``.
+        policies: the policies that took effect with a promotion, each in one line.
+        missed_targets: policy targets that the version cannot meet.
+    """
+
+    record: PromotionRecord
+    policies: tuple[str, ...] = ()
+    missed_targets: tuple[str, ...] = ()
 
 
 @validated(frozen=True)
@@ -113,15 +140,92 @@ def retrain(settings: Settings, job: TrainingJob, observer: Observer = SILENT) -
         sync_reviewed(settings)
     plan = plan_training(settings, job)
     observer.log(f"training {plan.architecture} with recipe {plan.recipe.name} on {', '.join(plan.datasets)}")
-    trained = observer.step(f"train-{plan.architecture}", train_challenger, plan, settings, observer)
-    report = observer.step("gate", _judge, plan, trained, settings, observer)
-    for test in report.tests:
+    trained = observer.step(f"train-{plan.architecture}", train_and_record, plan, settings, observer)
+    for test in trained.tests:
         observer.log(
             f"{test.dataset}: {test.correct:,} of {test.digits:,} digits correct, {test.accuracy:.2%}"
         )
-    decision = report.decision
-    observer.log(f"{decision.model_name}/{report.version}: {decision.action}: {decision.reason}")
-    return report
+    verdict = observer.step("gate", judge_version, trained.version, settings, plan.device)
+    decision = observer.step("policy", promote_or_refuse, verdict, settings, observer)
+    return _report(plan, trained, decision)
+
+
+def train_and_record(plan: TrainingPlan, settings: Settings, observer: Observer) -> Trained:
+    """Train a challenger, and record the version and its alias.
+
+    Raises:
+        TrainingError: the datasets hold too few labelled digits.
+    """
+    trained = train_challenger(plan, settings, observer)
+    record_version(settings, read_version(settings.registry, trained.version), observer.flow_run_id)
+    record_challenger(open_ledger(settings, observer.flow_run_id), settings.registry, trained.version)
+    return trained
+
+
+def judge_version(version: ModelVersion, settings: Settings, device: str = "auto") -> GateVerdict:
+    """Compare a version with the champion on the gate digits of all that either of them learned from."""
+    champion = find_champion(settings.registry)
+    names = dict.fromkeys([*version.datasets, *(champion.datasets if champion else ())])
+    found = [find_manifest(settings.lake, name) for name in names]
+    gates = read_gates(settings.lake, [manifest for manifest in found if manifest])
+    return judge_challenger(settings.registry, version, gates, settings.promotion_alpha, device)
+
+
+def promote_or_refuse(
+    verdict: GateVerdict, settings: Settings, observer: Observer, *, may_wait: bool = False
+) -> GateDecision:
+    """Carry out the verdict of the gate, with policies for a new champion, and announce the outcome.
+
+    With ``may_wait``, a version is refused if its policies cannot meet a target that the champion meets.
+    """
+    registry, ledger = settings.registry, open_ledger(settings, observer.flow_run_id)
+    refit = Refit((), (), False)
+    if verdict.is_passed:
+        _score_field_evidence(verdict, settings, observer)
+        refit = refit_policies(settings, verdict.challenger, verdict.champion)
+    if refit.is_worse and may_wait:
+        reason = f"{verdict.reason}, but {refit.problems[0]}: promote by hand"
+        verdict = replace(verdict, is_passed=False, reason=reason)
+    promotion = carry_out_verdict(ledger, registry, verdict, refit.records)
+    plot_policies(settings, promotion.policy_numbers, refit.proposed, observer)
+    publish_chain_head(settings)
+    refresh_snapshot(settings.warehouse)
+    policies = tuple(map(describe_policy, refit.records)) if promotion.policy_numbers else ()
+    decision = GateDecision(promotion.record, policies, refit.problems)
+    _announce(decision, observer)
+    return decision
+
+
+def _score_field_evidence(verdict: GateVerdict, settings: Settings, observer: Observer) -> None:
+    """Score the forms that the champion's field policies rest on, because new policies need their values."""
+    champion, challenger = verdict.champion, verdict.challenger
+    if champion is None:
+        return
+    schedule = find_schedule(settings.warehouse)
+    for policy in list_policies_of(settings.warehouse, champion.name, champion.version):
+        named = schedule.field_evidence if schedule else None
+        if policy.subject == FIELD and (named or policy.evidence_datasets):
+            dataset = named or (policy.evidence_datasets or [""])[0]
+            score(settings, ScoringJob(dataset, challenger.reference, precision=policy.precision), observer)
+
+
+def _announce(decision: GateDecision, observer: Observer) -> None:
+    record = decision.record
+    reference = f"{record.model_name}/{record.model_version}"
+    outcome = "promoted" if record.action == "promote" else "not promoted"
+    observer.log(f"{reference}: {outcome}: {record.reason}")
+    for line in decision.policies:
+        observer.log(f"{reference}: policy for {line}")
+    for problem in decision.missed_targets:
+        observer.warn(f"{reference}: {problem}")
+    resource = {
+        "prefect.resource.id": f"lenet.model.{record.model_name}.{record.model_version}",
+        "prefect.resource.name": reference,
+    }
+    event = Event.PROMOTED if record.action == "promote" else Event.GATE_REFUSED
+    observer.announce(event, resource, {"reason": record.reason, "policies": list(decision.policies)})
+    if decision.missed_targets:
+        observer.announce(Event.TARGET_MISSED, resource, {"targets": list(decision.missed_targets)})
 
 
 def plan_training(settings: Settings, job: TrainingJob) -> TrainingPlan:
@@ -157,17 +261,7 @@ def plan_training(settings: Settings, job: TrainingJob) -> TrainingPlan:
     )
 
 
-def _judge(plan: TrainingPlan, trained: Trained, settings: Settings, observer: Observer) -> RetrainingReport:
-    """Record the challenger and let the gate decide."""
-    registry, ledger = settings.registry, open_ledger(settings, observer.flow_run_id)
-    record_version(settings, read_version(registry, trained.version), observer.flow_run_id)
-    record_challenger(ledger, registry, trained.version)
-    gates = read_gates(settings.lake, _gate_manifests(plan, registry, settings))
-    decision = judge_challenger(
-        ledger, registry, trained.version, gates, settings.promotion_alpha, plan.device
-    )
-    publish_chain_head(settings)
-    refresh_snapshot(settings.warehouse)
+def _report(plan: TrainingPlan, trained: Trained, decision: GateDecision) -> RetrainingReport:
     best = trained.history[trained.best_epoch - 1]
     return RetrainingReport(
         version=trained.version.version,
@@ -184,13 +278,7 @@ def _judge(plan: TrainingPlan, trained: Trained, settings: Settings, observer: O
         images_per_second=float(np.median([epoch.images_per_second for epoch in trained.history])),
         validation_accuracy=best.validation_accuracy,
         tests=trained.tests,
-        decision=decision,
+        decision=decision.record,
+        policies=decision.policies,
+        missed_targets=decision.missed_targets,
     )
-
-
-def _gate_manifests(plan: TrainingPlan, registry: Registry, settings: Settings) -> list[Manifest]:
-    """Return the manifests of all datasets that the challenger or the champion learned from."""
-    champion = find_champion(registry)
-    names = dict.fromkeys([*plan.datasets, *(champion.datasets if champion else ())])
-    found = [find_manifest(settings.lake, name) for name in names]
-    return [manifest for manifest in found if manifest]

@@ -36,6 +36,7 @@ from lenet_pipeline.warehouse import (
     Drift,
     finish_scoring_run,
     migrate,
+    recall_scoring_run,
     refresh_snapshot,
     run_audit,
     stop_scoring_run,
@@ -96,7 +97,7 @@ class ScoringJob:
 
     Attributes:
         dataset: the dataset, ``name/split``.
-        model: the model version, such as ``digits@champion`` or ``digits/3``.
+        model: the model version, such as ``champion`` or ``3``.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: ``float32`` or ``fast``. Each has its own scoring run.
         batch_size: images per batch; chosen by device if None.
@@ -105,7 +106,7 @@ class ScoringJob:
     """
 
     dataset: str
-    model: str = "digits@champion"
+    model: str = "champion"
     device: str = "auto"
     precision: str = FLOAT32
     batch_size: PositiveInt | None = None
@@ -146,6 +147,8 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
     form_pages = observer.step("assemble-fields", assemble_fields, run_id, settings)
     end = stop_scoring_run if done.rejected else finish_scoring_run
     end(settings.warehouse, run_id, datetime.now(UTC))
+    # A run that an earlier command finished counts again, for example after a rollback.
+    recall_scoring_run(settings.warehouse, run_id, datetime.now(UTC), settings.actor, observer.flow_run_id)
     drift: list[Drift] = []
     if not done.rejected:
         drift = observer.step("drift", check_drift, run_id, job.dataset, resolved, settings, observer)
@@ -185,7 +188,7 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
 
 
 def score_all(
-    settings: Settings, score_one: Callable[[ScoringJob], ScoringReport], model: str = "digits@champion"
+    settings: Settings, score_one: Callable[[ScoringJob], ScoringReport], model: str = "champion"
 ) -> list[ScoringReport]:
     """Score every dataset of the lake. Datasets that are already scored take almost no time.
 

@@ -26,12 +26,13 @@ from lenet_pipeline.lake.fingerprints import (
 from lenet_pipeline.lake.object_stores import mask_url
 from lenet_pipeline.lake.splits import GATE, hash_fractions, training_splits
 from lenet_pipeline.lake.stated_labels import StatedLabels
-from lenet_pipeline.lake.storage import AnyPlace, Place, open_place, open_sink
+from lenet_pipeline.lake.storage import AnyPlace, ListedObject, Place, open_place, open_sink
 
 __all__ = [
     "GATE",
     "Amendment",
     "AnyPlace",
+    "ListedObject",
     "Manifest",
     "Place",
     "Shard",

@@ -33,6 +33,15 @@ from lenet_pipeline.lake.object_stores import (
 from lenet_pipeline.system import describe_os_error, write_new, written_whole
 
 
+@dataclass(frozen=True)
+class ListedObject:
+    """A file of a folder tree: its path below the folder, its size, and when its content changed."""
+
+    path: str
+    size_bytes: int
+    modified_ns: int
+
+
 @dataclass(frozen=True, repr=False)
 class Place:
     """A file or folder at ``below`` under ``base``, an absolute path or a URL. Created by ``open_place``.
@@ -90,6 +99,24 @@ class Place:
             if not found and not has_bucket(file_system, path):
                 raise OSError("no such bucket")
         return sorted(info.base_name for info in found)
+
+    def walk(self) -> list[ListedObject]:
+        """Return all files of this folder tree in a store, sorted by path.
+
+        Raises:
+            StorageError: the place does not exist, or the store cannot be reached.
+        """
+        file_system, path = self._opened()
+        with self._explained("list"):
+            found = file_system.get_file_info(arrow.FileSelector(path, recursive=True, allow_not_found=True))
+            if not found and not has_bucket(file_system, path):
+                raise OSError("no such bucket")
+        start = len(path) + 1
+        files = [info for info in found if info.type == arrow.FileType.File]
+        return sorted(
+            (ListedObject(info.path[start:], int(info.size), int(info.mtime_ns or 0)) for info in files),
+            key=lambda item: item.path,
+        )
 
     def exists(self) -> bool:
         """Return whether the file or folder exists."""

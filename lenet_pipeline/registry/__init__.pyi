@@ -3,6 +3,7 @@ from .chain_head import read_published_head as read_published_head
 from .finished_runs import read_finished_run as read_finished_run
 from .model_files import load_engine as load_engine
 from .model_files import read_model as read_model
+from .store import DEFAULT_MODEL as DEFAULT_MODEL
 from .store import Registry as Registry
 from .training_runs import TrainingRun as TrainingRun
 from .training_runs import training_run as training_run
@@ -13,6 +14,7 @@ from .versions import TRAIN_SPLIT as TRAIN_SPLIT
 from .versions import ModelVersion as ModelVersion
 from .versions import ResolvedModel as ResolvedModel
 from .versions import find_champion as find_champion
+from .versions import list_aliases as list_aliases
 from .versions import list_versions as list_versions
 from .versions import move_alias as move_alias
 from .versions import read_version as read_version

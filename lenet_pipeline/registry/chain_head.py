@@ -5,11 +5,14 @@ Rewriting the database does not change this copy, so a check can compare the two
 
 from __future__ import annotations
 
+import uuid
+
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry
-from lenet_pipeline.system import first_line
+from lenet_pipeline.system import describe_os_error, write_new
 
 CHAIN_HEAD_TAG = "audit_chain_head"
+_HOME_ID = "home-id"
 
 
 def publish_head(registry: Registry, head: str) -> None:
@@ -23,10 +26,10 @@ def publish_head(registry: Registry, head: str) -> None:
     client = registry.client()
     try:
         if client.search_registered_models(f"name = '{registry.model_name}'"):
-            client.set_registered_model_tag(registry.model_name, CHAIN_HEAD_TAG, head)
+            client.set_registered_model_tag(registry.model_name, _tag(registry), head)
     except REGISTRY_FAILURES as exc:
         raise RegistryError(
-            f"cannot publish the head of the audit chain to MLflow: {first_line(exc)}"
+            f"cannot publish the head of the audit chain to MLflow: {registry.explain(exc)}"
         ) from exc
 
 
@@ -36,12 +39,29 @@ def read_published_head(registry: Registry) -> str | None:
     Raises:
         RegistryError: MLflow cannot be read.
     """
-    if not registry.database.exists():
+    if registry.is_new:
         return None
     try:
         models = registry.client().search_registered_models(f"name = '{registry.model_name}'")
     except REGISTRY_FAILURES as exc:
         raise RegistryError(
-            f"cannot read the head of the audit chain from MLflow: {first_line(exc)}"
+            f"cannot read the head of the audit chain from MLflow: {registry.explain(exc)}"
         ) from exc
-    return next((model.tags.get(CHAIN_HEAD_TAG) for model in models), None)
+    return next((model.tags.get(_tag(registry)) for model in models), None)
+
+
+def _tag(registry: Registry) -> str:
+    """Return the tag that holds a home's chain head. Homes that share a server each have their own.
+
+    Raises:
+        RegistryError: The home's id cannot be read or written.
+    """
+    if not registry.server:
+        return CHAIN_HEAD_TAG
+    path = registry.home / _HOME_ID
+    try:
+        if not path.exists():
+            write_new(path, f"{uuid.uuid4()}\n".encode())
+        return f"{CHAIN_HEAD_TAG}.{path.read_text().strip()}"
+    except OSError as exc:
+        raise RegistryError(f"cannot read or write {path}: {describe_os_error(exc)}") from exc

@@ -10,7 +10,6 @@ import mlflow
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry
 from lenet_pipeline.registry.versions import ModelVersion
-from lenet_pipeline.system import first_line
 
 
 @dataclass(frozen=True)
@@ -45,5 +44,7 @@ def read_finished_run(registry: Registry, version: ModelVersion) -> FinishedRun 
             for path in sorted(paths)
         ]
     except REGISTRY_FAILURES as exc:
-        raise RegistryError(f"cannot read the figures of {version.reference}: {first_line(exc)}") from exc
+        raise RegistryError(
+            f"cannot read the figures of {version.reference}: {registry.explain(exc)}"
+        ) from exc
     return FinishedRun(parameters, tuple(figures))

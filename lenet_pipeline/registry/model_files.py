@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from lenet_pipeline.errors import RegistryError
+from lenet_pipeline.lake import fingerprint_parts
 from lenet_pipeline.scoring import Engine, Preprocessing, TrainedModel
 from lenet_pipeline.system import file_digest
 
@@ -70,3 +71,8 @@ def _read_reference(record: Mapping[str, list[int]] | None) -> dict[str, tuple[i
 def weights_sha256(folder: Path) -> str:
     """Return the sha256 of a model's weights file; the audit trail records it for each version."""
     return file_digest(folder / WEIGHTS, "sha256")
+
+
+def files_sha256(folder: Path) -> str:
+    """Return a sha256 over both files of a model; it shows whether a copy of them is complete."""
+    return fingerprint_parts(file_digest(folder / name, "sha256") for name in (WEIGHTS, RECORD))

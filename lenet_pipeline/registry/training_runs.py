@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,11 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.lake import fingerprint_parts
-from lenet_pipeline.registry.model_files import write_model
-from lenet_pipeline.registry.store import EXPERIMENT, REGISTRY_FAILURES, Registry
-from lenet_pipeline.registry.versions import ModelVersion, resolve_version
+from lenet_pipeline.registry.model_files import files_sha256, weights_sha256, write_model
+from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry
+from lenet_pipeline.registry.versions import FILES_TAG, ModelVersion, resolve_version
 from lenet_pipeline.schema import Images
 from lenet_pipeline.scoring import TrainedModel
-from lenet_pipeline.system import first_line
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -35,6 +35,10 @@ _SIGNATURE = ModelSignature(
 )
 # MLflow runs this file to load a version. Importing it here would set it as the model of this process.
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
+_ABOUT_MODEL = (
+    "Reads single handwritten digits for lenet-pipeline. The alias champion marks the version that scores, "
+    "and challenger the newest one. Move them with `lenet models promote`, which records who did it and why."
+)
 _DIGEST_LENGTH = 36  # the longest digest that MLflow's database holds; a tag keeps the full one
 
 
@@ -67,13 +71,16 @@ class TrainingRun:
         """Log a figure as ``figures/NAME.png``."""
         mlflow.log_figure(figure, f"figures/{name}.png")
 
-    def register(self, model: TrainedModel, tags: Mapping[str, str], examples: Images) -> ModelVersion:
+    def register(
+        self, model: TrainedModel, tags: Mapping[str, str], examples: Images, description: str = ""
+    ) -> ModelVersion:
         """Register a model as a new version, without an alias.
 
         Args:
             model: The trained model.
             tags: The version's tags: architecture, recipe, actor, fingerprints.
             examples: Two or more images, uint8 (n, 28, 28), stored as the input example.
+            description: Text for people, shown on MLflow's page of the version.
 
         Raises:
             RegistryError: The new version cannot be read back.
@@ -83,6 +90,7 @@ class TrainingRun:
             folder = Path(scratch) / "model"
             folder.mkdir()
             write_model(folder, model)
+            digests = {"weights_sha256": weights_sha256(folder), FILES_TAG: files_sha256(folder)}
             logged = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(_SERVED_MODEL),
@@ -93,27 +101,50 @@ class TrainingRun:
             )
         client = self.registry.client()
         if not client.search_registered_models(f"name = '{name}'"):
-            client.create_registered_model(name)
+            client.create_registered_model(name, description=_ABOUT_MODEL)
         version = client.create_model_version(
-            name, logged.model_uri, self.run_id, tags=dict(tags), model_id=logged.model_id
+            name,
+            logged.model_uri,
+            self.run_id,
+            tags={**tags, **digests},
+            description=description or None,
+            model_id=logged.model_id,
         )
         return resolve_version(self.registry, f"{name}/{version.version}")
 
 
 @contextmanager
 def training_run(
-    registry: Registry, name: str, parameters: Mapping[str, object], tags: Mapping[str, str]
+    registry: Registry,
+    name: str,
+    parameters: Mapping[str, object],
+    tags: Mapping[str, str],
+    description: str = "",
 ) -> Iterator[TrainingRun]:
     """Open an MLflow run for one training; mark it as failed if the block raises.
+
+    MLflow samples the machine's load until the run ends.
+
+    Args:
+        registry: where to record the run.
+        name: the kind of training; the run's name adds the time (UTC).
+        parameters: of the training.
+        tags: of the run.
+        description: text for people, shown on MLflow's page of the run.
 
     Raises:
         RegistryError: MLflow cannot store something that the block logged.
     """
     registry.client()
     try:
-        mlflow.set_experiment(EXPERIMENT)
-        with mlflow.start_run(run_name=name, tags=dict(tags)) as run:
+        mlflow.set_experiment(registry.experiment)
+        with mlflow.start_run(
+            run_name=f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M}",
+            tags=dict(tags),
+            description=description or None,
+            log_system_metrics=True,
+        ) as run:
             mlflow.log_params(dict(parameters))
             yield TrainingRun(registry, run.info.run_id)
     except REGISTRY_FAILURES as exc:
-        raise RegistryError(f"cannot record the training run in MLflow: {first_line(exc)}") from exc
+        raise RegistryError(f"cannot record the training run in MLflow: {registry.explain(exc)}") from exc

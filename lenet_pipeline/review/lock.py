@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.system import describe_os_error
+from lenet_pipeline.system import only_process
 
 
-@contextmanager
-def only_server(home: Path) -> Iterator[None]:
+def only_server(home: Path) -> AbstractContextManager[None]:
     """Hold the lock of a home's server. The system frees it when the process ends in any way.
 
     Raises:
         PipelineError: another server runs on this home, or the home cannot be written.
     """
-    path = home / "review.lock"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a+")
-    except OSError as exc:
-        raise PipelineError(f"cannot write to {home}: {describe_os_error(exc)}") from exc
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise PipelineError(
-                f"another `lenet review serve` runs on {home} (process {holder}); "
-                "use its address, or stop it first"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield
+    return only_process(home / "review.lock", "lenet review serve", "use its address, or stop it first")

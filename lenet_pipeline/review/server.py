@@ -98,6 +98,7 @@ def serve(
     warn: Callable[[str], None],
     *,
     is_browser_opened: bool = False,
+    needs_people: bool = True,
 ) -> None:
     """Serve the verification pages until Ctrl-C.
 
@@ -107,16 +108,17 @@ def serve(
         on_start: called with the address when the server accepts connections.
         warn: called with one line if the work that follows verdicts fails.
         is_browser_opened: open the address in the browser of this machine.
+        needs_people: refuse to start while no person is invited.
 
     Raises:
         PipelineError: the address is not allowed or in use, or another server runs on this home.
-        ReviewError: no person is invited.
+        ReviewError: no person is invited, but ``needs_people`` is true.
         WarehouseError: the database cannot be written.
     """
     options.require_reachable()
     with only_server(settings.home):
         migrate(settings.warehouse)
-        if not list_active(settings):
+        if needs_people and not list_active(settings):
             raise ReviewError("no person can sign in yet; invite one with `lenet review invite NAME`")
         listener = _listen(options)
         options = replace(options, port=listener.getsockname()[1])

@@ -66,6 +66,9 @@ class Observer:
     def warn(self, message: str) -> None:
         """Receive a warning, which a person should see although the job continues."""
 
+    def publish(self, name: str, markdown: str) -> None:
+        """Receive a report in Markdown, for the pages of a scheduler."""
+
     def announce(self, event: str, resource: Mapping[str, str], payload: Mapping[str, object]) -> None:
         """Receive an event that can trigger an automation, an `Event`."""
 

@@ -14,7 +14,7 @@ from lenet_pipeline.warehouse.chain import ChainHead
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, shipped_definitions
 from lenet_pipeline.warehouse.queries import fetch, fetch_statement, find_query
-from lenet_pipeline.warehouse.records import RegistryAlias
+from lenet_pipeline.warehouse.records import LoadedVersion, RegistryAlias
 from lenet_pipeline.warehouse.statements import Query, list_checks, run_statement
 
 _SHARD = "shard"  # the one parameter that a check may have
@@ -34,6 +34,7 @@ def run_checks(
     aliases: Sequence[RegistryAlias],
     names: Sequence[str] | None = None,
     published_head: ChainHead | None = None,
+    versions: Sequence[LoadedVersion] = (),
 ) -> list[CheckResult]:
     """Run all checks or the named ones.
 
@@ -43,6 +44,8 @@ def run_checks(
         names: The checks to run; None for all.
         published_head: The head of the chain as last published to the model registry, with number 0 if none
             was published, or None to skip this comparison.
+        versions: The model versions that rows name, as loaded from the model registry; empty to skip the
+            comparison.
 
     Raises:
         UnknownNameError: A name is not a check.
@@ -52,15 +55,20 @@ def run_checks(
     checks = list_checks()
     if names is not None:
         checks = [find_query("check", name, checks) for name in names]
-    open_database = partial(_open_database, warehouse, aliases, published_head)
+    open_database = partial(_open_database, warehouse, aliases, published_head, versions)
     return [CheckResult(check, _check(open_database, check)) for check in checks]
 
 
 @contextmanager
 def _open_database(
-    warehouse: Warehouse, aliases: Sequence[RegistryAlias], published_head: ChainHead | None
+    warehouse: Warehouse,
+    aliases: Sequence[RegistryAlias],
+    published_head: ChainHead | None,
+    versions: Sequence[LoadedVersion],
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database, with the registry's aliases and this release's definitions in temporary tables.
+    """Open the database, with the registry's aliases and versions and this release's definitions.
+
+    They are in temporary tables.
 
     Each check opens it separately, and some checks for every few shards. All checks together take minutes
     over many rows, and a writer should not have to wait that long.
@@ -75,6 +83,9 @@ def _open_database(
         run_statement(connection, "create_published_head", {})
         if published_head:
             run_statement(connection, "insert_published_head", asdict(published_head))
+        run_statement(connection, "create_loaded_versions", {})
+        for version in versions:
+            run_statement(connection, "insert_loaded_version", asdict(version))
         yield connection
 
 

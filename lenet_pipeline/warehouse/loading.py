@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from uuid import UUID
@@ -12,10 +13,12 @@ from lenet_pipeline.errors import WarehouseError
 from lenet_pipeline.warehouse.chain import PROMOTION, RUN, VERSION, link_event
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import writing
+from lenet_pipeline.warehouse.policies import insert_policy
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
     ModelVersionRecord,
     PlannedShard,
+    PolicyRecord,
     PromotionRecord,
     ScoringRunRecord,
 )
@@ -52,8 +55,15 @@ def record_model_version(warehouse: Warehouse, record: ModelVersionRecord) -> No
             )
 
 
-def record_promotion(warehouse: Warehouse, record: PromotionRecord) -> None:
-    """Record a promotion event; recording the same event again changes nothing.
+def record_promotion(
+    warehouse: Warehouse, record: PromotionRecord, policies: Sequence[PolicyRecord] = ()
+) -> list[int]:
+    """Record a promotion event, and put policies in force with it, in one transaction.
+
+    Recording the same event again changes nothing.
+
+    Returns:
+        The numbers of the policies.
 
     Raises:
         WarehouseError: The database refuses the record.
@@ -64,6 +74,8 @@ def record_promotion(warehouse: Warehouse, record: PromotionRecord) -> None:
     with writing(warehouse) as connection:
         for (number,) in run_statement(connection, "insert_promotion", values | gate):
             link_event(connection, PROMOTION, number)
+            return [insert_policy(connection, policy) for policy in policies]
+    return []
 
 
 def start_scoring_run(warehouse: Warehouse, run: ScoringRunRecord) -> set[UUID]:
@@ -131,6 +143,23 @@ def finish_scoring_run(warehouse: Warehouse, scoring_run_id: UUID, finished_at: 
             connection, "finish_scoring_run", identity | {"finished_at": finished_at}
         ):
             link_event(connection, RUN, finished)
+
+
+def recall_scoring_run(
+    warehouse: Warehouse, scoring_run_id: UUID, recalled_at: datetime, actor: str, flow_run_id: str | None
+) -> bool:
+    """Make a finished run the current run of its dataset again; return False if it is already.
+
+    Raises:
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    values = {"scoring_run_id": scoring_run_id, "recalled_at": recalled_at}
+    with writing(warehouse) as connection:
+        return bool(
+            run_statement(
+                connection, "insert_run_recall", {**values, "actor": actor, "flow_run_id": flow_run_id}
+            )
+        )
 
 
 def load_rejects(warehouse: Warehouse, rejects: pa.Table) -> int:

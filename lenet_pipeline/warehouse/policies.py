@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from uuid import UUID
 
+import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.chain import POLICY, link_event
@@ -23,9 +25,29 @@ def record_policy(warehouse: Warehouse, record: PolicyRecord) -> int:
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with writing(warehouse) as connection:
-        ((number,),) = run_statement(connection, "insert_policy", asdict(record))
-        link_event(connection, POLICY, number)
-        return int(number)
+        return insert_policy(connection, record)
+
+
+def insert_policy(connection: duckdb.DuckDBPyConnection, record: PolicyRecord) -> int:
+    """Record a policy in a transaction that is already open, and return its number."""
+    ((number,),) = run_statement(connection, "insert_policy", asdict(record))
+    link_event(connection, POLICY, number)
+    return int(number)
+
+
+def list_policies_of(
+    warehouse: Warehouse, model_name: str, model_version: int, until: datetime | None = None
+) -> list[PolicyRecord]:
+    """Return the policies of a version that are in force, or were in force at a time.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    asked = {"model_name": model_name, "model_version": model_version, "until": until}
+    with reading(warehouse) as connection:
+        rows = fetch_statement(connection, "load/list_policies_of_version.sql", asked).to_pylist()
+    return [PolicyRecord(**row) for row in rows]
 
 
 @dataclass(frozen=True)

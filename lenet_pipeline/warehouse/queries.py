@@ -114,6 +114,16 @@ def list_promotions(warehouse: Warehouse) -> list[PromotionRecord]:
     return [_promotion(row) for row in rows]
 
 
+def list_named_versions(warehouse: Warehouse) -> list[tuple[str, int]]:
+    """Return the model name and number of every model version that a row names.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+    """
+    rows = ask(warehouse, "list_named_versions", {}).to_pylist()
+    return [(row["model_name"], row["model_version"]) for row in rows]
+
+
 def _require_one_query(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     """Raise a WarehouseError unless the text is a single read-only statement."""
     statements = connection.extract_statements(statement)

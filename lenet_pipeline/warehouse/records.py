@@ -101,6 +101,7 @@ class PolicyRecord:
         calibration_offset: Its offset.
         calibration_error: The expected calibration error without the sigmoid.
         calibrated_error: The expected calibration error with a sigmoid fitted on other fields.
+        evidence_datasets: The datasets that were named as evidence; None for the gate digits alone.
     """
 
     subject: str
@@ -127,6 +128,7 @@ class PolicyRecord:
     calibration_offset: float | None = None
     calibration_error: float | None = None
     calibrated_error: float | None = None
+    evidence_datasets: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -189,3 +191,13 @@ class RegistryAlias:
     model_name: str
     alias: str
     model_version: int
+
+
+@dataclass(frozen=True)
+class LoadedVersion:
+    """A model version that was just loaded from the model registry, or the problem if it does not load."""
+
+    model_name: str
+    model_version: int
+    weights_sha256: str | None
+    problem: str | None = None

@@ -78,7 +78,7 @@ def test_digits_that_left_a_dataset_since_it_was_learned_from_are_no_evidence(
     [
         (["--on", "nothing/here"], "there is no dataset 'nothing/here'"),
         (["--model", "digits/7"], "the model digits has no version '7'"),
-        (["--fields"], "needs --on DATASET"),
+        (["--fields"], "needs one --on DATASET"),
         (["--fields", "--on", TEST], "no field of optdigits/test that digits/1 read has a known true value"),
     ],
 )

@@ -59,7 +59,7 @@ mlflow.models.set_model(ServedModel())
 
 def register(home: Path) -> str:
     """Register an untrained model in a new registry; return the URI of its version."""
-    registry = Registry(home / "mlflow.db", home / "mlartifacts")
+    registry = Registry(home)
     with training_runs.training_run(registry, "test", {}, {}) as run:
         version = run.register(untrained_model(), {"architecture": "lenet5"}, IMAGES)
     return f"models:/{version.reference}"

@@ -284,6 +284,7 @@ def test_every_check_has_a_violating_case() -> None:
     covered = {check for check, _, _ in VIOLATIONS + FORM_VIOLATIONS + FINAL_VIOLATIONS} | {
         "aliases_match_promotions",
         "chain_has_the_published_head",
+        "model_version_still_loads",
     }
     assert covered == {check.name for check in warehouse.list_checks()}
 
@@ -320,6 +321,33 @@ def test_aliases_are_compared_in_both_directions(
     names = ("alias", "recorded_version", "registry_version", "problem")
     found = scored.violations("aliases_match_promotions", *aliases)
     assert [tuple(row[name] for name in names) for row in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("weights", "problem", "expected"),
+    [
+        ("1" * 64, None, []),
+        ("00" * 32, None, ["the weights differ from those that were recorded"]),
+        (None, "cannot read the artifacts", ["cannot read the artifacts"]),
+    ],
+)
+def test_a_version_that_does_not_load_or_has_other_weights_is_found(
+    scored: Any, weights: str | None, problem: str | None, expected: list[str]
+) -> None:
+    versions = [
+        warehouse.LoadedVersion("digits", 1, weights, problem),
+        warehouse.LoadedVersion("digits", 2, "2" * 64),
+    ]
+    (result,) = warehouse.run_checks(
+        Warehouse(scored.database, WAIT_S), [], ["model_version_still_loads"], versions=versions
+    )
+    found = result.violations.to_pylist()
+    assert [row["problem"] for row in found] == expected
+    assert [row["model_version"] for row in found] == [1] * len(expected)
+
+
+def test_every_version_that_a_row_names_is_listed(scored: Any) -> None:
+    assert warehouse.list_named_versions(Warehouse(scored.database, WAIT_S)) == [("digits", 1), ("digits", 2)]
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def _accept_sure_digits(settings: Settings) -> None:
         print_line(f"skipped: policy {in_force['policy_number']} is already in force")
         return
     policy = set_policy(
-        settings, propose_policy(settings, PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, dataset=TEST))
+        settings, propose_policy(settings, PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, datasets=(TEST,)))
     )
     print_policy(policy, policy.record)
 

@@ -78,7 +78,7 @@ def show_command(
     ] = None,
     page: PageOption = 1,
     references: ReferencesOption = None,
-    model: Annotated[str, typer.Option(help="Model version that reads the scan")] = "digits@champion",
+    model: Annotated[str, typer.Option(help="Model version that reads the scan")] = "champion",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="PNG file to write (default: in plots/ in the home)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ from lenet_pipeline.cli.output import (
     print_rows,
     report_snapshot,
 )
+from lenet_pipeline.errors import RegistryError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,11 +79,11 @@ def _print_promotions(promotions: pa.Table) -> None:
         print_line(f"{when}  {row['action']:8}  {version:10}  {reason}")
 
 
-@models_app.command("show", epilog="Example: lenet models show digits@champion")
+@models_app.command("show", epilog="Example: lenet models show champion")
 @command
 def show_command(
     settings: Settings,
-    version: Annotated[str, typer.Argument(help="Model version: digits@champion, digits/3, champion or 3")],
+    version: Annotated[str, typer.Argument(help="Model version: champion, challenger, or a number")],
     output_format: FormatOption = Format.TABLE,
     output: Annotated[
         Path | None,
@@ -108,14 +110,42 @@ def promote_command(
     settings: Settings,
     version: Annotated[str, typer.Argument(help="Version to promote: digits/3 or 3")],
     reason: Annotated[str, typer.Option("--reason", help="Reason, for the audit trail")],
+    is_confirmed: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before promoting a version that the gate refused")
+    ] = False,
 ) -> None:
-    """Make a version the champion."""
-    from lenet_pipeline.audit import promote_by_hand, publish_chain_head
+    """Make a version the champion.
+
+    It gets policies with the same targets as those of the former champion.
+    """
+    from lenet_pipeline.audit import describe_policy, find_refusal, promote_by_hand, publish_chain_head
     from lenet_pipeline.warehouse import refresh_snapshot
 
-    _print_move(promote_by_hand(settings, version, reason))
+    refusal = find_refusal(settings, version)
+    if refusal is not None and not is_confirmed:
+        _confirm_refused(refusal)
+    promotion = promote_by_hand(settings, version, reason)
+    _print_move(promotion.record)
+    for policy in promotion.policies:
+        print_line(f"  policy for {describe_policy(policy)}", is_wrapped=True)
+    for problem in promotion.missed_targets:
+        print_line(f"  {problem}", style="yellow", is_wrapped=True)
     publish_chain_head(settings)
     refresh_snapshot(settings.warehouse)
+
+
+def _confirm_refused(refusal: PromotionRecord) -> None:
+    """Ask before a version that the gate refused becomes champion.
+
+    Raises:
+        RegistryError: standard input is not a terminal.
+    """
+    reference = f"{refusal.model_name}/{refusal.model_version}"
+    found = f"the gate refused {reference}: {refusal.reason}"
+    if not sys.stdin.isatty():
+        raise RegistryError(f"{found}. Nothing was changed; use --yes to promote it all the same")
+    print_line(found, style="yellow", is_wrapped=True)
+    typer.confirm(f"Promote {reference} all the same?", abort=True)
 
 
 @models_app.command("rollback", epilog="Example: lenet models rollback")
@@ -126,11 +156,17 @@ def rollback_command(
         str, typer.Option("--reason", help="Reason, for the audit trail")
     ] = "rolled back by hand",
 ) -> None:
-    """Make the previous champion the champion again."""
-    from lenet_pipeline.audit import open_ledger, publish_chain_head, roll_back
-    from lenet_pipeline.warehouse import refresh_snapshot
+    """Make the previous champion the champion again, with the policies that it had."""
+    from lenet_pipeline.audit import describe_policy, open_ledger, publish_chain_head, roll_back
+    from lenet_pipeline.warehouse import list_policies_of, refresh_snapshot
 
-    _print_move(roll_back(open_ledger(settings), settings.registry, reason))
+    record = roll_back(open_ledger(settings), settings.registry, reason).record
+    _print_move(record)
+    policies = list_policies_of(settings.warehouse, record.model_name, record.model_version)
+    for policy in policies:
+        print_line(f"  policy for {describe_policy(policy)}", is_wrapped=True)
+    if not policies:
+        print_line("  no policy, so every digit needs review; set one with `lenet policy set`")
     publish_chain_head(settings)
     refresh_snapshot(settings.warehouse)
 

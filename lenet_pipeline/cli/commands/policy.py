@@ -99,17 +99,15 @@ def set_command(
     certainty: Annotated[
         float, typer.Option(min=0.5, max=0.999999, help="Probability that the maximum error holds, 0 to 1")
     ] = 0.95,
-    dataset: Annotated[
-        str | None,
+    datasets: Annotated[
+        list[str] | None,
         typer.Option(
             "--on",
             metavar="DATASET",
-            help="Labelled digits the version was not trained on (default: its gate split)",
+            help="Labelled digits the version was not trained on (default: its gate split); repeatable",
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="Model version: digits@champion, digits/3, champion or 3")
-    ] = "digits@champion",
+    model: Annotated[str, typer.Option(help="Model version: champion, challenger, or a number")] = "champion",
     is_for_fields: Annotated[
         bool, typer.Option("--fields", help="Decide on whole fields of forms, from fields with known truth")
     ] = False,
@@ -140,7 +138,7 @@ def set_command(
     terms = PolicyTerms(
         max_error=max_error,
         certainty=certainty,
-        dataset=dataset,
+        datasets=tuple(datasets or ()),
         model=model,
         subject=FIELD if is_for_fields else DIGIT,
         precision=precision,

@@ -154,6 +154,9 @@ def serve_command(
     https: Annotated[
         bool, typer.Option("--https", help="A proxy in front adds TLS, so cookies require HTTPS")
     ] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Start even if no person is invited yet")
+    ] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the pages in a browser")] = False,
 ) -> None:
     """Serve the verification pages until Ctrl-C.
@@ -171,7 +174,14 @@ def serve_command(
     def warn(message: str) -> None:
         typer.echo(message, err=True)
 
-    serve(settings, options, report_address, warn, is_browser_opened=open_browser)
+    serve(
+        settings,
+        options,
+        report_address,
+        warn,
+        is_browser_opened=open_browser,
+        needs_people=not allow_empty,
+    )
 
 
 @review_app.command("sample", epilog="Example: lenet review sample --run latest --size 200 --actor ada")

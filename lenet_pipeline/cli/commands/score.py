@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 def score_command(
     settings: Settings,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Dataset to score, as NAME/SPLIT")],
-    model: Annotated[
-        str, typer.Option(help="Model version, such as digits/3 or digits@champion")
-    ] = "digits@champion",
+    model: Annotated[str, typer.Option(help="Model version: champion, challenger, or a number")] = "champion",
     device: Annotated[str, typer.Option(help="Device to run on: auto, cpu or cuda")] = "auto",
     precision: Annotated[
         str, typer.Option(help="float32 (reproducible bit for bit) or fast; each is a separate run")

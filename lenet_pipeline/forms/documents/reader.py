@@ -211,7 +211,7 @@ def _count_pages(stream: BinaryIO, path: Path, limits: PageLimits) -> int:
 def _search_folder(folder: Path) -> FoundDocuments:
     """Return the files of a folder tree that may be documents, sorted by path."""
     listed = sorted(walk_files(folder), key=lambda item: item.path)
-    paths = tuple(item.path for item in listed if item.problem is not None or _may_be_document(item.path))
+    paths = tuple(item.path for item in listed if item.problem is not None or may_be_document(item.path))
     if not paths:
         files = "1 file" if len(listed) == 1 else f"{len(listed):,} files"
         raise IngestError(
@@ -221,7 +221,7 @@ def _search_folder(folder: Path) -> FoundDocuments:
     return FoundDocuments(paths, unrecognised=len(listed) - len(paths))
 
 
-def _may_be_document(path: Path) -> bool:
+def may_be_document(path: Path) -> bool:
     """Return whether a file looks like a document by its name, or else by its first bytes."""
     if is_named_as_image(path):
         return True

@@ -1,0 +1,243 @@
+"""Inboxes in the database: their declarations, and the files that they took or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import pyarrow as pa
+
+from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.migrations import reading, writing
+from lenet_pipeline.warehouse.queries import ask, fetch_statement
+from lenet_pipeline.warehouse.registration import registered_tables
+from lenet_pipeline.warehouse.statements import run_statement
+
+
+@dataclass(frozen=True)
+class InboxRecord:
+    """An inbox as it is declared.
+
+    Attributes:
+        name: the name, which begins the names of its datasets.
+        place: the folder or URL to poll.
+        templates: the paths of the templates of the expected forms.
+        references: the folder of the blank forms; None if they are next to the templates.
+        archive: the folder for documents that were read; None leaves them where they are.
+        settle_s: how long a file must not change before it is taken, in seconds.
+    """
+
+    name: str
+    place: str
+    templates: tuple[str, ...]
+    references: str | None = None
+    archive: str | None = None
+    settle_s: float = 5.0
+
+
+class KnownFile(NamedTuple):
+    """The newest version of a file that an inbox knows."""
+
+    size_bytes: int
+    modified_ns: int
+    is_stored: bool
+    archived_to: str | None
+
+
+@dataclass(frozen=True)
+class TakenVersion:
+    """A version of a document that an inbox took: its path in the inbox, its content and its dataset."""
+
+    path: str
+    source_sha256: str
+    dataset: str
+
+
+@dataclass(frozen=True)
+class ArchivedCopy:
+    """Where a document may be: in an archive, or under its path in the folder of its inbox."""
+
+    inbox: str
+    path: str
+    archived_to: str | None
+
+
+def record_inbox(warehouse: Warehouse, record: InboxRecord, actor: str, *, is_removed: bool = False) -> None:
+    """Record the declaration of an inbox, or its removal. A database that does not exist is created.
+
+    Raises:
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    values = {
+        "name": record.name,
+        "place": record.place,
+        "templates": list(record.templates),
+        "reference_folder": record.references,
+        "archive": record.archive,
+        "settle_s": record.settle_s,
+        "is_removed": is_removed,
+        "declared_at": datetime.now(UTC),
+        "actor": actor,
+    }
+    with writing(warehouse) as connection:
+        run_statement(connection, "insert_inbox", values)
+
+
+def read_inboxes(warehouse: Warehouse) -> list[InboxRecord]:
+    """Return the inboxes in force, by name; an empty list if there is no database yet.
+
+    Raises:
+        WarehouseError: The database cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    if not warehouse.path.exists():
+        return []
+    with reading(warehouse) as connection:
+        rows = run_statement(connection, "list_current_inboxes", {})
+    return [
+        InboxRecord(name, place, tuple(templates), references, archive, settle_s)
+        for name, place, templates, references, archive, settle_s in rows
+    ]
+
+
+def list_inboxes(warehouse: Warehouse) -> pa.Table:
+    """List the inboxes in force with counts of their documents.
+
+    Columns: name, place, templates, reference_folder, archive, settle_s, declared_at, actor, documents,
+    duplicates, rejected, last_taken_at.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    return ask(warehouse, "list_inboxes", {})
+
+
+def list_inbox_files(warehouse: Warehouse, inbox: str, as_of: datetime | None = None) -> dict[str, KnownFile]:
+    """Return the newest known version of each file of an inbox, by path.
+
+    Args:
+        warehouse: The database file and how long to wait for it.
+        inbox: The name of the inbox.
+        as_of: Leave out versions that were taken later; None keeps all.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    rows = ask(warehouse, "list_inbox_files", {"inbox": inbox, "as_of": as_of})
+    paths, *columns = (column.to_pylist() for column in rows.columns)
+    return dict(zip(paths, map(KnownFile._make, zip(*columns, strict=True)), strict=True))
+
+
+def list_inbox_originals(
+    warehouse: Warehouse,
+    inbox: str,
+    digests: Sequence[str],
+    paths: Sequence[str],
+    as_of: datetime | None = None,
+) -> list[TakenVersion]:
+    """Return the taken versions with one of these contents or under one of these paths, oldest first.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    values = {"inbox": inbox, "digests": list(digests), "paths": list(paths), "as_of": as_of}
+    with reading(warehouse) as connection:
+        rows = run_statement(connection, "list_inbox_originals", values)
+    return [TakenVersion(*row) for row in rows]
+
+
+def record_inbox_documents(warehouse: Warehouse, documents: pa.Table) -> None:
+    """Record versions of files, a table of schema ``INBOX_DOCUMENTS``.
+
+    Raises:
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    with writing(warehouse) as connection, registered_tables(connection, new_inbox_documents=documents):
+        run_statement(connection, "insert_inbox_documents", {})
+
+
+def record_archived_documents(
+    warehouse: Warehouse, inbox: str, archived: Mapping[str, tuple[KnownFile, str]]
+) -> None:
+    """Record where versions of files are in the archive.
+
+    Args:
+        warehouse: The database file and how long to wait for it.
+        inbox: The name of the inbox.
+        archived: The version, and its path in the archive, by the path in the inbox.
+
+    Raises:
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    if not archived:
+        return
+    table = pa.table(
+        {
+            "path": pa.array(archived, pa.string()),
+            "size_bytes": pa.array([known.size_bytes for known, _ in archived.values()], pa.int64()),
+            "modified_ns": pa.array([known.modified_ns for known, _ in archived.values()], pa.int64()),
+            "archived_to": pa.array([target for _, target in archived.values()], pa.string()),
+        }
+    )
+    with writing(warehouse) as connection, registered_tables(connection, archived_documents=table):
+        run_statement(connection, "record_archived_documents", {"inbox": inbox})
+
+
+def list_archived_copies(warehouse: Warehouse, source: str, source_sha256: str) -> list[ArchivedCopy]:
+    """Return the places where a document may be if it is no longer at ``source``, newest first.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    values = {"source": source, "source_sha256": source_sha256}
+    with reading(warehouse) as connection:
+        rows = run_statement(connection, "list_archived_copies", values)
+    return [ArchivedCopy(*row) for row in rows]
+
+
+def list_unscored_datasets(warehouse: Warehouse, inbox: str) -> list[str]:
+    """Return the datasets of an inbox whose newest version has digits and no finished scoring run.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    with reading(warehouse) as connection:
+        rows = run_statement(connection, "list_unscored_datasets", {"inbox": inbox})
+    return [dataset for (dataset,) in rows]
+
+
+def count_document_decisions(
+    warehouse: Warehouse, scoring_run_ids: Sequence[UUID], digests: Sequence[str]
+) -> dict[str, int]:
+    """Count the digits of some documents by decision, over some scoring runs.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    values = {"scoring_run_ids": [str(run) for run in scoring_run_ids], "digests": list(digests)}
+    rows = ask(warehouse, "count_document_decisions", values).to_pylist()
+    return {row["decision"]: row["digits"] for row in rows}
+
+
+def count_waiting_fields(
+    warehouse: Warehouse, scoring_run_ids: Sequence[UUID], digests: Sequence[str]
+) -> int:
+    """Count the fields of some documents that wait for a person, over some scoring runs.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    values = {"scoring_run_ids": [str(run) for run in scoring_run_ids], "digests": list(digests)}
+    with reading(warehouse) as connection:
+        rows = fetch_statement(connection, "load/count_waiting_fields.sql", values)
+    return int(rows["fields"][0].as_py())
