@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from time import struct_time
@@ -30,8 +30,11 @@ _COLUMNS, _ROWS = (20.0, 94.0), tuple(18.0 + 15 * row for row in range(5))
 _PEN_PX = (2.0, 4.0)  # the thickness of a pen in pixels at 200 dpi
 _PEN_GREY = (20.0, 90.0)
 _SIZE = (0.6, 0.85)  # the height of a digit in heights of its cell
-_SCAN = Severity(skew_degrees=0.6, scale=0.004, shift_mm=0.8, blur_px=0.6, shade=6, paper=246, noise=3)
-_EPOCH = struct_time((2026, 1, 1, 0, 0, 0, 3, 1, 0))  # in every PDF, so that its bytes do not depend on the clock
+# Without grain, which would take most of the time to draw and to compress.
+_SCAN = Severity(skew_degrees=0.6, scale=0.004, shift_mm=0.8, blur_px=0.6, shade=6, paper=246)
+_EPOCH = struct_time(
+    (2026, 1, 1, 0, 0, 0, 3, 1, 0)
+)  # in every PDF, so that its bytes do not depend on the clock
 
 Place = tuple[str, int, str, int]  # file name, page from 1, field, position from 0
 
@@ -85,7 +88,9 @@ def scan_files(
     for number, written in enumerate(cards[:single], start=1):
         image, truth = _scan_card(template, blank, written, [*seed, number])
         file = f"{name}-{number:02}.png"
-        yield ScannedFile(file, encode_scan(image, _SCAN.dpi), {(file, 1, *place): d for place, d in truth.items()})
+        yield ScannedFile(
+            file, encode_scan(image, _SCAN.dpi), {(file, 1, *place): d for place, d in truth.items()}
+        )
     if len(cards) > single:
         file = f"{name}-rest.pdf"
         scans = [
@@ -133,6 +138,15 @@ def _write_digit(
     offset = room / 2 + rng.uniform(-0.15, 0.15, 2) * room
     place = np.rint([left + offset[0] + x, top + offset[1] + y]).astype(int)
     apply_ink(sheet.image, ink, int(place[0]), int(place[1]), rng.uniform(*_PEN_GREY))
+
+
+def write_tile(digit: WrittenDigit, rng: np.random.Generator) -> Grey:
+    """Write a digit on a piece of paper of the size of a cell, and scan it."""
+    dpi = 2 * _SCAN.dpi
+    width, height = (round(side * dpi / MM_PER_INCH) for side in (_CELL_WIDTH, _CELL_HEIGHT))
+    sheet = Sheet(np.full((height, width), 255, np.uint8), dpi)
+    _write_digit(sheet, digit, (0, 0, width, height), rng)
+    return scan_sheet(sheet.image, dpi, replace(_SCAN, shift_mm=0.0), rng).image
 
 
 def _encode_pdf(images: Sequence[Grey]) -> bytes:

@@ -14,6 +14,8 @@ Stroke = NDArray[np.float64]  # (n, 2), x and y of the pen, with y downwards
 
 _SEGMENT = re.compile(r'^\.SEGMENT CHARACTER (\d+)(?:-(\d+))? \S+ "(\d)"', re.MULTILINE)
 
+_FEWEST_POINTS = 4  # a few digits of the collection are only dots
+
 
 @dataclass(frozen=True)
 class WrittenDigit:
@@ -44,7 +46,8 @@ def _read_writer(unipen: Path, path: Path) -> Iterator[WrittenDigit]:
     strokes = _read_strokes(unipen / "include" / path.parent.name / "data" / path.name)
     for first, last, label in _SEGMENT.findall(path.read_text(encoding="ascii")):
         chosen = strokes[int(first) : int(last or first) + 1]
-        yield WrittenDigit(path.stem, int(label), tuple(chosen))
+        if sum(map(len, chosen)) >= _FEWEST_POINTS:
+            yield WrittenDigit(path.stem, int(label), tuple(chosen))
 
 
 def _read_strokes(path: Path) -> list[Stroke]:
