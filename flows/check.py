@@ -7,6 +7,7 @@ from prefect.artifacts import create_table_artifact
 
 from flows.context import flow_settings
 from flows.observer import PrefectObserver
+from flows.outcomes import completed
 from lenet_pipeline import jobs
 from lenet_pipeline.jobs import raise_if_failed
 
@@ -18,4 +19,4 @@ def check() -> int:
     rows = [{"check": item.query.name, "violations": len(item.violations)} for item in results]
     create_table_artifact(rows, key="check", description="Checks of the warehouse")
     raise_if_failed(results)
-    return len(results)
+    return completed(f"all {len(results)} checks passed", len(results))

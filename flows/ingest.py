@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.context import flow_settings
 from flows.observer import PrefectObserver
+from flows.outcomes import completed
+from flows.writer import one_writer
 from lenet_pipeline import jobs
+from lenet_pipeline.audit import counted
 from lenet_pipeline.jobs import (
     FormIngestJob,
     Ingested,
@@ -19,23 +24,49 @@ from lenet_pipeline.jobs import (
 
 @flow(flow_run_name="ingest-{job.source}")
 def ingest(job: IngestJob) -> list[Ingested]:
-    """Add digits from MNIST, scikit-learn or image files that the lake does not have yet."""
-    outcome = jobs.ingest(flow_settings(), job, PrefectObserver())
+    """Add digits from MNIST, scikit-learn or image files that the lake does not have yet.
+
+    Args:
+        job: Which digits to add.
+    """
+    with one_writer(flow_settings()):
+        outcome = jobs.ingest(flow_settings(), job, PrefectObserver())
     create_table_artifact([vars(part) for part in outcome], key="ingest", description="Digits ingested")
-    return outcome
+    return completed(_describe(outcome), outcome)
 
 
 @flow(flow_run_name="ingest-{job.name}")
 def ingest_printed(job: PrintingJob) -> list[Ingested]:
-    """Print digits in fonts, scan them with the given degradation, and add the new ones to the lake."""
-    outcome = jobs.ingest_printed(flow_settings(), job, PrefectObserver())
+    """Print digits in fonts, scan them with the given degradation, and add the new ones to the lake.
+
+    Args:
+        job: Which digits to print.
+    """
+    with one_writer(flow_settings()):
+        outcome = jobs.ingest_printed(flow_settings(), job, PrefectObserver())
     create_table_artifact([vars(part) for part in outcome], key="ingest", description="Digits ingested")
-    return outcome
+    return completed(_describe(outcome), outcome)
 
 
 @flow(flow_run_name="ingest-forms-{job.path}")
 def ingest_forms(job: FormIngestJob) -> IngestedForms:
-    """Read every page of scanned documents with the template that fits it; never read a page twice."""
-    outcome = jobs.ingest_forms(flow_settings(), job, PrefectObserver())
+    """Read every page of scanned documents with the template that fits it; never read a page twice.
+
+    Args:
+        job: Which scans to read.
+    """
+    with one_writer(flow_settings()):
+        outcome = jobs.ingest_forms(flow_settings(), job, PrefectObserver())
     create_table_artifact([vars(outcome)], key="ingest", description="Pages of forms ingested")
-    return outcome
+    message = (
+        f"{counted(outcome.read, 'page')} read into {outcome.dataset}, {outcome.unmatched:,} unmatched, "
+        f"{outcome.rejected:,} rejected; {counted(outcome.added, 'digit')} added"
+    )
+    return completed(message, outcome)
+
+
+def _describe(outcome: Sequence[Ingested]) -> str:
+    return "; ".join(
+        f"{counted(part.added, 'digit')} added to {part.dataset}, {counted(part.rejects, 'reject')}"
+        for part in outcome
+    )

@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
 from flows.context import terminal_observer
+from flows.outcomes import stage_completed
 from lenet_pipeline.jobs import SCORE_SHARDS
 from lenet_pipeline.system import Advance, Observer
 
@@ -57,7 +58,7 @@ class PrefectObserver(Observer):
 
         @flow(name=name, flow_run_name=name, validate_parameters=False)
         def run() -> Result:
-            return work(PrefectObserver(), *args, **kwargs)
+            return stage_completed(name, work(PrefectObserver(), *args, **kwargs))
 
         return run()
 
@@ -89,7 +90,9 @@ class PrefectObserver(Observer):
 
     def announce(self, event: str, resource: Mapping[str, str], payload: Mapping[str, object]) -> None:
         """Emit an event, which an automation can use to run a deployment."""
-        emit_event(event=event, resource=dict(resource), payload=dict(payload))
+        name = resource["prefect.resource.id"].removeprefix("lenet.")
+        named = {"prefect.resource.name": name, **resource}
+        emit_event(event=event, resource=named, payload=dict(payload))
 
 
 class _ProgressArtifact:

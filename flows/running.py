@@ -6,6 +6,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from prefect import tags
+
 from flows.context import flow_context
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Observer
@@ -18,11 +20,12 @@ _MODULES = {
     "retrain": "flows.retrain",
     "score": "flows.score",
     "reproduce": "flows.reproduce",
+    "night": "flows.night",
 }
 
 
 def run_flow(name: str, settings: Settings, job: object, observer: Observer) -> Any:
     """Run the flow with the name of a job in this process, and return the job's result."""
     flow: Callable[[object], Any] = getattr(import_module(_MODULES[name]), name)
-    with flow_context(settings, observer):
+    with flow_context(settings, observer), tags(settings.home.name):
         return flow(job)

@@ -1,4 +1,4 @@
-"""The flows that score one dataset or all of them."""
+"""The flow that scores a dataset."""
 
 from __future__ import annotations
 
@@ -7,44 +7,61 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.context import flow_settings
 from flows.observer import PrefectObserver
+from flows.outcomes import completed
+from flows.writer import one_writer
 from lenet_pipeline import jobs
+from lenet_pipeline.audit import counted
 from lenet_pipeline.jobs import ScoringJob, ScoringReport, describe_agreement
+from lenet_pipeline.settings import Settings
+from lenet_pipeline.warehouse import run_audit
 
 
 @flow(flow_run_name="score-{job.dataset}-with-{job.model}")
 def score(job: ScoringJob) -> ScoringReport:
-    """Score every digit of a dataset once with one model version. Earlier predictions are kept."""
-    report = jobs.score(flow_settings(), job, PrefectObserver())
-    if report.page:
+    """Score every digit of a dataset once with one model version. Earlier predictions are kept.
+
+    Args:
+        job: Which dataset to score, and with which model version.
+    """
+    settings = flow_settings()
+    with one_writer(settings):
+        report = jobs.score(settings, job, PrefectObserver())
+        decisions = _count_decisions(report, settings)
+    if report.page and settings.base_url:
         create_link_artifact(
-            report.page.as_uri(),
+            f"{settings.base_url}/reports/{report.page.name}",
             report.page.name,
             key="score-report",
             description="Report of the run",
         )
-    create_markdown_artifact(_describe(report), key="score", description=f"Scoring run of {job.dataset}")
-    return report
+    create_markdown_artifact(
+        _describe(report, decisions), key="score", description=f"Scoring run of {job.dataset}"
+    )
+    waiting = decisions.get("review", 0)
+    message = f"{counted(report.digits_scored, 'digit')} scored with {report.model}, {waiting:,} for review"
+    drift = f"; drift in {', '.join(report.drifted)}" if report.drifted else ""
+    return completed(message + drift, report)
 
 
-@flow(flow_run_name="score-all-with-{model}")
-def score_all(model: str = "champion") -> list[ScoringReport]:
-    """Score every dataset of the lake. Datasets that are already scored take almost no time."""
-    return jobs.score_all(flow_settings(), score, model)
+def _count_decisions(report: ScoringReport, settings: Settings) -> dict[str, int]:
+    rows = run_audit(settings.warehouse, "decision_counts", {"run": str(report.scoring_run_id)}).to_pylist()
+    return {str(row["decision"]): int(row["digits"]) for row in rows}
 
 
-def _describe(report: ScoringReport) -> str:
+def _describe(report: ScoringReport, decisions: dict[str, int]) -> str:
     rows = {
         "scoring run": report.scoring_run_id,
         "dataset": report.dataset,
         "model version": report.model,
         "digits": f"{report.digits:,}",
         "scored now": f"{report.digits_scored:,}",
+        **{f"decision: {decision}": f"{digits:,}" for decision, digits in decisions.items()},
         "shards rejected": report.shards_rejected,
+        "drifted": ", ".join(report.drifted) or "-",
         "engine": report.engine,
         "seconds": f"{report.seconds:.1f}",
-        "report": report.page or "-",
         "head of the audit chain": report.chain_head,
-        "drifted": ", ".join(report.drifted) or "-",
+        "report": f"`lenet report {report.scoring_run_id}`" if report.page else "-",
     }
     if report.agreement:
         rows["agrees with float32"] = describe_agreement(report.agreement)

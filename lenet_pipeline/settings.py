@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lenet_pipeline.warehouse import Warehouse
 
 
+# MLflow's own variable names the server too, if ours is not set.
+_SERVER, _MLFLOWS_SERVER = "LENET_MLFLOW_URI", "MLFLOW_TRACKING_URI"
+
+
 def system_user() -> str:
     """Return the name of the user who runs this process, or ``uid-N`` if the user has no name."""
     try:
@@ -87,10 +91,9 @@ class Settings(BaseSettings):
         pattern=r"^[a-z0-9][a-z0-9_-]*$",
         description="name of the registered model; homes that share an MLflow server have different names",
     )
-    # MLflow's own variable works too, so that one setting serves both.
     mlflow_uri: Annotated[str, AfterValidator(_server)] | None = Field(
         None,
-        validation_alias=AliasChoices("LENET_MLFLOW_URI", "MLFLOW_TRACKING_URI"),
+        validation_alias=AliasChoices(_SERVER, _MLFLOWS_SERVER),
         description="address of an MLflow server, also from `MLFLOW_TRACKING_URI`; otherwise the home keeps "
         "runs and versions itself",
     )
@@ -111,8 +114,12 @@ class Settings(BaseSettings):
     promotion_alpha: float = Field(0.05, gt=0, lt=1, description="a challenger needs a p-value below this")
     drift_from: float = Field(0.1, gt=0, description="population stability index that raises an alarm")
 
-    retrain_cron: str = Field("0 3 * * 0", description="when `lenet serve` retrains, in UTC")
-    score_cron: str = Field("0 2 * * *", description="when `lenet serve` scores, in UTC")
+    base_url: str | None = Field(
+        None, description="address of the review pages, for links in Prefect's pages"
+    )
+
+    inbox_cron: str = Field("* * * * *", description="when `lenet serve` polls the inboxes, in UTC")
+    night_cron: str = Field("0 2 * * *", description="when `lenet serve` does a night's work, in UTC")
     check_cron: str = Field("0 6 * * *", description="when `lenet serve` runs the checks, in UTC")
 
     @property
@@ -165,6 +172,8 @@ def read_settings(home: Path | None = None, actor: str | None = None) -> Setting
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        name = name if name.startswith(("LENET_", "MLFLOW_")) else f"LENET_{name}"
+        name = name if name.startswith("LENET_") else f"LENET_{name}"
+        if name == _SERVER and not os.environ.get(_SERVER):
+            name = _MLFLOWS_SERVER
         value = mask_url(first["input"]) if isinstance(first["input"], str) else first["input"]
         raise SettingsError(f"{name} is {value!r}: {first['msg']}; correct or unset it") from exc

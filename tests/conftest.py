@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-pytest_plugins = ["tests.homes"]
+pytest_plugins = ["tests.homes", "tests.mlflow_server"]
 
 CHECKOUT = Path(__file__).parent.parent
 

@@ -14,7 +14,7 @@ from lenet_pipeline.settings import read_settings
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("LENET_")]:
+    for name in [name for name in os.environ if name.startswith(("LENET_", "MLFLOW_TRACKING_"))]:
         monkeypatch.delenv(name)
 
 
@@ -32,9 +32,9 @@ def test_a_flag_beats_the_variable_and_the_variable_beats_the_default(monkeypatc
 
 def test_every_setting_has_its_variable(monkeypatch):
     monkeypatch.setenv("LENET_SHARD_ROWS", "12")
-    monkeypatch.setenv("LENET_SCORE_CRON", "5 5 * * *")
+    monkeypatch.setenv("LENET_NIGHT_CRON", "5 5 * * *")
     settings = read_settings()
-    assert (settings.shard_rows, settings.score_cron) == (12, "5 5 * * *")
+    assert (settings.shard_rows, settings.night_cron) == (12, "5 5 * * *")
 
 
 def test_the_default_home_does_not_depend_on_the_working_directory(monkeypatch, tmp_path):
@@ -71,6 +71,10 @@ def test_unknown_variables_are_ignored(monkeypatch):
         ("LENET_DATABASE_WAIT_S", "-1"),
         ("LENET_PROMOTION_ALPHA", "1"),
         ("LENET_REJECT_LIMIT_PCT", "101"),
+        ("LENET_MODEL", "Digits"),
+        ("LENET_MODEL", "digits@champion"),
+        ("LENET_MLFLOW_URI", "sqlite:////srv/mlflow.db"),
+        ("MLFLOW_TRACKING_URI", "databricks"),
     ],
 )
 def test_a_malformed_variable_is_named_in_one_line_with_its_value(monkeypatch, name, value):
@@ -102,3 +106,22 @@ def test_all_places_are_under_the_home(tmp_path):
     assert {Path(place).parent for place in places} == {tmp_path}
     assert len(set(places)) == len(places)
     assert list(tmp_path.iterdir()) == []  # reading settings makes nothing
+
+
+def test_a_server_comes_from_our_variable_then_from_mlflows(monkeypatch, tmp_path):
+    assert read_settings().mlflow_uri is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example:5000/")
+    assert read_settings().mlflow_uri == "http://mlflow.example:5000"
+    monkeypatch.setenv("LENET_MLFLOW_URI", "https://other.example/mlflow")
+    monkeypatch.setenv("LENET_MODEL", "invoices")
+    registry = read_settings(tmp_path).registry
+    assert (registry.uri, registry.model_name) == ("https://other.example/mlflow", "invoices")
+    assert not registry.is_new
+
+
+@pytest.mark.parametrize("variable", ["LENET_MLFLOW_URI", "MLFLOW_TRACKING_URI"])
+def test_a_password_in_the_address_of_a_server_is_refused_and_never_printed(monkeypatch, variable):
+    monkeypatch.setenv(variable, "https://me:s3cret@mlflow.example")
+    with pytest.raises(SettingsError, match=f"{variable} .*MLFLOW_TRACKING_PASSWORD") as caught:
+        read_settings()
+    assert "s3cret" not in str(caught.value)

@@ -42,6 +42,7 @@ from .reviewed_dataset import REVIEWED as REVIEWED
 from .reviewed_dataset import sync_reviewed as sync_reviewed
 from .reviews import export_reviews as export_reviews
 from .reviews import import_reviews as import_reviews
+from .scans import find_scans as find_scans
 from .shard_lookup import read_shard_by_fingerprint as read_shard_by_fingerprint
 from .shard_lookup import select_digits as select_digits
 from .standing_policies import Refit as Refit

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from lenet_pipeline.audit.pages import page_template
+from lenet_pipeline.audit.scans import find_scans
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import written_whole
 from lenet_pipeline.warehouse import StoredRun, list_places_of_digits, read_field_pictures
@@ -147,8 +148,11 @@ def _read_small_pages(
     from lenet_pipeline.ingest import Reject
 
     limits = settings.page_limits
-    document = inspect_document(Path(source), limits)
-    if isinstance(document, Reject) or document.sha256 != sha256:
+    for path in find_scans(settings, source, sha256):
+        document = inspect_document(path, limits)
+        if not isinstance(document, Reject) and document.sha256 == sha256:
+            break
+    else:
         return
     for number in numbers:
         for page in read_pages(document, limits, range(number, number + 1)):

@@ -19,6 +19,7 @@ from PIL import Image
 
 from lenet_pipeline.audit.chain import find_published_head
 from lenet_pipeline.audit.pages import data_url, enlarge, page_template, png
+from lenet_pipeline.audit.scans import find_scans
 from lenet_pipeline.audit.shard_lookup import read_shard_by_fingerprint, select_digits
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.lake import images_array
@@ -90,7 +91,7 @@ def gather_evidence(settings: Settings, digit: str, as_of: AsOf | None = None) -
             "`lenet check` for details"
         )
     place = places.to_pylist()[0]
-    scan = _describe_scan(place)
+    scan, unchanged = _find_scan(settings, place)
     published = find_published_head(settings)
     return Evidence(
         digit_id=place["digit_id"],
@@ -100,7 +101,7 @@ def gather_evidence(settings: Settings, digit: str, as_of: AsOf | None = None) -
         values=ask("evidence_values", digit=digit),
         reviews=ask("reviews", digit=place["digit_id"]),
         scan=scan,
-        pictures=dict(_pictures(settings, place, predictions.to_pylist()[0], scan == _UNCHANGED, as_of)),
+        pictures=dict(_pictures(settings, place, predictions.to_pylist()[0], unchanged, as_of)),
         chain_head=str(read_chain_head(settings.warehouse, as_of)),
         published_head=str(published) if published else None,
         as_of=as_of.changed_at if as_of else None,
@@ -141,9 +142,19 @@ def _newest_verdict(evidence: Evidence) -> dict[str, Any] | None:
     return None
 
 
-def _describe_scan(place: Mapping[str, Any]) -> str:
+def _find_scan(settings: Settings, place: Mapping[str, Any]) -> tuple[str, Path | None]:
+    """Say whether the source file of a digit exists here and is unchanged, and return its path if so."""
+    states = []
+    for path in find_scans(settings, place["source"], place["source_sha256"]):
+        state = _describe_scan(path, place["source_sha256"])
+        if state == _UNCHANGED:
+            return state, path
+        states.append(state)
+    return states[0], None
+
+
+def _describe_scan(path: Path, source_sha256: str) -> str:
     """Say whether the source file of a digit exists here and is unchanged."""
-    path = Path(place["source"])
     try:
         # The fingerprint of an MNIST file is that of its uncompressed content.
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -152,21 +163,24 @@ def _describe_scan(place: Mapping[str, Any]) -> str:
                 digest.update(chunk)
     except (OSError, EOFError, zlib.error, ValueError):
         return "not on this machine, or unreadable"
-    return _UNCHANGED if digest.hexdigest() == place["source_sha256"] else "changed since ingestion"
+    return _UNCHANGED if digest.hexdigest() == source_sha256 else "changed since ingestion"
 
 
 def _pictures(
     settings: Settings,
     place: Mapping[str, Any],
     prediction: Mapping[str, Any],
-    is_unchanged: bool,
+    scan: Path | None,
     as_of: AsOf | None,
 ) -> list[tuple[str, bytes]]:
-    """Return the pictures of a digit that the disk, the database and the lake still have."""
+    """Return the pictures of a digit that the disk, the database and the lake still have.
+
+    ``scan`` is None if the file is gone or has changed.
+    """
     found: list[tuple[str, bytes]] = []
     with suppress(PipelineError):
-        if place["field_id"] and is_unchanged:  # a crop of a changed file proves nothing
-            found.append(("scan", _crop_scan(settings, place)))
+        if place["field_id"] and scan is not None:  # a crop of a changed file proves nothing
+            found.append(("scan", _crop_scan(settings, scan, place)))
     with suppress(PipelineError):
         if place["field_id"]:
             wanted = UUID(place["field_id"])
@@ -180,11 +194,11 @@ def _pictures(
     return found
 
 
-def _crop_scan(settings: Settings, place: Mapping[str, Any]) -> bytes:
+def _crop_scan(settings: Settings, scan: Path, place: Mapping[str, Any]) -> bytes:
     """Crop a cell and a margin around it from the scan; return a PNG."""
     from lenet_pipeline.forms import read_page  # loads OpenCV, which few digits need
 
-    page, box = read_page(Path(place["source"]), place["page"], settings.page_limits), place["source_box"]
+    page, box = read_page(scan, place["page"], settings.page_limits), place["source_box"]
     margin = round(_MARGIN * max(box["width"], box["height"]))
     corners = (
         max(0, box["x"] - margin),

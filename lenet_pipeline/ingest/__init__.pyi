@@ -24,6 +24,7 @@ from .mnist import read_mnist as read_mnist
 from .normalisation import Pixels as Pixels
 from .normalisation import place_ink as place_ink
 from .optdigits import read_optdigits as read_optdigits
+from .printed.degradation import LEVELS as LEVELS
 from .printed.fonts import is_damaged as is_damaged
 from .printed.fonts import read_font_folder as read_font_folder
 from .printed.fonts import read_shipped_fonts as read_shipped_fonts

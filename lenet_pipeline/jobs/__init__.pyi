@@ -1,6 +1,7 @@
 from .appending import Ingested as Ingested
 from .checks import check as check
 from .checks import raise_if_failed as raise_if_failed
+from .earlier_documents import EarlierDocuments as EarlierDocuments
 from .form_drawing import DraftingJob as DraftingJob
 from .form_drawing import DrawingJob as DrawingJob
 from .form_drawing import draft_form as draft_form
@@ -41,6 +42,7 @@ from .page_store import IngestedForms as IngestedForms
 from .reproduction import ReproductionJob as ReproductionJob
 from .reproduction import ReproductionReport as ReproductionReport
 from .reproduction import reproduce as reproduce
+from .retraining import GateDecision as GateDecision
 from .retraining import RetrainingReport as RetrainingReport
 from .retraining import TrainingJob as TrainingJob
 from .retraining import retrain as retrain
@@ -48,9 +50,9 @@ from .schedule import RetrainingSchedule as RetrainingSchedule
 from .schedule import declare_schedule as declare_schedule
 from .schedule import next_time as next_time
 from .schedule import remove_schedule as remove_schedule
+from .scheduled_training import Retraining as Retraining
 from .scoring_runs import ScoringJob as ScoringJob
 from .scoring_runs import ScoringReport as ScoringReport
 from .scoring_runs import describe_agreement as describe_agreement
 from .scoring_runs import score as score
-from .scoring_runs import score_all as score_all
 from .step_names import SCORE_SHARDS as SCORE_SHARDS

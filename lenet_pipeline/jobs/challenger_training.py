@@ -95,7 +95,8 @@ def train_challenger(plan: TrainingPlan, settings: Settings, observer: Observer)
     epochs = plan.epochs or plan.recipe.passes(len(training))
     parameters = {**_parameters(plan, sizes), "epochs": epochs}
     tags = {"actor": settings.actor, "flow_run_id": str(observer.flow_run_id)}
-    with training_run(registry, f"{plan.architecture}-{plan.recipe.name}", parameters, tags) as run:
+    name, about = f"{plan.architecture}-{plan.recipe.name}", _describe(plan, sizes, settings, observer)
+    with training_run(registry, name, parameters, tags, about) as run:
         for manifest in manifests:
             for context in ("train",) if plan.all_digits else SPLITS:
                 run.log_dataset(manifest.dataset, manifest.fingerprint, context)
@@ -123,6 +124,7 @@ def train_challenger(plan: TrainingPlan, settings: Settings, observer: Observer)
                 "code_revision": code_revision(),
             },
             examples=training.images[:3],
+            description=f"{about}\n\n{_describe_tests(tests)}",
         )
     return Trained(version, sizes, result.epochs, result.best_epoch, tests)
 
@@ -173,6 +175,27 @@ def _describe_epoch(epoch: Epoch, epochs: int) -> str:
     return (
         f"epoch {epoch.number} of {epochs}: training loss {epoch.training_loss:.4f}{validation}, "
         f"{epoch.images_per_second:,.0f} digits per second"
+    )
+
+
+def _describe(plan: TrainingPlan, sizes: tuple[int, int, int], settings: Settings, observer: Observer) -> str:
+    """Describe a training for MLflow's pages: the data, the recipe, who asked for it, and how."""
+    held_out = "" if plan.all_digits else f", {sizes[1]:,} to validate and {sizes[2]:,} for the gate"
+    how = f"in Prefect's flow run `{observer.flow_run_id}`" if observer.flow_run_id else "by a direct command"
+    return (
+        f"**{plan.architecture}**, recipe `{plan.recipe.name}`, effort {plan.recipe.effort}, from "
+        f"{', '.join(plan.datasets)}: {sizes[0]:,} digits to learn from{held_out}.\n\n"
+        f"Started by {settings.actor}, {how}."
+    )
+
+
+def _describe_tests(tests: tuple[TestResult, ...]) -> str:
+    """Describe the test results for MLflow's page of the version."""
+    if not tests:
+        return "Tested on no dataset."
+    return "\n".join(
+        f"- {test.dataset}: {test.correct:,} of {test.digits:,} digits right, {test.accuracy:.2%}"
+        for test in tests
     )
 
 

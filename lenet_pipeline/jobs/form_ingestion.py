@@ -18,6 +18,7 @@ from lenet_pipeline.ingest import Reject
 from lenet_pipeline.jobs.form_reading import inspect_documents, read_parts
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.ingestion import default_dataset, refuse_too_many_rejects
+from lenet_pipeline.jobs.job_form import FORM
 from lenet_pipeline.jobs.page_store import IngestedForms, PageStore, provenance
 from lenet_pipeline.jobs.rejects import record_rejects
 from lenet_pipeline.lake import fingerprint_parts, validate_dataset
@@ -34,7 +35,7 @@ from lenet_pipeline.warehouse import (
 _PAGES_WITHOUT_PROCESSES = 4  # reading this many takes less time than starting processes
 
 
-@validated(frozen=True)
+@validated(frozen=True, config=FORM)
 class FormIngestJob:
     """Which scans to read, with which templates.
 

@@ -12,6 +12,7 @@ from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.jobs.inbox_look import find_inbox
 from lenet_pipeline.jobs.inboxes import InboxIngest, inbox_lock, ingest_locked, report_busy
+from lenet_pipeline.jobs.job_form import FORM
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Event, Observer
 from lenet_pipeline.warehouse import (
@@ -23,7 +24,7 @@ from lenet_pipeline.warehouse import (
 )
 
 
-@validated(frozen=True)
+@validated(frozen=True, config=FORM)
 class PollJob:
     """Which inboxes to poll.
 

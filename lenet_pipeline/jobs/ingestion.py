@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest import (
+    LEVELS,
     ListedImage,
     Reject,
     download_mnist,
@@ -27,6 +28,7 @@ from lenet_pipeline.ingest import (
 )
 from lenet_pipeline.jobs.appending import Ingested, append_to_dataset, store_digits
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
+from lenet_pipeline.jobs.job_form import FORM, choices
 from lenet_pipeline.jobs.rejects import record_rejects
 from lenet_pipeline.lake import StatedLabels, find_manifest, validate_dataset
 from lenet_pipeline.settings import Settings
@@ -37,12 +39,12 @@ Source = Literal["optdigits", "mnist", "images"]
 _DIGITS_PER_PROCESS = 2_000  # printing fewer takes less time than starting a process
 
 
-@validated(frozen=True)
+@validated(frozen=True, config=FORM)
 class IngestJob:
     """Which digits to put into the lake.
 
     Attributes:
-        source: ``optdigits``, ``mnist`` or ``images``.
+        source: where the digits come from: scikit-learn (``optdigits``), ``mnist``, or image files.
         path: the folder of the MNIST files (downloaded if None), or a folder, CSV file or image file.
         name: the dataset ``name/split`` that receives all digits; named after the source if None.
     """
@@ -52,21 +54,21 @@ class IngestJob:
     name: str | None = None
 
 
-@validated(frozen=True)
+@validated(frozen=True, config=FORM)
 class PrintingJob:
     """Which digits to print and scan.
 
     Attributes:
         fonts: a folder of .ttf and .otf files; the fonts that ship with matplotlib and Pillow if None.
         name: the datasets are ``name/train`` and ``name/test``, which share no font family.
-        degradation: how degraded the scans are: ``none``, ``light``, ``medium`` or ``heavy``.
+        degradation: how degraded the scans are.
         per_font: number of digits per font.
-        seed: of the digits and their degradation.
+        seed: seed of the digits and their degradation.
     """
 
     fonts: Path | None = None
     name: str = "printed"
-    degradation: str = "medium"
+    degradation: Annotated[str, choices(LEVELS)] = "medium"
     per_font: int = 2000
     seed: int = 0
 

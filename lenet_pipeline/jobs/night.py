@@ -16,6 +16,7 @@ from lenet_pipeline.audit import REVIEWED, counted
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.jobs.earlier_documents import EarlierDocuments, decide_again, score_again
 from lenet_pipeline.jobs.inboxes import InboxIngest, ingest_inbox
+from lenet_pipeline.jobs.job_form import FORM
 from lenet_pipeline.jobs.night_report import describe_documents
 from lenet_pipeline.jobs.retraining import GateDecision
 from lenet_pipeline.jobs.scheduled_training import (
@@ -41,7 +42,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-@validated(frozen=True)
+@validated(frozen=True, config=FORM)
 class NightJob:
     """A night's work.
 

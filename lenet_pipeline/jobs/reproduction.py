@@ -16,6 +16,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import counted
+from lenet_pipeline.jobs.job_form import DEVICE, FORM, choices
 from lenet_pipeline.lake import Manifest
 from lenet_pipeline.registry import TrainingRun, training_run
 from lenet_pipeline.scoring import choose_device
@@ -71,22 +72,23 @@ class ReproductionReport:
         return self.folder / f"{REPORT}.md"
 
 
-@validated(frozen=True)
+@validated(frozen=True, config=FORM)
 class ReproductionJob:
     """Which published results to train again.
 
     Attributes:
         rows: names of published results; all if empty.
         quick: train a fifth of the epochs, and report in a separate folder.
-        seed: of initial weights, order and distortions. Each seed but 0 has its own report folder.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        seed: seed of the initial weights, the order of the digits and the distortions. Each seed but 0 has
+            its own report folder.
+        device: where to train; ``auto`` takes a GPU if there is one.
         again: also train rows that this home has trained before.
     """
 
-    rows: tuple[str, ...] = ()
+    rows: tuple[Annotated[str, choices(PUBLISHED)], ...] = ()
     quick: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    device: str = "auto"
+    device: Annotated[str, DEVICE] = "auto"
     again: bool = False
 
 
@@ -138,7 +140,8 @@ def _train_row(
     training, test = (read_labelled(settings.lake, [manifest]) for manifest in manifests)
     tags = {"actor": settings.actor, "flow_run_id": str(observer.flow_run_id)}
     name = plan.published.name
-    with training_run(settings.registry, f"reproduce-{name}", _parameters(plan, device), tags) as run:
+    about = f"A published result trained again: row `{name}`. Started by {settings.actor}."
+    with training_run(settings.registry, f"reproduce-{name}", _parameters(plan, device), tags, about) as run:
         for manifest, context in zip(manifests, ("train", "test"), strict=True):
             run.log_dataset(manifest.dataset, manifest.fingerprint, context)
         started = time.perf_counter()

@@ -28,14 +28,15 @@ from lenet_pipeline.audit import (
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.jobs.challenger_training import Trained, TrainingPlan, train_challenger
 from lenet_pipeline.jobs.held_out_tests import TestResult
+from lenet_pipeline.jobs.job_form import DEVICE, FORM, choices
 from lenet_pipeline.jobs.scoring_runs import ScoringJob, score
 from lenet_pipeline.lake import find_manifest, list_datasets, read_manifest
-from lenet_pipeline.network import find_architecture
+from lenet_pipeline.network import ARCHITECTURES, find_architecture
 from lenet_pipeline.registry import ModelVersion, find_champion, read_version
 from lenet_pipeline.scoring import choose_device
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Event, Observer
-from lenet_pipeline.training import find_recipe, read_gates
+from lenet_pipeline.training import EFFORTS, RECIPES, find_recipe, read_gates
 from lenet_pipeline.warehouse import PromotionRecord, find_schedule, list_policies_of, refresh_snapshot
 
 
@@ -97,7 +98,7 @@ class GateDecision:
     missed_targets: tuple[str, ...] = ()
 
 
-@validated(frozen=True)
+@validated(frozen=True, config=FORM)
 class TrainingJob:
     """The model to train, and the datasets to train it on.
 
@@ -105,26 +106,26 @@ class TrainingJob:
         datasets: the datasets to learn from; each is split by hash into train, validation and gate. If
             empty, all datasets named ``*/train``.
         tests: the datasets to report on, used only once, after training.
-        architecture: a name that `lenet architectures` lists.
-        recipe: ``modern``, ``paper``, ``paper-distorted``, ``keras-adam`` or ``keras-sgd``.
-        effort: ``quick`` or ``best``, for recipes that have both.
+        architecture: the network; `lenet architectures` describes them.
+        recipe: how to train: the optimizer, the distortions and the number of epochs.
+        effort: how long to train; only some recipes have ``best``.
         all_digits: also learn from the validation and gate digits. Then no validation chooses the epoch or
             the temperature, and the version can only be promoted by hand. Recipes without validation, such as
             the paper's, always use all digits.
-        epochs: number of epochs; that of the recipe if None.
-        seed: of initial weights, order and distortions.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        epochs: number of epochs; the recipe decides if None.
+        seed: seed of the initial weights, the order of the digits and the distortions.
+        device: where to train; ``auto`` takes a GPU if there is one.
     """
 
     datasets: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
-    architecture: str = "lenet5"
-    recipe: str = "modern"
-    effort: str = "quick"
+    architecture: Annotated[str, choices(ARCHITECTURES)] = "lenet5"
+    recipe: Annotated[str, choices(RECIPES)] = "modern"
+    effort: Annotated[str, choices(EFFORTS)] = "quick"
     all_digits: bool = False
     epochs: PositiveInt | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    device: str = "auto"
+    device: Annotated[str, DEVICE] = "auto"
 
 
 def retrain(settings: Settings, job: TrainingJob, observer: Observer = SILENT) -> RetrainingReport:

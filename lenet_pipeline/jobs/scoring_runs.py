@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import PositiveInt
@@ -25,9 +25,10 @@ from lenet_pipeline.audit import (
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
 from lenet_pipeline.jobs.field_values import assemble_fields
 from lenet_pipeline.jobs.ingest_journal import record_version_found
+from lenet_pipeline.jobs.job_form import DEVICE, FORM, choices
 from lenet_pipeline.jobs.shard_scoring import score_missing_shards
 from lenet_pipeline.jobs.step_names import SCORE_ON_DASK, SCORE_SHARDS
-from lenet_pipeline.lake import list_datasets, read_manifest
+from lenet_pipeline.lake import read_manifest
 from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
 from lenet_pipeline.scoring import FLOAT32, PRECISIONS, Agreement, Runner, ScoringKey, choose_device
 from lenet_pipeline.settings import Settings
@@ -91,15 +92,15 @@ class ScoringReport:
     drifted: tuple[str, ...]
 
 
-@validated(frozen=True)
+@validated(frozen=True, config=FORM)
 class ScoringJob:
     """Which dataset to score, and how.
 
     Attributes:
         dataset: the dataset, ``name/split``.
         model: the model version, such as ``champion`` or ``3``.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        precision: ``float32`` or ``fast``. Each has its own scoring run.
+        device: where to compute; ``auto`` takes a GPU if there is one.
+        precision: ``float32`` is reproducible bit for bit; ``fast`` is faster. Each has its own scoring run.
         batch_size: images per batch; chosen by device if None.
         threads: number of shards scored in parallel; one per core if None.
         runner: ``local``, or ``dask://HOST:PORT``, a Dask cluster that reaches the lake and the predictions.
@@ -107,8 +108,8 @@ class ScoringJob:
 
     dataset: str
     model: str = "champion"
-    device: str = "auto"
-    precision: str = FLOAT32
+    device: Annotated[str, DEVICE] = "auto"
+    precision: Annotated[str, choices(PRECISIONS)] = FLOAT32
     batch_size: PositiveInt | None = None
     threads: PositiveInt | None = None
     runner: str = "local"
@@ -185,30 +186,6 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
             f"rejected shards, then repeat the command to resume run {run_id}"
         )
     return report
-
-
-def score_all(
-    settings: Settings, score_one: Callable[[ScoringJob], ScoringReport], model: str = "champion"
-) -> list[ScoringReport]:
-    """Score every dataset of the lake. Datasets that are already scored take almost no time.
-
-    Args:
-        settings: of the home.
-        score_one: scores one dataset: `score` itself, or its flow.
-        model: the model version.
-
-    Raises:
-        ScoringError: some datasets could not be scored; all others are scored.
-    """
-    reports, failures = [], []
-    for dataset in list_datasets(settings.lake):
-        try:
-            reports.append(score_one(ScoringJob(dataset, model)))
-        except PipelineError as exc:
-            failures.append(str(exc))
-    if failures:
-        raise ScoringError("; ".join(failures))
-    return reports
 
 
 def _save_report(scoring_run_id: UUID, settings: Settings, is_new: bool, observer: Observer) -> Path | None:

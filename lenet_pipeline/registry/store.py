@@ -26,7 +26,7 @@ from lenet_pipeline.system import first_line
 
 DEFAULT_MODEL = "digits"
 _EXPERIMENT = "lenet-pipeline"
-_TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
+_URI_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 # MLflow raises these when it cannot read or write its database or artifacts.
 REGISTRY_FAILURES = (MlflowException, SQLAlchemyError, OSError)
@@ -128,13 +128,14 @@ class Registry:
 def _use(uri: str) -> None:
     """Make a store the one that MLflow's functions use, in this process only.
 
-    MLflow also sets its environment variable. Child processes and later settings must not inherit it: it
-    would look like the address that a person set.
+    MLflow also sets environment variables. Child processes and later settings must not inherit them: they
+    would look like an address that a person set.
     """
-    before = os.environ.get(_TRACKING_VARIABLE)
+    before = {name: os.environ.get(name) for name in _URI_VARIABLES}
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    if before is None:
-        os.environ.pop(_TRACKING_VARIABLE, None)
-    else:
-        os.environ[_TRACKING_VARIABLE] = before
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

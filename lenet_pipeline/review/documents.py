@@ -72,7 +72,8 @@ def document_record(request: Request) -> Response:
     held = set(work_of(request).reservations.reserve(waiting, holder, len(waiting)))
     for each in fields:
         each["is_held_by_other"] = each["field_id"] in waiting and each["field_id"] not in held
-    record = page_records(context_of(request).page_pictures, records)[page_id] | {"fields": fields}
+    context = context_of(request)
+    record = page_records(context.settings, context.page_pictures, records)[page_id] | {"fields": fields}
     if not request.query_params.get("again"):  # the neighbours are known
         record |= _neighbours(warehouse, _filter_of(request.query_params), page_id)
     return JSONResponse(record)

@@ -86,7 +86,8 @@ def _answer(request: Request, field_ids: list[str]) -> dict[str, Any]:
     records = read_records(request, field_ids)
     order = {field_id: number for number, field_id in enumerate(field_ids)}
     fields = sorted(field_records(records), key=lambda each: order[each["field_id"]])
-    return {"fields": fields, "pages": page_records(context_of(request).page_pictures, records)}
+    context = context_of(request)
+    return {"fields": fields, "pages": page_records(context.settings, context.page_pictures, records)}
 
 
 def queue_of(query: QueryParams) -> FieldQueue:

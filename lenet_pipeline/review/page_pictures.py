@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lenet_pipeline.audit import find_scans
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.review.field_records import registered_page
 from lenet_pipeline.settings import Settings
@@ -20,6 +21,8 @@ SIZES = {"small": 360, "large": 1240}  # width in pixels; an A4 page has 150 dpi
 _MOST_BYTES = 64 << 20  # of pictures in memory
 _MOST_FILES = 10_000  # whose state is known
 _MOST_DECODED = 2  # pages that are decoded at once; each takes up to a byte per pixel of the limit
+
+_GONE = "The scan is no longer on this machine, or it is unreadable."
 
 _State = tuple[int, int]  # size in bytes, and time of the last change in nanoseconds
 
@@ -39,10 +42,10 @@ class PagePictures:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _decoding: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_MOST_DECODED))
 
-    def find_problem(self, page: Mapping[str, Any]) -> str | None:
+    def find_problem(self, settings: Settings, page: Mapping[str, Any]) -> str | None:
         """Return why the scan of a page, a row of ``read_review_pages``, cannot be shown, or None."""
         try:
-            self._require_unchanged(page)
+            self._require_unchanged(settings, page)
         except NoPictureError as exc:
             return str(exc)
         return None
@@ -52,19 +55,21 @@ class PagePictures:
 
         Args:
             settings: of the home; they limit the size of a scan.
-            page: a row of ``read_review_pages``. The path of the scan comes from it alone.
+            page: a row of ``read_review_pages``. The path of the scan comes from it, or from the archive of
+                its inbox.
             size: one of ``SIZES``.
 
         Raises:
             NoPictureError: the scan is gone, changed, or cannot be decoded within the limits.
         """
-        key = (str(page["page_id"]), size, self._require_unchanged(page))
+        scan, state = self._require_unchanged(settings, page)
+        key = (str(page["page_id"]), size, state)
         with self._lock:
             if key in self._pictures:
                 self._pictures.move_to_end(key)
                 return self._pictures[key]
         with self._decoding:
-            picture = _decode(settings, page, SIZES[size])
+            picture = _decode(settings, scan, page, SIZES[size])
         with self._lock:
             self._bytes += len(picture) - len(self._pictures.pop(key, b""))
             self._pictures[key] = picture
@@ -72,8 +77,17 @@ class PagePictures:
                 self._bytes -= len(self._pictures.popitem(last=False)[1])
         return picture
 
-    def _require_unchanged(self, page: Mapping[str, Any]) -> _State:
-        path = Path(page["source"])
+    def _require_unchanged(self, settings: Settings, page: Mapping[str, Any]) -> tuple[Path, _State]:
+        """Return the path of the scan and its state."""
+        problem = None
+        for path in find_scans(settings, page["source"], page["source_sha256"]):
+            try:
+                return path, self._require_content(path, page["source_sha256"])
+            except NoPictureError as exc:
+                problem = problem or exc
+        raise problem or NoPictureError(_GONE)
+
+    def _require_content(self, path: Path, source_sha256: str) -> _State:
         try:
             found = path.stat()
             state = (found.st_size, found.st_mtime_ns)
@@ -87,18 +101,20 @@ class PagePictures:
                     if len(self._digests) > _MOST_FILES:
                         self._digests.popitem(last=False)
         except (OSError, ValueError):
-            raise NoPictureError("The scan is no longer on this machine, or it is unreadable.") from None
-        if digest != page["source_sha256"]:
+            raise NoPictureError(_GONE) from None
+        if digest != source_sha256:
             raise NoPictureError("The scan has changed since it was read.")
         return state
 
 
-def page_records(pictures: PagePictures, records: ReviewRecords) -> dict[str, dict[str, Any]]:
+def page_records(
+    settings: Settings, pictures: PagePictures, records: ReviewRecords
+) -> dict[str, dict[str, Any]]:
     """Return the pages of some fields as JSON values: size, boxes of fields, addresses of pictures."""
     found = {}
     for page in records.pages:
         width, height = registered_page(page).size
-        problem = pictures.find_problem(page)
+        problem = pictures.find_problem(settings, page)
         found[page["page_id"]] = {
             "page_id": page["page_id"],
             "width": width,
@@ -114,11 +130,11 @@ def page_records(pictures: PagePictures, records: ReviewRecords) -> dict[str, di
     return found
 
 
-def _decode(settings: Settings, page: Mapping[str, Any], width: int) -> bytes:
+def _decode(settings: Settings, path: Path, page: Mapping[str, Any], width: int) -> bytes:
     from lenet_pipeline.forms import draw_registered_page, read_page  # loads OpenCV
 
     try:
-        scan = read_page(Path(page["source"]), page["page"], settings.page_limits)
+        scan = read_page(path, page["page"], settings.page_limits)
     except PipelineError as exc:
         raise NoPictureError(f"The scan cannot be shown: {exc}") from exc
     return draw_registered_page(scan.image, registered_page(page), width)

@@ -83,7 +83,7 @@ def has_logged(text: str) -> Check:
 
 
 class Supervisor:
-    """Runs children until it is told to stop."""
+    """Runs children until it must stop."""
 
     def __init__(
         self,

@@ -18,6 +18,8 @@ from .loop import TrainingResult as TrainingResult
 from .loop import train_network as train_network
 from .network_figures import draw_feature_maps as draw_feature_maps
 from .network_figures import draw_filters as draw_filters
+from .recipes import EFFORTS as EFFORTS
+from .recipes import RECIPES as RECIPES
 from .recipes import Recipe as Recipe
 from .recipes import find_recipe as find_recipe
 from .reproduction.published import PUBLISHED as PUBLISHED

@@ -161,6 +161,9 @@ _BEST: Mapping[str, Recipe] = {
 }
 
 
+EFFORTS = ("quick", "best")
+
+
 def find_recipe(name: str, effort: str = "quick") -> Recipe:
     """Return the named recipe for an effort: ``quick``, or ``best`` if the recipe has it.
 

@@ -14,6 +14,7 @@ from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import ask, fetch_statement
 from lenet_pipeline.warehouse.registration import registered_tables
+from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
 
 
@@ -189,15 +190,19 @@ def record_archived_documents(
         run_statement(connection, "record_archived_documents", {"inbox": inbox})
 
 
-def list_archived_copies(warehouse: Warehouse, source: str, source_sha256: str) -> list[ArchivedCopy]:
+def list_archived_copies(
+    warehouse: Warehouse, source: str, source_sha256: str, as_of: AsOf | None = None
+) -> list[ArchivedCopy]:
     """Return the places where a document may be if it is no longer at ``source``, newest first.
+
+    With ``as_of``, the snapshot answers if the database is busy; see `AsOf`.
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     values = {"source": source, "source_sha256": source_sha256}
-    with reading(warehouse) as connection:
+    with querying(warehouse, as_of) as connection:
         rows = run_statement(connection, "list_archived_copies", values)
     return [ArchivedCopy(*row) for row in rows]
 

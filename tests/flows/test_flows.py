@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,20 @@ from PIL import Image
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows.check import check
+from flows.inbox import poll
 from flows.ingest import ingest, ingest_forms, ingest_printed
+from flows.night import night
 from flows.reproduce import reproduce
 from flows.retrain import retrain
-from flows.score import score, score_all
+from flows.score import score
 from lenet_pipeline import jobs
 from lenet_pipeline.cli.progress import TerminalObserver
 from lenet_pipeline.errors import CheckFailed, ScoringError
 from lenet_pipeline.jobs import (
     FormIngestJob,
     IngestJob,
+    NightJob,
+    PollJob,
     PrintingJob,
     ReproductionJob,
     ScoringJob,
@@ -115,7 +120,10 @@ def test_retraining_leaves_its_accuracy_and_the_decision_of_the_gate(
 ) -> None:
     done = run_flow(retrain, settings, TrainingJob(("optdigits/train",), (TEST,), epochs=1))
     assert done.run.name == "retrain-lenet5-modern"
-    assert set(done.tasks("train-lenet5", "gate")) == {"train-lenet5", "gate"}
+    assert done.run.state is not None
+    assert str(done.run.state.message).startswith("digits/2 not promoted: worse than the champion")
+    steps = {"train-lenet5", "gate", "policy"}
+    assert set(done.tasks(*steps)) == steps
     report = done.result
     (test,) = report.tests
     markdown = done.artifacts()["retrain"]
@@ -127,7 +135,7 @@ def test_retraining_leaves_its_accuracy_and_the_decision_of_the_gate(
         "training lenet5 with recipe modern on optdigits/train",
         "epoch 1 of 1: training loss ",
         f"{TEST}: {test.correct:,} of 351 digits correct, {test.accuracy:.2%}",
-        "digits/2: refuse: worse than the champion on optdigits/train",
+        "digits/2: not promoted: worse than the champion on optdigits/train",
     )
     log = done.log(*lines)
     assert [line for line in lines if line not in log] == []
@@ -140,14 +148,16 @@ def test_retraining_leaves_its_accuracy_and_the_decision_of_the_gate(
 def test_scoring_leaves_what_an_operator_looks_for(run_flow: RunFlow, settings: Settings) -> None:
     done = run_flow(score, settings, ScoringJob(TEST))
     report = done.result
-    assert done.run.name == f"score-{TEST}-with-digits@champion"
+    assert done.run.name == f"score-{TEST}-with-champion"
     steps = {"score-shards", "assemble-fields", "drift", "report"}
     tasks = done.tasks(*steps)
     assert set(tasks) == steps
     assert tasks["score-shards"].empirical_policy.retries == 2
     artifacts = done.artifacts()
     assert artifacts["scoring-optdigits-test"] == 100.0
-    assert report.page.as_uri() in artifacts["score-report"]
+    assert "score-report" not in artifacts  # a browser opens no file:// link from a web page
+    assert done.run.state is not None
+    assert done.run.state.message == "351 digits scored with digits/1, 351 for review"
     for row in (
         f"| scoring run | {report.scoring_run_id} |",
         f"| dataset | {TEST} |",
@@ -156,7 +166,8 @@ def test_scoring_leaves_what_an_operator_looks_for(run_flow: RunFlow, settings: 
         "| scored now | 351 |",
         "| shards rejected | 0 |",
         f"| engine | {report.engine} |",
-        f"| report | {report.page} |",
+        "| decision: review | 351 |",
+        f"| report | `lenet report {report.scoring_run_id}` |",
         f"| head of the audit chain | {report.chain_head} |",
         "| drifted | - |",
     ):
@@ -227,15 +238,31 @@ def test_a_run_that_fails_is_failed_in_prefect_too_and_says_why(
 
 
 @pytest.mark.slow
-def test_scoring_everything_is_a_flow_run_for_each_dataset(run_flow: RunFlow, settings: Settings) -> None:
-    done = run_flow(score_all, settings)
-    assert done.run.name == "score-all-with-digits@champion"
-    assert [report.dataset for report in done.result] == [TEST, "optdigits/train"]
-    children = wait_for(done.children, lambda found: len(found) == 2)
-    assert {run.name for run in children} == {
-        f"score-{dataset}-with-digits@champion" for dataset in (TEST, "optdigits/train")
-    }
-    assert set(flow_run_ids(settings, "scoring_runs")) == {str(run.id) for run in children}
+def test_a_night_is_a_flow_whose_stages_are_subflows(run_flow: RunFlow, settings: Settings) -> None:
+    done = run_flow(night, settings, NightJob(datetime(2027, 3, 1, tzinfo=UTC)))
+    assert done.run.name == "night-2027-03-01"
+    (scored,) = done.result.scored
+    assert done.run.state is not None
+    summary = f"{scored.digits_scored:,} digits scored"
+    assert str(done.run.state.message).startswith(summary)
+    assert "not trained: " in str(done.run.state.message)
+    children = wait_for(done.children, lambda found: len(found) == 6)
+    messages = {run.name: run.state.message for run in children if run.state}
+    assert messages.keys() == {"ingest", "score", "decide", "report", "retrain", "score-again"}
+    assert str(messages["score"]).startswith(summary)
+    assert str(messages["retrain"]).startswith("not trained: ")
+    assert done.artifacts()["night-training"].startswith("Not trained: ")
+    (stage,) = (run for run in children if run.name == "score")
+    assert flow_run_ids(settings, "scoring_runs") == [str(stage.id)]
+
+
+@pytest.mark.slow
+def test_a_poll_leaves_no_artifact_if_nothing_arrived(run_flow: RunFlow, settings: Settings) -> None:
+    done = run_flow(poll, settings, PollJob())
+    assert (done.run.name, done.result) == ("poll-inboxes", ())
+    assert done.run.state is not None
+    assert done.run.state.message == "no inboxes; declare one with `lenet inbox add`"
+    assert done.artifacts() == {}
 
 
 @pytest.mark.slow
@@ -305,6 +332,6 @@ def test_a_command_with_a_server_is_a_flow_run(
     assert (row["dataset"], row["digits_scored"]) == (TEST, 351)
     (flow_run_id,) = flow_run_ids(settings, "scoring_runs")
     run = client.read_flow_run(flow_run_id)
-    assert run.name == f"score-{TEST}-with-digits@champion"
+    assert run.name == f"score-{TEST}-with-champion"
     assert run.state is not None and run.state.is_completed()
     assert run.parameters["job"]["dataset"] == TEST

@@ -17,24 +17,36 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.deployments import run_deployment
 from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.utilities.callables import parameter_schema
 
-from flows.check import check
 from flows.deployments import build_deployments
+from flows.ingest import ingest, ingest_forms, ingest_printed
+from flows.reproduce import reproduce
 from flows.retrain import retrain
-from flows.score import score, score_all
+from flows.score import score
 from lenet_pipeline.errors import SettingsError
-from lenet_pipeline.jobs import TrainingJob
 from lenet_pipeline.lake.datasets import read_manifest
+from lenet_pipeline.network.architectures import ARCHITECTURES
 from lenet_pipeline.settings import Settings
+from lenet_pipeline.training.recipes import RECIPES
 from lenet_pipeline.training.training_sets import read_labelled
 from lenet_pipeline.warehouse.queries import run_audit, run_select
 from tests.cli.test_command_line import one_error_line
 from tests.conftest import CHECKOUT
 from tests.homes import Run
+
+SCHEDULES = {
+    "poll/inboxes": ["* * * * *"],
+    "night/nightly": ["0 2 * * *"],
+    "check/daily": ["0 6 * * *"],
+    "retrain/on-demand": [],
+    "score/on-demand": [],
+}
 
 
 @contextmanager
@@ -129,12 +141,20 @@ def wait_until(is_so: Callable[[], bool], seconds: float, log: Path) -> None:
         time.sleep(0.5)
 
 
+def is_deployed_to_a_pool(client: SyncPrefectClient, environment: dict[str, str]) -> bool:
+    client.create_work_pool(WorkPoolCreate(name="lenet", type="process"))
+    command = [str(Path(sys.executable).with_name("prefect")), "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+    return done.stdout.count("successfully created") == len(SCHEDULES)
+
+
 @pytest.mark.slow
 def test_served_deployments_run_on_their_schedules_and_when_triggered(
     real_server: str, environment: dict[str, str], settings: Settings, tmp_path: Path
 ) -> None:
     log, command = tmp_path / "serve.log", [sys.executable, "-m", "lenet_pipeline.cli", "serve"]
-    variables = {**environment, "PREFECT_API_URL": real_server, "LENET_CHECK_CRON": "* * * * *"}
+    variables = {**environment, "PREFECT_API_URL": real_server, "LENET_ACTOR": "tester"}
     with (
         log.open("w") as stream,
         running(command, env=variables, stdout=stream, stderr=stream),
@@ -142,25 +162,25 @@ def test_served_deployments_run_on_their_schedules_and_when_triggered(
     ):
 
         def schedules() -> dict[str, list[str]]:
-            deployments = client.read_deployments()
-            return {item.name: [each.schedule.cron for each in item.schedules] for item in deployments}
+            flows = {each.id: each.name for each in client.read_flows()}
+            return {
+                f"{flows[item.flow_id]}/{item.name}": [each.schedule.cron for each in item.schedules]
+                for item in client.read_deployments()
+            }
 
-        def is_scheduled_check_done() -> bool:
+        def is_scheduled_poll_done() -> bool:
             runs = client.read_flow_runs()
             return any(run.auto_scheduled and run.state and run.state.is_completed() for run in runs)
 
-        wait_until(lambda: len(schedules()) == 4, 90, log)
-        assert schedules() == {
-            "weekly": ["0 3 * * 0"],
-            "nightly": ["0 2 * * *"],
-            "daily": ["* * * * *"],
-            "on-demand": [],
-        }
+        wait_until(lambda: len(schedules()) == 5, 90, log)
+        assert schedules() == SCHEDULES
         parameters = {"job": {"dataset": "optdigits/test"}}
         run = run_deployment("score/on-demand", parameters=parameters, timeout=120, poll_interval=1)
         assert run.state is not None
         assert run.state.is_completed(), log.read_text()
-        wait_until(is_scheduled_check_done, 120, log)
+        assert is_deployed_to_a_pool(client, variables)
+        assert len(schedules()) == 10
+        wait_until(is_scheduled_poll_done, 120, log)
     runs = run_audit(settings.warehouse, "runs", {}).to_pylist()
     assert [(row["dataset"], row["status"]) for row in runs] == [("optdigits/test", "done")]
     recorded = run_select(settings.warehouse, "select actor, flow_run_id from scoring_runs").to_pylist()
@@ -168,40 +188,75 @@ def test_served_deployments_run_on_their_schedules_and_when_triggered(
 
 
 def test_schedules_come_from_the_settings(settings: Settings) -> None:
-    nightly = build_deployments(settings.model_copy(update={"score_cron": "15 4 * * *"}))[1]
+    nightly = build_deployments(settings.model_copy(update={"night_cron": "15 4 * * *"}))[1]
     assert [item.schedule.cron for item in nightly.schedules] == ["15 4 * * *"]
 
 
 def test_a_malformed_schedule_names_its_variable(settings: Settings) -> None:
-    with pytest.raises(SettingsError, match="LENET_SCORE_CRON is 'whenever'"):
-        build_deployments(settings.model_copy(update={"score_cron": "whenever"}))
+    with pytest.raises(SettingsError, match="LENET_NIGHT_CRON is 'whenever'"):
+        build_deployments(settings.model_copy(update={"night_cron": "whenever"}))
 
 
 def test_a_malformed_schedule_is_one_line_of_the_command(lenet: Run, settings: Settings) -> None:
-    result = lenet("serve", LENET_SCORE_CRON="whenever")
+    result = lenet("serve", LENET_NIGHT_CRON="whenever")
     assert result.returncode == 1
-    assert "LENET_SCORE_CRON is 'whenever'" in one_error_line(result)
+    assert "LENET_NIGHT_CRON is 'whenever'" in one_error_line(result)
 
 
 def test_deployments_of_a_work_pool_are_those_that_are_served(settings: Settings) -> None:
-    """prefect.yaml names each flow by its file, with the parameters and schedules of ``lenet serve``."""
+    """prefect.yaml has the flows, parameters and schedules of ``lenet serve``, under other names."""
     pooled = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
     served = build_deployments(settings)
     found = [
-        (each["name"], load_flow_from_entrypoint(each["entrypoint"]).name, each.get("parameters", {}))
+        (
+            load_flow_from_entrypoint(each["entrypoint"]).name,
+            each["description"],
+            each.get("parameters", {}),
+            [schedule["cron"] for schedule in each.get("schedules", [])],
+            each["tags"][1:],
+            each["concurrency_limit"]["limit"],
+        )
         for each in pooled
     ]
-    assert found == [(each.name, each.flow_name, each.parameters) for each in served]
-    crons = [[schedule["cron"] for schedule in each.get("schedules", [])] for each in pooled]
-    assert crons == [[item.schedule.cron for item in each.schedules] for each in served]
+    assert found == [
+        (
+            each.flow_name,
+            each.description,
+            each.parameters,
+            [item.schedule.cron for item in each.schedules],
+            each.tags[1:],
+            each.concurrency_limit,
+        )
+        for each in served
+    ]
+    names = [each["name"] for each in pooled]
+    assert len(set(names)) == len(names)  # `prefect deploy --name` finds each
+    assert not set(names) & {each.name for each in served}
 
 
-def test_parameters_of_the_deployments_are_what_their_flows_take(settings: Settings) -> None:
-    for deployment, flow in zip(build_deployments(settings), (retrain, score_all, score, check), strict=True):
-        given = {**deployment.parameters}
-        if flow is score:
-            given["job"] = {"dataset": "optdigits/test"}
-        validated = flow.validate_parameters(given)
-        assert validated.keys() >= given.keys()
-        if flow is retrain:
-            assert validated["job"] == TrainingJob()
+def test_parameters_of_the_deployments_are_what_their_flows_take() -> None:
+    for each in yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]:
+        flow = load_flow_from_entrypoint(each["entrypoint"])
+        given = each.get("parameters", {})
+        if flow.name == "score":
+            given = {"job": {"dataset": "optdigits/test"}}
+        assert flow.validate_parameters(given).keys() >= given.keys()
+
+
+def test_the_run_form_describes_parameters_and_offers_their_choices() -> None:
+    schema = parameter_schema(retrain)
+    assert schema.properties["job"]["description"] == "The model to train."
+    job = schema.definitions["TrainingJob"]
+    assert job["description"] == "The model to train, and the datasets to train it on."
+    assert job["properties"]["architecture"]["enum"] == list(ARCHITECTURES)
+    assert job["properties"]["recipe"]["enum"] == list(RECIPES)
+    assert job["properties"]["effort"]["enum"] == ["quick", "best"]
+    assert job["properties"]["device"]["enum"] == ["auto", "cpu", "cuda"]
+    described = [
+        (job, name)
+        for flow in (retrain, score, ingest, ingest_printed, ingest_forms, reproduce)
+        for job, definition in parameter_schema(flow).definitions.items()
+        for name, parameter in definition["properties"].items()
+        if "``" in parameter["description"] or not parameter["description"][0].isupper()
+    ]
+    assert described == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from lenet_pipeline.jobs import (
     ingest,
     retrain,
     score,
-    score_all,
 )
 from lenet_pipeline.lake.datasets import read_manifest, shard_path
 from lenet_pipeline.lake.storage import open_place
@@ -49,7 +47,7 @@ def test_digits_are_ingested_learned_and_scored_from_a_bucket(home: Path, monkey
         shard = read_manifest(settings.lake, "optdigits/train").shards[0]
         shard_path(settings.lake, "optdigits/train", shard).write_bytes(b"not Parquet")
         with pytest.raises(ScoringError, match="1 of 1 shards of optdigits/train could not be scored"):
-            score_all(settings, partial(score, settings))
+            score(settings, ScoringJob("optdigits/train"))
         (reject,) = run_audit(settings.warehouse, "rejects", {}).to_pylist()
         assert "s3://" in reject["source"]
         assert "127.0.0.1" not in reject["source"]

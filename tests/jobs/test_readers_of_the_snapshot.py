@@ -49,7 +49,7 @@ def count(snapshot: Path, table: str) -> int:
 def test_a_run_succeeds_while_a_tool_keeps_the_snapshot_open(settings: Settings) -> None:
     snapshot = take_snapshot(settings.warehouse).path
     with bi_tool(snapshot) as count_again:
-        report = score(settings, ScoringJob(("optdigits/test",)))
+        report = score(settings, ScoringJob("optdigits/test"))
         assert count_again() == "0\n"  # it still has the file that it opened
     assert report.digits == count(snapshot, "predictions") > 0
     with duckdb.connect(str(snapshot), read_only=True) as connection:
@@ -109,6 +109,6 @@ def test_a_job_ends_well_if_the_snapshot_cannot_be_renewed(settings: Settings) -
     settings.warehouse.snapshot.path.unlink()
     settings.warehouse.snapshot.path.mkdir()
     (settings.warehouse.snapshot.path / "file").touch()
-    report = score(settings, ScoringJob(("optdigits/test",)))
+    report = score(settings, ScoringJob("optdigits/test"))
     rows = run_select(settings.warehouse, "select count(*) as digits from predictions").to_pylist()
     assert rows == [{"digits": report.digits}]

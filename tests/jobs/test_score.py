@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -14,10 +13,13 @@ from pydantic import ValidationError
 
 from lenet_pipeline.audit.report import write_report
 from lenet_pipeline.errors import LakeError, PipelineError, RegistryError, ScoringError, UnknownNameError
-from lenet_pipeline.jobs import ScoringJob, check, score, score_all
+from lenet_pipeline.jobs import ScoringJob, check, score
+from lenet_pipeline.jobs.night import score_new_digits
 from lenet_pipeline.lake.datasets import read_manifest, shard_path
 from lenet_pipeline.settings import Settings
+from lenet_pipeline.system import SILENT
 from lenet_pipeline.warehouse.queries import run_audit, run_select
+from tests.audit.test_drift import put
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -105,12 +107,13 @@ def test_a_damaged_shard_is_rejected_and_the_run_goes_on_once_it_is_restored(
     assert violations(settings) == []
 
 
-def test_every_dataset_is_scored_though_one_is_damaged(settings: Settings) -> None:
-    shard = read_manifest(settings.lake, "optdigits/test").shards[0]
-    shard_path(settings.lake, "optdigits/test", shard).write_bytes(b"not Parquet")
-    with pytest.raises(ScoringError, match="optdigits/test"):
-        score_all(settings, partial(score, settings))
-    assert count(settings, "predictions") == read_manifest(settings.lake, "optdigits/train").rows
+def test_every_new_dataset_is_scored_though_one_is_damaged(settings: Settings) -> None:
+    put(settings, "other/all", lambda images: images)
+    shard = read_manifest(settings.lake, TEST).shards[0]
+    shard_path(settings.lake, TEST, shard).write_bytes(b"not Parquet")
+    with pytest.raises(PipelineError, match=TEST):
+        score_new_digits(SILENT, settings)
+    assert count(settings, "predictions") == read_manifest(settings.lake, "other/all").rows
 
 
 def test_a_run_is_kept_to_the_version_that_the_alias_named_when_it_began(settings: Settings) -> None:

@@ -64,7 +64,7 @@ def review_home_once(trained: Settings, tmp_path_factory: pytest.TempPathFactory
     fill_forms(settings, filling)
     ingest_forms(settings, FormIngestJob(home / "scans", (form.template,), NOTES, processes=1))
     score(settings, ScoringJob(NOTES))
-    score(settings, ScoringJob(("optdigits/test",)))
+    score(settings, ScoringJob("optdigits/test"))
     set_policy(settings, propose_policy(settings, PolicyTerms(0.02, 0.95, ("optdigits/test",))))
     return settings
 

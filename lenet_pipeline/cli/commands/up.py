@@ -47,7 +47,7 @@ def up_command(
             print_line("No person can sign in on the verification pages yet. To invite one:")
             print_line(f"  lenet --home {shlex.quote(str(settings.home))} review invite NAME")
         print_line("Ctrl-C stops everything", style="dim")
-        for name, address in servers_elsewhere().items():
+        for name, address in servers_elsewhere(settings).items():
             _print_address(name, f"{address} (not started here)")
         Supervisor(children, logs, _print_child, _report).run(lambda: bool(received))
         print_line("stopped")

@@ -47,20 +47,21 @@ def children_of(settings: Settings, addresses: Addresses) -> list[Child]:
         PipelineError: the host is not a loopback address, or a port is in use.
     """
     _require_loopback(addresses.host)
-    elsewhere = servers_elsewhere()
+    elsewhere = servers_elsewhere(settings)
     common = _environment(settings)
     children = []
     if "prefect" not in elsewhere:
         children.append(_prefect(settings, addresses, common))
     if "mlflow" not in elsewhere:
         children.append(_mlflow(settings, addresses, common))
-    children.append(_review(addresses, common))
+    review = _review(addresses, common)
+    children.append(review)
     api = elsewhere.get("prefect") or f"{addresses.url(addresses.prefect_port)}/api"
     children.append(
         Child(
             "deployments",
             (*_LENET, "serve"),
-            {**common, "PREFECT_API_URL": api},
+            {"LENET_BASE_URL": review.address, **common, "PREFECT_API_URL": api},
             f"scheduled jobs, registered at {api}",
             has_logged(_SERVED),
             after=tuple({"prefect"} - elsewhere.keys()),
@@ -69,11 +70,9 @@ def children_of(settings: Settings, addresses: Addresses) -> list[Child]:
     return children
 
 
-def servers_elsewhere() -> dict[str, str]:
+def servers_elsewhere(settings: Settings) -> dict[str, str]:
     """Return the servers that the environment names, by their kind: prefect, mlflow."""
-    mlflow = os.environ.get("LENET_MLFLOW_URI") or os.environ.get("MLFLOW_TRACKING_URI", "")
-    found = {"prefect": os.environ.get("PREFECT_API_URL", "")}
-    found["mlflow"] = mlflow if mlflow.startswith(("http://", "https://")) else ""
+    found = {"prefect": os.environ.get("PREFECT_API_URL"), "mlflow": settings.mlflow_uri}
     return {name: url for name, url in found.items() if url}
 
 
