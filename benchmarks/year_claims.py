@@ -120,15 +120,16 @@ def _check_guarantee(text: str, name: str, weeks: Sequence[Week], plan: YearPlan
         wrong = sum(getattr(week, f"{name}_wrong") for week in window)
         p_value = float(binom.sf(wrong - 1, total, plan.max_error)) if wrong else 1.0
         results.append((p_value, wrong, total, window[0].week))
+    text = f"the limit of {plan.max_error:.1%} holds for {text} in four weeks"
+    if not results:
+        return Claim(text, False, "too few weeks")
     p_value, wrong, total, week = min(results)
     level = _LEVEL / len(results)
     figures = (
         f"worst from week {week}: {wrong} of {total} wrong, p = {p_value:.2g}, must be at least {level:.2g} "
         f"({_LEVEL:g} divided by {len(results)} windows)"
     )
-    return Claim(
-        f"the limit of {plan.max_error:.1%} holds for {text} in four weeks", p_value >= level, figures
-    )
+    return Claim(text, p_value >= level, figures)
 
 
 def _check_share(weeks: Sequence[Week], plan: YearPlan) -> Claim:

@@ -97,12 +97,12 @@ def scan_files(
             _scan_card(template, blank, written, [*seed, number])
             for number, written in enumerate(cards[single:], start=single + 1)
         ]
-        truth = {
+        placed = {
             (file, page, *place): digit
             for page, (_, digits_written) in enumerate(scans, start=1)
             for place, digit in digits_written.items()
         }
-        yield ScannedFile(file, _encode_pdf([image for image, _ in scans]), truth)
+        yield ScannedFile(file, _encode_pdf([image for image, _ in scans]), placed)
 
 
 def _scan_card(
@@ -114,7 +114,7 @@ def _scan_card(
     truth = {}
     pending = iter(digits)
     for field in template.fields:
-        assert isinstance(field.place, Cells)
+        assert isinstance(field.place, Cells)  # noqa: S101 - narrows: write_form has cells only
         for position, rectangle in enumerate(field.place.rectangles()):
             digit = next(pending)
             _write_digit(sheet, digit, rectangle.pixels(sheet.dpi), rng)

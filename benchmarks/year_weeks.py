@@ -158,7 +158,7 @@ def draw_year(weeks: Sequence[Week], change: int, max_error: float, path: Path) 
     accuracy.plot(numbers, [100 * week.right / max(1, week.found) for week in weeks], label="all digits")
     accuracy.plot(
         numbers,
-        [100 * (1 - week.accepted_wrong / week.accepted) if week.accepted else None for week in weeks],  # type: ignore[list-item]
+        [100 * (1 - week.accepted_wrong / week.accepted) if week.accepted else None for week in weeks],
         label="accepted digits",
     )
     accuracy.set_ylabel("read correctly, %")
