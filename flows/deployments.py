@@ -13,12 +13,13 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Schedule
 from prefect.settings import PREFECT_API_URL
 
+from flows.automations import set_up_automations
 from flows.check import check
 from flows.inbox import poll
 from flows.night import night
 from flows.retrain import retrain
 from flows.score import score
-from flows.writer import create_limit, limit_name
+from flows.writer import create_limit, home_key
 from lenet_pipeline.errors import PipelineError, SettingsError
 from lenet_pipeline.settings import Settings
 
@@ -98,5 +99,6 @@ def serve_deployments(settings: Settings) -> None:
     deployments = build_deployments(settings)
     os.environ |= {"LENET_HOME": str(settings.home), "LENET_ACTOR": settings.actor}
     with get_client(sync_client=True) as client:
-        create_limit(client, limit_name(settings.home))
+        create_limit(client, home_key(settings.home))
+        set_up_automations(client, settings)
     prefect.serve(*deployments)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from flows.context import terminal_observer
 from lenet_pipeline.settings import Settings
@@ -37,9 +38,10 @@ class HomeBusyError(Exception):
     """Another flow writes to the home, and the caller does not wait."""
 
 
-def limit_name(home: Path) -> str:
+def home_key(home: Path) -> str:
     """Return the name of a home's concurrency limit, such as ``lenet-invoices-1a2b3c``."""
-    return f"lenet-{home.name}-{hashlib.sha256(str(home).encode()).hexdigest()[:6]}"
+    name = re.sub(r"[^a-z0-9]+", "-", home.name.lower()).strip("-")
+    return f"lenet-{name}-{hashlib.sha256(str(home).encode()).hexdigest()[:6]}"
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def one_writer(settings: Settings, *, waits: bool = True) -> Iterator[None]:
         return
     token = _is_writer.set(True)
     try:
-        with _locked(settings.home, waits=waits), _slot(limit_name(settings.home)):
+        with _locked(settings.home, waits=waits), _slot(home_key(settings.home)):
             yield
     finally:
         _is_writer.reset(token)
@@ -87,15 +89,21 @@ def _locked(home: Path, *, waits: bool) -> Iterator[None]:
 def _slot(limit: str) -> Iterator[None]:
     """Hold the slot of a limit. The caller holds the lock, so a taken slot belongs to a killed flow."""
     with get_client(sync_client=True) as client:
-        create_limit(client, limit)
-        if client.read_global_concurrency_limit_by_name(limit).active_slots:
+        if create_limit(client, limit):
             get_run_logger().info("freeing the slot of %s, which a killed flow left taken", limit)
             client.update_global_concurrency_limit(limit, GlobalConcurrencyLimitUpdate(active_slots=0))
     with concurrency(limit, lease_duration=_LEASE_S, strict=False, raise_on_lease_renewal_failure=False):
         yield
 
 
-def create_limit(client: SyncPrefectClient, name: str) -> None:
-    """Create a concurrency limit of one, unless it exists. One that a person deactivated stays so."""
-    with suppress(ObjectAlreadyExists):
-        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
+def create_limit(client: SyncPrefectClient, name: str) -> int:
+    """Create a concurrency limit of one, unless it exists, and return the number of its slots in use.
+
+    A limit that a person deactivated stays so.
+    """
+    try:
+        return client.read_global_concurrency_limit_by_name(name).active_slots
+    except ObjectNotFound:
+        with suppress(ObjectAlreadyExists):
+            client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
+        return 0

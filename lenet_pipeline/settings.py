@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, InstanceOf, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lenet_pipeline.errors import SettingsError, StorageError
@@ -116,6 +124,14 @@ class Settings(BaseSettings):
 
     base_url: str | None = Field(
         None, description="address of the review pages, for links in Prefect's pages"
+    )
+    notify_webhook: SecretStr | None = Field(
+        None, description="webhook for the notifications of Prefect's automations, such as one of Slack"
+    )
+    notify_email: SecretStr | None = Field(
+        None,
+        description="e-mail for the notifications, as an Apprise URL: "
+        "`mailtos://USER:PASSWORD@smtp.example.com?from=lenet@example.com&to=anna@example.com`",
     )
 
     inbox_cron: str = Field("* * * * *", description="when `lenet serve` polls the inboxes, in UTC")

@@ -15,12 +15,13 @@ from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import Document, FormJob, Template, UniqueRule, find_documents, read_template
 from lenet_pipeline.ingest import Reject
+from lenet_pipeline.jobs.dataset_names import default_dataset
 from lenet_pipeline.jobs.form_reading import inspect_documents, read_parts
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
-from lenet_pipeline.jobs.ingestion import default_dataset, refuse_too_many_rejects
 from lenet_pipeline.jobs.job_form import FORM
-from lenet_pipeline.jobs.page_store import IngestedForms, PageStore, provenance
-from lenet_pipeline.jobs.rejects import record_rejects
+from lenet_pipeline.jobs.page_store import IngestedForms, PageStore
+from lenet_pipeline.jobs.provenance import provenance
+from lenet_pipeline.jobs.rejects import record_rejects, refuse_too_many_rejects
 from lenet_pipeline.lake import fingerprint_parts, validate_dataset
 from lenet_pipeline.schema import DOCUMENTS
 from lenet_pipeline.settings import Settings
@@ -132,6 +133,7 @@ def store_documents(
     observer: Observer,
     *,
     may_be_missing: bool = False,
+    isolates_pages: bool = False,
 ) -> StoredDocuments:
     """Read documents page by page, and store the results every few hundred pages.
 
@@ -144,6 +146,7 @@ def store_documents(
         settings: of the home.
         observer: of the job.
         may_be_missing: skip documents that do not exist; otherwise they become rejects.
+        isolates_pages: read even a few pages in processes of their own, which a page may crash.
     """
     limits = settings.page_limits
     job = FormJob(
@@ -163,7 +166,8 @@ def store_documents(
     parts = list(store.missing_parts(documents))
     total = sum(len(part.numbers) for part in parts)
     with observer.progress("Reading pages", total) as advance:
-        for part in read_parts(job, parts, processes if total > _PAGES_WITHOUT_PROCESSES else 0, observer):
+        is_small = total <= _PAGES_WITHOUT_PROCESSES and not isolates_pages
+        for part in read_parts(job, parts, 0 if is_small else processes, observer):
             store.add(part)
             advance(len(part.pages))
     outcome = store.finish()

@@ -27,9 +27,10 @@ from lenet_pipeline.ingest import (
     split_fonts,
 )
 from lenet_pipeline.jobs.appending import Ingested, append_to_dataset, store_digits
+from lenet_pipeline.jobs.dataset_names import default_dataset
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.job_form import FORM, choices
-from lenet_pipeline.jobs.rejects import record_rejects
+from lenet_pipeline.jobs.rejects import record_rejects, refuse_too_many_rejects
 from lenet_pipeline.lake import StatedLabels, find_manifest, validate_dataset
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
@@ -201,13 +202,6 @@ def _store_images(
     return replace(stored, rejects=len(rejects), unrecognised=batch.unrecognised)
 
 
-def default_dataset(path: Path) -> str:
-    """Return the default dataset of images or forms, named after their folder or file."""
-    stem = path.resolve().stem.lower()
-    clean = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in stem).strip("-")
-    return f"{clean or 'images'}/all"
-
-
 def _ingest_images(path: Path, dataset: str, settings: Settings, observer: Observer) -> list[Ingested]:
     validate_dataset(dataset)
     listed = list_images(path)
@@ -245,28 +239,6 @@ def _ingest_images(path: Path, dataset: str, settings: Settings, observer: Obser
     )
     journal.finish()
     return [total]
-
-
-def refuse_too_many_rejects(rejects: int, tried: int, inputs: str, rest: str, settings: Settings) -> None:
-    """Raise if the share of rejects exceeds the limit of the settings.
-
-    Args:
-        rejects: number of rejected inputs.
-        tried: number of all inputs, at least 1.
-        inputs: what the inputs are, for the message.
-        rest: what happened to the other inputs, for the message.
-        settings: of the home.
-
-    Raises:
-        IngestError: there are too many rejects.
-    """
-    share = 100 * rejects / tried
-    if share > settings.reject_limit_pct:
-        raise IngestError(
-            f"{rejects} of {tried} {inputs} were rejected ({share:.0f} %, the limit is "
-            f"{settings.reject_limit_pct:g} %); {rest}. List them with `lenet audit rejects`; raise the "
-            "limit with LENET_REJECT_LIMIT_PCT"
-        )
 
 
 def _contradiction(digit: Mapping[str, Any]) -> Reject:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from lenet_pipeline.forms import Document, FormJob, PagePart, PageRows, ReadPart
 from lenet_pipeline.ingest import Reject
 from lenet_pipeline.jobs.appending import append_to_dataset
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
+from lenet_pipeline.jobs.provenance import provenance
 from lenet_pipeline.jobs.rejects import record_rejects
 from lenet_pipeline.schema import DIGITS, PAGES, identifier_bytes
 from lenet_pipeline.settings import Settings
@@ -175,11 +175,6 @@ def _tables(pages: Sequence[PageRows], settings: Settings, observer: Observer) -
         fields=pa.concat_tables([rows.fields for rows in pages]),
         cells=pa.concat_tables([rows.cells for rows in pages]),
     )
-
-
-def provenance(settings: Settings, observer: Observer, time_column: str) -> dict[str, Any]:
-    """Return the columns for the time, the actor and the flow run."""
-    return {time_column: datetime.now(UTC), "actor": settings.actor, "flow_run_id": observer.flow_run_id}
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[range]:

@@ -42,6 +42,28 @@ def record_rejects(
     _log(dataset, rejects, observer)
 
 
+def refuse_too_many_rejects(rejects: int, tried: int, inputs: str, rest: str, settings: Settings) -> None:
+    """Raise if the share of rejects exceeds the limit of the settings.
+
+    Args:
+        rejects: number of rejected inputs.
+        tried: number of all inputs, at least 1.
+        inputs: what the inputs are, for the message.
+        rest: what happened to the other inputs, for the message.
+        settings: of the home.
+
+    Raises:
+        IngestError: there are too many rejects.
+    """
+    share = 100 * rejects / tried
+    if share > settings.reject_limit_pct:
+        raise IngestError(
+            f"{rejects} of {tried} {inputs} were rejected ({share:.0f} %, the limit is "
+            f"{settings.reject_limit_pct:g} %); {rest}. List them with `lenet audit rejects`; raise the "
+            "limit with LENET_REJECT_LIMIT_PCT"
+        )
+
+
 def _rejects_table(dataset: str, rejects: Sequence[Reject], actor: str, flow_run_id: str | None) -> pa.Table:
     now = datetime.now(UTC)
     return pa.Table.from_pylist(

@@ -167,7 +167,7 @@ def read_version(registry: Registry, version: ModelVersion, *, is_fresh: bool = 
         is_fresh: download the version even if the home has a copy.
 
     Raises:
-        RegistryError: The artifacts are missing, malformed, or not those that were registered.
+        RegistryError: The artifacts are missing, malformed, or differ from the registered ones.
     """
     if not registry.server:
         return _read_files(_download(registry, version, None), version)
@@ -235,12 +235,12 @@ def _read_files(folder: Path, version: ModelVersion) -> ResolvedModel:
     """Read a model's two files.
 
     Raises:
-        RegistryError: A file is missing or malformed, or the files are not those that were registered.
+        RegistryError: A file is missing or malformed, or the files differ from the registered ones.
     """
     model = read_model(folder)
     if version.files_sha256 and files_sha256(folder) != version.files_sha256:
         raise RegistryError(
-            f"the files of {version.reference} in {folder} are not those that were registered; restore them "
+            f"the files of {version.reference} in {folder} differ from the registered ones; restore them "
             "from a backup, or train again"
         )
     return ResolvedModel(version, model, weights_sha256(folder))

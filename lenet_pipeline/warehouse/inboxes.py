@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 from uuid import UUID
 
 import pyarrow as pa
@@ -39,13 +38,8 @@ class InboxRecord:
     settle_s: float = 5.0
 
 
-class KnownFile(NamedTuple):
-    """The newest version of a file that an inbox knows."""
-
-    size_bytes: int
-    modified_ns: int
-    is_stored: bool
-    archived_to: str | None
+# Size in bytes, and time of the last change in nanoseconds since 1970.
+FileVersion = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -117,7 +111,9 @@ def list_inboxes(warehouse: Warehouse) -> pa.Table:
     return ask(warehouse, "list_inboxes", {})
 
 
-def list_inbox_files(warehouse: Warehouse, inbox: str, as_of: datetime | None = None) -> dict[str, KnownFile]:
+def list_inbox_files(
+    warehouse: Warehouse, inbox: str, as_of: datetime | None = None
+) -> dict[str, FileVersion]:
     """Return the newest known version of each file of an inbox, by path.
 
     Args:
@@ -129,9 +125,22 @@ def list_inbox_files(warehouse: Warehouse, inbox: str, as_of: datetime | None = 
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    rows = ask(warehouse, "list_inbox_files", {"inbox": inbox, "as_of": as_of})
-    paths, *columns = (column.to_pylist() for column in rows.columns)
-    return dict(zip(paths, map(KnownFile._make, zip(*columns, strict=True)), strict=True))
+    return _versions(ask(warehouse, "list_inbox_files", {"inbox": inbox, "as_of": as_of}))
+
+
+def list_stored_files(warehouse: Warehouse, inbox: str, paths: Sequence[str]) -> dict[str, FileVersion]:
+    """Return the newest known version of some files of an inbox, if its content is stored, by path.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    return _versions(ask(warehouse, "list_stored_files", {"inbox": inbox, "paths": list(paths)}))
+
+
+def _versions(rows: pa.Table) -> dict[str, FileVersion]:
+    paths, sizes, times = (column.to_pylist() for column in rows.columns)
+    return dict(zip(paths, zip(sizes, times, strict=True), strict=True))
 
 
 def list_inbox_originals(
@@ -164,7 +173,7 @@ def record_inbox_documents(warehouse: Warehouse, documents: pa.Table) -> None:
 
 
 def record_archived_documents(
-    warehouse: Warehouse, inbox: str, archived: Mapping[str, tuple[KnownFile, str]]
+    warehouse: Warehouse, inbox: str, archived: Mapping[str, tuple[FileVersion, str]]
 ) -> None:
     """Record where versions of files are in the archive.
 
@@ -181,8 +190,8 @@ def record_archived_documents(
     table = pa.table(
         {
             "path": pa.array(archived, pa.string()),
-            "size_bytes": pa.array([known.size_bytes for known, _ in archived.values()], pa.int64()),
-            "modified_ns": pa.array([known.modified_ns for known, _ in archived.values()], pa.int64()),
+            "size_bytes": pa.array([size for (size, _), _ in archived.values()], pa.int64()),
+            "modified_ns": pa.array([time for (_, time), _ in archived.values()], pa.int64()),
             "archived_to": pa.array([target for _, target in archived.values()], pa.string()),
         }
     )

@@ -13,7 +13,7 @@ final as (
         loaded_versions.model_version,
         model_versions.weights_sha256 as recorded_sha256,
         loaded_versions.weights_sha256 as found_sha256,
-        coalesce(loaded_versions.problem, 'the weights differ from those that were recorded') as problem
+        coalesce(loaded_versions.problem, 'the weights differ from the recorded ones') as problem
     from loaded_versions
     left join model_versions using (model_name, model_version)
     where

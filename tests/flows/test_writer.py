@@ -10,7 +10,7 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 
-from flows.writer import HomeBusyError, limit_name, one_writer
+from flows.writer import HomeBusyError, home_key, one_writer
 from lenet_pipeline.settings import read_settings
 
 _WRITER = """
@@ -45,7 +45,7 @@ def test_a_second_writer_waits_unless_the_first_is_killed(
     prefect_url: str, environment: dict[str, str], client: SyncPrefectClient, home: Path
 ) -> None:
     def taken() -> int:
-        return client.read_global_concurrency_limit_by_name(limit_name(home)).active_slots
+        return client.read_global_concurrency_limit_by_name(home_key(home)).active_slots
 
     command = [sys.executable, "-c", _WRITER, str(home)]
     variables = {**environment, "PREFECT_API_URL": prefect_url}
@@ -62,5 +62,5 @@ def test_a_second_writer_waits_unless_the_first_is_killed(
 
 
 def test_two_homes_with_the_same_name_have_their_own_limits() -> None:
-    assert limit_name(Path("/a/invoices")).startswith("lenet-invoices-")
-    assert limit_name(Path("/a/invoices")) != limit_name(Path("/b/invoices"))
+    assert home_key(Path("/a/invoices")).startswith("lenet-invoices-")
+    assert home_key(Path("/a/invoices")) != home_key(Path("/b/invoices"))

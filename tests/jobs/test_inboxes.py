@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,20 +21,24 @@ from lenet_pipeline.errors import IngestError, PipelineError, StorageError, Unkn
 from lenet_pipeline.jobs import (
     PollJob,
     declare_inbox,
-    inbox_archive,
-    inbox_look,
-    inboxes,
+    form_reading,
     ingest_inbox,
     look,
     page_store,
     poll,
     remove_inbox,
 )
-from lenet_pipeline.jobs.inbox_files import scan_path
+from lenet_pipeline.jobs.inbox import archive as inbox_archive
+from lenet_pipeline.jobs.inbox import ingestion as inboxes
+from lenet_pipeline.jobs.inbox import look as inbox_look
+from lenet_pipeline.jobs.inbox import records as inbox_records
+from lenet_pipeline.jobs.inbox import storing as inbox_storing
+from lenet_pipeline.jobs.inbox.files import scan_path
 from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.system import Event, file_digest
 from lenet_pipeline.warehouse import InboxRecord, read_inboxes
-from tests.jobs.form_builders import broken_checks, fill_slips, write_template
+from tests.jobs.deadly_readers import crash_at
+from tests.jobs.form_builders import broken_checks, fill_slips, grey, write_template
 from tests.jobs.inbox_builders import NAME, Inbox, make_inbox, set_age
 
 TODAY = f"{NAME}/{datetime.now(UTC):%Y-%m-%d}"
@@ -64,10 +68,9 @@ def read_inbox(settings: Settings, tmp_path: Path, slips: Path, template: Path) 
     return make_inbox(settings, tmp_path, slips, template)
 
 
-def write_noise(path: Path) -> Path:
-    """Write a page that fits no template, because its sides have other proportions."""
-    pixels = np.random.default_rng(5).integers(0, 255, (900, 300), dtype=np.uint8)
-    Image.fromarray(pixels).save(path, dpi=(200, 200))
+def write_half(slip: Path, path: Path) -> Path:
+    """Write the upper part of a slip, which fits no template."""
+    Image.fromarray(grey(slip)[:300]).save(path, dpi=(200, 200))
     return set_age(path, 60)
 
 
@@ -169,7 +172,7 @@ def test_removed_document_stays_stored(inbox: Inbox) -> None:
     assert inbox.select("count(*) as n from current_documents") == [{"n": 1}]
 
 
-@pytest.mark.parametrize("module, name", [(inbox_look, "file_digest"), (inboxes, "store_documents")])
+@pytest.mark.parametrize("module, name", [(inbox_look, "file_digest"), (inbox_storing, "store_documents")])
 def test_document_that_is_removed_before_it_is_read_is_skipped(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
@@ -245,7 +248,7 @@ def test_unfinished_file_is_left_until_it_is_renamed(inbox: Inbox, name: str) ->
 
 
 def test_page_of_an_unknown_form_is_counted_and_announced(inbox: Inbox) -> None:
-    write_noise(inbox.folder / "noise.png")
+    write_half(inbox.slips[3], inbox.folder / "half.png")
     inbox.drop(0)
     done = inbox.ingest()
     assert (done.documents, done.read, done.unmatched) == (2, 1, 1)
@@ -384,10 +387,10 @@ def test_file_that_was_recorded_as_archived_but_not_removed_is_removed(inbox: In
 @pytest.mark.parametrize(
     "module, name",
     [
-        (inboxes, "record_template_texts"),
+        (inbox_storing, "record_template_texts"),
         (page_store, "append_to_dataset"),
         (page_store, "load_pages"),
-        (inboxes, "record_inbox_documents"),
+        (inbox_records, "record_inbox_documents"),
     ],
 )
 def test_interrupted_ingest_resumes(
@@ -421,6 +424,18 @@ def test_interrupted_ingest_resumes(
         "dataset, source_sha256 from documents order by all",
     ):
         assert inbox.select(asked) == other.select(asked)
+
+
+def test_page_that_crashed_a_poll_becomes_a_reject(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next poll reads pages in processes, so that it survives the page."""
+    inbox.drop(0)
+    marker = inbox.settings.home / "inboxes" / f"{NAME}.reading"
+    marker.touch()  # as a poll leaves it that ends while it reads
+    monkeypatch.setattr(form_reading, "read_part", partial(crash_at, at=1))
+    done = inbox.ingest()
+    assert (done.documents, done.rejected) == (1, 1)
+    assert inbox.select("kind from rejects") == [{"kind": "crashed_reader"}]
+    assert not marker.exists()
 
 
 def test_second_poll_at_the_same_time_does_nothing(inbox: Inbox) -> None:

@@ -6,7 +6,6 @@ import csv
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,10 @@ from lenet_pipeline.jobs import (
     night,
     plan_night,
     retrain,
-    scheduled_training,
 )
-from lenet_pipeline.jobs.inbox_declarations import declare_inbox
+from lenet_pipeline.jobs.inbox.declarations import declare_inbox
+from lenet_pipeline.jobs.scheduling import night as night_stages
+from lenet_pipeline.jobs.scheduling import training as training_stages
 from lenet_pipeline.registry.versions import find_champion
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Event, Observer
@@ -39,7 +39,6 @@ from lenet_pipeline.warehouse import list_policies_of, run_select
 from tests.jobs.form_builders import fill_slips, write_template
 
 Run = Callable[..., Any]
-NIGHT_MODULE = import_module("lenet_pipeline.jobs.night")  # its name is also that of a function
 TRAINING, TEST = "optdigits/train", "optdigits/test"
 NIGHT = datetime(2027, 1, 6, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -158,6 +157,29 @@ def test_a_promotion_brings_its_policy_and_a_rollback_the_former_one(
 
 
 @pytest.mark.slow
+def test_earlier_documents_are_decided_on_again_with_todays_evidence(
+    settings: Settings, tmp_path: Path
+) -> None:
+    add_inbox(settings, tmp_path)
+    night(settings, NightJob(NIGHT))
+    # Without evidence for the target, everything waits. The schedule names evidence that meets it.
+    set_policy(settings, propose_policy(settings, PolicyTerms(0.05, 0.95)))
+    retrain(settings, TrainingJob((TRAINING,), epochs=1))
+    promote_by_hand(settings, "2", "a test")
+    schedule = RetrainingSchedule((TRAINING,), cron="0 3 1 1 *", evidence=(TEST,), afterwards="decide")
+    declare_schedule(settings, schedule)
+    accepted = "select count(*) as fields from final_values where decision = 'accept'"
+    assert rows(settings, accepted) == [{"fields": 0}]
+    report = night(settings, NightJob(NIGHT - 30 * DAY))
+    assert report.retraining is not None and report.retraining.version is None
+    assert report.earlier.datasets == ("slips/2027-01-06",)
+    assert report.earlier.fields == rows(settings, accepted)[0]["fields"] > 0
+    (policy,) = list_policies_of(settings.warehouse, "digits", 1)
+    assert policy.evidence == f"gate split of {TRAINING}, {TEST}"
+    assert night(settings, NightJob(NIGHT - 29 * DAY)).earlier.datasets == ()
+
+
+@pytest.mark.slow
 def test_a_version_that_misses_the_target_waits_or_is_promoted_as_the_schedule_says(
     settings: Settings,
 ) -> None:
@@ -190,12 +212,17 @@ class Killed(BaseException):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "moment", ["train_and_record", "_record", "judge_trained", "promote_trained", "revisit_earlier_documents"]
+    ("module", "moment"),
+    [
+        (training_stages, "train_and_record"),
+        (training_stages, "_record"),
+        (night_stages, "judge_trained"),
+        (night_stages, "promote_trained"),
+    ],
 )
 def test_an_interrupted_night_is_finished_by_the_next_attempt(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, moment: str
 ) -> None:
-    module = scheduled_training if hasattr(scheduled_training, moment) else NIGHT_MODULE
     declare_schedule(settings, RetrainingSchedule((TRAINING,), epochs=1))
     work = getattr(module, moment)
 

@@ -11,7 +11,7 @@ import pytest
 
 from lenet_pipeline.errors import TrainingError, UnknownNameError
 from lenet_pipeline.jobs import RetrainingSchedule, declare_schedule, next_time, remove_schedule
-from lenet_pipeline.jobs.schedule import Consideration, consider_retraining
+from lenet_pipeline.jobs.scheduling.schedule import Consideration, consider_retraining
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import ScheduleDecision, find_schedule, record_schedule_decision
 

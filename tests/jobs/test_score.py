@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from lenet_pipeline.audit.report import write_report
 from lenet_pipeline.errors import LakeError, PipelineError, RegistryError, ScoringError, UnknownNameError
 from lenet_pipeline.jobs import ScoringJob, check, score
-from lenet_pipeline.jobs.night import score_new_digits
+from lenet_pipeline.jobs.scheduling.night import score_new_digits
 from lenet_pipeline.lake.datasets import read_manifest, shard_path
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT

@@ -35,7 +35,7 @@ def test_a_reference_finds_the_version(registry, reference):
         ("digits@champion", "there is no model 'digits'; available: invoices"),
     ],
 )
-def test_an_unknown_name_is_reported_with_those_there_are(registry, reference, message):
+def test_an_unknown_name_is_reported_with_the_known_ones(registry, reference, message):
     with pytest.raises(UnknownNameError, match=message):
         resolve_version(registry, reference)
 

@@ -91,7 +91,7 @@ def test_a_link_to_the_home_is_the_same_home(first_home, tmp_path):
     assert (first_home / "mlflow.db").read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_reported_in_one_line(tmp_path):
+def test_a_damaged_database_is_reported_in_one_line(tmp_path):
     (tmp_path / "mlflow.db").write_text("not a database")
     with pytest.raises(RegistryError, match=r"cannot open MLflow's store .*mlflow\.db") as caught:
         list_versions(Registry(tmp_path))

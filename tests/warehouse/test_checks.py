@@ -327,7 +327,7 @@ def test_aliases_are_compared_in_both_directions(
     ("weights", "problem", "expected"),
     [
         ("1" * 64, None, []),
-        ("00" * 32, None, ["the weights differ from those that were recorded"]),
+        ("00" * 32, None, ["the weights differ from the recorded ones"]),
         (None, "cannot read the artifacts", ["cannot read the artifacts"]),
     ],
 )

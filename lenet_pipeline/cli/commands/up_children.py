@@ -99,6 +99,8 @@ def _prefect(settings: Settings, addresses: Addresses, common: dict[str, str]) -
         "PREFECT_HOME": str(settings.home / "prefect"),  # a profile there could name another server
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{settings.home / 'prefect.db'}",
         "PREFECT_SERVER_UI_ENABLED": "true",
+        # Prefect copies its pages there; its default is the folder of the package, which may be read-only.
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
     }
     return Child("prefect", (sys.executable, *command), environment, url, answers(f"{url}/api/health"))
 

@@ -10,7 +10,7 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import read_template
 from lenet_pipeline.ingest import absolute_path
 from lenet_pipeline.jobs.form_ingestion import refuse_repeated_templates
-from lenet_pipeline.jobs.inbox_look import find_inbox
+from lenet_pipeline.jobs.inbox.look import find_inbox
 from lenet_pipeline.lake import open_place
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import InboxRecord, read_inboxes, record_inbox

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from lenet_pipeline.errors import UnknownNameError
-from lenet_pipeline.forms import may_be_document
 from lenet_pipeline.ingest import path_text
-from lenet_pipeline.jobs.inbox_files import FoundFiles, InboxFile, copy_objects, find_files, keep_complete
+from lenet_pipeline.jobs.inbox.files import FoundFiles, InboxFile, copy_objects, find_files, keep_complete
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, file_digest
 from lenet_pipeline.warehouse import (
@@ -150,6 +149,10 @@ def plan_files(
     Returns:
         The files with what to do, and a problem for each file that cannot be read.
     """
+    if not files:
+        return (), ()
+    from lenet_pipeline.forms import may_be_document  # loads OpenCV
+
     digests, problems, planned = dict[str, str](), list[str](), list[PlannedFile]()
     for item in files:
         try:

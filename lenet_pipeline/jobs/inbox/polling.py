@@ -10,8 +10,9 @@ from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.jobs.inbox_look import find_inbox
-from lenet_pipeline.jobs.inboxes import InboxIngest, inbox_lock, ingest_locked, report_busy
+from lenet_pipeline.jobs.inbox.ingestion import inbox_lock, ingest_locked, report_busy
+from lenet_pipeline.jobs.inbox.look import find_inbox
+from lenet_pipeline.jobs.inbox.records import InboxIngest
 from lenet_pipeline.jobs.job_form import FORM
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Event, Observer

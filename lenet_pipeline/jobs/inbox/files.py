@@ -14,7 +14,7 @@ from lenet_pipeline.ingest import path_text
 from lenet_pipeline.lake import ListedObject, Place, open_place
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error
-from lenet_pipeline.warehouse import InboxRecord, KnownFile
+from lenet_pipeline.warehouse import FileVersion, InboxRecord
 
 # Programs give these names to files that they have not finished.
 _PARTIAL_ENDS = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", "~")
@@ -75,7 +75,7 @@ class FoundFiles:
     problems: list[str] = field(default_factory=list)
 
 
-def find_files(settings: Settings, inbox: InboxRecord, known: Mapping[str, KnownFile]) -> FoundFiles:
+def find_files(settings: Settings, inbox: InboxRecord, known: Mapping[str, FileVersion]) -> FoundFiles:
     """List the files of an inbox, without hidden files and files with the name of an unfinished one.
 
     ``kept`` is filled only if the inbox has an archive.
@@ -140,7 +140,9 @@ def _is_skipped(name: str) -> bool:
     return name.startswith(_HIDDEN_STARTS) or name.lower().endswith(_PARTIAL_ENDS)
 
 
-def _list_folder(inbox: InboxRecord, folder: Path, known: Mapping[str, KnownFile], found: FoundFiles) -> None:
+def _list_folder(
+    inbox: InboxRecord, folder: Path, known: Mapping[str, FileVersion], found: FoundFiles
+) -> None:
     """List a folder tree. This loop runs 100,000 times for a large inbox, so it makes few objects."""
     skipped = {str(Path(inbox.archive))} if inbox.archive else set[str]()
     keeps = inbox.archive is not None
@@ -164,10 +166,7 @@ def _list_folder(inbox: InboxRecord, folder: Path, known: Mapping[str, KnownFile
                     path = prefix + name
                     if not path.isascii():
                         path = path_text(Path(path))
-                    former = known.get(path)
-                    is_known = (
-                        former is not None and former[0] == state.st_size and former[1] == state.st_mtime_ns
-                    )
+                    is_known = known.get(path) == (state.st_size, state.st_mtime_ns)
                     if is_known and not keeps:
                         continue
                     if not entry.is_file():
@@ -186,13 +185,12 @@ def _list_folder(inbox: InboxRecord, folder: Path, known: Mapping[str, KnownFile
 
 
 def _list_objects(
-    settings: Settings, inbox: InboxRecord, place: Place, known: Mapping[str, KnownFile], found: FoundFiles
+    settings: Settings, inbox: InboxRecord, place: Place, known: Mapping[str, FileVersion], found: FoundFiles
 ) -> None:
     for listed in place.walk():
         if any(_is_skipped(part) for part in listed.path.split("/")):
             continue
-        former = known.get(listed.path)
-        if former is not None and former[:2] == (listed.size_bytes, listed.modified_ns):
+        if known.get(listed.path) == (listed.size_bytes, listed.modified_ns):
             continue
         found.new.append(_as_file(settings, inbox, place, listed))
 

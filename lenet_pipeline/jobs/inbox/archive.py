@@ -9,13 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from lenet_pipeline.errors import StorageError
-from lenet_pipeline.jobs.inbox_files import InboxFile
+from lenet_pipeline.jobs.inbox.files import InboxFile
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Observer, describe_os_error, file_digest, written_whole
 from lenet_pipeline.warehouse import (
     InboxRecord,
-    KnownFile,
-    list_inbox_files,
+    list_stored_files,
     record_archived_documents,
 )
 
@@ -35,8 +34,10 @@ def archive_documents(
         StorageError: the archive cannot be written.
         WarehouseError: the database cannot be read or written.
     """
-    known = list_inbox_files(settings.warehouse, inbox.name)
-    waiting = [item for item in files if _is_stored(item, known.get(item.path))]
+    if not files:
+        return 0
+    stored = list_stored_files(settings.warehouse, inbox.name, [item.path for item in files])
+    waiting = [item for item in files if stored.get(item.path) == (item.size_bytes, item.modified_ns)]
     moved = 0
     with observer.progress("Archiving", len(waiting)) as advance:
         for start in range(0, len(waiting), _BATCH):
@@ -45,7 +46,7 @@ def archive_documents(
             record_archived_documents(
                 settings.warehouse,
                 inbox.name,
-                {path: (known[path], str(copy)) for path, copy in copies.items()},
+                {path: (stored[path], str(copy)) for path, copy in copies.items()},
             )
             for item in batch:
                 if item.path in copies and item.is_unchanged():
@@ -54,10 +55,6 @@ def archive_documents(
                     moved += 1
             advance(len(batch))
     return moved
-
-
-def _is_stored(item: InboxFile, known: KnownFile | None) -> bool:
-    return known is not None and known.is_stored and known[:2] == (item.size_bytes, item.modified_ns)
 
 
 def _copy(inbox: InboxRecord, item: InboxFile) -> Path | None:

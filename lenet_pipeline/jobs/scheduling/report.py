@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from lenet_pipeline.jobs.earlier_documents import EarlierDocuments
-from lenet_pipeline.jobs.inboxes import InboxIngest
+from lenet_pipeline.jobs.inbox.records import InboxIngest
 from lenet_pipeline.jobs.retraining import GateDecision
-from lenet_pipeline.jobs.scheduled_training import Retraining
+from lenet_pipeline.jobs.scheduling.earlier_documents import EarlierDocuments
+from lenet_pipeline.jobs.scheduling.training import Retraining
 from lenet_pipeline.jobs.scoring_runs import ScoringReport
 
 

@@ -14,12 +14,13 @@ from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import REVIEWED, counted
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.jobs.earlier_documents import EarlierDocuments, decide_again, score_again
-from lenet_pipeline.jobs.inboxes import InboxIngest, ingest_inbox
+from lenet_pipeline.jobs.inbox.ingestion import ingest_inbox
+from lenet_pipeline.jobs.inbox.records import InboxIngest
 from lenet_pipeline.jobs.job_form import FORM
-from lenet_pipeline.jobs.night_report import describe_documents
 from lenet_pipeline.jobs.retraining import GateDecision
-from lenet_pipeline.jobs.scheduled_training import (
+from lenet_pipeline.jobs.scheduling.earlier_documents import EarlierDocuments, decide_again, score_again
+from lenet_pipeline.jobs.scheduling.report import describe_documents
+from lenet_pipeline.jobs.scheduling.training import (
     Retraining,
     judge_trained,
     promote_trained,

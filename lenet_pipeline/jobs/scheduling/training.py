@@ -19,7 +19,7 @@ from lenet_pipeline.jobs.retraining import (
     promote_or_refuse,
     train_and_record,
 )
-from lenet_pipeline.jobs.schedule import SKIP, TRAIN, Consideration, consider_retraining
+from lenet_pipeline.jobs.scheduling.schedule import SKIP, TRAIN, Consideration, consider_retraining
 from lenet_pipeline.registry import ModelVersion, read_version
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Observer

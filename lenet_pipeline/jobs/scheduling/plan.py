@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.jobs.earlier_documents import list_outdated
-from lenet_pipeline.jobs.inbox_look import Look, look
-from lenet_pipeline.jobs.night import list_training_datasets
-from lenet_pipeline.jobs.schedule import TRAIN, Consideration, consider_retraining
+from lenet_pipeline.jobs.inbox.look import Look, look
+from lenet_pipeline.jobs.scheduling.earlier_documents import list_outdated
+from lenet_pipeline.jobs.scheduling.night import list_training_datasets
+from lenet_pipeline.jobs.scheduling.schedule import TRAIN, Consideration, consider_retraining
 from lenet_pipeline.lake import Manifest, list_datasets, read_manifests
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import find_schedule, list_finished_manifests, read_inboxes

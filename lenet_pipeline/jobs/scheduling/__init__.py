@@ -1,0 +1,1 @@
+"""Scheduling: the work of a night, the retraining schedule, and what follows a promotion."""
