@@ -6,9 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -34,8 +34,9 @@ class Kills:
     """When to kill something: at random moments of random jobs, determined by a seed.
 
     Attributes:
-        pending: the kills that are due, each with a moment in seconds after the start of its job, and what
-            to kill.
+        moments: the kills of each job, by week: a moment in seconds after the start of the job, and what to
+            kill.
+        pending: the kills that are due.
         done: the kills that hit something, in words.
     """
 
@@ -90,6 +91,7 @@ class PlainLoop:
         return subprocess.Popen(  # noqa: S603 - this module
             [sys.executable, "-m", "benchmarks.year_loop", job, as_of.isoformat()],
             env={**os.environ, "LENET_HOME": str(home), "LENET_ACTOR": actor},
+            cwd=Path(__file__).parent.parent,
             start_new_session=True,  # with the processes that it starts
         )
 
@@ -108,5 +110,4 @@ if __name__ == "__main__":
     from lenet_pipeline.settings import read_settings
 
     torch.set_num_threads(1)
-    _started = time.perf_counter()
     run_job(read_settings(), sys.argv[1], datetime.fromisoformat(sys.argv[2]))
