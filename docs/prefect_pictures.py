@@ -134,10 +134,13 @@ def _run_night(api: str) -> tuple[str, str, str]:
     _wait(lambda: _post(f"{api}/flow_runs/filter", run)[0]["state_type"] in ("COMPLETED", "FAILED"))
     (stage,) = _post(f"{api}/flow_runs/filter", {"flow_runs": {"name": {"any_": ["policy"]}}})
     wanted = {"filter": {"event": {"name": ["prefect.automation.action.executed"]}}}
-    _wait(lambda: _post(f"{api}/events/filter", wanted)["events"])
-    events = _post(f"{api}/events/filter", wanted)["events"]
-    (fired, *_) = [each for each in events if "refused" in each["resource"]["prefect.resource.name"]]
-    return night["id"], stage["id"], fired["id"]
+
+    def find_fired() -> list[dict[str, Any]]:
+        events = _post(f"{api}/events/filter", wanted)["events"]
+        return [each for each in events if each["resource"]["prefect.resource.name"].endswith("refused")]
+
+    _wait(find_fired)
+    return night["id"], stage["id"], find_fired()[0]["id"]
 
 
 def _save(page: Page, name: str, address: str) -> None:
