@@ -64,6 +64,12 @@ def cases_root() -> Path:
     return _real_data("cases", "cases")
 
 
+@pytest.fixture(scope="session")
+def unipen_root() -> Path:
+    """The folder of the UNIPEN digits."""
+    return _real_data("unipen", "UNIPEN")
+
+
 @pytest.fixture
 def mount_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Return a function that mounts a memory disk with the given options; all are unmounted afterwards."""

@@ -33,6 +33,7 @@ ALL_COMMANDS = [
     ["train"],
     ["score"],
     ["serve"],
+    ["up"],
     ["datasets"],
     ["architectures"],
     ["architectures", "show"],

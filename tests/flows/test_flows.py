@@ -46,6 +46,7 @@ from tests.audit.test_drift import put
 from tests.flows.conftest import Recorded, wait_for
 from tests.homes import Run
 from tests.jobs.form_builders import fill_slips, write_template
+from tests.jobs.inbox_builders import NAME, make_inbox
 
 RunFlow = Callable[..., Recorded]
 TEST = "optdigits/test"
@@ -338,3 +339,20 @@ def test_a_command_with_a_server_is_a_flow_run(
     assert run.name == f"score-{TEST}-with-champion"
     assert run.state is not None and run.state.is_completed()
     assert run.parameters["job"]["dataset"] == TEST
+
+
+@pytest.mark.slow
+def test_poll_is_a_flow_with_a_table_of_the_inboxes(
+    run_flow: RunFlow, settings: Settings, tmp_path: Path
+) -> None:
+    scans = fill_slips(settings, tmp_path / "slips", 2)
+    inbox = make_inbox(settings, tmp_path / "watched", scans, write_template(tmp_path))
+    inbox.drop(0)
+    inbox.drop(0, "again.png")
+    done = run_flow(poll, settings, PollJob(NAME))
+    assert done.run.name == f"poll-{NAME}"
+    assert set(done.tasks(f"look-into-{NAME}")) >= {f"look-into-{NAME}", f"store-documents-of-{NAME}"}
+    line = f"{NAME}: 1 document taken, 1 duplicate; 1 page read, 0 unmatched, 0 rejected; "
+    assert line in done.log(line)
+    assert f"| {NAME} | 1 | 1 | 0 | 0 |" in done.artifacts()["poll"]
+    assert flow_run_ids(settings, "inbox_documents") == [str(done.run.id)]

@@ -87,9 +87,13 @@ def retrain_command(
         typer.Option(help="When training is considered, as a cron line in UTC (default: every night)"),
     ] = None,
     min_new_labels: Annotated[
-        int | None, typer.Option(min=1, help="Train once people have labelled so many more digits")
+        int | None, typer.Option(min=1, help="Number of newly labelled digits that starts a training")
     ] = None,
     on_drift: Annotated[bool, typer.Option("--on-drift", help="Train if a run drifted")] = False,
+    if_drift: Annotated[
+        Literal["hold", "accept"],
+        typer.Option(help="Whether readings of a run that drifted wait for a person, or follow the policy"),
+    ] = "hold",
     max_error: Annotated[
         float | None,
         typer.Option(
@@ -153,6 +157,7 @@ def retrain_command(
         cron,
         min_new_labels,
         on_drift,
+        if_drift,
         max_error,
         certainty,
         review_rate,
@@ -197,6 +202,9 @@ def print_schedule(schedule: ScheduleRecord) -> None:
         "starts with": " or ".join(filter(None, triggers)) or "every considered time",
         "skipped if": "data, recipe and code are unchanged",
         "policy target": target,
+        "if a run drifts": "its readings wait for a person"
+        if schedule.if_drift == "hold"
+        else "the policy still decides",
         "evidence": ", ".join(["gate digits", *schedule.evidence]),
         "target missed": f"{schedule.if_target_missed}",
         "then": {
@@ -207,4 +215,4 @@ def print_schedule(schedule: ScheduleRecord) -> None:
     }
     print_line("", lead="Retraining schedule")
     for name, value in rows.items():
-        print_line(f"  {name:14} {value}", is_wrapped=True)
+        print_line(f"  {name:15} {value}", is_wrapped=True)

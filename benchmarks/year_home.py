@@ -1,0 +1,228 @@
+"""The people, the scans and the home of a simulated year."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.year_forms import DIGITS_PER_PAGE, Place, scan_files, write_form, write_tile
+from benchmarks.year_writers import WrittenDigit, read_contributors, shuffled
+from lenet_pipeline.forms import read_template
+from lenet_pipeline.jobs import (
+    IngestJob,
+    RetrainingSchedule,
+    TrainingJob,
+    declare_inbox,
+    declare_schedule,
+    ingest,
+    retrain,
+)
+from lenet_pipeline.schema import IMAGE_SIDE
+from lenet_pipeline.settings import Settings
+
+FIRST_HANDS = ("aga", "apa", "apb", "app", "imp", "syn")
+LATER_HANDS = ("art", "ced", "gmd", "uqb", "val")  # crossed sevens, ones with long flags, slashed zeros
+INBOX = "cards"
+INITIAL, MNIST, EVIDENCE = "initial/train", "mnist/train", "evidence/all"
+
+# A larger share of one writer would decide alone what the evidence proves.
+_MOST_OF_A_WRITER = 250
+_MOST_DIGITS = 10_000
+
+# The year is in the future, because a schedule is never due before the time at which it was declared.
+_FIRST_MONDAY = date(2030, 1, 7)
+_POLL_AT, _NIGHT_AT = time(8, tzinfo=UTC), time(4, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class YearPlan:
+    """The size of a simulation.
+
+    Attributes:
+        weeks: number of weeks.
+        change: the first week with other hands.
+        pages: number of cards in a week.
+        initial: number of digits by the first hands that the first champion learns from.
+        mnist: number of digits of MNIST that it also learns from.
+        evidence: number of labelled digits by the first hands that policies rest on, besides the gate digits.
+        later_evidence: number of such digits by the later hands.
+        epochs: number of epochs of each training.
+        max_error: target for the error rate of accepted digits.
+        certainty: probability of the target.
+        review_rate: share of the accepted digits that people review.
+        min_new_labels: number of new labels that starts a training.
+        on_drift: whether a drift alarm starts a training.
+        seed: of the order of the writers, the digits and the scans.
+    """
+
+    weeks: int = 52
+    change: int = 20
+    pages: int = 6
+    initial: int = 3400
+    mnist: int = 8000
+    evidence: int = 1900
+    later_evidence: int = 900
+    epochs: int = 8
+    max_error: float = 0.02
+    certainty: float = 0.95
+    review_rate: float = 0.02
+    min_new_labels: int = 400
+    on_drift: bool = True
+    seed: int = 0
+
+    @property
+    def digits(self) -> int:
+        """The number of digits in a week."""
+        return self.pages * DIGITS_PER_PAGE
+
+    def dataset(self, week: int) -> str:
+        """Return the dataset of a week, numbered from 1."""
+        return f"{INBOX}/{self._monday(week):%Y-%m-%d}"
+
+    def poll_time(self, week: int) -> datetime:
+        """Return the time of a week's poll, on Monday."""
+        return datetime.combine(self._monday(week), _POLL_AT)
+
+    def night_time(self, week: int) -> datetime:
+        """Return the time of a week's night, on Sunday."""
+        return datetime.combine(self._monday(week) + timedelta(days=6), _NIGHT_AT)
+
+    def _monday(self, week: int) -> date:
+        return _FIRST_MONDAY + timedelta(weeks=week - 1)
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Who writes what: the digits of the initial training, of the evidence, and of the weeks."""
+
+    initial: Sequence[WrittenDigit]
+    evidence: Sequence[WrittenDigit]
+    first: Sequence[WrittenDigit]
+    later: Sequence[WrittenDigit]
+
+
+def share_out(unipen: Path, plan: YearPlan) -> Hands:
+    """Share out the writers: those of the initial digits, the evidence and the weeks are different people.
+
+    The evidence also has later hands: a policy holds for the writing that its evidence has.
+    """
+    first = _by_writer(read_contributors(unipen, FIRST_HANDS), plan.seed)
+    later = _by_writer(read_contributors(unipen, LATER_HANDS), plan.seed)
+    initial = _take_writers(first, plan.initial, _MOST_DIGITS)
+    evidence = _take_writers(first, plan.evidence, _MOST_DIGITS)
+    evidence += _take_writers(later, plan.later_evidence, _MOST_OF_A_WRITER)
+    first_weeks, later_weeks = (
+        shuffled([digit for digits in part.values() for digit in digits], plan.seed)
+        for part in (first, later)
+    )
+    return Hands(initial, evidence, first_weeks, later_weeks)
+
+
+def _by_writer(digits: Sequence[WrittenDigit], seed: int) -> dict[str, list[WrittenDigit]]:
+    """Return the digits of each writer, with the writers in random order."""
+    writers: dict[str, list[WrittenDigit]] = {}
+    for digit in digits:
+        writers.setdefault(digit.writer, []).append(digit)
+    order = np.random.default_rng(seed).permutation(sorted(writers))
+    return {writer: writers[writer] for writer in order}
+
+
+def _take_writers(
+    writers: dict[str, list[WrittenDigit]], digits: int, most_of_one: int
+) -> list[WrittenDigit]:
+    """Remove writers until they have a number of digits, and return their digits."""
+    taken = list[WrittenDigit]()
+    for writer in [name for name, own in writers.items() if len(own) <= most_of_one]:
+        if len(taken) >= digits:
+            break
+        taken += writers.pop(writer)
+    return taken
+
+
+class Scanner:
+    """Writes the scans of each week into the inbox, and remembers what is written in every cell."""
+
+    def __init__(self, hands: Hands, plan: YearPlan, folder: Path) -> None:
+        self._hands, self._plan = hands, plan
+        self.inbox, self.template = folder / "inbox", write_form(folder / "form")
+        self.inbox.mkdir(exist_ok=True)
+        self._form = read_template(self.template)
+        self.truth: dict[Place, int] = {}
+
+    def drop(self, week: int) -> int:
+        """Write the scans of a week into the inbox, and return the number of files."""
+        files = list(
+            scan_files(self._form, self._digits_of(week), f"week-{week:02}", [self._plan.seed, week])
+        )
+        for file in files:
+            self.truth |= file.truth
+            (self.inbox / file.name).write_bytes(file.content)
+        return len(files)
+
+    def _digits_of(self, week: int) -> list[WrittenDigit]:
+        """Return a week's digits. When all digits of its hands were written, they are written again."""
+        plan = self._plan
+        is_later = week >= plan.change
+        digits = self._hands.later if is_later else self._hands.first
+        start = (week - (plan.change if is_later else 1)) * plan.digits
+        return [digits[number % len(digits)] for number in range(start, start + plan.digits)]
+
+
+def build_home(
+    settings: Settings, data: Path, hands: Hands, plan: YearPlan, scanner: Scanner, folder: Path
+) -> None:
+    """Train the first champion, set its policy, and declare the inbox and the schedule."""
+    mnist = _cut_mnist(data / "mnist" / "MNIST" / "raw", folder / "mnist", plan.mnist)
+    ingest(settings, IngestJob("mnist", mnist, MNIST))
+    for dataset, digits in ((INITIAL, hands.initial), (EVIDENCE, hands.evidence)):
+        table = _write_tiles(digits, folder / dataset.replace("/", "-"), plan.seed)
+        ingest(settings, IngestJob("images", table, dataset))
+    declare_inbox(settings, INBOX, str(scanner.inbox), (scanner.template,), settle_s=0)
+    declare_schedule(
+        settings,
+        RetrainingSchedule(
+            (MNIST, INITIAL, "reviewed/all"),
+            epochs=plan.epochs,
+            cron="0 3 * * 0",
+            min_new_labels=plan.min_new_labels,
+            on_drift=plan.on_drift,
+            max_error=plan.max_error,
+            certainty=plan.certainty,
+            review_rate=plan.review_rate,
+            evidence=(EVIDENCE,),
+        ),
+    )
+    retrain(settings, TrainingJob((MNIST, INITIAL), epochs=plan.epochs))
+
+
+def _write_tiles(digits: Sequence[WrittenDigit], folder: Path, seed: int) -> Path:
+    """Write each digit as a scanned cell, and return the CSV file with their labels."""
+    folder.mkdir()
+    rng = np.random.default_rng([seed, len(digits)])
+    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(("path", "label"))
+        for number, digit in enumerate(digits):
+            name = f"{number:05}-{digit.writer}.png"
+            cv2.imwrite(str(folder / name), write_tile(digit, rng))
+            table.writerow((name, digit.label))
+    return folder / "labels.csv"
+
+
+def _cut_mnist(raw: Path, folder: Path, digits: int) -> Path:
+    """Write the first digits of MNIST's training and test sets, half of each, to uncompressed files."""
+    folder.mkdir()
+    count = digits // 2
+    for split in ("train", "t10k"):
+        for kind, head, size in (("images-idx3", 16, IMAGE_SIDE**2), ("labels-idx1", 8, 1)):
+            content = gzip.decompress((raw / f"{split}-{kind}-ubyte.gz").read_bytes())
+            cut = content[:4] + count.to_bytes(4, "big") + content[8 : head + count * size]
+            (folder / f"{split}-{kind}-ubyte").write_bytes(cut)
+    return folder
