@@ -26,6 +26,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from PIL import Image
@@ -155,8 +156,15 @@ def _save(page: Page, name: str, address: str) -> None:
 
 def _post(url: str, body: object) -> Any:
     request = Request(url, json.dumps(body).encode(), _JSON)  # noqa: S310 - our own server
-    with urlopen(request, timeout=30) as answer:  # noqa: S310
-        return json.load(answer)
+    for attempt in range(10):
+        try:
+            with urlopen(request, timeout=30) as answer:  # noqa: S310
+                return json.load(answer)
+        except HTTPError as exc:
+            if exc.code != 503 or attempt == 9:  # a busy server
+                raise
+        time.sleep(2)
+    raise AssertionError
 
 
 def _wait(is_so: Callable[[], object]) -> None:
