@@ -13,6 +13,7 @@ import duckdb
 import httpx
 import pytest
 from PIL import Image
+from prefect import tags
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows.check import check
@@ -240,7 +241,8 @@ def test_a_run_that_fails_is_failed_in_prefect_too_and_says_why(
 
 @pytest.mark.slow
 def test_a_night_is_a_flow_whose_stages_are_subflows(run_flow: RunFlow, settings: Settings) -> None:
-    done = run_flow(night, settings, NightJob(datetime(2027, 3, 1, tzinfo=UTC)))
+    with tags("invoices"):
+        done = run_flow(night, settings, NightJob(datetime(2027, 3, 1, tzinfo=UTC)))
     assert done.run.name == "night-2027-03-01"
     (scored,) = done.result.scored
     assert done.run.state is not None
@@ -254,6 +256,7 @@ def test_a_night_is_a_flow_whose_stages_are_subflows(run_flow: RunFlow, settings
     assert str(messages["retrain"]).startswith("not trained: ")
     assert done.artifacts()["night-training"].startswith("Not trained: ")
     (stage,) = (run for run in children if run.name == "score")
+    assert stage.tags == done.run.tags == ["invoices"]
     assert flow_run_ids(settings, "scoring_runs") == [str(stage.id)]
 
 
