@@ -10,9 +10,9 @@ import pytest
 
 from lenet_pipeline import warehouse
 from lenet_pipeline.warehouse import ScheduleRecord, Warehouse
-from tests.warehouse.form_builders import FormBuilder
+from tests.warehouse.form_builders import FormBuilder, Given, GivenPage
 from tests.warehouse.policy_builders import WAIT_S, record_policy
-from tests.warehouse.test_final_values import PAGE, TEMPLATE_TEXT
+from tests.warehouse.test_final_values import TEMPLATE_TEXT
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 SCHEDULE = ScheduleRecord(
@@ -100,7 +100,7 @@ def test_fields_of_a_run_that_drifted_wait_with_a_reason(builder: Any) -> None:
     forms = FormBuilder(builder)
     forms.add_template("note-1", "note", ["amount", "total"], text=TEMPLATE_TEXT)
     forms.add_document("ark", 1)
-    forms.store(PAGE)
+    forms.store(GivenPage("ark", 1, (Given("amount", "123"), Given("total", "123"))))
     forms.read()
     forms.accept_digits(0.0)
     place = Warehouse(builder.database, WAIT_S)
