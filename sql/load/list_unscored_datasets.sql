@@ -1,4 +1,4 @@
--- List the datasets of an inbox whose newest version has digits and no finished scoring run, the oldest first.
+-- List the datasets of an inbox whose newest version has digits and no finished scoring run, oldest first.
 select current_datasets.dataset
 from current_datasets
 where
