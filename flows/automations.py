@@ -13,14 +13,14 @@ from uuid import UUID
 
 from prefect.automations import AutomationCore, ChangeFlowRunState, EventTrigger, Posture, SendNotification
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_UI_URL
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
 from flows.writer import home_key
-from lenet_pipeline.settings import Settings
+from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.system import Event
 
 _HOUR = timedelta(hours=1)
@@ -179,3 +179,14 @@ def _crash_dead_runs(home: str, tag: dict[str, str]) -> AutomationCore:
             )
         ],
     )
+
+
+def main() -> None:
+    """Set up the automations of the home of the environment, for deployments on a work pool."""
+    with get_client(sync_client=True) as client:
+        for name in set_up_automations(client, read_settings()):
+            print(name)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from prefect import flow, get_run_logger, runtime, task
+from prefect import flow, get_run_logger, runtime, tags, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
@@ -60,7 +60,8 @@ class PrefectObserver(Observer):
         def run() -> Result:
             return stage_completed(name, work(PrefectObserver(), *args, **kwargs))
 
-        return run()
+        with tags(*(runtime.flow_run.tags or ())):  # automations recognise the home by a tag
+            return run()
 
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Advance]:

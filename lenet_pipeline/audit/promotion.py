@@ -80,7 +80,7 @@ class Promotion:
 
 @dataclass(frozen=True)
 class GateVerdict:
-    """What the gate found.
+    """The verdict of the gate.
 
     Attributes:
         challenger: the version that was judged.

@@ -28,7 +28,7 @@ class Refit:
     """The policies of a new champion, and the targets that they cannot meet.
 
     Attributes:
-        proposed: the policies to put in force, including those that accept nothing.
+        proposed: the policies to put in force, including any that accept nothing.
         problems: one line per target that cannot be met.
         is_worse: whether the champion meets one of these targets now.
     """

@@ -85,7 +85,7 @@ class RetrainingReport:
 
 @dataclass(frozen=True)
 class GateDecision:
-    """What became of a challenger.
+    """The outcome of a challenger.
 
     Attributes:
         record: the recorded event, ``promote`` or ``refuse``.

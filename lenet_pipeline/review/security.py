@@ -92,7 +92,7 @@ class AddHeaders(_Check):
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", caching)
             await send(message)
 

@@ -20,7 +20,17 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from lenet_pipeline.errors import PipelineError, ReviewError
-from lenet_pipeline.review import blind, documents, fields, groups, progress, queues, sign_in, verdicts
+from lenet_pipeline.review import (
+    blind,
+    documents,
+    fields,
+    groups,
+    progress,
+    queues,
+    reports,
+    sign_in,
+    verdicts,
+)
 from lenet_pipeline.review.context import Context
 from lenet_pipeline.review.counts import open_counts
 from lenet_pipeline.review.follow_up import FollowUp, follow_verdicts
@@ -49,6 +59,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     *verdicts.routes,
     *blind.routes,
     *progress.routes,
+    *reports.routes,
 )
 
 

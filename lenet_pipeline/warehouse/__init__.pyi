@@ -46,8 +46,6 @@ from .inboxes import ArchivedCopy as ArchivedCopy
 from .inboxes import FileVersion as FileVersion
 from .inboxes import InboxRecord as InboxRecord
 from .inboxes import TakenVersion as TakenVersion
-from .inboxes import count_document_decisions as count_document_decisions
-from .inboxes import count_waiting_fields as count_waiting_fields
 from .inboxes import list_archived_copies as list_archived_copies
 from .inboxes import list_inbox_files as list_inbox_files
 from .inboxes import list_inbox_originals as list_inbox_originals
@@ -67,6 +65,8 @@ from .loading import start_scoring_run as start_scoring_run
 from .loading import stop_scoring_run as stop_scoring_run
 from .migrations import migrate as migrate
 from .night_work import CurrentVersion as CurrentVersion
+from .night_work import count_document_decisions as count_document_decisions
+from .night_work import count_waiting_fields as count_waiting_fields
 from .night_work import count_work_waiting as count_work_waiting
 from .night_work import list_current_versions as list_current_versions
 from .night_work import list_document_decisions as list_document_decisions

@@ -27,6 +27,7 @@ class ScheduleRecord:
         cron: When training is considered, in UTC; None for every night.
         min_new_labels: The number of new labels that starts a training; None if labels alone start none.
         on_drift: Whether a drift alarm starts a training.
+        if_drift: ``hold`` if the readings of a run that drifted wait for a person; otherwise ``accept``.
         max_error: The target for the error rate of accepted digits, 0 to 1; None for the terms of the
             policies in force.
         certainty: The statistical certainty of that target, 0 to 1.
@@ -52,6 +53,7 @@ class ScheduleRecord:
     cron: str | None
     min_new_labels: int | None
     on_drift: bool
+    if_drift: str
     max_error: float | None
     certainty: float
     review_rate: float

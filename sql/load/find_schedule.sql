@@ -11,6 +11,7 @@ select
     cron,
     min_new_labels,
     on_drift,
+    if_drift,
     max_error,
     certainty,
     review_rate,

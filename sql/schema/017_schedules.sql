@@ -19,6 +19,7 @@ create table retraining_schedules (
     cron varchar,
     min_new_labels bigint check (min_new_labels > 0),
     on_drift boolean not null,
+    if_drift varchar not null check (if_drift in ('hold', 'accept')),
     max_error double check (max_error > 0 and max_error < 1),
     certainty double not null check (certainty > 0 and certainty < 1),
     review_rate double not null check (review_rate between 0 and 1),
@@ -148,6 +149,8 @@ comment on column retraining_schedules.cron is
     'Times at which training is considered, in UTC. Null for every night.';
 comment on column retraining_schedules.min_new_labels is
     'Number of new labels that starts a training. Null if new labels alone start none.';
+comment on column retraining_schedules.if_drift is
+    'hold if the readings of a run that drifted wait for a person, whatever the policy; otherwise accept.';
 comment on column retraining_schedules.on_drift is 'True if a drift alarm starts a training.';
 comment on column retraining_schedules.max_error is
     'Target for the error rate of accepted digits, 0 to 1. Null for the terms of the policies in force.';
@@ -179,6 +182,8 @@ comment on column current_schedule.cron is
     'Times at which training is considered, in UTC. Null for every night.';
 comment on column current_schedule.min_new_labels is
     'Number of new labels that starts a training. Null if new labels alone start none.';
+comment on column current_schedule.if_drift is
+    'hold if the readings of a run that drifted wait for a person, whatever the policy; otherwise accept.';
 comment on column current_schedule.on_drift is 'True if a drift alarm starts a training.';
 comment on column current_schedule.max_error is
     'Target for the error rate of accepted digits, 0 to 1. Null for the terms of the policies in force.';

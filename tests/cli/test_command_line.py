@@ -33,6 +33,7 @@ ALL_COMMANDS = [
     ["train"],
     ["score"],
     ["serve"],
+    ["up"],
     ["datasets"],
     ["architectures"],
     ["architectures", "show"],
@@ -199,6 +200,16 @@ def test_an_alias_moved_behind_our_back_fails_the_check(lenet: Run, settings: Se
     assert lenet("check").returncode == 0
     settings.registry.client().delete_registered_model_alias("digits", "champion")
     assert lenet("check").returncode == 3
+
+
+def test_a_version_whose_weights_are_gone_fails_the_check(lenet: Run, scored: Settings) -> None:
+    assert lenet("check").returncode == 0
+    (weights,) = scored.registry.artifacts.rglob("weights.safetensors")
+    weights.unlink()
+    result = lenet("check")
+    assert result.returncode == 3
+    assert one_error_line(result).endswith("checks failed: model_version_still_loads")
+    assert "train again" in result.stdout
 
 
 def test_a_database_held_by_another_process_is_waited_for_then_named(lenet: Run, settings: Settings) -> None:

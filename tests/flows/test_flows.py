@@ -13,6 +13,7 @@ import duckdb
 import httpx
 import pytest
 from PIL import Image
+from prefect import tags
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows.check import check
@@ -45,6 +46,7 @@ from tests.audit.test_drift import put
 from tests.flows.conftest import Recorded, wait_for
 from tests.homes import Run
 from tests.jobs.form_builders import fill_slips, write_template
+from tests.jobs.inbox_builders import NAME, make_inbox
 
 RunFlow = Callable[..., Recorded]
 TEST = "optdigits/test"
@@ -146,7 +148,7 @@ def test_retraining_leaves_its_accuracy_and_the_decision_of_the_gate(
 
 
 def test_scoring_leaves_what_an_operator_looks_for(run_flow: RunFlow, settings: Settings) -> None:
-    done = run_flow(score, settings, ScoringJob(TEST))
+    done = run_flow(score, settings.model_copy(update={"base_url": "http://pages"}), ScoringJob(TEST))
     report = done.result
     assert done.run.name == f"score-{TEST}-with-champion"
     steps = {"score-shards", "assemble-fields", "drift", "report"}
@@ -155,7 +157,7 @@ def test_scoring_leaves_what_an_operator_looks_for(run_flow: RunFlow, settings: 
     assert tasks["score-shards"].empirical_policy.retries == 2
     artifacts = done.artifacts()
     assert artifacts["scoring-optdigits-test"] == 100.0
-    assert "score-report" not in artifacts  # a browser opens no file:// link from a web page
+    assert f"(http://pages/reports/{report.page.name})" in artifacts["score-report"]
     assert done.run.state is not None
     assert done.run.state.message == "351 digits scored with digits/1, 351 for review"
     for row in (
@@ -239,7 +241,8 @@ def test_a_run_that_fails_is_failed_in_prefect_too_and_says_why(
 
 @pytest.mark.slow
 def test_a_night_is_a_flow_whose_stages_are_subflows(run_flow: RunFlow, settings: Settings) -> None:
-    done = run_flow(night, settings, NightJob(datetime(2027, 3, 1, tzinfo=UTC)))
+    with tags("invoices"):
+        done = run_flow(night, settings, NightJob(datetime(2027, 3, 1, tzinfo=UTC)))
     assert done.run.name == "night-2027-03-01"
     (scored,) = done.result.scored
     assert done.run.state is not None
@@ -253,6 +256,7 @@ def test_a_night_is_a_flow_whose_stages_are_subflows(run_flow: RunFlow, settings
     assert str(messages["retrain"]).startswith("not trained: ")
     assert done.artifacts()["night-training"].startswith("Not trained: ")
     (stage,) = (run for run in children if run.name == "score")
+    assert stage.tags == done.run.tags == ["invoices"]
     assert flow_run_ids(settings, "scoring_runs") == [str(stage.id)]
 
 
@@ -335,3 +339,20 @@ def test_a_command_with_a_server_is_a_flow_run(
     assert run.name == f"score-{TEST}-with-champion"
     assert run.state is not None and run.state.is_completed()
     assert run.parameters["job"]["dataset"] == TEST
+
+
+@pytest.mark.slow
+def test_poll_is_a_flow_with_a_table_of_the_inboxes(
+    run_flow: RunFlow, settings: Settings, tmp_path: Path
+) -> None:
+    scans = fill_slips(settings, tmp_path / "slips", 2)
+    inbox = make_inbox(settings, tmp_path / "watched", scans, write_template(tmp_path))
+    inbox.drop(0)
+    inbox.drop(0, "again.png")
+    done = run_flow(poll, settings, PollJob(NAME))
+    assert done.run.name == f"poll-{NAME}"
+    assert set(done.tasks(f"look-into-{NAME}")) >= {f"look-into-{NAME}", f"store-documents-of-{NAME}"}
+    line = f"{NAME}: 1 document taken, 1 duplicate; 1 page read, 0 unmatched, 0 rejected; "
+    assert line in done.log(line)
+    assert f"| {NAME} | 1 | 1 | 0 | 0 |" in done.artifacts()["poll"]
+    assert flow_run_ids(settings, "inbox_documents") == [str(done.run.id)]

@@ -428,6 +428,7 @@ def test_interrupted_ingest_resumes(
 
 def test_page_that_crashed_a_poll_becomes_a_reject(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next poll reads pages in processes, so that it survives the page."""
+    inbox.ingest()
     inbox.drop(0)
     marker = inbox.settings.home / "inboxes" / f"{NAME}.reading"
     marker.touch()  # as a poll leaves it that ends while it reads

@@ -104,6 +104,24 @@ def test_without_a_session_pages_lead_to_the_sign_in_and_endpoints_answer_401(
     assert saving.saved == []
 
 
+def test_reports_are_for_people_who_signed_in_and_run_no_scripts(target: Running) -> None:
+    run = uuid4()
+    report = target.settings.plots / f"report-{run}.html"
+    report.parent.mkdir(exist_ok=True)
+    report.write_text("<script>alert(1)</script>")
+    (report.parent / "report-secret.html").write_text("secret")
+    path = f"/reports/{report.name}"
+    with target.client() as client:
+        assert client.get(path).status_code == 303
+    with target.signed_in("Ada") as client:
+        found = client.get(path)
+        assert (found.status_code, found.text) == (200, "<script>alert(1)</script>")
+        assert found.headers["content-security-policy"].startswith("default-src 'none'; style-src")
+        assert found.headers["x-frame-options"] == "DENY"
+        for name in ("report-secret.html", f"report-{uuid4()}.html", "..%2Faudit.duckdb", f"{report.name}/"):
+            assert client.get(f"/reports/{name}").status_code == 404
+
+
 def test_a_token_with_its_own_name_signs_in_and_out(target: Running, saving: Saving) -> None:
     with target.signed_in("Ada") as client:
         assert client.post("/api/save", json={"verdict": "7"}).json() == SAVED

@@ -143,9 +143,9 @@ def _confirm_refused(refusal: PromotionRecord) -> None:
     reference = f"{refusal.model_name}/{refusal.model_version}"
     found = f"the gate refused {reference}: {refusal.reason}"
     if not sys.stdin.isatty():
-        raise RegistryError(f"{found}. Nothing was changed; use --yes to promote it all the same")
+        raise RegistryError(f"{found}. Nothing was changed; use --yes to promote it anyway")
     print_line(found, style="yellow", is_wrapped=True)
-    typer.confirm(f"Promote {reference} all the same?", abort=True)
+    typer.confirm(f"Promote {reference} anyway?", abort=True)
 
 
 @models_app.command("rollback", epilog="Example: lenet models rollback")

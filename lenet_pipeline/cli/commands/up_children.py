@@ -99,6 +99,9 @@ def _prefect(settings: Settings, addresses: Addresses, common: dict[str, str]) -
         "PREFECT_HOME": str(settings.home / "prefect"),  # a profile there could name another server
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{settings.home / 'prefect.db'}",
         "PREFECT_SERVER_UI_ENABLED": "true",
+        "PREFECT_UI_API_URL": f"{url}/api",  # otherwise the pages ask port 4200
+        # A server that is killed keeps its leases, so that runs that hold one continue.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # Prefect copies its pages there; its default is the folder of the package, which may be read-only.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
     }

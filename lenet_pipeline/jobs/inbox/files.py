@@ -97,7 +97,7 @@ def find_files(settings: Settings, inbox: InboxRecord, known: Mapping[str, FileV
 def keep_complete(
     found: FoundFiles, settle_s: float, sleep: Callable[[float], None] | None = time.sleep
 ) -> FoundFiles:
-    """Return the new files that are complete, after waiting for those that changed a moment ago.
+    """Return the new files that are complete, after waiting for recently changed files.
 
     A file is complete if it has not changed for ``settle_s`` seconds, or if it does not change while this
     function waits. The second rule does not need the clock of the machine that wrote it.

@@ -41,7 +41,7 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class Look:
-    """What a poll of an inbox would do now.
+    """The work that a poll of an inbox would do now.
 
     Attributes:
         inbox: the name of the inbox.
@@ -142,7 +142,7 @@ def plan_files(
     Args:
         settings: of the home.
         inbox: the inbox.
-        files: the files. Those that were removed in the meantime are left out.
+        files: the files; removed files are left out.
         as_of: the time that names the dataset of new documents.
         until: count only what was taken until this time as taken.
 

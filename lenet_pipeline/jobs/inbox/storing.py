@@ -76,8 +76,10 @@ def _noting_crashes(marker: Path) -> Iterator[bool]:
     """
     has_crashed = marker.exists()
     marker.touch()
-    yield has_crashed
-    marker.unlink(missing_ok=True)
+    try:
+        yield has_crashed
+    finally:
+        marker.unlink(missing_ok=True)
 
 
 def _with_outcome(files: Sequence[PlannedFile], stored: StoredDocuments) -> list[PlannedFile]:

@@ -81,7 +81,7 @@ class NightReport:
 
 
 def night(settings: Settings, job: NightJob, observer: Observer = SILENT) -> NightReport:
-    """Do a night's work. A stage that fails does not stop those that do not need its result.
+    """Do a night's work. A failed stage stops only the stages that need its result.
 
     Raises:
         PipelineError: some stages failed, or another night runs on this home.
@@ -184,7 +184,7 @@ def list_new_datasets(settings: Settings) -> list[str]:
 
 
 def list_training_datasets(settings: Settings) -> set[str]:
-    """Return the datasets that a version learned from, and those that the schedule names."""
+    """Return the datasets that a version learned from or that the schedule names."""
     if not settings.warehouse.path.exists():
         return {REVIEWED}
     schedule = find_schedule(settings.warehouse)

@@ -17,7 +17,7 @@ from lenet_pipeline.warehouse import find_schedule, list_finished_manifests, rea
 
 @dataclass(frozen=True)
 class NightPlan:
-    """What a night would do.
+    """The work that a night would do.
 
     Attributes:
         as_of: the time that the night is for.

@@ -48,6 +48,8 @@ class RetrainingSchedule:
         min_new_labels: number of new labels that starts a training.
         on_drift: whether a drift alarm starts a training. Without this and ``min_new_labels``, every
             considered time starts one.
+        if_drift: ``hold``: readings of a run that drifted wait for a person, because policies hold only for
+            digits like their evidence; or ``accept``, as the policy says.
         max_error: target for the error rate of accepted digits; the terms of the policies in force if None.
         certainty: statistical certainty of the target.
         review_rate: share of accepted readings in the review sample.
@@ -69,6 +71,7 @@ class RetrainingSchedule:
     cron: str | None = None
     min_new_labels: PositiveInt | None = None
     on_drift: bool = False
+    if_drift: Literal["hold", "accept"] = "hold"
     max_error: Share | None = None
     certainty: Share = 0.95
     review_rate: Annotated[float, Field(ge=0, le=1)] = 0.01

@@ -33,7 +33,7 @@ from lenet_pipeline.warehouse import (
 
 @dataclass(frozen=True)
 class Retraining:
-    """What the schedule decided, and the version that it trained.
+    """The decision of the schedule, and the version that it trained.
 
     Attributes:
         decision: ``train`` or ``skip``.
