@@ -73,8 +73,8 @@ class YearPlan:
     max_error: float = 0.02
     certainty: float = 0.95
     review_rate: float = 0.02
-    min_new_labels: int = 400
-    on_drift: bool = True
+    min_new_labels: int = 250
+    on_drift: bool = False
     seed: int = 0
 
     @property
