@@ -64,6 +64,12 @@ def test_every_command_explains_itself_and_takes_the_common_options(lenet: Run) 
         assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_the_help_of_lenet_lists_every_command(lenet: Run) -> None:
+    result = lenet("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert all(f" {name} " in result.stdout for name in ("demo", "score", "check", "snapshot", "sql"))
+
+
 def without_progress(errors: str) -> str:
     """Leave out the lines on long work that a slow machine prints."""
     return "".join(line for line in errors.splitlines(keepends=True) if not line.endswith(" s left\n"))
