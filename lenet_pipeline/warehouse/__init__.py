@@ -48,19 +48,21 @@ from lenet_pipeline.warehouse.form_tables import (
     record_field_truths,
     record_templates,
 )
+from lenet_pipeline.warehouse.inbox_scores import (
+    count_document_decisions,
+    count_waiting_fields,
+    list_unscored_datasets,
+)
 from lenet_pipeline.warehouse.inboxes import (
     ArchivedCopy,
     FileVersion,
     InboxRecord,
     TakenVersion,
-    count_document_decisions,
-    count_waiting_fields,
     list_archived_copies,
     list_inbox_files,
     list_inbox_originals,
     list_inboxes,
     list_stored_files,
-    list_unscored_datasets,
     read_inboxes,
     record_archived_documents,
     record_inbox,
