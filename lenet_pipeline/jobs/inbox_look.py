@@ -41,7 +41,7 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class Look:
-    """What a poll of an inbox would do now.
+    """The files that a poll of an inbox would take now, and the ones that it would leave.
 
     Attributes:
         inbox: the name of the inbox.
