@@ -99,41 +99,16 @@ class Hands:
 
 
 def share_out(unipen: Path, plan: YearPlan) -> Hands:
-    """Share out the writers: those of the initial digits, the evidence and the weeks are different people.
-
-    The evidence also has later hands: a policy holds for the writing that its evidence has.
-    """
-    first = _by_writer(read_contributors(unipen, FIRST_HANDS), plan.seed)
-    later = _by_writer(read_contributors(unipen, LATER_HANDS), plan.seed)
-    initial = _take_writers(first, plan.initial, _MOST_DIGITS)
-    evidence = _take_writers(first, plan.evidence, _MOST_DIGITS)
-    evidence += _take_writers(later, plan.later_evidence, _MOST_OF_A_WRITER)
-    first_weeks, later_weeks = (
-        shuffled([digit for digits in part.values() for digit in digits], plan.seed)
-        for part in (first, later)
-    )
-    return Hands(initial, evidence, first_weeks, later_weeks)
-
-
-def _by_writer(digits: Sequence[WrittenDigit], seed: int) -> dict[str, list[WrittenDigit]]:
-    """Return the digits of each writer, with the writers in random order."""
-    writers: dict[str, list[WrittenDigit]] = {}
-    for digit in digits:
-        writers.setdefault(digit.writer, []).append(digit)
-    order = np.random.default_rng(seed).permutation(sorted(writers))
-    return {writer: writers[writer] for writer in order}
-
-
-def _take_writers(
-    writers: dict[str, list[WrittenDigit]], digits: int, most_of_one: int
-) -> list[WrittenDigit]:
-    """Remove writers until they have a number of digits, and return their digits."""
-    taken = list[WrittenDigit]()
-    for writer in [name for name, own in writers.items() if len(own) <= most_of_one]:
-        if len(taken) >= digits:
-            break
-        taken += writers.pop(writer)
-    return taken
+    """Share out the writers: those of the initial digits, the evidence and the weeks are different people."""
+    by_writer: dict[str, list[WrittenDigit]] = {}
+    for digit in read_contributors(unipen, FIRST_HANDS):
+        by_writer.setdefault(digit.writer, []).append(digit)
+    parts: list[list[WrittenDigit]] = [[], [], []]
+    for writer in np.random.default_rng(plan.seed).permutation(sorted(by_writer)):
+        part = 0 if len(parts[0]) < plan.initial else 1 if len(parts[1]) < plan.evidence else 2
+        parts[part] += by_writer[writer]
+    later = shuffled(read_contributors(unipen, LATER_HANDS), plan.seed)
+    return Hands(parts[0], parts[1], shuffled(parts[2], plan.seed), later)
 
 
 class Scanner:
