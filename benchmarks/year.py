@@ -1,12 +1,11 @@
 """Simulate a year of the loop: scans arrive, people review, and the schedule retrains.
 
-    python -m benchmarks.year ../shared/data --output year
+    python -m benchmarks.year ../shared/data/unipen --output year
 
 Each of the 52 weeks drops 240 digits on forms into an inbox, polls it,
 answers everything that waits for a person, and runs a night. In week 20 the
-writers change. The digits are drawn from the pen strokes of UNIPEN; the first
-champion also learns from MNIST. A Prefect server and `lenet serve` run the jobs;
-with ``--no-prefect``, plain functions do.
+writers change. The digits are drawn from the pen strokes of UNIPEN. A Prefect
+server and `lenet serve` run the jobs; with ``--no-prefect``, plain functions do.
 
 Write the weeks, the plot and the final rows to the output folder, and print what
 the year must show, each with its figures. With ``--kill 20``, kill the flows,
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         folder = options.work or Path(scratch)
-        claims = simulate(options.data, plan, folder, options.output, kills, has_prefect=options.prefect)
+        claims = simulate(options.unipen, plan, folder, options.output, kills, has_prefect=options.prefect)
     if options.compare:
         claims += compare_rows(options.output, options.compare)
     for claim in claims:
@@ -55,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def simulate(
-    data: Path,
+    unipen: Path,
     plan: YearPlan,
     folder: Path,
     output: Path,
@@ -67,10 +66,10 @@ def simulate(
     """Simulate a year in a folder, write its results to the output folder, and check what it must show."""
     report = report or _print
     started = time.perf_counter()
-    hands = share_out(data / "unipen", plan)
+    hands = share_out(unipen, plan)
     scanner = Scanner(hands, plan, folder)
     settings = read_settings(folder / "home", "year")
-    build_home(settings, data, hands, plan, scanner, folder)
+    build_home(settings, hands, plan, scanner, folder)
     report(f"first champion after {time.perf_counter() - started:.0f} s")
     loop = _open_loop(settings, kills, has_prefect=has_prefect)
     weeks = []
@@ -127,7 +126,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, help="the folder with unipen/ and mnist/MNIST/raw/")
+    parser.add_argument("unipen", type=Path, help="the folder of UNIPEN, with data/ and include/")
     parser.add_argument("--output", type=Path, default=Path("year"), help="folder of the results")
     parser.add_argument(
         "--work", type=Path, help="empty folder of the home and the inbox (default: a temporary one)"

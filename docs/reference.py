@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import groupby
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import typer.main
 
@@ -146,6 +146,8 @@ def _option(parameter: Any) -> str:
     if parameter.is_flag:
         return names
     kind = parameter.type_descriptor.annotation
+    if get_origin(kind) is Literal:
+        return f"{names} `{'`, `'.join(get_args(kind))}`"
     kind = next(iter(get_args(kind)), kind)  # of list[str], str
     if issubclass(kind, Enum):
         return f"{names} `{'`, `'.join(choice.value for choice in kind)}`"

@@ -44,7 +44,7 @@ _ORDER = (
     *("demo", "ingest", "train", "reproduce", "score", "review", "inbox", "schedule", "night"),
     *("up", "serve"),
     *("datasets", "forms", "architectures", "models", "policy", "runs"),
-    *("audit", "report", "check", "verify", "export", "sql"),
+    *("audit", "report", "check", "verify", "export", "snapshot", "sql"),
 )
 
 

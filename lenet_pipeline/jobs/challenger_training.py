@@ -181,11 +181,13 @@ def _describe_epoch(epoch: Epoch, epochs: int) -> str:
 def _describe(plan: TrainingPlan, sizes: tuple[int, int, int], settings: Settings, observer: Observer) -> str:
     """Describe a training for MLflow's pages: the data, the recipe, who asked for it, and how."""
     held_out = "" if plan.all_digits else f", {sizes[1]:,} to validate and {sizes[2]:,} for the gate"
-    how = f"in Prefect's flow run `{observer.flow_run_id}`" if observer.flow_run_id else "by a direct command"
+    how = (
+        f"in Prefect's flow run `{observer.flow_run_id}`" if observer.flow_run_id else "with a direct command"
+    )
     return (
         f"**{plan.architecture}**, recipe `{plan.recipe.name}`, effort {plan.recipe.effort}, from "
         f"{', '.join(plan.datasets)}: {sizes[0]:,} digits to learn from{held_out}.\n\n"
-        f"Started by {settings.actor}, {how}."
+        f"Started by {settings.actor} {how}."
     )
 
 

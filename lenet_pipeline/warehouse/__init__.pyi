@@ -42,6 +42,9 @@ from .form_tables import read_unassembled_cells as read_unassembled_cells
 from .form_tables import record_documents as record_documents
 from .form_tables import record_field_truths as record_field_truths
 from .form_tables import record_templates as record_templates
+from .inbox_scores import count_document_decisions as count_document_decisions
+from .inbox_scores import count_waiting_fields as count_waiting_fields
+from .inbox_scores import list_unscored_datasets as list_unscored_datasets
 from .inboxes import ArchivedCopy as ArchivedCopy
 from .inboxes import FileVersion as FileVersion
 from .inboxes import InboxRecord as InboxRecord
@@ -51,7 +54,6 @@ from .inboxes import list_inbox_files as list_inbox_files
 from .inboxes import list_inbox_originals as list_inbox_originals
 from .inboxes import list_inboxes as list_inboxes
 from .inboxes import list_stored_files as list_stored_files
-from .inboxes import list_unscored_datasets as list_unscored_datasets
 from .inboxes import read_inboxes as read_inboxes
 from .inboxes import record_archived_documents as record_archived_documents
 from .inboxes import record_inbox as record_inbox
@@ -65,8 +67,6 @@ from .loading import start_scoring_run as start_scoring_run
 from .loading import stop_scoring_run as stop_scoring_run
 from .migrations import migrate as migrate
 from .night_work import CurrentVersion as CurrentVersion
-from .night_work import count_document_decisions as count_document_decisions
-from .night_work import count_waiting_fields as count_waiting_fields
 from .night_work import count_work_waiting as count_work_waiting
 from .night_work import list_current_versions as list_current_versions
 from .night_work import list_document_decisions as list_document_decisions

@@ -213,15 +213,3 @@ def list_archived_copies(
     with querying(warehouse, as_of) as connection:
         rows = run_statement(connection, "list_archived_copies", values)
     return [ArchivedCopy(*row) for row in rows]
-
-
-def list_unscored_datasets(warehouse: Warehouse, inbox: str) -> list[str]:
-    """Return the datasets of an inbox whose newest version has digits and no finished scoring run.
-
-    Raises:
-        WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
-    """
-    with reading(warehouse) as connection:
-        rows = run_statement(connection, "list_unscored_datasets", {"inbox": inbox})
-    return [dataset for (dataset,) in rows]

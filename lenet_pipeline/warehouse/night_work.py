@@ -1,17 +1,16 @@
-"""Read the work of polls and nights: datasets without a run, documents to decide on, and waiting fields."""
+"""Read the work of a night: manifests without a run, training datasets, and earlier documents."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.queries import ask, fetch_statement
+from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.statements import run_statement
 
@@ -88,32 +87,3 @@ def count_work_waiting(warehouse: Warehouse) -> tuple[int, int]:
     with reading(warehouse) as connection:
         ((fields, digits),) = run_statement(connection, "count_work_waiting", {})
     return int(fields), int(digits)
-
-
-def count_document_decisions(
-    warehouse: Warehouse, scoring_run_ids: Sequence[UUID], digests: Sequence[str]
-) -> dict[str, int]:
-    """Count the digits of some documents by decision, over some scoring runs.
-
-    Raises:
-        WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
-    """
-    values = {"scoring_run_ids": [str(run) for run in scoring_run_ids], "digests": list(digests)}
-    rows = ask(warehouse, "count_document_decisions", values).to_pylist()
-    return {row["decision"]: row["digits"] for row in rows}
-
-
-def count_waiting_fields(
-    warehouse: Warehouse, scoring_run_ids: Sequence[UUID], digests: Sequence[str]
-) -> int:
-    """Count the fields of some documents that wait for a person, over some scoring runs.
-
-    Raises:
-        WarehouseError: The database does not exist or cannot be read.
-        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
-    """
-    values = {"scoring_run_ids": [str(run) for run in scoring_run_ids], "digests": list(digests)}
-    with reading(warehouse) as connection:
-        rows = fetch_statement(connection, "load/count_waiting_fields.sql", values)
-    return int(rows["fields"][0].as_py())

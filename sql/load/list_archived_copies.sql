@@ -1,4 +1,4 @@
--- List the places of the archived copies of a document, newest first.
+-- List the places where a document may be after it left the path where it was read, the newest first.
 select inbox, path, archived_to
 from inbox_documents
 where source = $source and source_sha256 = $source_sha256

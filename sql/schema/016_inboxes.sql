@@ -83,7 +83,7 @@ comment on column inbox_documents.modified_ns is
 comment on column inbox_documents.source_sha256 is
     'Sha256 of the file. Null if the file is not a document.';
 comment on column inbox_documents.status is
-    'Outcome of the file: taken, unchanged, duplicate, rejected or not_a_document.';
+    'Status of the file: taken, unchanged, duplicate, rejected or not_a_document.';
 comment on column inbox_documents.dataset is
     'Dataset that contains the document. Null if the file is not in a dataset.';
 comment on column inbox_documents.source is

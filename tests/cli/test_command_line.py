@@ -64,6 +64,12 @@ def test_every_command_explains_itself_and_takes_the_common_options(lenet: Run) 
         assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_the_help_of_lenet_lists_every_command(lenet: Run) -> None:
+    result = lenet("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert all(f" {name} " in result.stdout for name in ("demo", "score", "check", "snapshot", "sql"))
+
+
 def without_progress(errors: str) -> str:
     """Leave out the lines on long work that a slow machine prints."""
     return "".join(line for line in errors.splitlines(keepends=True) if not line.endswith(" s left\n"))
@@ -200,6 +206,16 @@ def test_an_alias_moved_behind_our_back_fails_the_check(lenet: Run, settings: Se
     assert lenet("check").returncode == 0
     settings.registry.client().delete_registered_model_alias("digits", "champion")
     assert lenet("check").returncode == 3
+
+
+def test_a_version_whose_weights_are_gone_fails_the_check(lenet: Run, scored: Settings) -> None:
+    assert lenet("check").returncode == 0
+    (weights,) = scored.registry.artifacts.rglob("weights.safetensors")
+    weights.unlink()
+    result = lenet("check")
+    assert result.returncode == 3
+    assert one_error_line(result).endswith("checks failed: model_version_still_loads")
+    assert "train again" in result.stdout
 
 
 def test_a_database_held_by_another_process_is_waited_for_then_named(lenet: Run, settings: Settings) -> None:

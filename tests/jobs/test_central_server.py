@@ -11,7 +11,7 @@ import pytest
 from lenet_pipeline.warehouse import Warehouse, run_select
 from tests.homes import Run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_every_job_works_with_a_server_and_scoring_works_on_another_machine(

@@ -16,7 +16,7 @@ from lenet_pipeline.settings import Settings, read_settings
 from tests.homes import Run
 from tests.jobs.form_builders import fill_slips, write_template
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def all_text(database: Path) -> Iterator[str]:

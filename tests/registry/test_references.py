@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from lenet_pipeline.errors import RegistryError, UnknownNameError
@@ -49,3 +51,11 @@ def test_a_malformed_reference_is_refused_with_examples(registry, reference):
 def test_each_model_has_its_own_experiment(registry):
     assert registry.experiment == "lenet-pipeline-invoices"
     assert registry.named("digits").experiment == "lenet-pipeline"
+
+
+def test_a_store_leaves_no_address_in_the_environment(registry, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "http://mlflow.example")
+    registry.client()
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    assert os.environ["MLFLOW_REGISTRY_URI"] == "http://mlflow.example"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 schedule_app = typer.Typer(help="Declare and show when the pipeline retrains.")
 
-_NO_SCHEDULE = "no retraining schedule; declare one with `lenet schedule retrain --datasets DATASET`"
+_NO_SCHEDULE = "no retraining schedule; declare one with `lenet schedule retrain DATASET`"
 
 
 # Also what `lenet schedule` does without a verb; see app.py.
@@ -52,19 +52,25 @@ def show_schedule(
 
 @schedule_app.command(
     "retrain",
-    epilog="Example: lenet schedule retrain --datasets mnist/train --datasets reviewed/all "
-    "--cron '0 3 * * 0' --min-new-labels 200 --max-error 0.01",
+    epilog="Example: lenet schedule retrain mnist/train --test mnist/test --cron '0 3 * * 0' "
+    "--min-new-labels 200 --max-error 0.01",
 )
 @command
 def retrain_command(
     settings: Settings,
     datasets: Annotated[
-        list[str],
+        list[str] | None,
+        typer.Argument(metavar="DATASET...", help="Datasets to learn from, as NAME/SPLIT"),
+    ] = None,
+    more_datasets: Annotated[
+        list[str] | None,
         typer.Option("--datasets", metavar="DATASET", help="Dataset to learn from; repeatable"),
-    ],
+    ] = None,
     tests: Annotated[
         list[str] | None,
-        typer.Option("--tests", metavar="DATASET", help="Dataset to report on after training; repeatable"),
+        typer.Option(
+            "--test", "--tests", metavar="DATASET", help="Dataset to report on after training; repeatable"
+        ),
     ] = None,
     architecture: Annotated[
         str, typer.Option(help="Architecture, as listed by `lenet architectures`")
@@ -80,7 +86,10 @@ def retrain_command(
         int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of weights, order and distortions")
     ] = 0,
     with_reviewed: Annotated[
-        bool, typer.Option(help="Also learn from the digits that people reviewed, reviewed/all")
+        bool,
+        typer.Option(
+            "--reviewed/--no-reviewed", help="Also learn from reviewed/all, the digits that people reviewed"
+        ),
     ] = True,
     cron: Annotated[
         str | None,
@@ -143,7 +152,9 @@ def retrain_command(
     from lenet_pipeline.audit import REVIEWED
     from lenet_pipeline.jobs import RetrainingSchedule, declare_schedule
 
-    named = [*datasets, REVIEWED] if with_reviewed and REVIEWED not in datasets else datasets
+    named = dict.fromkeys([*(more_datasets or ()), *(datasets or ()), *([REVIEWED] if with_reviewed else ())])
+    if not named.keys() - {REVIEWED}:
+        raise typer.BadParameter("name at least one dataset to learn from, such as mnist/train")
     if score_since is not None and afterwards != "score":
         raise typer.BadParameter("--score-since needs --afterwards score")
     schedule = RetrainingSchedule(
