@@ -181,9 +181,8 @@ def promote_or_refuse(
     """
     registry, ledger = settings.registry, open_ledger(settings, observer.flow_run_id)
     refit, evidence = Refit((), (), ()), list[ScoringJob]()
-    if _number(verdict.champion) != _number(
-        find_champion(registry)
-    ):  # a person promoted or rolled back in the meantime
+    # A person may have promoted another version, or rolled back, since the verdict.
+    if _number(verdict.champion) != _number(find_champion(registry)):
         verdict = judge_version(verdict.challenger, settings)
     if verdict.is_passed:
         evidence = _score_field_evidence(verdict, settings, observer)
