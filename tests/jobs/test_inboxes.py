@@ -42,8 +42,11 @@ from tests.jobs.deadly_readers import crash_at
 from tests.jobs.form_builders import broken_checks, fill_slips, grey, write_template
 from tests.jobs.inbox_builders import NAME, Inbox, make_inbox, set_age
 
-TODAY = f"{NAME}/{datetime.now(UTC):%Y-%m-%d}"
 MAY = datetime(2026, 5, 4, 23, 30, tzinfo=UTC)
+
+
+def today() -> str:
+    return f"{NAME}/{datetime.now(UTC):%Y-%m-%d}"
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +82,10 @@ def test_documents_are_taken_once_into_the_dataset_of_the_day(inbox: Inbox) -> N
     inbox.drop(0)
     inbox.drop(1, "deep/er/1.png")
     done = inbox.ingest()
-    assert (done.documents, done.pages, done.read, done.datasets) == (2, 2, 2, (TODAY,))
+    assert (done.documents, done.pages, done.read, done.datasets) == (2, 2, 2, (today(),))
     assert inbox.rows("path, status, dataset") == [
-        ("0.png", "taken", TODAY),
-        ("deep/er/1.png", "taken", TODAY),
+        ("0.png", "taken", today()),
+        ("deep/er/1.png", "taken", today()),
     ]
     again = inbox.ingest()
     assert (again.documents, again.pages, again.datasets, again.digits) == (0, 0, (), 0)
@@ -547,7 +550,7 @@ def test_look_lists_what_a_poll_would_take_and_takes_nothing(inbox: Inbox) -> No
         ("b.png", "duplicate"),
         ("c.png", "taken"),
     ]
-    assert seen.datasets == (TODAY,)
+    assert seen.datasets == (today(),)
     assert inbox.rows() == rows
 
 

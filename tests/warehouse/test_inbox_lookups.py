@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
 
-from lenet_pipeline.schema import INBOX_DOCUMENTS
+from lenet_pipeline.schema import DOCUMENTS, INBOX_DOCUMENTS
 from lenet_pipeline.warehouse import (
     AskedDocument,
     Warehouse,
     list_inbox_originals,
     list_stored_files,
+    record_documents,
     record_inbox_documents,
 )
 from lenet_pipeline.warehouse.migrations import migrate
@@ -27,7 +29,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """A database that knows many files of one inbox: look at it, never write."""
     warehouse = Warehouse(tmp_path_factory.mktemp("large") / "audit.duckdb")
     migrate(warehouse)
-    values = {
+    now = datetime.now(UTC)
+    values: dict[str, Sequence[object]] = {
         "inbox": ["slips"] * FILES,
         "path": [f"{number}.png" for number in range(FILES)],
         "size_bytes": range(FILES),
@@ -36,11 +39,19 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         "status": ["taken"] * FILES,
         "dataset": ["slips/2026-05-04"] * FILES,
         "source": [f"/scans/{number}.png" for number in range(FILES)],
-        "taken_at": [datetime.now(UTC)] * FILES,
+        "taken_at": [now] * FILES,
+        "recorded_at": [now] * FILES,
+        "pages": [1] * FILES,
         "actor": ["tester"] * FILES,
     }
-    columns = [pa.array(values.get(field.name, [None] * FILES), field.type) for field in INBOX_DOCUMENTS]
-    record_inbox_documents(warehouse, pa.Table.from_arrays(columns, schema=INBOX_DOCUMENTS))
+    tables = [
+        pa.Table.from_arrays(
+            [pa.array(values.get(field.name, [None] * FILES), field.type) for field in schema], schema=schema
+        )
+        for schema in (INBOX_DOCUMENTS, DOCUMENTS)
+    ]
+    record_inbox_documents(warehouse, tables[0])
+    record_documents(warehouse, tables[1])
     return warehouse
 
 
@@ -61,4 +72,4 @@ def test_all_documents_of_a_large_inbox_are_looked_up_at_once(warehouse: Warehou
     started = time.process_time()
     taken, stored = list_inbox_originals(warehouse, "slips", asked)
     assert time.process_time() - started < MOST_S
-    assert (len(taken), stored) == (FILES, [])
+    assert (len(taken), len(stored)) == (FILES, FILES)
