@@ -66,6 +66,10 @@ def _server(uri: str) -> str:
     return uri.rstrip("/")
 
 
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 PlaceOrUrl = Annotated[InstanceOf[Place], BeforeValidator(_place), NoDecode]
 
@@ -122,7 +126,7 @@ class Settings(BaseSettings):
     promotion_alpha: float = Field(0.05, gt=0, lt=1, description="a challenger needs a p-value below this")
     drift_from: float = Field(0.1, gt=0, description="population stability index that raises an alarm")
 
-    base_url: str | None = Field(
+    base_url: Annotated[str, AfterValidator(_without_slash)] | None = Field(
         None, description="address of the review pages, for links in Prefect's pages"
     )
     notify_webhook: SecretStr | None = Field(

@@ -119,6 +119,11 @@ def test_a_server_comes_from_our_variable_then_from_mlflows(monkeypatch, tmp_pat
     assert not registry.is_new
 
 
+def test_the_slash_at_the_end_of_the_base_url_is_dropped(monkeypatch, tmp_path):
+    monkeypatch.setenv("LENET_BASE_URL", "https://review.example/")
+    assert read_settings(tmp_path).base_url == "https://review.example"
+
+
 @pytest.mark.parametrize("variable", ["LENET_MLFLOW_URI", "MLFLOW_TRACKING_URI"])
 def test_a_password_in_the_address_of_a_server_is_refused_and_never_printed(monkeypatch, variable):
     monkeypatch.setenv(variable, "https://me:s3cret@mlflow.example")

@@ -13,10 +13,10 @@ from .form_filling import FillingJob as FillingJob
 from .form_filling import fill_forms as fill_forms
 from .form_ingestion import FormIngestJob as FormIngestJob
 from .form_ingestion import ingest_forms as ingest_forms
-from .inbox.declarations import SETTLE_S as SETTLE_S
 from .inbox.declarations import DeclaredInbox as DeclaredInbox
 from .inbox.declarations import declare_inbox as declare_inbox
 from .inbox.declarations import remove_inbox as remove_inbox
+from .inbox.defaults import SETTLE_S as SETTLE_S
 from .inbox.ingestion import ingest_inbox as ingest_inbox
 from .inbox.look import Look as Look
 from .inbox.look import PlannedFile as PlannedFile

@@ -193,7 +193,7 @@ class _Watched:
 
     def start(self, now: float) -> None:
         """Start the process with a new log."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # only the owner reads the logs
         with suppress(FileNotFoundError):
             self.log.replace(self._earlier_log)
         with self.log.open("ab") as log:

@@ -46,8 +46,10 @@ from .inbox_scores import count_document_decisions as count_document_decisions
 from .inbox_scores import count_waiting_fields as count_waiting_fields
 from .inbox_scores import list_unscored_datasets as list_unscored_datasets
 from .inboxes import ArchivedCopy as ArchivedCopy
+from .inboxes import AskedDocument as AskedDocument
 from .inboxes import FileVersion as FileVersion
 from .inboxes import InboxRecord as InboxRecord
+from .inboxes import StoredVersion as StoredVersion
 from .inboxes import TakenVersion as TakenVersion
 from .inboxes import list_archived_copies as list_archived_copies
 from .inboxes import list_inbox_files as list_inbox_files

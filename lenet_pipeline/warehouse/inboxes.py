@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
-from lenet_pipeline.warehouse.queries import ask
+from lenet_pipeline.warehouse.queries import ask, fetch_statement
 from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
@@ -32,9 +32,9 @@ class InboxRecord:
     name: str
     place: str
     templates: tuple[str, ...]
-    references: str | None = None
-    archive: str | None = None
-    settle_s: float = 5.0
+    references: str | None
+    archive: str | None
+    settle_s: float
 
 
 # Size in bytes, and time of the last change in nanoseconds since 1970.
@@ -42,10 +42,28 @@ FileVersion = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class AskedDocument:
+    """A document to look up: its path in the inbox, the path stored with its pages, and its content."""
+
+    path: str
+    source: str
+    source_sha256: str
+
+
+@dataclass(frozen=True)
 class TakenVersion:
     """A version of a document that an inbox took: its path in the inbox, its content and its dataset."""
 
     path: str
+    source_sha256: str
+    dataset: str
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """A version of a document that is stored: the path stored with its pages, its content and its dataset."""
+
+    source: str
     source_sha256: str
     dataset: str
 
@@ -111,20 +129,20 @@ def list_inboxes(warehouse: Warehouse) -> pa.Table:
 
 
 def list_inbox_files(
-    warehouse: Warehouse, inbox: str, as_of: datetime | None = None
+    warehouse: Warehouse, inbox: str, until: datetime | None = None
 ) -> dict[str, FileVersion]:
     """Return the newest known version of each file of an inbox, by path.
 
     Args:
         warehouse: The database file and how long to wait for it.
         inbox: The name of the inbox.
-        as_of: Leave out versions that were taken later; None keeps all.
+        until: Leave out versions that were taken later; None keeps all.
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _versions(ask(warehouse, "list_inbox_files", {"inbox": inbox, "as_of": as_of}))
+    return _versions(ask(warehouse, "list_inbox_files", {"inbox": inbox, "until": until}))
 
 
 def list_stored_files(warehouse: Warehouse, inbox: str, paths: Sequence[str]) -> dict[str, FileVersion]:
@@ -134,7 +152,9 @@ def list_stored_files(warehouse: Warehouse, inbox: str, paths: Sequence[str]) ->
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    return _versions(ask(warehouse, "list_stored_files", {"inbox": inbox, "paths": list(paths)}))
+    asked = pa.table({"path": pa.array(paths, pa.string())})
+    with reading(warehouse) as connection, registered_tables(connection, asked_files=asked):
+        return _versions(fetch_statement(connection, "load/list_stored_files.sql", {"inbox": inbox}))
 
 
 def _versions(rows: pa.Table) -> dict[str, FileVersion]:
@@ -143,22 +163,35 @@ def _versions(rows: pa.Table) -> dict[str, FileVersion]:
 
 
 def list_inbox_originals(
-    warehouse: Warehouse,
-    inbox: str,
-    digests: Sequence[str],
-    paths: Sequence[str],
-    as_of: datetime | None = None,
-) -> list[TakenVersion]:
-    """Return the taken versions with one of these contents or under one of these paths, oldest first.
+    warehouse: Warehouse, inbox: str, asked: Sequence[AskedDocument], until: datetime | None = None
+) -> tuple[list[TakenVersion], list[StoredVersion]]:
+    """Return the versions with the path or the content of some documents, oldest first.
+
+    Args:
+        warehouse: The database file and how long to wait for it.
+        inbox: The name of the inbox.
+        asked: The documents.
+        until: Leave out versions that were taken or stored later; None keeps all.
+
+    Returns:
+        The versions that the inbox took, and those that are stored in its datasets. An interrupted poll
+        stores documents that it does not record as taken.
 
     Raises:
         WarehouseError: The database does not exist or cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    values = {"inbox": inbox, "digests": list(digests), "paths": list(paths), "as_of": as_of}
-    with reading(warehouse) as connection:
-        rows = run_statement(connection, "list_inbox_originals", values)
-    return [TakenVersion(*row) for row in rows]
+    table = pa.table(
+        {
+            each.name: pa.array([getattr(document, each.name) for document in asked], pa.string())
+            for each in fields(AskedDocument)
+        }
+    )
+    values = {"inbox": inbox, "until": until}
+    with reading(warehouse) as connection, registered_tables(connection, asked_documents=table):
+        taken = run_statement(connection, "list_inbox_originals", values)
+        stored = run_statement(connection, "list_stored_originals", values)
+    return [TakenVersion(*row) for row in taken], [StoredVersion(*row) for row in stored]
 
 
 def record_inbox_documents(warehouse: Warehouse, documents: pa.Table) -> None:

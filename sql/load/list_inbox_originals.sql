@@ -1,4 +1,5 @@
--- Return the versions that an inbox took under paths that are in question, or that had content in question.
+-- List the versions that an inbox took under the paths in the registered table asked_documents, and under each
+-- other path that once had content in that table.
 with
 
 versions as (
@@ -7,17 +8,12 @@ versions as (
     where
         inbox = $inbox
         and status = 'taken'
-        and ($as_of is null or taken_at <= cast($as_of as timestamptz))
+        and ($until is null or taken_at <= cast($until as timestamptz))
 )
 
 select path, source_sha256, dataset
 from versions
 where
-    path in (
-        select path
-        from versions
-        where
-            list_contains(cast($digests as varchar[]), source_sha256)
-            or list_contains(cast($paths as varchar[]), path)
-    )
+    path in (select path from asked_documents)
+    or path in (select path from versions semi join asked_documents using (source_sha256))
 order by taken_at, path

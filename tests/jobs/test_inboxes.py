@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from PIL import Image
 from lenet_pipeline.audit.scans import find_scans
 from lenet_pipeline.errors import IngestError, PipelineError, StorageError, UnknownNameError
 from lenet_pipeline.jobs import (
+    SETTLE_S,
     PollJob,
     declare_inbox,
     form_reading,
@@ -41,8 +42,11 @@ from tests.jobs.deadly_readers import crash_at
 from tests.jobs.form_builders import broken_checks, fill_slips, grey, write_template
 from tests.jobs.inbox_builders import NAME, Inbox, make_inbox, set_age
 
-TODAY = f"{NAME}/{datetime.now(UTC):%Y-%m-%d}"
 MAY = datetime(2026, 5, 4, 23, 30, tzinfo=UTC)
+
+
+def today() -> str:
+    return f"{NAME}/{datetime.now(UTC):%Y-%m-%d}"
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +82,10 @@ def test_documents_are_taken_once_into_the_dataset_of_the_day(inbox: Inbox) -> N
     inbox.drop(0)
     inbox.drop(1, "deep/er/1.png")
     done = inbox.ingest()
-    assert (done.documents, done.pages, done.read, done.datasets) == (2, 2, 2, (TODAY,))
+    assert (done.documents, done.pages, done.read, done.datasets) == (2, 2, 2, (today(),))
     assert inbox.rows("path, status, dataset") == [
-        ("0.png", "taken", TODAY),
-        ("deep/er/1.png", "taken", TODAY),
+        ("0.png", "taken", today()),
+        ("deep/er/1.png", "taken", today()),
     ]
     again = inbox.ingest()
     assert (again.documents, again.pages, again.datasets, again.digits) == (0, 0, (), 0)
@@ -100,6 +104,25 @@ def test_time_of_a_poll_names_the_dataset_and_nothing_else(inbox: Inbox) -> None
     assert inbox.rows("taken_at")[0][0] >= before
     inbox.drop(1)
     assert inbox.ingest(MAY.astimezone(UTC) + timedelta(hours=1)).datasets == ("slips/2026-05-05",)
+
+
+@pytest.fixture
+def far_away() -> Iterator[None]:
+    """A machine whose clock shows the time of Kiribati."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Kiritimati")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_time_without_a_zone_is_in_utc(inbox: Inbox, far_away: None) -> None:
+    inbox.drop(0)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    assert look(inbox.settings, NAME, now).datasets == (f"{NAME}/{now:%Y-%m-%d}",)
+    assert look(inbox.settings, NAME, now - timedelta(hours=1)).files == ()
+    assert inbox.ingest(MAY.replace(tzinfo=None)).datasets == ("slips/2026-05-04",)
+    assert look(inbox.settings, NAME, datetime.now(UTC).replace(tzinfo=None)).files == ()
 
 
 def test_touched_file_is_not_read_again(inbox: Inbox) -> None:
@@ -426,6 +449,66 @@ def test_interrupted_ingest_resumes(
         assert inbox.select(asked) == other.select(asked)
 
 
+@pytest.mark.parametrize(
+    "module, name",
+    [
+        (page_store, "append_to_dataset"),
+        (page_store, "load_pages"),
+        (inbox_records, "record_inbox_documents"),
+    ],
+)
+def test_ingest_that_resumes_on_another_day_stores_nothing_twice(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    inbox.drop(0, "a.png")
+    inbox.drop(1, "b.png")
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, name, fail)
+    with pytest.raises(KeyboardInterrupt):
+        inbox.ingest(MAY)
+    monkeypatch.undo()
+    (inbox.folder / "a.png").rename(inbox.folder / "renamed.png")
+    inbox.drop(2, "c.png")
+    done = inbox.ingest(MAY + timedelta(days=1))
+    assert (done.documents, done.datasets) == (3, ("slips/2026-05-04", "slips/2026-05-05"))
+    assert inbox.rows("path, status, dataset") == [
+        ("b.png", "taken", "slips/2026-05-04"),
+        ("c.png", "taken", "slips/2026-05-05"),
+        ("renamed.png", "taken", "slips/2026-05-04"),
+    ]
+    (stored,) = inbox.select("count(*) as pages, count(distinct source_sha256) as contents from pages")
+    assert stored == {"pages": 3, "contents": 3}
+    assert broken_checks(inbox.settings) == []
+
+
+@pytest.mark.parametrize("change", ["new content", "removed"])
+def test_document_that_changes_while_it_is_read_is_replaced_on_another_day(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    path = inbox.drop(0, "a.png")
+    store = inbox_storing.store_documents
+
+    def store_and_change(*arguments: Any, **options: Any) -> Any:
+        stored = store(*arguments, **options)
+        path.unlink()
+        if change == "new content":
+            inbox.drop(1, "a.png", age_s=30)
+        return stored
+
+    monkeypatch.setattr(inbox_storing, "store_documents", store_and_change)
+    assert inbox.ingest(MAY).documents == 0
+    monkeypatch.undo()
+    inbox.drop(1, "a.png", age_s=30)
+    done = inbox.ingest(MAY + timedelta(days=1))
+    assert (done.documents, done.replaced, done.datasets) == (1, 1, ("slips/2026-05-04",))
+    (current,) = inbox.select("source_sha256 from current_documents")
+    assert current["source_sha256"] == file_digest(inbox.slips[1], "sha256")
+    assert inbox.rows("path, status, dataset") == [("a.png", "taken", "slips/2026-05-04")]
+
+
 def test_page_that_crashed_a_poll_becomes_a_reject(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next poll reads pages in processes, so that it survives the page."""
     inbox.ingest()
@@ -467,7 +550,7 @@ def test_look_lists_what_a_poll_would_take_and_takes_nothing(inbox: Inbox) -> No
         ("b.png", "duplicate"),
         ("c.png", "taken"),
     ]
-    assert seen.datasets == (TODAY,)
+    assert seen.datasets == (today(),)
     assert inbox.rows() == rows
 
 
@@ -554,7 +637,7 @@ def test_new_declaration_replaces_the_former_and_a_removed_inbox_is_gone(
     done = declare_inbox(inbox.settings, NAME, str(inbox.folder), (other,))
     assert done.former is not None and done.former.templates == (str(inbox.template),)
     (current,) = read_inboxes(inbox.settings.warehouse)
-    assert current == InboxRecord(NAME, str(inbox.folder), (str(other),))
+    assert current == InboxRecord(NAME, str(inbox.folder), (str(other),), None, None, SETTLE_S)
     remove_inbox(inbox.settings, NAME)
     assert read_inboxes(inbox.settings.warehouse) == []
     with pytest.raises(UnknownNameError):
@@ -567,6 +650,28 @@ def test_new_declaration_replaces_the_former_and_a_removed_inbox_is_gone(
 def test_malformed_name_is_refused(inbox: Inbox, name: str) -> None:
     with pytest.raises(IngestError, match="is not a name for an inbox"):
         declare_inbox(inbox.settings, name, str(inbox.folder), (inbox.template,))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "sftp://anna:hush@scanner.example/scans",
+        "sftp://hush@scanner.example/scans",
+        "s3://anna:hush@bucket/scans",
+        "abfs://scans:hush@account/scans",
+        "gs://bucket/scans?secret_key=hush",
+    ],
+)
+def test_place_with_a_password_is_refused_and_the_password_never_printed(inbox: Inbox, place: str) -> None:
+    with pytest.raises(IngestError, match="must not contain a user, a password or a key") as caught:
+        declare_inbox(inbox.settings, "remote", place, (inbox.template,))
+    assert "hush" not in str(caught.value)
+    assert [each.name for each in read_inboxes(inbox.settings.warehouse)] == [NAME]
+
+
+def test_other_users_cannot_list_the_copies_of_documents(inbox: Inbox) -> None:
+    inbox.ingest()
+    assert (inbox.settings.home / "inboxes").stat().st_mode & 0o077 == 0
 
 
 def test_declaration_that_cannot_work_is_refused(inbox: Inbox, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from lenet_pipeline.cli.output import (
     print_rows,
 )
 from lenet_pipeline.cli.running import run_job
+from lenet_pipeline.jobs import SETTLE_S
 
 if TYPE_CHECKING:
     from lenet_pipeline.jobs import InboxIngest, PollReport
@@ -86,7 +87,7 @@ def add_command(
             min=0,
             help="Time for which a file must not change before it is taken",
         ),
-    ] = 5.0,
+    ] = SETTLE_S,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Declare an inbox, or replace its declaration.

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import read_template
 from lenet_pipeline.ingest import absolute_path
 from lenet_pipeline.jobs.form_ingestion import refuse_repeated_templates
+from lenet_pipeline.jobs.inbox.defaults import SETTLE_S
 from lenet_pipeline.jobs.inbox.look import find_inbox
-from lenet_pipeline.lake import open_place
+from lenet_pipeline.lake import mask_url, open_place
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import InboxRecord, read_inboxes, record_inbox
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-SETTLE_S = 5.0
+_AZURE_SCHEMES = ("abfs", "abfss")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def declare_inbox(
         settle_s: how long a file must not change before it is taken, in seconds.
 
     Raises:
-        IngestError: the name is malformed, or the folder or a template cannot be read.
+        IngestError: the name is malformed, the URL contains a password, or the folder or a template cannot
+            be read.
         StorageError: the URL is malformed, or the store cannot be reached.
         WarehouseError: the database cannot be written.
     """
@@ -91,6 +94,7 @@ def remove_inbox(settings: Settings, name: str) -> InboxRecord:
 
 def _check_place(text: str) -> str:
     """Return the absolute path of a folder, or a URL that can be listed."""
+    _refuse_credentials(text)
     place = open_place(text)
     if place.local is None:
         place.names()
@@ -99,6 +103,19 @@ def _check_place(text: str) -> str:
     if not folder.is_dir():
         raise IngestError(f"there is no folder {folder}; create it first, or correct the path")
     return str(folder)
+
+
+def _refuse_credentials(text: str) -> None:
+    """Refuse a URL with a user or a key, because the place is stored and printed."""
+    if "://" not in text:
+        return
+    parts = urlsplit(text)
+    is_azure = parts.scheme in _AZURE_SCHEMES  # abfs://CONTAINER@ACCOUNT
+    if parts.password is not None or (parts.username and not is_azure) or mask_url(text) != text:
+        raise IngestError(
+            f"the URL of an inbox is stored, so it must not contain a user, a password or a key: "
+            f"{parts.scheme}://{parts.hostname or ''}; set them in the environment"
+        )
 
 
 def _check_archive(inbox: InboxRecord) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -50,7 +50,10 @@ def inbox_lock(settings: Settings, name: str) -> AbstractContextManager[bool]:
     Raises:
         PipelineError: the home cannot be written.
     """
-    return try_lock(settings.home / "inboxes" / f"{name}.lock")
+    folder = settings.home / "inboxes"
+    with suppress(OSError):  # the lock reports it
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it also holds copies of documents
+    return try_lock(folder / f"{name}.lock")
 
 
 def report_busy(name: str, observer: Observer) -> InboxIngest:

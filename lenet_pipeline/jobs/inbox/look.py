@@ -12,7 +12,9 @@ from lenet_pipeline.jobs.inbox.files import FoundFiles, InboxFile, copy_objects,
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, file_digest
 from lenet_pipeline.warehouse import (
+    AskedDocument,
     InboxRecord,
+    StoredVersion,
     TakenVersion,
     list_inbox_files,
     list_inbox_originals,
@@ -98,7 +100,9 @@ def look(settings: Settings, name: str, as_of: datetime | None = None) -> Look:
         WarehouseError: the database cannot be read.
     """
     inbox = find_inbox(settings, name)
-    found = find_files(settings, inbox, list_inbox_files(settings.warehouse, name, as_of))
+    if as_of is not None:
+        as_of = _in_utc(as_of)
+    found = find_files(settings, inbox, list_inbox_files(settings.warehouse, name, until=as_of))
     if as_of is not None:
         found.new = [item for item in found.new if item.modified_ns <= as_of.timestamp() * 1e9]
     found = keep_complete(found, inbox.settle_s, sleep=None)
@@ -127,7 +131,12 @@ def look_and_copy(settings: Settings, inbox: InboxRecord, as_of: datetime | None
 
 def day_dataset(inbox: str, as_of: datetime | None) -> str:
     """Return the dataset of the documents that an inbox takes on a day (UTC)."""
-    return f"{inbox}/{(as_of or datetime.now(UTC)).astimezone(UTC):%Y-%m-%d}"
+    return f"{inbox}/{_in_utc(as_of or datetime.now(UTC)):%Y-%m-%d}"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return a time in UTC. Prefect's form sends times without a zone, which are in UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def plan_files(
@@ -144,7 +153,7 @@ def plan_files(
         inbox: the inbox.
         files: the files; removed files are left out.
         as_of: the time that names the dataset of new documents.
-        until: count only what was taken until this time as taken.
+        until: count only what was taken or stored until this time.
 
     Returns:
         The files with what to do, and a problem for each file that cannot be read.
@@ -167,25 +176,36 @@ def plan_files(
             problems.append(f"cannot read {path_text(item.file)}: {describe_os_error(exc)}")
     if not digests:
         return tuple(planned), tuple(problems)
-    taken = list_inbox_originals(
-        settings.warehouse, inbox.name, sorted(set(digests.values())), sorted(digests), until
-    )
+    asked = [
+        AskedDocument(item.path, path_text(item.file), digests[item.path])
+        for item in files
+        if item.path in digests
+    ]
+    taken, stored = list_inbox_originals(settings.warehouse, inbox.name, asked, until)
     today = day_dataset(inbox.name, as_of)
-    return (*planned, *_plan_documents(files, digests, taken, today)), tuple(problems)
+    return (*planned, *_plan_documents(files, digests, taken, stored, today)), tuple(problems)
 
 
 def _plan_documents(
-    files: Sequence[InboxFile], digests: Mapping[str, str], taken: Sequence[TakenVersion], today: str
+    files: Sequence[InboxFile],
+    digests: Mapping[str, str],
+    taken: Sequence[TakenVersion],
+    stored: Sequence[StoredVersion],
+    today: str,
 ) -> Iterator[PlannedFile]:
     """Yield what to do with documents, whose content is known by the path.
 
     A document is a duplicate if another path has the same content now. A new version goes into the dataset of
-    the first one, which it replaces there.
+    the first one, which it replaces there. Stored documents count too: an interrupted poll does not record
+    what it took, and neither does a poll while the file changes.
     """
-    by_path, by_content = dict[str, str](), dict[str, str]()
+    by_path, by_source, by_content = dict[str, str](), dict[str, str](), dict[str, str]()
     for version in taken:
         by_path.setdefault(version.path, version.dataset)
         by_content.setdefault(version.source_sha256, version.dataset)
+    for found in stored:
+        by_source.setdefault(found.source, found.dataset)
+        by_content.setdefault(found.source_sha256, found.dataset)
     before = {version.path: version.source_sha256 for version in taken}
     after = {**before, **digests}
     owners = dict[str, str]()
@@ -202,5 +222,5 @@ def _plan_documents(
         elif owner != item.path:
             yield PlannedFile(item, "duplicate", digest, None, owner)
         else:
-            dataset = by_path.get(item.path) or by_content.get(digest) or today
-            yield PlannedFile(item, "taken", digest, dataset)
+            known = by_path.get(item.path) or by_source.get(path_text(item.file)) or by_content.get(digest)
+            yield PlannedFile(item, "taken", digest, known or today)
