@@ -50,7 +50,9 @@ def test_second_one_for_the_same_home_is_refused(lenet: Run, home: Path) -> None
     with only_process(home / "up.lock", "lenet up", ""):
         result = lenet("up")
     assert result.returncode == 1
-    assert f"another `lenet up` runs on {home} (process {os.getpid()})" in one_error_line(result)
+    assert f"another `lenet up` is already running on {home} (process {os.getpid()})" in one_error_line(
+        result
+    )
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "scans.example"])  # noqa: S104 - it is refused
