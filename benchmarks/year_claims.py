@@ -1,4 +1,4 @@
-"""What a simulated year must show, and the rows that two runs of it must have in common."""
+"""The claims of a simulated year, and the rows that two runs of it must have in common."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class YearPlan:
         change: the first week with other hands.
         pages: number of cards in a week.
         initial: number of digits by the first hands that the first champion learns from.
-        evidence: number of labelled digits by the first hands that policies rest on, besides the gate digits.
+        evidence: number of labelled digits by the first hands that policies rest on, in addition to the gate.
         epochs: number of epochs of each training.
         max_error: target for the error rate of accepted digits.
         certainty: probability of the target.
@@ -90,7 +90,7 @@ class YearPlan:
 
 @dataclass(frozen=True)
 class Hands:
-    """Who writes what: the digits of the initial training, of the evidence, and of the weeks."""
+    """The digits of the initial training, of the evidence, and of the weeks."""
 
     initial: Sequence[WrittenDigit]
     evidence: Sequence[WrittenDigit]

@@ -43,7 +43,7 @@ _WIDTH_PX, _HEIGHT_PX = 1200, 760
 _HOME = "invoices"
 _DOCUMENTS = 6
 _WAIT_S = 900.0
-_SETTLED_MS = 3_000  # a page has read its data, and its graph no longer moves
+_SETTLED_MS = 6_000  # a page has read its data, and its graph no longer moves; MLflow never stops asking
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -59,22 +59,13 @@ def main() -> None:
         settings = read_settings(Path(shutil.copytree(given.home, Path(folder) / _HOME)), "ada")
         _prepare(settings, Path(folder) / "scans")
         with _servers(settings) as (prefect, mlflow):
-            night, refused, fired = _run_night(f"{prefect}/api")
+            _run_night(f"{prefect}/api")
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
             page = browser.new_page(
                 viewport={"width": _WIDTH_PX, "height": _HEIGHT_PX}, reduced_motion="reduce"
             )
-            for name, address in {
-                "deployments": f"{prefect}/deployments",
-                "night": f"{prefect}/runs/flow-run/{night}",
-                "log": f"{prefect}/runs/flow-run/{night}?tab=Logs",
-                "artifacts": f"{prefect}/runs/flow-run/{night}?tab=Artifacts",
-                "refused": f"{prefect}/runs/flow-run/{refused}?tab=Details",
-                "automation": f"{prefect}/events/event/{fired}",
-                "mlflow-runs": f"{mlflow}/#/experiments/1/runs",
-                "mlflow-version": f"{mlflow}/#/models/{settings.model}/versions/2",
-            }.items():
-                _save(page, name, address)
+            for name, (address, height) in _list_pages(prefect, mlflow, settings.model).items():
+                _save(page, name, address, height)
             browser.close()
 
 
@@ -127,31 +118,55 @@ def _receiver() -> Iterator[str]:
         server.shutdown()
 
 
-def _run_night(api: str) -> tuple[str, str, str]:
-    """Run a night; return the ids of its run, of its stage ``policy``, and of the event of an automation."""
+def _run_night(api: str) -> None:
+    """Run a night, and wait until the gate's refusal has fired an automation."""
     (deployment,) = _post(f"{api}/deployments/filter", {"deployments": {"name": {"any_": ["nightly"]}}})
     night = _post(f"{api}/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
     run = {"flow_runs": {"id": {"any_": [night["id"]]}}}
     _wait(lambda: _post(f"{api}/flow_runs/filter", run)[0]["state_type"] in ("COMPLETED", "FAILED"))
-    (stage,) = _post(f"{api}/flow_runs/filter", {"flow_runs": {"name": {"any_": ["policy"]}}})
+    _wait(lambda: _find_fired(api))
+
+
+def _find_fired(api: str) -> list[dict[str, Any]]:
     wanted = {"filter": {"event": {"name": ["prefect.automation.action.executed"]}}}
-
-    def find_fired() -> list[dict[str, Any]]:
-        events = _post(f"{api}/events/filter", wanted)["events"]
-        return [each for each in events if each["resource"]["prefect.resource.name"].endswith("refused")]
-
-    _wait(find_fired)
-    return night["id"], stage["id"], find_fired()[0]["id"]
+    events = _post(f"{api}/events/filter", wanted)["events"]
+    return [each for each in events if each["resource"]["prefect.resource.name"].endswith("refused")]
 
 
-def _save(page: Page, name: str, address: str) -> None:
+def _list_pages(prefect: str, mlflow: str, model: str) -> dict[str, tuple[str, int]]:
+    """Return the address and the height of each page to show, by the name of its picture."""
+    api = f"{prefect}/api"
+
+    def run(name: str) -> str:
+        wanted = {"flow_runs": {"name": {"like_": name}}, "sort": "START_TIME_DESC", "limit": 1}
+        return f"{prefect}/runs/flow-run/{_post(f'{api}/flow_runs/filter', wanted)[0]['id']}"
+
+    (artifact,) = _post(f"{api}/artifacts/filter", {"artifacts": {"key": {"any_": ["night-documents"]}}})
+    fired = _find_fired(api)[0]
+    return {
+        "prefect-deployments": (f"{prefect}/deployments", 560),
+        "prefect-night": (run("night-"), 500),
+        "prefect-log": (run("retrain"), 740),
+        "prefect-artifact": (f"{prefect}/artifacts/artifact/{artifact['id']}", 480),
+        "prefect-refused": (run("policy"), 760),
+        "prefect-automation": (f"{prefect}/events/event/{fired['occurred'][:10]}/{fired['id']}", 480),
+        "mlflow-runs": (f"{mlflow}/#/experiments/1/runs", 480),
+        "mlflow-version": (f"{mlflow}/#/models/{model}/versions/2", 760),
+    }
+
+
+def _save(page: Page, name: str, address: str, height: int) -> None:
     """Open a page, and save its picture with few colours."""
+    page.set_viewport_size({"width": _WIDTH_PX, "height": height})
     page.goto(address)
-    page.wait_for_load_state("networkidle")
     page.wait_for_timeout(_SETTLED_MS)
+    assistant = page.get_by_role("button", name="Close", exact=True)
+    if assistant.count():
+        assistant.click()
+        page.wait_for_timeout(_SETTLED_MS)
     with Image.open(BytesIO(page.screenshot())) as picture:
         small = picture.convert("RGB").quantize(96, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-        small.save(FOLDER / f"prefect-{name}.png".replace("prefect-mlflow", "mlflow"), optimize=True)
+        small.save(FOLDER / f"{name}.png", optimize=True)
 
 
 def _post(url: str, body: object) -> Any:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from prefect.states import Completed
 
-from lenet_pipeline.audit import GateVerdict, counted
-from lenet_pipeline.jobs import (
-    EarlierDocuments,
-    GateDecision,
-    InboxIngest,
-    NightReport,
-    Retraining,
-    ScoringReport,
-)
+from lenet_pipeline.audit import counted
 from lenet_pipeline.warehouse import PromotionRecord
+
+if TYPE_CHECKING:  # they import torch and MLflow, which an ingest does not need
+    from lenet_pipeline.audit import GateVerdict
+    from lenet_pipeline.jobs import (
+        EarlierDocuments,
+        GateDecision,
+        InboxIngest,
+        NightReport,
+        Retraining,
+        ScoringReport,
+    )
 
 Result = TypeVar("Result")
 

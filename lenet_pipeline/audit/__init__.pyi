@@ -32,7 +32,6 @@ from .promotion import find_verdict as find_verdict
 from .promotion import finish_promotion as finish_promotion
 from .promotion import judge_challenger as judge_challenger
 from .promotion import record_challenger as record_challenger
-from .promotion import roll_back as roll_back
 from .promotion_by_hand import find_refusal as find_refusal
 from .promotion_by_hand import promote_by_hand as promote_by_hand
 from .report import report_path as report_path
@@ -42,6 +41,7 @@ from .reviewed_dataset import REVIEWED as REVIEWED
 from .reviewed_dataset import sync_reviewed as sync_reviewed
 from .reviews import export_reviews as export_reviews
 from .reviews import import_reviews as import_reviews
+from .rollback import roll_back as roll_back
 from .scans import find_scans as find_scans
 from .shard_lookup import read_shard_by_fingerprint as read_shard_by_fingerprint
 from .shard_lookup import select_digits as select_digits

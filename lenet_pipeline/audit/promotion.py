@@ -7,7 +7,7 @@ the check ``aliases_match_promotions`` reports it, and repeating the promotion r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lenet_pipeline.errors import RegistryError
@@ -30,7 +30,6 @@ from lenet_pipeline.warehouse import (
     PolicyRecord,
     PromotionRecord,
     Warehouse,
-    list_policies_of,
     list_promotions,
     record_promotion,
 )
@@ -171,12 +170,27 @@ def find_verdict(ledger: Ledger, version: ModelVersion) -> PromotionRecord | Non
     return None
 
 
-def finish_promotion(ledger: Ledger, registry: Registry, version: ModelVersion) -> None:
-    """Move MLflow's alias to a version whose promotion was recorded, if a killed job did not."""
+def finish_promotion(ledger: Ledger, registry: Registry) -> bool:
+    """Move MLflow's alias as the newest promotion or rollback says, if a killed job did not.
+
+    An alias that a person moved elsewhere in MLflow stays; a check reports it.
+
+    Returns:
+        Whether the alias moved.
+    """
+    events = [
+        event
+        for event in list_promotions(ledger.warehouse)
+        if event.model_name == registry.model_name and event.action in ("promote", "rollback")
+    ]
+    if not events:
+        return False
     champion = find_champion(registry)
-    is_recorded = _recorded_champion(ledger, registry) == version.version
-    if is_recorded and (champion is None or champion.version != version.version):
-        move_alias(registry, CHAMPION, version.version)
+    present, last = champion.version if champion else None, events[-1]
+    if present == last.model_version or present != last.former_version:
+        return False
+    move_alias(registry, CHAMPION, last.model_version)
+    return True
 
 
 def promote_version(
@@ -197,54 +211,6 @@ def promote_version(
     if champion and champion.version == version and _recorded_champion(ledger, registry) == version:
         raise RegistryError(f"{chosen.reference} is already the champion; nothing to do")
     return _promote(ledger, registry, chosen, champion, reason, None, policies)
-
-
-def roll_back(ledger: Ledger, registry: Registry, reason: str) -> Promotion:
-    """Make the previous champion the champion again, with the policies that it had as champion.
-
-    A policy that was set for it since then is replaced, in the same transaction.
-
-    If the last rollback was interrupted before MLflow's alias moved, this finishes it and rolls back no
-    further.
-
-    Raises:
-        RegistryError: there is no previous champion.
-    """
-    promotions = list_promotions(ledger.warehouse)
-    history = champion_history(promotions, registry.model_name)
-    present = find_champion(registry)
-    last = next((event for event in reversed(promotions) if event.action in ("promote", "rollback")), None)
-    if last and last.action == "rollback" and (present is None or present.version != last.model_version):
-        move_alias(registry, CHAMPION, last.model_version)
-        return Promotion(last)
-    if len(history) < 2:
-        raise RegistryError(f"no earlier champion of {registry.model_name} to roll back to")
-    former = resolve_version(registry, f"{registry.model_name}/{history[-2]}")
-    policies = _former_policies(ledger, promotions, former)
-    rollback = ledger.record("rollback", CHAMPION, former, present, reason, policies=policies)
-    move_alias(registry, CHAMPION, former.version)
-    return rollback
-
-
-def _former_policies(
-    ledger: Ledger, promotions: Sequence[PromotionRecord], version: ModelVersion
-) -> list[PolicyRecord]:
-    """Return the policies that a version had when another replaced it as champion, if others are in force."""
-    ended = [
-        event.recorded_at
-        for event in promotions
-        if (event.model_name, event.alias) == (version.name, CHAMPION)
-        and event.action in ("promote", "rollback")
-        and event.former_version == version.version
-    ]
-    if not ended:
-        return []
-    now = datetime.now(UTC)
-    in_force = list_policies_of(ledger.warehouse, version.name, version.version)
-    former = list_policies_of(ledger.warehouse, version.name, version.version, ended[-1])
-    return [
-        replace(policy, recorded_at=now, actor=ledger.actor) for policy in former if policy not in in_force
-    ]
 
 
 def champion_history(promotions: Sequence[PromotionRecord], model_name: str) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lenet_pipeline.audit.policies import PolicyTerms, ProposedPolicy, plot_policy, propose_policy
 from lenet_pipeline.audit.policy_queries import DIGIT, FIELD
-from lenet_pipeline.errors import PolicyError
+from lenet_pipeline.errors import PolicyError, UnknownNameError
 from lenet_pipeline.registry import ModelVersion
 from lenet_pipeline.scoring import FLOAT32
 from lenet_pipeline.settings import Settings
@@ -30,12 +30,12 @@ class Refit:
     Attributes:
         proposed: the policies to put in force, including any that accept nothing.
         problems: one line per target that cannot be met.
-        is_worse: whether the champion meets one of these targets now.
+        losses: those problems whose target the champion meets now.
     """
 
     proposed: tuple[ProposedPolicy, ...]
     problems: tuple[str, ...]
-    is_worse: bool
+    losses: tuple[str, ...]
 
     @property
     def records(self) -> list[PolicyRecord]:
@@ -53,20 +53,20 @@ def refit_policies(settings: Settings, version: ModelVersion, champion: ModelVer
     Raises:
         WarehouseError: the database cannot be read.
     """
-    proposed, problems, is_worse = list[ProposedPolicy](), list[str](), False
+    proposed, problems, losses = list[ProposedPolicy](), list[str](), list[str]()
     for target in _list_targets(settings, version, champion):
         problem = None
         try:
             policy = propose_policy(settings, target.terms)
-        except PolicyError as exc:
+        except (PolicyError, UnknownNameError) as exc:
             problem = str(exc)
         else:
             proposed.append(policy)
             problem = _describe_miss(policy) if policy.accepts_nothing else None
         if problem:
             problems.append(problem)
-            is_worse = is_worse or target.is_met_now
-    return Refit(tuple(proposed), tuple(problems), is_worse)
+            losses += [problem] if target.is_met_now else []
+    return Refit(tuple(proposed), tuple(problems), tuple(losses))
 
 
 def plot_policies(

@@ -180,14 +180,20 @@ def promote_or_refuse(
     With ``may_wait``, a version is refused if its policies cannot meet a target that the champion meets.
     """
     registry, ledger = settings.registry, open_ledger(settings, observer.flow_run_id)
-    refit = Refit((), (), False)
+    refit, evidence = Refit((), (), ()), list[ScoringJob]()
+    # A person may have promoted another version, or rolled back, since the verdict.
+    if _number(verdict.champion) != _number(find_champion(registry)):
+        verdict = judge_version(verdict.challenger, settings)
     if verdict.is_passed:
-        _score_field_evidence(verdict, settings, observer)
+        evidence = _score_field_evidence(verdict, settings, observer)
         refit = refit_policies(settings, verdict.challenger, verdict.champion)
-    if refit.is_worse and may_wait:
-        reason = f"{verdict.reason}, but {refit.problems[0]}: promote by hand"
+    if refit.losses and may_wait:
+        reason = f"{verdict.reason}, but {refit.losses[0]}: promote by hand"
         verdict = replace(verdict, is_passed=False, reason=reason)
     promotion = carry_out_verdict(ledger, registry, verdict, refit.records)
+    if not verdict.is_passed and verdict.champion is not None:
+        for job in evidence:  # so that the champion's readings of the evidence count again
+            score(settings, replace(job, model=verdict.champion.reference), observer)
     plot_policies(settings, promotion.policy_numbers, refit.proposed, observer)
     publish_chain_head(settings)
     refresh_snapshot(settings.warehouse)
@@ -197,17 +203,26 @@ def promote_or_refuse(
     return decision
 
 
-def _score_field_evidence(verdict: GateVerdict, settings: Settings, observer: Observer) -> None:
+def _number(version: ModelVersion | None) -> int | None:
+    return version.version if version else None
+
+
+def _score_field_evidence(verdict: GateVerdict, settings: Settings, observer: Observer) -> list[ScoringJob]:
     """Score the forms that the champion's field policies rest on, because new policies need their values."""
     champion, challenger = verdict.champion, verdict.challenger
+    jobs = list[ScoringJob]()
     if champion is None:
-        return
+        return jobs
     schedule = find_schedule(settings.warehouse)
     for policy in list_policies_of(settings.warehouse, champion.name, champion.version):
         named = schedule.field_evidence if schedule else None
         if policy.subject == FIELD and (named or policy.evidence_datasets):
             dataset = named or (policy.evidence_datasets or [""])[0]
-            score(settings, ScoringJob(dataset, challenger.reference, precision=policy.precision), observer)
+            if find_manifest(settings.lake, dataset) is not None:  # otherwise the new policy is a problem
+                jobs.append(ScoringJob(dataset, challenger.reference, precision=policy.precision))
+    for job in jobs:
+        score(settings, job, observer)
+    return jobs
 
 
 def _announce(decision: GateDecision, observer: Observer) -> None:

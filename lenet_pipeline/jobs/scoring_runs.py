@@ -146,13 +146,13 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
             stop_scoring_run(warehouse, run_id, datetime.now(UTC))
         raise
     form_pages = observer.step("assemble-fields", assemble_fields, run_id, settings)
+    drift: list[Drift] = []
+    if not done.rejected:  # before the run counts as finished, because a run that drifted may be held
+        drift = observer.step("drift", check_drift, run_id, job.dataset, resolved, settings, observer)
     end = stop_scoring_run if done.rejected else finish_scoring_run
     end(settings.warehouse, run_id, datetime.now(UTC))
     # A run that an earlier command finished counts again, for example after a rollback.
     recall_scoring_run(settings.warehouse, run_id, datetime.now(UTC), settings.actor, observer.flow_run_id)
-    drift: list[Drift] = []
-    if not done.rejected:
-        drift = observer.step("drift", check_drift, run_id, job.dataset, resolved, settings, observer)
     page = None
     if not done.rejected:
         page = observer.step("report", _save_report, run_id, settings, done.digits > 0, observer)

@@ -17,15 +17,14 @@ from lenet_pipeline.warehouse.statements import run_statement
 
 @dataclass(frozen=True)
 class CurrentVersion:
-    """The model version of a dataset's current run, and when the dataset was first and last committed.
+    """The model version of a dataset's current run, and when the dataset was last committed.
 
-    The times are None for datasets that older releases committed.
+    The time is None for a dataset that an older release committed.
     """
 
     dataset: str
     model_name: str
     model_version: int
-    first_at: datetime | None
     last_at: datetime | None
 
 
@@ -40,27 +39,28 @@ def list_finished_manifests(warehouse: Warehouse, until: datetime | None = None)
         return set(run_statement(connection, "list_finished_manifests", {"until": until}))
 
 
-def list_learned_datasets(warehouse: Warehouse) -> set[str]:
-    """Return the datasets that any model version learned from.
+def list_learned_datasets(warehouse: Warehouse, until: datetime | None = None) -> set[str]:
+    """Return the datasets that any model version learned from, now or at a time.
 
     Raises:
         WarehouseError: The database cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with reading(warehouse) as connection:
-        rows = run_statement(connection, "list_learned_datasets", {})
+        rows = run_statement(connection, "list_learned_datasets", {"until": until})
     return {name for (names,) in rows for name in str(names).split(", ")}
 
 
-def list_current_versions(warehouse: Warehouse) -> list[CurrentVersion]:
-    """Return the model version that read each dataset, by its current run.
+def list_current_versions(warehouse: Warehouse, until: datetime | None = None) -> list[CurrentVersion]:
+    """Return the model version that read each dataset, by the run that counts now or counted at a time.
 
     Raises:
         WarehouseError: The database cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
     with reading(warehouse) as connection:
-        return [CurrentVersion(*row) for row in run_statement(connection, "list_current_versions", {})]
+        asked = {"until": until}
+        return [CurrentVersion(*row) for row in run_statement(connection, "list_current_versions", asked)]
 
 
 def list_document_decisions(warehouse: Warehouse, datasets: Sequence[str]) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from lenet_pipeline.warehouse.connection import Warehouse
@@ -74,17 +74,21 @@ class ScheduleFacts:
 
     Attributes:
         trained_at: The time that the last training was for; None if the schedule never trained.
+        trained_version: The version that it trained.
         due_at: The last time for which training was due; None for never.
         new_labels: The number of digits that people labelled since the last training.
         drift_alarms: The number of runs that drifted since the last training.
         review_number: The number of the newest verdict; 0 for none.
+        read_at: When these facts were read, or the time that they are limited to.
     """
 
     trained_at: datetime | None
+    trained_version: int | None
     due_at: datetime | None
     new_labels: int
     drift_alarms: int
     review_number: int
+    read_at: datetime
 
 
 @dataclass(frozen=True)
@@ -150,10 +154,11 @@ def read_schedule_facts(
         WarehouseError: The database cannot be read.
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
+    read_at = until or datetime.now(UTC)
     with reading(warehouse) as connection:
         asked = {"model_name": model_name, "until": until}
         (row,) = fetch_statement(connection, "load/find_schedule_facts.sql", asked).to_pylist()
-    return ScheduleFacts(**row)
+    return ScheduleFacts(**row, read_at=read_at)
 
 
 def find_schedule_decision(

@@ -63,9 +63,11 @@ runs_of_shard as (
             cast(scoring_runs.scoring_run_id as varchar), ', '
             order by scoring_runs.started_at, scoring_runs.scoring_run_id
         ) as runs,
-        string_agg(distinct scoring_runs.dataset, ', ' order by scoring_runs.dataset) as datasets
+        string_agg(distinct scoring_runs.dataset, ', ' order by scoring_runs.dataset) as datasets,
+        bool_and(held_runs.scoring_run_id is not null) as is_held
     from scoring_run_shards
-    inner join scoring_runs using (scoring_run_id)
+    inner join scoring_runs on scoring_run_shards.scoring_run_id = scoring_runs.scoring_run_id
+    left join held_runs on scoring_runs.scoring_run_id = held_runs.scoring_run_id
     where scoring_run_shards.shard_score_id in (select shard_score_id from digit_predictions)
     group by scoring_run_shards.shard_score_id
 ),
@@ -83,7 +85,7 @@ final as (
             digit_predictions.digit_id,
             digit_predictions.confidence,
             digit_predictions.not_a_digit,
-            policies_in_force.threshold,
+            if(runs_of_shard.is_held, null, policies_in_force.threshold),
             policies_in_force.not_a_digit_from,
             policies_in_force.review_rate,
             policies_in_force.review_seed

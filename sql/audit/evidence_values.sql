@@ -31,8 +31,16 @@ final as (
         field_values.value_read,
         field_values.value_corrected,
         field_values.origin,
-        field_values.decision,
-        field_values.reason,
+        if(
+            field_values.decision = 'accept' and held_runs.scoring_run_id is not null,
+            'review',
+            field_values.decision
+        ) as decision,
+        if(
+            field_values.decision = 'accept' and held_runs.scoring_run_id is not null,
+            'drift: the run differs from the training digits',
+            field_values.reason
+        ) as reason,
         field_values.decided_at,
         field_values.status,
         field_values.broken_rule,
@@ -42,7 +50,8 @@ final as (
         field_values.field_id,
         field_values.precision
     from field_values
-    inner join fields_of_digit using (field_id)
+    inner join fields_of_digit on field_values.field_id = fields_of_digit.field_id
+    left join held_runs on field_values.scoring_run_id = held_runs.scoring_run_id
 )
 
 select

@@ -19,7 +19,8 @@ counted as (
         count(*) as digits,
         count(*) filter (
             where
-                not coalesce(predictions.confidence >= policies_in_force.threshold, false)
+                held_runs.scoring_run_id is not null
+                or not coalesce(predictions.confidence >= policies_in_force.threshold, false)
                 or coalesce(
                     predictions.not_a_digit >= coalesce(policies_in_force.not_a_digit_from, 0.5), false
                 )
@@ -27,7 +28,8 @@ counted as (
         count(predictions.truth) as labelled
     from predictions
     inner join scoring_run_shards using (shard_score_id)
-    inner join current_runs using (scoring_run_id)
+    inner join current_runs on scoring_run_shards.scoring_run_id = current_runs.scoring_run_id
+    left join held_runs on current_runs.scoring_run_id = held_runs.scoring_run_id
     left join policies_in_force
         on policies_in_force.subject = 'digit'
         and current_runs.model_name = policies_in_force.model_name

@@ -3,13 +3,15 @@
 with
 
 decisions as (
-    select considered_at, decision, is_due, review_number, decided_at
+    select considered_at, decision, is_due, model_version, review_number, decided_at
     from schedule_decisions
-    where model_name = $model_name and ($until is null or considered_at <= $until)
+    where
+        model_name = $model_name
+        and ($until is null or (considered_at < $until and decided_at <= $until))
 ),
 
 last_training as (
-    select considered_at, review_number, decided_at
+    select considered_at, model_version, review_number, decided_at
     from decisions
     where decision = 'train'
     order by considered_at desc
@@ -20,7 +22,9 @@ last_training as (
 new_labels as (
     select count(distinct reviews.digit_id) as labels
     from reviews
-    anti join review_undos using (batch_id)
+    anti join review_undos
+        on reviews.batch_id = review_undos.batch_id
+        and ($until is null or review_undos.undone_at <= $until)
     where
         reviews.verdict in ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
         and reviews.review_number > coalesce((select review_number from last_training), 0)
@@ -40,6 +44,7 @@ alarms as (
 
 select
     (select considered_at from last_training) as trained_at,
+    (select model_version from last_training) as trained_version,
     (select max(considered_at) from decisions where is_due) as due_at,
     (select labels from new_labels) as new_labels,
     (select runs from alarms) as drift_alarms,

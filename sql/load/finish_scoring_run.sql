@@ -1,7 +1,16 @@
--- Mark a run as finished, with the policies in force, unless it is marked already.
+-- Mark a run as finished, with the policies in force and whether its drift holds it, unless it is marked
+-- already.
 update scoring_runs
 set
     finished_at = $finished_at,
+    is_held = (
+        coalesce((select any_value(current_schedule.if_drift) = 'hold' from current_schedule), false)
+        and exists (
+            select drift.measure
+            from drift
+            where drift.scoring_run_id = $scoring_run_id and drift.is_drifted
+        )
+    ),
     digit_policy = (
         select policies_in_force.policy_number
         from policies_in_force

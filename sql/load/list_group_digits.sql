@@ -42,6 +42,7 @@ unreviewed as (
         and predictions.label = $label
         and (
             not $is_open
+            or exists (select held_runs.scoring_run_id from held_runs inner join run using (scoring_run_id))
             or not coalesce(predictions.confidence >= policy.threshold, false)
             or coalesce(predictions.not_a_digit >= coalesce(policy.not_a_digit_from, 0.5), false)
         )

@@ -206,7 +206,10 @@ select
             'cron ' || cron,
             'new labels: ' || min_new_labels,
             if(on_drift, 'drift', null),
+            concat('a run that drifts: ', if_drift),
             printf('at most %g%% wrong', 100 * max_error),
+            'evidence: ' || nullif(array_to_string(evidence, ', '), ''),
+            concat('target missed: ', if_target_missed),
             concat('then ', afterwards)
         )
     ) as detail

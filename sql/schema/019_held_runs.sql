@@ -1,11 +1,23 @@
--- Readings of a run that drifted wait for a person, if the retraining schedule says so: a policy holds only
--- for digits like its evidence. A later run of the dataset is judged by its own drift.
+-- Readings of a run that drifted wait for a person, if the retraining schedule says so when the run
+-- finishes: a policy holds only for digits like its evidence. A later run of the dataset is judged by its
+-- own drift.
 
--- One row per run whose readings wait because it drifted.
+alter table scoring_runs add column is_held boolean;
+
+-- One row per run whose readings wait because it drifted. A policy for digits that was set later releases it.
 create view held_runs as
-select distinct scoring_run_id
-from drift
-where is_drifted and (select any_value(if_drift) from current_schedule) = 'hold';
+select scoring_runs.scoring_run_id
+from scoring_runs
+left join policies
+    on policies.subject = 'digit'
+    and scoring_runs.model_name = policies.model_name
+    and scoring_runs.model_version = policies.model_version
+    and scoring_runs.precision = policies.precision
+    and policies.recorded_at > scoring_runs.finished_at
+where scoring_runs.is_held and policies.policy_number is null;
+
+comment on column scoring_runs.is_held is
+    'True if the run drifted and the schedule held such runs when it finished. Null if not recorded.';
 
 -- One row per prediction of a run, with the decision of a policy: its number as text, or 'latest' for the
 -- policy in force for the run's model version. Without a policy, or if the run is held, every digit is for

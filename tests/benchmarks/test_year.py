@@ -21,7 +21,7 @@ TINY = YearPlan(
     evidence=300,
     epochs=3,
     max_error=0.2,
-    min_new_labels=60,
+    min_new_labels=150,
     on_drift=False,
 )
 KILLS = {(1, POLL): [(2.5, "flow")], (2, NIGHT): [(4.0, "flow"), (6.0, "flow")]}

@@ -234,7 +234,7 @@ def test_an_interrupted_night_is_finished_by_the_next_attempt(
         patch.setattr(module, moment, do_and_die)
         with pytest.raises(Killed):
             night(settings, NightJob(NIGHT))
-    night(settings, NightJob(NIGHT))
+    night(settings, NightJob(NIGHT + DAY if module is night_stages else NIGHT))
     actions = [row["action"] for row in rows(settings, "from promotions order by promotion_number")]
     assert actions == ["register", "promote", "register", "refuse"]
     decisions = rows(settings, "select decision, model_version from schedule_decisions")

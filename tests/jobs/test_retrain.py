@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 
 from lenet_pipeline.audit.model_versions import open_ledger
-from lenet_pipeline.audit.promotion import champion_history, promote_version, roll_back
+from lenet_pipeline.audit.promotion import champion_history, promote_version
+from lenet_pipeline.audit.rollback import roll_back
 from lenet_pipeline.errors import RegistryError, TrainingError, UnknownNameError
 from lenet_pipeline.jobs import IngestJob, ScoringJob, TrainingJob, ingest, retrain, score
 from lenet_pipeline.lake.appending import append_digits

@@ -127,6 +127,17 @@ def test_a_drifted_run_starts_a_training_once(settings: Settings) -> None:
     assert consider_retraining(settings, NIGHT + timedelta(days=1)).decision == "skip"
 
 
+def test_a_version_that_an_interruption_left_unjudged_comes_first(settings: Settings) -> None:
+    """Whatever the cron line and the labels say: the time of its training has passed."""
+    declare_schedule(settings, replace(SCHEDULE, cron="0 3 * * 0", min_new_labels=100))
+    record(settings, NIGHT, version=1)
+    with duckdb.connect(str(settings.warehouse.path)) as connection:
+        connection.execute("delete from promotions where action = 'promote'").fetchall()
+    considered = consider_retraining(settings, NIGHT + timedelta(days=1))
+    assert (considered.decision, considered.reason) == ("train", "digits/1 is trained but not judged yet")
+    assert considered.version is not None and considered.facts is None
+
+
 def test_a_decision_stands_for_its_time(settings: Settings) -> None:
     declare_schedule(settings, SCHEDULE)
     record(settings, NIGHT, version=None)

@@ -45,6 +45,21 @@ def test_scoring_again_scores_nothing_and_adds_no_row(settings: Settings) -> Non
     assert violations(settings) == []
 
 
+def test_a_run_that_is_interrupted_before_its_drift_is_known_is_scored_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise PipelineError("interrupted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lenet_pipeline.jobs.scoring_runs.check_drift", interrupt)
+        with pytest.raises(PipelineError):
+            score(settings, ScoringJob(TEST))
+    assert count(settings, "drift") == 0
+    assert [report.dataset for report in score_new_digits(SILENT, settings)] == [TEST]
+    assert count(settings, "drift") > 0
+
+
 def test_a_run_leaves_its_report(settings: Settings) -> None:
     page = score(settings, ScoringJob(TEST)).page
     assert "<h1>" in page.read_text(encoding="utf-8")

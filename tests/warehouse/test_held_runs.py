@@ -10,6 +10,7 @@ import pytest
 
 from lenet_pipeline import warehouse
 from lenet_pipeline.warehouse import ScheduleRecord, Warehouse
+from lenet_pipeline.warehouse.statements import run_statement
 from tests.warehouse.form_builders import FormBuilder, Given, GivenPage
 from tests.warehouse.policy_builders import WAIT_S, record_policy
 from tests.warehouse.test_final_values import TEMPLATE_TEXT
@@ -45,7 +46,7 @@ def declare(builder: Any, **changes: Any) -> None:
 
 
 def drift(builder: Any, *, is_drifted: bool = True) -> None:
-    """Record that the newest run of the builder drifted in one measure, and not in another."""
+    """Finish the newest run of the builder once more, drifted in one measure and not in another."""
     with builder.by_hand() as connection:
         for measure, value in (("ink", is_drifted), ("class", False)):
             connection.execute(
@@ -53,6 +54,12 @@ def drift(builder: Any, *, is_drifted: bool = True) -> None:
                 "from scoring_runs order by started_at desc limit 1",
                 [measure, value],
             ).fetchall()
+        ((run,),) = connection.execute(
+            "update scoring_runs set finished_at = null where scoring_run_id = (select scoring_run_id from "
+            "scoring_runs order by started_at desc limit 1) returning scoring_run_id"
+        ).fetchall()
+        values = {"scoring_run_id": run, "finished_at": datetime.now(UTC)}
+        run_statement(connection, "finish_scoring_run", values)
 
 
 def decisions(builder: Any) -> dict[str, set[str]]:
@@ -115,3 +122,13 @@ def test_fields_of_a_run_that_drifted_wait_with_a_reason(builder: Any) -> None:
     assert [row["value"] for row in before] == [after[row["field"]]["value"] for row in before]
     waiting = warehouse.run_select(place, "select field from review_queue").to_pylist()
     assert accepted <= {row["field"] for row in waiting}
+
+
+def test_the_hold_of_a_run_outlives_the_schedule_until_a_later_policy(scored: Any) -> None:
+    record_policy(scored, threshold=0.0)
+    declare(scored)
+    drift(scored)
+    declare(scored, is_removed=True)
+    assert decisions(scored)["current_decisions"] == {"review"}
+    record_policy(scored, threshold=0.0, recorded_at=datetime.now(UTC))
+    assert decisions(scored)["current_decisions"] == {"accept"}

@@ -38,6 +38,8 @@ def night_command(
     from lenet_pipeline import jobs
 
     moment = as_of.replace(tzinfo=UTC) if as_of else None
+    if moment and moment > datetime.now(UTC) and not is_dry_run:
+        raise typer.BadParameter("a time in the future needs --dry-run")
     if is_dry_run:
         plan = jobs.plan_night(settings, moment or datetime.now(UTC))
         if output_format is Format.TABLE:

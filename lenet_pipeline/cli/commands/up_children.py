@@ -105,6 +105,8 @@ def _prefect(settings: Settings, addresses: Addresses, common: dict[str, str]) -
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{port}",
         # A server that is killed keeps its leases, so that runs that hold one continue.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        # How long a run that was killed before it began keeps its place; Prefect's default is 300 s.
+        "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "120",
         # Prefect copies its pages there; its default is the folder of the package, which may be read-only.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
     }

@@ -45,7 +45,7 @@ class EarlierDocuments:
 
 
 def list_outdated(
-    settings: Settings, skipped: set[str], since: date | None
+    settings: Settings, skipped: set[str], since: date | None, until: datetime | None = None
 ) -> tuple[ModelVersion | None, list[CurrentVersion]]:
     """Return the champion, and the datasets whose current run is by another version.
 
@@ -53,18 +53,32 @@ def list_outdated(
         settings: of the home.
         skipped: datasets that never count, such as training sets.
         since: only datasets with a version that was committed on this day or later; all if None.
+        until: the time at which they count; now if None.
     """
-    champion = find_champion(settings.registry)
+    champion = _champion_at(settings, until) if until else find_champion(settings.registry)
     if champion is None:
         return None, []
     outdated = [
         each
-        for each in list_current_versions(settings.warehouse)
+        for each in list_current_versions(settings.warehouse, until)
         if (each.model_name, each.model_version) != (champion.name, champion.version)
         and each.dataset not in skipped
         and (since is None or each.last_at is None or each.last_at.astimezone(UTC).date() >= since)
     ]
     return champion, outdated
+
+
+def _champion_at(settings: Settings, until: datetime) -> ModelVersion | None:
+    """Return the version that was champion at a time, by the recorded promotions."""
+    numbers = [
+        event.model_version
+        for event in list_promotions(settings.warehouse)
+        if event.action in ("promote", "rollback")
+        and event.model_name == settings.registry.model_name
+        and event.recorded_at <= until
+    ]
+    versions = {each.version: each for each in list_versions(settings.registry)}
+    return versions.get(numbers[-1]) if numbers else None
 
 
 def score_again(
@@ -109,9 +123,10 @@ def decide_again(
         refit = refit_policies(settings, versions[number], versions[number])
         for problem in refit.problems:
             observer.warn(f"{versions[number].reference}: {problem}")
-        for policy in refit.proposed:
-            if not policy.accepts_nothing:
-                set_policy(settings, policy)
+        for (
+            policy
+        ) in refit.proposed:  # one that accepts nothing, too: the evidence contradicts the former one
+            set_policy(settings, policy)
     return _report(settings, names, before, as_of, observer)
 
 

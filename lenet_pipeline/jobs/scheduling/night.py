@@ -22,6 +22,7 @@ from lenet_pipeline.jobs.scheduling.earlier_documents import EarlierDocuments, d
 from lenet_pipeline.jobs.scheduling.report import describe_documents
 from lenet_pipeline.jobs.scheduling.training import (
     Retraining,
+    finish_interrupted_promotion,
     judge_trained,
     promote_trained,
     retrain_if_due,
@@ -48,8 +49,8 @@ class NightJob:
     """A night's work.
 
     Attributes:
-        as_of: the time that the night is for; now if None. It names the day of new documents, and decides
-            what is due.
+        as_of: the time that the night is for, in UTC unless it has a zone; now if None. It names the day of
+            new documents, and decides what is due.
     """
 
     as_of: datetime | None = None
@@ -57,7 +58,7 @@ class NightJob:
 
 @dataclass(frozen=True)
 class NightReport:
-    """The result of a night. A stage that failed has its default value here.
+    """The result of a night.
 
     Attributes:
         as_of: the time that the night was for.
@@ -86,7 +87,8 @@ def night(settings: Settings, job: NightJob, observer: Observer = SILENT) -> Nig
     Raises:
         PipelineError: some stages failed, or another night runs on this home.
     """
-    as_of = (job.as_of or datetime.now(UTC)).astimezone(UTC)
+    as_of = job.as_of or datetime.now(UTC)
+    as_of = as_of.astimezone(UTC) if as_of.tzinfo else as_of.replace(tzinfo=UTC)
     with only_process(settings.home / "night.lock", "lenet night", "wait until it ends"):
         return _Night(settings, as_of, observer).run()
 
@@ -100,6 +102,7 @@ class _Night:
 
     def run(self) -> NightReport:
         settings, as_of = self._settings, self._as_of
+        finish_interrupted_promotion(self._observer, settings)
         inboxes = self._stage("ingest", ingest_inboxes, settings, as_of) or ()
         scored = self._stage("score", score_new_digits, settings) or ()
         fields, digits = self._stage("decide", announce_waiting_work, settings) or (0, 0)
@@ -183,13 +186,14 @@ def list_new_datasets(settings: Settings) -> list[str]:
     ]
 
 
-def list_training_datasets(settings: Settings) -> set[str]:
-    """Return the datasets that a version learned from or that the schedule names."""
+def list_training_datasets(settings: Settings, until: datetime | None = None) -> set[str]:
+    """Return the datasets that a version learned from or that the schedule names, now or at a time."""
     if not settings.warehouse.path.exists():
         return {REVIEWED}
-    schedule = find_schedule(settings.warehouse)
+    schedule = find_schedule(settings.warehouse, until)
     named = (*schedule.datasets, *schedule.tests, *schedule.evidence) if schedule else ()
-    return {REVIEWED, *named, *list_learned_datasets(settings.warehouse)}
+    forms = (schedule.field_evidence,) if schedule and schedule.field_evidence else ()
+    return {REVIEWED, *named, *forms, *list_learned_datasets(settings.warehouse, until)}
 
 
 def announce_waiting_work(observer: Observer, settings: Settings) -> tuple[int, int]:

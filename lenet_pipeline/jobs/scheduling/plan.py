@@ -25,7 +25,7 @@ class NightPlan:
         problems: inboxes that cannot be read, each with the reason.
         to_score: the datasets that would be scored, without the new files of inboxes, and their digits.
         retraining: whether the schedule would train, and on what.
-        earlier: the datasets of earlier documents that would be scored or decided on again now.
+        earlier: the datasets of earlier documents that would be scored or decided on again.
         afterwards: ``keep``, ``decide`` or ``score``; what a promotion would lead to.
     """
 
@@ -62,10 +62,10 @@ def plan_night(settings: Settings, as_of: datetime) -> NightPlan:
         except PipelineError as exc:
             problems.append(f"{inbox.name}: {exc}")
     schedule = find_schedule(settings.warehouse, until)
-    training = list_training_datasets(settings)
+    training = list_training_datasets(settings, until)
     afterwards = schedule.afterwards if schedule else "keep"
     since = schedule.score_since if schedule else None
-    earlier = list_outdated(settings, training, since)[1] if afterwards != "keep" else []
+    earlier = list_outdated(settings, training, since, until)[1] if afterwards != "keep" else []
     return NightPlan(
         as_of=as_of,
         inboxes=tuple(looks),

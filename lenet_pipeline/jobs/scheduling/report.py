@@ -51,12 +51,10 @@ def describe_training(
     retraining: Retraining | None, decision: GateDecision | None, earlier: EarlierDocuments
 ) -> str:
     """Describe the training of a night: what was decided, and what followed."""
-    if retraining is None:
-        return "Retraining failed."
-    if retraining.version is None:
-        lines = [f"Not trained: {retraining.reason}."]
-    else:
-        lines = [f"Trained {retraining.version.reference}: {retraining.reason}."]
+    lines = []
+    if retraining is not None:
+        version = retraining.version
+        lines.append(f"{f'Trained {version.reference}' if version else 'Not trained'}: {retraining.reason}.")
     if decision is not None:
         outcome = "Promoted" if decision.record.action == "promote" else "Not promoted"
         lines.append(f"{outcome}: {decision.record.reason}.")

@@ -175,9 +175,13 @@ def consider_retraining(settings: Settings, as_of: datetime, until: datetime | N
     if schedule is None:
         return Consideration(SKIP, "no retraining schedule; declare one with `lenet schedule retrain`")
     facts = read_schedule_facts(settings.warehouse, settings.registry.model_name, until)
-    decided = _find_decision(settings, schedule, facts, as_of)
+    decided = _find_decision(settings, schedule, facts, as_of) if until is None else None
     if decided is not None:
         return decided
+    unjudged = _find_unjudged(settings, facts, until)
+    if unjudged is not None:
+        reason = f"{unjudged.reference} is trained but not judged yet"
+        return Consideration(TRAIN, reason, schedule=schedule, version=unjudged)
     due_at = _due_at(schedule, facts)
     if due_at is not None and due_at > as_of:
         return Consideration(SKIP, f"not due before {due_at:%Y-%m-%d %H:%M} UTC", False, schedule, facts)
@@ -189,8 +193,8 @@ def consider_retraining(settings: Settings, as_of: datetime, until: datetime | N
     manifests = _manifests(settings, schedule, until)
     plan = plan_training(settings, _training_job(schedule, [each.dataset for each in manifests]))
     fingerprint = plan.fingerprint(manifests)
-    versions = [each for each in list_versions(settings.registry) if each.plan_fingerprint == fingerprint]
-    if versions and find_verdict(open_ledger(settings), versions[-1]):
+    versions = [each for each in _versions(settings, until) if each.plan_fingerprint == fingerprint]
+    if versions and _is_judged(settings, versions[-1], until):
         reason = f"training data, recipe and code are unchanged since {versions[-1].reference}"
         return Consideration(SKIP, reason, True, schedule, facts)
     version = versions[-1] if versions else None
@@ -206,8 +210,30 @@ def _find_decision(
     if found is None:
         return None
     decision, reason, number = found
-    versions = [each for each in list_versions(settings.registry) if each.version == number] if number else []
-    return Consideration(decision, reason, True, schedule, facts, version=versions[0] if versions else None)
+    version = next((each for each in _versions(settings, None) if each.version == number), None)
+    if decision == TRAIN and version is None:
+        return Consideration(SKIP, f"version {number} was deleted", True, schedule, facts)
+    return Consideration(decision, reason, True, schedule, facts, version=version)
+
+
+def _find_unjudged(settings: Settings, facts: ScheduleFacts, until: datetime | None) -> ModelVersion | None:
+    """Return the version that the schedule trained last, if an interruption kept the gate from judging it."""
+    if facts.trained_version is None:
+        return None
+    for version in _versions(settings, until):
+        if version.version == facts.trained_version and not _is_judged(settings, version, until):
+            return version
+    return None
+
+
+def _versions(settings: Settings, until: datetime | None) -> list[ModelVersion]:
+    versions = list_versions(settings.registry)
+    return [each for each in versions if until is None or each.registered_at <= until]
+
+
+def _is_judged(settings: Settings, version: ModelVersion, until: datetime | None) -> bool:
+    verdict = find_verdict(open_ledger(settings), version)
+    return verdict is not None and (until is None or verdict.recorded_at <= until)
 
 
 def _due_at(schedule: ScheduleRecord, facts: ScheduleFacts) -> datetime | None:

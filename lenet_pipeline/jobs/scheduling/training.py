@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from lenet_pipeline.audit import (
     GateVerdict,
     find_verdict,
     finish_promotion,
     open_ledger,
+    publish_chain_head,
     record_challenger,
     record_version,
 )
@@ -94,7 +95,7 @@ def _record(
         new_labels=facts.new_labels,
         drift_alarms=facts.drift_alarms,
         review_number=facts.review_number,
-        decided_at=datetime.now(UTC),
+        decided_at=facts.read_at,
         actor=settings.actor,
         flow_run_id=observer.flow_run_id,
     )
@@ -120,11 +121,18 @@ def judge_trained(
 def promote_trained(
     observer: Observer, settings: Settings, retraining: Retraining, verdict: GateVerdict | PromotionRecord
 ) -> GateDecision | None:
-    """Carry out a verdict with the policies of the new champion, or finish a promotion that was recorded."""
+    """Carry out a verdict, with the policies of the new champion; a recorded verdict is only returned."""
     if isinstance(verdict, GateVerdict):
         schedule = retraining.schedule
         may_wait = schedule is not None and schedule.if_target_missed == "wait"
         return promote_or_refuse(verdict, settings, observer, may_wait=may_wait)
-    if retraining.version is not None:
-        finish_promotion(open_ledger(settings), settings.registry, retraining.version)
     return GateDecision(verdict)
+
+
+def finish_interrupted_promotion(observer: Observer, settings: Settings) -> None:
+    """Move MLflow's alias to the recorded champion, if a killed job recorded it without doing so."""
+    if not settings.warehouse.path.exists() or settings.registry.is_new:
+        return
+    if finish_promotion(open_ledger(settings), settings.registry):
+        observer.log("finished a promotion that was interrupted")
+        publish_chain_head(settings)
