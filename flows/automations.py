@@ -147,9 +147,10 @@ def build_automations(settings: Settings, blocks: Sequence[UUID]) -> list[Automa
         notify(
             "review work waiting",
             on(Event.REVIEW_WAITING, _HOUR),
-            "{{ event.payload.fields }} fields wait for review",
+            "{{ event.payload.fields }} fields and {{ event.payload.digits | default(0) }} digits "
+            "wait for review",
             f"Open the review pages.{review}",
-            "Fields wait for a person. At most one notification an hour per inbox.",
+            "Fields or digits wait for a person. At most one notification an hour per inbox.",
         ),
     ]
     return [_crash_dead_runs(home, tag), *(notifications if blocks else [])]

@@ -52,7 +52,7 @@ def build_deployments(settings: Settings) -> list[RunnerDeployment]:
             night,
             "nightly",
             "night",
-            "Score, decide and report; retrain if the schedule says so; promote through the gate.",
+            "Ingest, score, decide and report; retrain if the schedule says so; promote through the gate.",
             parameters={"job": {}},
             schedules=[_cron("LENET_NIGHT_CRON", settings.night_cron)],
         ),

@@ -90,7 +90,7 @@ def _slot(limit: str) -> Iterator[None]:
     """Hold the slot of a limit. The caller holds the lock, so a taken slot belongs to a killed flow."""
     with get_client(sync_client=True) as client:
         if create_limit(client, limit):
-            get_run_logger().info("freeing the slot of %s, which a killed flow left taken", limit)
+            get_run_logger().info("releasing the concurrency slot %s, held by a killed flow", limit)
             client.update_global_concurrency_limit(limit, GlobalConcurrencyLimitUpdate(active_slots=0))
     with concurrency(limit, lease_duration=_LEASE_S, strict=False, raise_on_lease_renewal_failure=False):
         yield

@@ -18,10 +18,10 @@ from lenet_pipeline.ingest import Reject
 from lenet_pipeline.jobs.dataset_names import default_dataset
 from lenet_pipeline.jobs.form_reading import inspect_documents, read_parts
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
-from lenet_pipeline.jobs.job_form import FORM
 from lenet_pipeline.jobs.page_store import IngestedForms, PageStore
 from lenet_pipeline.jobs.provenance import provenance
 from lenet_pipeline.jobs.rejects import record_rejects, refuse_too_many_rejects
+from lenet_pipeline.jobs.run_form import RUN_FORM
 from lenet_pipeline.lake import fingerprint_parts, validate_dataset
 from lenet_pipeline.schema import DOCUMENTS
 from lenet_pipeline.settings import Settings
@@ -36,7 +36,7 @@ from lenet_pipeline.warehouse import (
 _PAGES_WITHOUT_PROCESSES = 4  # reading this many takes less time than starting processes
 
 
-@validated(frozen=True, config=FORM)
+@validated(frozen=True, config=RUN_FORM)
 class FormIngestJob:
     """Which scans to read, with which templates.
 

@@ -29,8 +29,8 @@ from lenet_pipeline.ingest import (
 from lenet_pipeline.jobs.appending import Ingested, append_to_dataset, store_digits
 from lenet_pipeline.jobs.dataset_names import default_dataset
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
-from lenet_pipeline.jobs.job_form import FORM, choices
 from lenet_pipeline.jobs.rejects import record_rejects, refuse_too_many_rejects
+from lenet_pipeline.jobs.run_form import RUN_FORM, choices
 from lenet_pipeline.lake import StatedLabels, find_manifest, validate_dataset
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
@@ -40,7 +40,7 @@ Source = Literal["optdigits", "mnist", "images"]
 _DIGITS_PER_PROCESS = 2_000  # printing fewer takes less time than starting a process
 
 
-@validated(frozen=True, config=FORM)
+@validated(frozen=True, config=RUN_FORM)
 class IngestJob:
     """Which digits to put into the lake.
 
@@ -55,7 +55,7 @@ class IngestJob:
     name: str | None = None
 
 
-@validated(frozen=True, config=FORM)
+@validated(frozen=True, config=RUN_FORM)
 class PrintingJob:
     """Which digits to print and scan.
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import counted
-from lenet_pipeline.jobs.job_form import DEVICE, FORM, choices
+from lenet_pipeline.jobs.run_form import DEVICE, RUN_FORM, choices
 from lenet_pipeline.lake import Manifest
 from lenet_pipeline.registry import TrainingRun, training_run
 from lenet_pipeline.scoring import choose_device
@@ -72,7 +72,7 @@ class ReproductionReport:
         return self.folder / f"{REPORT}.md"
 
 
-@validated(frozen=True, config=FORM)
+@validated(frozen=True, config=RUN_FORM)
 class ReproductionJob:
     """Which published results to train again.
 

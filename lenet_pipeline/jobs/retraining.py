@@ -28,7 +28,7 @@ from lenet_pipeline.audit import (
 from lenet_pipeline.errors import TrainingError
 from lenet_pipeline.jobs.challenger_training import Trained, TrainingPlan, train_challenger
 from lenet_pipeline.jobs.held_out_tests import TestResult
-from lenet_pipeline.jobs.job_form import DEVICE, FORM, choices
+from lenet_pipeline.jobs.run_form import DEVICE, RUN_FORM, choices
 from lenet_pipeline.jobs.scoring_runs import ScoringJob, score
 from lenet_pipeline.lake import find_manifest, list_datasets, read_manifest
 from lenet_pipeline.network import ARCHITECTURES, find_architecture
@@ -98,7 +98,7 @@ class GateDecision:
     missed_targets: tuple[str, ...] = ()
 
 
-@validated(frozen=True, config=FORM)
+@validated(frozen=True, config=RUN_FORM)
 class TrainingJob:
     """The model to train, and the datasets to train it on.
 

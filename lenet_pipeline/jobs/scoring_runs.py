@@ -25,7 +25,7 @@ from lenet_pipeline.audit import (
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
 from lenet_pipeline.jobs.field_values import assemble_fields
 from lenet_pipeline.jobs.ingest_journal import record_version_found
-from lenet_pipeline.jobs.job_form import DEVICE, FORM, choices
+from lenet_pipeline.jobs.run_form import DEVICE, RUN_FORM, choices
 from lenet_pipeline.jobs.shard_scoring import score_missing_shards
 from lenet_pipeline.jobs.step_names import SCORE_ON_DASK, SCORE_SHARDS
 from lenet_pipeline.lake import read_manifest
@@ -92,7 +92,7 @@ class ScoringReport:
     drifted: tuple[str, ...]
 
 
-@validated(frozen=True, config=FORM)
+@validated(frozen=True, config=RUN_FORM)
 class ScoringJob:
     """Which dataset to score, and how.
 

@@ -139,7 +139,7 @@ def training_run(
     try:
         mlflow.set_experiment(registry.experiment)
         with mlflow.start_run(
-            run_name=f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M}",
+            run_name=f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
             tags=dict(tags),
             description=description or None,
             log_system_metrics=True,

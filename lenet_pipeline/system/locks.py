@@ -29,7 +29,9 @@ def only_process(path: Path, command: str, advice: str) -> Iterator[None]:
         if not _try(lock):
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
-            raise PipelineError(f"another `{command}` runs on {path.parent} (process {holder}); {advice}")
+            raise PipelineError(
+                f"another `{command}` is already running on {path.parent} (process {holder}); {advice}"
+            )
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()

@@ -153,8 +153,13 @@ class Supervisor:
         pause = min(2.0**watched.failures, _LONGEST_PAUSE_S)
         watched.failures += 1
         watched.due = now + pause
-        how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-        self._report(f"{watched.child.name} {how}; it starts again in {pause:.0f} s")
+        if code == -signal.SIGKILL:
+            how = "was killed (SIGKILL)"
+        elif code < 0:
+            how = f"was ended by {_signal_name(-code)}"
+        else:
+            how = f"ended with exit code {code}"
+        self._report(f"{watched.child.name} {how}; restarting in {pause:.0f} s")
         if code >= 0 and pause < _LONGEST_PAUSE_S:  # then it repeats itself
             for line in watched.last_lines():
                 self._report(f"  {line}")

@@ -1,4 +1,4 @@
--- question: When did the schedule train, when did it skip, and what became of each version?
+-- question: When did the schedule train, when did it skip, and what was the outcome of each version?
 -- grain: One row per decision of the retraining schedule, newest first.
 -- param limit: maximum number of rows (default: 100)
 -- column considered_at: time that the decision is for (UTC)

@@ -16,6 +16,8 @@ import httpx
 import psutil
 import pytest
 
+from lenet_pipeline.cli.commands.up_children import Addresses, children_of
+from lenet_pipeline.settings import read_settings
 from lenet_pipeline.system import only_process
 from tests.cli.test_command_line import one_error_line
 from tests.homes import Run
@@ -50,7 +52,9 @@ def test_second_one_for_the_same_home_is_refused(lenet: Run, home: Path) -> None
     with only_process(home / "up.lock", "lenet up", ""):
         result = lenet("up")
     assert result.returncode == 1
-    assert f"another `lenet up` runs on {home} (process {os.getpid()})" in one_error_line(result)
+    assert f"another `lenet up` is already running on {home} (process {os.getpid()})" in one_error_line(
+        result
+    )
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "scans.example"])  # noqa: S104 - it is refused
@@ -58,6 +62,24 @@ def test_address_that_other_machines_reach_is_refused(lenet: Run, host: str) -> 
     result = lenet("up", "--host", host)
     assert result.returncode == 1
     assert f"--host {host} is not a loopback address" in one_error_line(result)
+
+
+def test_address_of_a_server_elsewhere_is_printed_without_its_password(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "https://ada:secret@prefect.example/api")
+    ports = (free_port() for _ in SERVERS)
+    children = children_of(read_settings(home), Addresses("127.0.0.1", *ports))
+    [deployments] = [child for child in children if child.name == "deployments"]
+    assert deployments.address == "scheduled jobs, registered at https://ada:***@prefect.example/api"
+    assert deployments.environment["PREFECT_API_URL"] == "https://ada:secret@prefect.example/api"
+
+
+def allowed_origin(url: str, origin: str, method: str) -> str | None:
+    """Return the origin that Prefect's answer lets a browser pass on to a page of the given origin."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    answer = httpx.request(method, f"{url}/api/health", headers=asked, timeout=5, trust_env=False)
+    return answer.headers.get("access-control-allow-origin")
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float, log: Path) -> None:
@@ -87,6 +109,13 @@ def test_everything_answers_comes_back_and_stops(
         )
         assert f"lenet --home {home} review invite NAME" in log.read_text()
         assert [status(f"http://127.0.0.1:{port}") for port in ports.values()] == [200, 200, 200]
+        prefect = f"http://127.0.0.1:{ports['prefect']}"
+        own = (prefect, f"http://localhost:{ports['prefect']}")
+        for method in ("OPTIONS", "GET"):
+            assert allowed_origin(prefect, "https://elsewhere.example", method) is None
+            assert tuple(allowed_origin(prefect, origin, method) for origin in own) == own
+        pages = httpx.get(f"{prefect}/ui-settings", timeout=5, trust_env=False).json()
+        assert pages["api_url"] == f"{prefect}/api"
         descendants = psutil.Process(process.pid).children(recursive=True)
         [review] = [each for each in descendants if "review" in each.cmdline()]
         review.kill()

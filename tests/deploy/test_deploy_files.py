@@ -57,6 +57,13 @@ def test_service_of_compose_is_confined(name: str) -> None:
     assert service["healthcheck"]["test"][0] == "CMD"
 
 
+def test_prefect_of_compose_refuses_pages_of_other_origins() -> None:
+    variables = SERVICES["prefect"]["environment"]
+    origins = variables["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
+    assert origins == ["http://127.0.0.1:4200", "http://localhost:4200"]
+    assert variables["PREFECT_UI_API_URL"].removesuffix("/api") in origins
+
+
 def test_services_wait_for_services_that_exist_and_tell_their_health() -> None:
     for service in SERVICES.values():
         for name, condition in service.get("depends_on", {}).items():

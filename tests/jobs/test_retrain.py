@@ -190,7 +190,7 @@ def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
     assert {(TRAINING, "train"), (TRAINING, "validation"), (TEST, "test")} <= inputs
     assert (TRAINING, manifest.fingerprint) in inputs
     assert len(client.get_metric_history(version.training_run_id, "validation_accuracy")) == 15
-    assert re.fullmatch(r"lenet5-modern \d{4}-\d\d-\d\d \d\d:\d\d", run.info.run_name)
+    assert re.fullmatch(r"lenet5-modern \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", run.info.run_name)
     about = run.data.tags["mlflow.note.content"]
     assert all(words in about for words in (TRAINING, "1,274 digits to learn from", "Started by tester"))
     registered = client.get_model_version("digits", str(version.version))

@@ -117,7 +117,7 @@ def test_child_that_is_killed_comes_back_without_what_it_had_started(run: Callab
     os.kill(before[0], signal.SIGKILL)
     wait_until(lambda: len(running.lines) == 2)
     assert running.lines == [
-        "web was ended by SIGKILL; it starts again in 1 s",
+        "web was killed (SIGKILL); restarting in 1 s",
         "web is back: http://web",
     ]
     assert is_gone(before[1])
@@ -165,9 +165,9 @@ def test_child_that_keeps_failing_waits_longer_each_time_and_shows_its_log(
     running = run(child("pages", FAILING), child("web"))
     wait_until(lambda: len(running.lines) >= 4)
     assert running.lines[:4] == [
-        "pages ended with exit code 3; it starts again in 1 s",
+        "pages ended with exit code 3; restarting in 1 s",
         "  no such table: runs",
-        "pages ended with exit code 3; it starts again in 2 s",
+        "pages ended with exit code 3; restarting in 2 s",
         "  no such table: runs",
     ]
     assert running.answered == ["web"]

@@ -128,10 +128,9 @@ def print_plan(plan: NightPlan) -> None:
     """Print what a night would do."""
     print_line(f" for {plan.as_of:%Y-%m-%d %H:%M} UTC: nothing was changed", lead="dry run")
     for seen in plan.inboxes:
+        into = f" into {', '.join(seen.datasets)}" if seen.datasets else ""
         print_line(
-            f": {counted(len(seen.documents), 'document')} to take"
-            f"{f' into {chr(44).join(seen.datasets)}' if seen.datasets else ''}",
-            lead=f"  ingest {seen.inbox}",
+            f": {counted(len(seen.documents), 'document')} to take{into}", lead=f"  ingest {seen.inbox}"
         )
     for problem in plan.problems:
         print_line(f"  ingest {problem}", style="yellow", is_wrapped=True)
@@ -140,7 +139,7 @@ def print_plan(plan: NightPlan) -> None:
     if not plan.to_score:
         print_line("  score: every dataset is scored, apart from the documents above")
     considered = plan.retraining
-    print_line(f": {considered.reason}", lead=f"  retrain, {considered.decision}", is_wrapped=True)
+    print_line(f": {considered.decision}, because {considered.reason}", lead="  retrain", is_wrapped=True)
     for manifest in plan.trains_on:
         print_line(
             f"    {manifest.dataset} version {manifest.version}: {counted(manifest.rows, 'digit')}, "

@@ -1,4 +1,4 @@
-"""``lenet schedule``: declare and show when the pipeline retrains. ``lenet night``: one night's work."""
+"""``lenet schedule``: declare and show when the pipeline retrains."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def retrain_command(
     on_drift: Annotated[bool, typer.Option("--on-drift", help="Train if a run drifted")] = False,
     if_drift: Annotated[
         Literal["hold", "accept"],
-        typer.Option(help="Whether readings of a run that drifted wait for a person, or follow the policy"),
+        typer.Option(help="If a run drifts: hold its readings for review, or accept them by the policy"),
     ] = "hold",
     max_error: Annotated[
         float | None,
@@ -146,8 +146,8 @@ def retrain_command(
 ) -> None:
     """Declare what to learn from, when, and what follows a promotion.
 
-    Without --min-new-labels and --on-drift, every considered time starts a training. With both, either of
-    them starts one. Training is skipped if the data, the recipe and the code are unchanged.
+    By default, training starts at every scheduled time. With --min-new-labels or --on-drift, it starts only
+    if one of them holds. Training is skipped if the data, the recipe and the code are unchanged.
     """
     from lenet_pipeline.audit import REVIEWED
     from lenet_pipeline.jobs import RetrainingSchedule, declare_schedule
@@ -210,14 +210,16 @@ def print_schedule(schedule: ScheduleRecord) -> None:
         "reports on": ", ".join(schedule.tests) or "no test set",
         "model": f"{schedule.architecture}, recipe {schedule.recipe}, {schedule.effort} effort",
         "considered": when,
-        "starts with": " or ".join(filter(None, triggers)) or "every considered time",
+        "trains when": " or ".join(filter(None, triggers)) or "every scheduled time",
         "skipped if": "data, recipe and code are unchanged",
         "policy target": target,
         "if a run drifts": "its readings wait for a person"
         if schedule.if_drift == "hold"
         else "the policy still decides",
         "evidence": ", ".join(["gate digits", *schedule.evidence]),
-        "target missed": f"{schedule.if_target_missed}",
+        "target missed": {"wait": "keep the champion", "promote": "promote anyway"}[
+            schedule.if_target_missed
+        ],
         "then": {
             "keep": "earlier documents stay as they are",
             "decide": "decide on earlier documents again",

@@ -34,6 +34,7 @@ def up_command(
     Prefect server at PREFECT_API_URL and the MLflow server at LENET_MLFLOW_URI, if set.
     """
     from lenet_pipeline.cli.commands.up_children import Addresses, children_of, has_people, servers_elsewhere
+    from lenet_pipeline.lake import mask_url
     from lenet_pipeline.system import Supervisor, only_process
 
     with (
@@ -48,7 +49,7 @@ def up_command(
             print_line(f"  lenet --home {shlex.quote(str(settings.home))} review invite NAME")
         print_line("Ctrl-C stops everything", style="dim")
         for name, address in servers_elsewhere(settings).items():
-            _print_address(name, f"{address} (not started here)")
+            _print_address(name, f"{mask_url(address)} (not started here)")
         Supervisor(children, logs, _print_child, _report).run(lambda: bool(received))
         print_line("stopped")
     raise typer.Exit(128 + received[0])

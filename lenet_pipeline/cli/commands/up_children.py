@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 
 from lenet_pipeline.errors import PipelineError
+from lenet_pipeline.lake import mask_url
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Child, answers, describe_os_error, has_logged
 
@@ -62,7 +63,7 @@ def children_of(settings: Settings, addresses: Addresses) -> list[Child]:
             "deployments",
             (*_LENET, "serve"),
             {"LENET_BASE_URL": review.address, **common, "PREFECT_API_URL": api},
-            f"scheduled jobs, registered at {api}",
+            f"scheduled jobs, registered at {mask_url(api)}",
             has_logged(_SERVED),
             after=tuple({"prefect"} - elsewhere.keys()),
         )
@@ -100,6 +101,8 @@ def _prefect(settings: Settings, addresses: Addresses, common: dict[str, str]) -
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{settings.home / 'prefect.db'}",
         "PREFECT_SERVER_UI_ENABLED": "true",
         "PREFECT_UI_API_URL": f"{url}/api",  # otherwise the pages ask port 4200
+        # Other web pages in a browser on this machine must not use the server.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{port}",
         # A server that is killed keeps its leases, so that runs that hold one continue.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # How long a run that was killed before it began keeps its place; Prefect's default is 300 s.

@@ -13,7 +13,7 @@ from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.jobs.inbox.ingestion import inbox_lock, ingest_locked, report_busy
 from lenet_pipeline.jobs.inbox.look import find_inbox
 from lenet_pipeline.jobs.inbox.records import InboxIngest
-from lenet_pipeline.jobs.job_form import FORM
+from lenet_pipeline.jobs.run_form import RUN_FORM
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Event, Observer
 from lenet_pipeline.warehouse import (
@@ -25,7 +25,7 @@ from lenet_pipeline.warehouse import (
 )
 
 
-@validated(frozen=True, config=FORM)
+@validated(frozen=True, config=RUN_FORM)
 class PollJob:
     """Which inboxes to poll.
 

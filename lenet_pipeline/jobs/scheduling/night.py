@@ -16,8 +16,8 @@ from lenet_pipeline.audit import REVIEWED, counted
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.jobs.inbox.ingestion import ingest_inbox
 from lenet_pipeline.jobs.inbox.records import InboxIngest
-from lenet_pipeline.jobs.job_form import FORM
 from lenet_pipeline.jobs.retraining import GateDecision
+from lenet_pipeline.jobs.run_form import RUN_FORM
 from lenet_pipeline.jobs.scheduling.earlier_documents import EarlierDocuments, decide_again, score_again
 from lenet_pipeline.jobs.scheduling.report import describe_documents
 from lenet_pipeline.jobs.scheduling.training import (
@@ -44,7 +44,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-@validated(frozen=True, config=FORM)
+@validated(frozen=True, config=RUN_FORM)
 class NightJob:
     """A night's work.
 

@@ -37,4 +37,4 @@ def _plain(text: str) -> str:
     return text.replace("``", "")
 
 
-FORM = ConfigDict(json_schema_extra=_describe)
+RUN_FORM = ConfigDict(json_schema_extra=_describe)
