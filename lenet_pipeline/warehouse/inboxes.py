@@ -174,7 +174,7 @@ def list_inbox_originals(
         until: Leave out versions that were taken or stored later; None keeps all.
 
     Returns:
-        The versions that the inbox took, and those that are stored in its datasets. An interrupted poll
+        The versions that the inbox took, and the versions that its datasets contain. An interrupted poll
         stores documents that it does not record as taken.
 
     Raises:

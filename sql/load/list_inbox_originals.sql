@@ -1,5 +1,5 @@
--- List the versions that an inbox took under the paths in the registered table asked_documents, and under each
--- other path that once had content in that table.
+-- List the versions that an inbox took under the paths in the registered table asked_documents, and under
+-- other paths that once had content in that table.
 with
 
 versions as (

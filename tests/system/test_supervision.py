@@ -130,6 +130,7 @@ def test_child_starts_when_the_one_that_it_needs_answers(run: Callable[..., Runn
     late = PARENT.replace("print(f", "time.sleep(1); print(f")
     running = run(child("jobs", after=("server",)), child("server", late))
     wait_until((running.logs / "server.log").exists)
+    assert running.logs.stat().st_mode & 0o077 == 0  # other users cannot read the logs
     assert not (running.logs / "jobs.log").exists()
     wait_until(lambda: running.answered == ["server", "jobs"])
 
