@@ -84,6 +84,8 @@ def simulate(
     write_rows(settings, output)
     for done in kills.done:
         report(f"killed {done}")
+    for repeated in loop.repeated:
+        report(f"repeated without a kill: {repeated}")
     report(f"{len(kills.done)} kills, {time.perf_counter() - started:.0f} s")
     return check_claims(settings, weeks, plan)
 

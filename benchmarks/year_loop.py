@@ -20,7 +20,13 @@ POLL, NIGHT = "poll", "night"
 
 
 class Loop(Protocol):
-    """Runs the jobs of the loop, each until it is done, whatever happens to its processes."""
+    """Runs the jobs of the loop, each until it is done, whatever happens to its processes.
+
+    Attributes:
+        repeated: the runs that were repeated although nothing was killed meanwhile, each with its state.
+    """
+
+    repeated: list[str]
 
     def run(self, job: str, as_of: datetime) -> None:
         """Run ``poll`` or ``night`` for a time."""
@@ -67,6 +73,7 @@ class PlainLoop:
 
     def __init__(self, settings: Settings, kills: Kills) -> None:
         self._settings, self._kills = settings, kills
+        self.repeated: list[str] = []
 
     def run(self, job: str, as_of: datetime) -> None:
         """Run a job; while a kill is due, run it in a process and kill that."""

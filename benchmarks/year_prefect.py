@@ -26,17 +26,21 @@ _EVERY_S = 0.3  # between looks at a run
 _START_S = 300.0
 _LOST_S = 6.0  # after which a run that no process works on counts as lost
 _PENDING_S = 60.0  # after which a run that no process takes counts as lost
-_MOST_ATTEMPTS = 20
+_MOST_ATTEMPTS = 10
 
 
 class PrefectLoop:
     """Starts a server and ``lenet serve``, restarts what dies, and runs a job again until it is completed.
 
     The server has its own SQLite file in the folder of the home.
+
+    Attributes:
+        repeated: the runs that were repeated although nothing was killed meanwhile, each with its state.
     """
 
     def __init__(self, settings: Settings, kills: Kills) -> None:
         self._kills = kills
+        self.repeated: list[str] = []
         self._folder = settings.home.parent / "prefect"
         self._folder.mkdir()
         port = _free_port()
@@ -54,13 +58,15 @@ class PrefectLoop:
 
     def run(self, job: str, as_of: datetime) -> None:
         """Run a job, again and again if it is killed, until it is completed."""
-        for _ in range(_MOST_ATTEMPTS):
+        for attempt in range(_MOST_ATTEMPTS):
             self._keep_running()
-            state = self._attempt(job, as_of)
-            if state.get("type") == "COMPLETED" and not str(state.get("message")).startswith("not polled"):
+            killed = len(self._kills.done)
+            state = self._attempt(job, as_of, attempt)
+            message = str(state.get("message"))
+            if state.get("type") == "COMPLETED" and not message.startswith("not polled"):
                 return
-            if not self._kills.done:
-                raise RuntimeError(f"{job} of {as_of:%Y-%m-%d} ended as {state}")
+            if len(self._kills.done) == killed:
+                self.repeated.append(f"{job} of {as_of:%Y-%m-%d}: {state.get('type')}: {message}")
         raise RuntimeError(f"{job} of {as_of:%Y-%m-%d} was not completed in {_MOST_ATTEMPTS} attempts")
 
     def close(self) -> None:
@@ -76,7 +82,7 @@ class PrefectLoop:
                     process.kill()
                     process.wait()
 
-    def _attempt(self, job: str, as_of: datetime) -> dict[str, Any]:
+    def _attempt(self, job: str, as_of: datetime, attempt: int) -> dict[str, Any]:
         """Run a job once, and return its last state. Kill what is to be killed meanwhile."""
         started = seen = time.monotonic()
         run: str | None = None
@@ -85,7 +91,7 @@ class PrefectLoop:
             self._keep_running()
             try:
                 if run is None:
-                    run = self._create_run(job, as_of)
+                    run = self._create_run(job, as_of, attempt)
                     started = seen = time.monotonic()
                 state = self._get(f"/flow_runs/{run}")["state"]
             except httpx.HTTPError:
@@ -114,9 +120,14 @@ class PrefectLoop:
             _kill(pid)
         self._kills.done.append(f"{target} in {job} of {as_of:%Y-%m-%d} after {moment:.1f} s")
 
-    def _create_run(self, job: str, as_of: datetime) -> str:
+    def _create_run(self, job: str, as_of: datetime, attempt: int) -> str:
+        """Create a flow run, and return its id. If the answer is lost with the server, the next call has it."""
         deployment = self._get(f"/deployments/name/{_DEPLOYMENTS[job]}")["id"]
-        body = {"parameters": {"job": {"as_of": as_of.isoformat()}}, "state": {"type": "SCHEDULED"}}
+        body = {
+            "parameters": {"job": {"as_of": as_of.isoformat()}},
+            "state": {"type": "SCHEDULED"},
+            "idempotency_key": f"{job} {as_of.isoformat()} {attempt}",
+        }
         answer = self._client.post(f"/deployments/{deployment}/create_flow_run", json=body)
         return str(answer.raise_for_status().json()["id"])
 
