@@ -121,7 +121,7 @@ class PrefectLoop:
         self._kills.done.append(f"{target} in {job} of {as_of:%Y-%m-%d} after {moment:.1f} s")
 
     def _create_run(self, job: str, as_of: datetime, attempt: int) -> str:
-        """Create a flow run, and return its id. If the answer is lost with the server, the next call has it."""
+        """Create a flow run and return its id. If the answer is lost, the next call returns the same run."""
         deployment = self._get(f"/deployments/name/{_DEPLOYMENTS[job]}")["id"]
         body = {
             "parameters": {"job": {"as_of": as_of.isoformat()}},
