@@ -25,10 +25,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.year_claims import Claim, check_claims, compare_rows, write_rows
-from benchmarks.year_home import Scanner, YearPlan, build_home, share_out
+from benchmarks.year_home import INBOX, Scanner, YearPlan, build_home, share_out
 from benchmarks.year_loop import NIGHT, POLL, Kills, Loop, PlainLoop
 from benchmarks.year_reviewer import answer_queue
 from benchmarks.year_weeks import Week, draw_year, measure_readings, measure_retraining, write_weeks
+from lenet_pipeline.jobs import declare_inbox
 from lenet_pipeline.settings import Settings, read_settings
 
 _LONGEST_S = 12.0  # the latest moment of a kill, after the start of its job
@@ -53,6 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
+def prepare(unipen: Path, plan: YearPlan, folder: Path) -> tuple[Settings, Scanner]:
+    """Build the home of a simulation in a folder, or use the home that was copied there.
+
+    Returns:
+        The settings of the home, and what drops the scans into its inbox.
+    """
+    hands = share_out(unipen, plan)
+    scanner = Scanner(hands, plan, folder)
+    settings = read_settings(folder / "home", "year")
+    if not settings.home.exists():
+        build_home(settings, hands, plan, folder)
+    declare_inbox(settings, INBOX, str(scanner.inbox), (scanner.template,), settle_s=0)
+    return settings, scanner
+
+
 def simulate(
     unipen: Path,
     plan: YearPlan,
@@ -66,10 +82,7 @@ def simulate(
     """Simulate a year in a folder, write its results to the output folder, and check what it must show."""
     report = report or _print
     started = time.perf_counter()
-    hands = share_out(unipen, plan)
-    scanner = Scanner(hands, plan, folder)
-    settings = read_settings(folder / "home", "year")
-    build_home(settings, hands, plan, scanner, folder)
+    settings, scanner = prepare(unipen, plan, folder)
     report(f"first champion after {time.perf_counter() - started:.0f} s")
     loop = _open_loop(settings, kills, has_prefect=has_prefect)
     weeks = []

@@ -18,7 +18,6 @@ from lenet_pipeline.jobs import (
     IngestJob,
     RetrainingSchedule,
     TrainingJob,
-    declare_inbox,
     declare_schedule,
     ingest,
     retrain,
@@ -140,12 +139,11 @@ class Scanner:
         return [digits[number % len(digits)] for number in range(start, start + plan.digits)]
 
 
-def build_home(settings: Settings, hands: Hands, plan: YearPlan, scanner: Scanner, folder: Path) -> None:
-    """Train the first champion, set its policy, and declare the inbox and the schedule."""
+def build_home(settings: Settings, hands: Hands, plan: YearPlan, folder: Path) -> None:
+    """Declare the schedule, train the first champion, and set its policy."""
     for dataset, digits in ((INITIAL, hands.initial), (EVIDENCE, hands.evidence)):
         table = _write_tiles(digits, folder / dataset.replace("/", "-"), plan.seed)
         ingest(settings, IngestJob("images", table, dataset))
-    declare_inbox(settings, INBOX, str(scanner.inbox), (scanner.template,), settle_s=0)
     declare_schedule(
         settings,
         RetrainingSchedule(
