@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lenet_pipeline.audit.model_versions import promote_by_hand
+from lenet_pipeline.audit import promote_by_hand
 from lenet_pipeline.errors import DatabaseBusyError, WarehouseError
 from lenet_pipeline.jobs import IngestJob, ScoringJob, TrainingJob, check, ingest, retrain, score
 from lenet_pipeline.lake.appending import append_digits
