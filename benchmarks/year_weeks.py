@@ -25,7 +25,8 @@ select
     current_decisions.label,
     current_decisions.model_version,
     current_decisions.threshold,
-    current_decisions.decision = 'accept' or current_decisions.decision = 'review'
+    held_runs.scoring_run_id is not null as is_held,
+    current_decisions.decision = 'accept' or current_decisions.decision = 'review' and not is_held
         and coalesce(current_decisions.confidence >= current_decisions.threshold, false) as is_accepted,
     coalesce(final_values.decision = 'accept', false) as is_silent
 from current_decisions
@@ -33,6 +34,7 @@ inner join cells using (digit_id)
 inner join fields using (field_id)
 inner join pages on fields.page_id = pages.page_id
 left join final_values using (field_id)
+left join held_runs on current_decisions.scoring_run_id = held_runs.scoring_run_id
 where current_decisions.dataset = '{dataset}'
 order by all
 """
@@ -70,6 +72,7 @@ class Week:
         fields: fields that people answered.
         slips: digits that the reviewer misread.
         is_drifted: whether a drift alarm was raised.
+        is_held: whether all readings waited for a person because of it.
         retraining: ``train``, ``skip`` or an empty text.
         outcome: ``promote``, ``refuse`` or an empty text.
         reason: why the schedule and the gate decided as they did.
@@ -89,6 +92,7 @@ class Week:
     fields: int = 0
     slips: int = 0
     is_drifted: bool = False
+    is_held: bool = False
     retraining: str = ""
     outcome: str = ""
     reason: str = ""
@@ -106,8 +110,8 @@ class Week:
             f"week {self.week:2}: {self.right / max(1, self.found):6.1%} right, "
             f"{self.accepted_wrong:2} of {self.accepted:3} accepted wrong, "
             f"{self.silent_wrong:2} of {self.silent:3} silent wrong, {self.review_share:4.0%} to people, "
-            f"version {self.model}, {'drift, ' if self.is_drifted else ''}{retraining}: {self.reason} "
-            f"({self.seconds:.0f} s)"
+            f"version {self.model}, {'drift, ' * self.is_drifted}{'held, ' * self.is_held}{retraining}: "
+            f"{self.reason} ({self.seconds:.0f} s)"
         )
 
 
@@ -116,6 +120,7 @@ def measure_readings(settings: Settings, week: Week, dataset: str, truth: Mappin
     for row in run_select(settings.warehouse, _READINGS.format(dataset=dataset)).to_pylist():
         is_right = truth[row["file"], row["page"], row["field"], row["position"]] == row["label"]
         week.found += 1
+        week.is_held = row["is_held"]
         week.right += is_right
         week.model, week.threshold = row["model_version"], row["threshold"]
         week.accepted += row["is_accepted"]
@@ -165,6 +170,8 @@ def draw_year(weeks: Sequence[Week], change: int, max_error: float, path: Path) 
     accuracy.legend(loc="lower right")
     _draw_errors(errors, weeks, max_error)
     share.plot(numbers, [100 * week.review_share for week in weeks], color="tab:blue")
+    held = [week.week for week in weeks if week.is_held]
+    share.plot(held, [96] * len(held), "|", color="tab:orange", label="held because of drift")
     share.set_ylabel("sent to people, %")
     share.set_ylim(0, 105)
     for kind, marker, colour, label in (
