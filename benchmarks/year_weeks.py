@@ -196,12 +196,11 @@ def _draw_errors(axes: Any, weeks: Sequence[Week], max_error: float) -> None:
         ("accepted by the policy", "accepted_wrong", "accepted"),
         ("final without a person", "silent_wrong", "silent"),
     ):
-        rates = [
-            100
-            * sum(getattr(week, wrong) for week in window)
-            / max(1, sum(getattr(week, total) for week in window))
-            for window in windows(weeks)
-        ]
+        rates = list[float]()
+        for window in windows(weeks):
+            digits = sum(getattr(week, total) for week in window)
+            misread = sum(getattr(week, wrong) for week in window)
+            rates.append(100 * misread / digits if digits else float("nan"))
         axes.plot(ends, rates, label=label)
     axes.axhline(100 * max_error, color="tab:red", linestyle="--", label="limit of the policy")
     axes.set_ylabel("misread in four weeks, %")
