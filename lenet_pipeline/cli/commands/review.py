@@ -108,7 +108,7 @@ def invite_command(
     print_line(f"name   {invitation.name}")
     print_line(f"token  {invitation.token}")
     print_line("The token is shown only now. Pass it on over a safe channel.", is_wrapped=True)
-    print_line("To sign in: run `lenet review serve` with the same home, and open its address.")
+    print_line("To sign in: open the address of `lenet up`, or run `lenet review serve` with the same home.")
 
 
 @review_app.command("revoke", epilog="Example: lenet review revoke 'Ada Lovelace'")
