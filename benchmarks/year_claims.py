@@ -98,6 +98,7 @@ def check_claims(settings: Settings, weeks: Sequence[Week], plan: YearPlan) -> l
     claims = [
         _check_guarantee("accepted digits", "accepted", weeks, plan),
         _check_guarantee("digits that no person saw", "silent", weeks, plan),
+        _check_year("accepted", weeks, plan),
         _check_share(weeks, plan),
     ]
     cells = run_select(settings.warehouse, _CELLS).to_pylist()[0]
@@ -132,6 +133,15 @@ def _check_guarantee(text: str, name: str, weeks: Sequence[Week], plan: YearPlan
         f"({_LEVEL:g} divided by {len(results)} windows)"
     )
     return Claim(text, p_value >= level, figures)
+
+
+def _check_year(name: str, weeks: Sequence[Week], plan: YearPlan) -> Claim:
+    """Test the error limit over all weeks."""
+    total = sum(getattr(week, name) for week in weeks)
+    wrong = sum(getattr(week, f"{name}_wrong") for week in weeks)
+    p_value = float(binom.sf(wrong - 1, total, plan.max_error)) if wrong else 1.0
+    figures = f"{wrong} of {total:,} wrong, p = {p_value:.2g}, must be at least {_LEVEL:g}"
+    return Claim(f"the limit of {plan.max_error:.1%} holds for {name} digits", p_value >= _LEVEL, figures)
 
 
 def _check_share(weeks: Sequence[Week], plan: YearPlan) -> Claim:

@@ -181,7 +181,7 @@ def draw_year(weeks: Sequence[Week], change: int, max_error: float, path: Path) 
     ):
         chosen = [week for week in weeks if (week.outcome or week.retraining) == kind]
         share.plot([week.week for week in chosen], [100] * len(chosen), marker, color=colour, label=label)
-    share.legend(loc="center right")
+    share.legend(loc="center left", ncols=2)
     share.set_xlabel("week")
     for axes in (accuracy, errors, share):
         axes.axvline(change - 0.5, color="black", linestyle=":", linewidth=1)
@@ -206,4 +206,4 @@ def _draw_errors(axes: Any, weeks: Sequence[Week], max_error: float) -> None:
     axes.axhline(100 * max_error, color="tab:red", linestyle="--", label="limit of the policy")
     axes.set_ylabel("misread in four weeks, %")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper right")
+    axes.legend(loc="lower left")
