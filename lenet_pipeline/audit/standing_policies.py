@@ -82,7 +82,7 @@ def plot_policies(
 
 def describe_policy(record: PolicyRecord) -> str:
     """Describe a policy in one line: its target, and what it accepts of its evidence."""
-    target = f"{record.subject}s: at most {record.max_error:.4g} wrong"
+    target = f"{record.subject}s: at most {100 * record.max_error:.4g}% wrong"
     if record.threshold is None:
         return f"{target}; accepts nothing of {record.labelled:,} ({record.evidence})"
     share = record.accepted / record.labelled

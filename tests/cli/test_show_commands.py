@@ -116,7 +116,7 @@ def test_a_version_whose_run_was_deleted_for_good_is_still_shown(lenet: Run, set
         ("digits/7", "the model digits has no version '7'; available: 1"),
         ("crown", "there is no alias 'crown'; available: challenger, champion"),
         ("letters/1", "there is no model 'letters'; available: digits"),
-        ("digits:1", "is not a model version; write digits@champion or digits/3"),
+        ("digits:1", "is not a model version; write champion, 3, digits@champion or digits/3"),
     ],
 )
 def test_an_unknown_version_is_one_line(lenet: Run, settings: Settings, reference: str, message: str) -> None:

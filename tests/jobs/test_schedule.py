@@ -54,7 +54,7 @@ def insert(settings: Settings, statement: str, *values: object) -> None:
 
 def test_a_schedule_without_conditions_trains_every_night(settings: Settings) -> None:
     considered = consider(settings)
-    assert (considered.decision, considered.reason) == ("train", "due")
+    assert (considered.decision, considered.reason) == ("train", "due on schedule")
     assert considered.plan is not None
     # Nobody reviewed a digit yet, so reviewed/all does not exist and is left out.
     assert considered.plan.datasets == (TRAINING,)
@@ -64,7 +64,7 @@ def test_a_schedule_without_conditions_trains_every_night(settings: Settings) ->
 def test_without_a_schedule_nothing_is_trained(settings: Settings) -> None:
     considered = consider_retraining(settings, NIGHT)
     assert considered.decision == "skip"
-    assert considered.reason.startswith("no retraining schedule")
+    assert considered.reason.startswith("there is no retraining schedule")
     declare_schedule(settings, SCHEDULE)
     assert remove_schedule(settings)
     assert not remove_schedule(settings)

@@ -151,7 +151,8 @@ def test_a_run_is_kept_to_the_version_that_the_alias_named_when_it_began(setting
         (TEST, "digits@best", UnknownNameError, "no alias 'best'; available: challenger, champion"),
         (TEST, "digits/9", UnknownNameError, "the model digits has no version '9'; available: 1"),
         (TEST, "letters@champion", UnknownNameError, "no model 'letters'; available: digits"),
-        (TEST, "digits", RegistryError, "write digits@champion or digits/3"),
+        (TEST, "digits", UnknownNameError, "there is no alias 'digits'"),
+        (TEST, "digits:1", RegistryError, "write champion, 3, digits@champion or digits/3"),
     ],
 )
 def test_a_name_that_nothing_has_is_answered_with_the_names_there_are(

@@ -116,7 +116,7 @@ def promote_command(
 ) -> None:
     """Make a version the champion.
 
-    It gets policies with the same targets as those of the former champion.
+    It gets policies with the target of the retraining schedule, or else with those of the former champion.
     """
     from lenet_pipeline.audit import describe_policy, find_refusal, promote_by_hand, publish_chain_head
     from lenet_pipeline.warehouse import refresh_snapshot
@@ -212,5 +212,5 @@ def _print_facts(facts: Mapping[str, str]) -> None:
 
 
 def _print_move(record: PromotionRecord) -> None:
-    former = f" (was version {record.former_version})" if record.former_version else ""
+    former = f" (was {record.model_name}/{record.former_version})" if record.former_version else ""
     print_line(f"champion is now {record.model_name}/{record.model_version}{former}: {record.reason}")

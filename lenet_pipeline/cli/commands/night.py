@@ -137,7 +137,7 @@ def print_plan(plan: NightPlan) -> None:
     for dataset, digits in plan.to_score:
         print_line(f" {dataset}: {counted(digits, 'digit')}", lead="  score")
     if not plan.to_score:
-        print_line("  score: every dataset is scored, apart from the documents above")
+        print_line("  score: only the new documents above, if any")
     considered = plan.retraining
     print_line(f": {considered.decision}, because {considered.reason}", lead="  retrain", is_wrapped=True)
     for manifest in plan.trains_on:

@@ -108,7 +108,7 @@ def invite_command(
     print_line(f"name   {invitation.name}")
     print_line(f"token  {invitation.token}")
     print_line("The token is shown only now. Pass it on over a safe channel.", is_wrapped=True)
-    print_line("To sign in: run `lenet review serve` with the same home, and open its address.")
+    print_line("To sign in, open the pages of `lenet up` or `lenet review serve` for this home.")
 
 
 @review_app.command("revoke", epilog="Example: lenet review revoke 'Ada Lovelace'")

@@ -208,7 +208,8 @@ def print_schedule(schedule: ScheduleRecord) -> None:
     rows = {
         "learns from": ", ".join(schedule.datasets),
         "reports on": ", ".join(schedule.tests) or "no test set",
-        "model": f"{schedule.architecture}, recipe {schedule.recipe}, {schedule.effort} effort",
+        "model": f"{schedule.architecture}, recipe {schedule.recipe}, {schedule.effort} effort, "
+        f"seed {schedule.seed}",
         "considered": when,
         "trains when": " or ".join(filter(None, triggers)) or "every scheduled time",
         "skipped if": "data, recipe and code are unchanged",

@@ -62,7 +62,9 @@ def children_of(settings: Settings, addresses: Addresses) -> list[Child]:
         Child(
             "deployments",
             (*_LENET, "serve"),
-            {"LENET_BASE_URL": review.address, **common, "PREFECT_API_URL": api},
+            # Next to the servers, a second thread of torch slows training down tenfold: the two wait for
+            # each other all the time.
+            {"LENET_BASE_URL": review.address, "OMP_NUM_THREADS": "1", **common, "PREFECT_API_URL": api},
             f"scheduled jobs, registered at {mask_url(api)}",
             has_logged(_SERVED),
             after=tuple({"prefect"} - elsewhere.keys()),

@@ -172,8 +172,10 @@ def consider_retraining(settings: Settings, as_of: datetime, until: datetime | N
         WarehouseError: the database cannot be read.
     """
     schedule = find_schedule(settings.warehouse, until)
+    if schedule is None and until is not None:
+        return Consideration(SKIP, f"no retraining schedule was declared at {until:%Y-%m-%d %H:%M} UTC")
     if schedule is None:
-        return Consideration(SKIP, "no retraining schedule; declare one with `lenet schedule retrain`")
+        return Consideration(SKIP, "there is no retraining schedule; `lenet schedule retrain` declares one")
     facts = read_schedule_facts(settings.warehouse, settings.registry.model_name, until)
     decided = _find_decision(settings, schedule, facts, as_of) if until is None else None
     if decided is not None:
@@ -246,7 +248,7 @@ def _due_at(schedule: ScheduleRecord, facts: ScheduleFacts) -> datetime | None:
 def _describe_trigger(schedule: ScheduleRecord, facts: ScheduleFacts) -> tuple[str, bool]:
     """Describe what starts a training, or what is missing, and whether it starts."""
     if schedule.min_new_labels is None and not schedule.on_drift:
-        return "due", True
+        return "due on schedule", True
     if facts.drift_alarms and schedule.on_drift:
         return f"{counted(facts.drift_alarms, 'run')} drifted since the last training", True
     labels = counted(facts.new_labels, "new label")
