@@ -339,7 +339,7 @@ def test_an_option_of_a_list_is_refused_before_a_verb(lenet: Run) -> None:
 def test_a_reason_is_shown_as_it_was_written(lenet: Run, settings: Settings) -> None:
     retrained = lenet("train", "optdigits/train", "--epochs", "1")
     assert retrained.returncode == 0, retrained.stderr
-    result = lenet("models", "promote", "2", "--reason", "see [/ticket 7]")
+    result = lenet("models", "promote", "2", "--reason", "see [/ticket 7]", "--yes")
     assert (result.returncode, result.stderr) == (0, "")
     assert "see [/ticket 7]" in result.stdout
     assert "see [/ticket 7]" in lenet("audit", "promotions", "--format", "csv").stdout

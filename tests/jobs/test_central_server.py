@@ -28,7 +28,7 @@ def test_every_job_works_with_a_server_and_scoring_works_on_another_machine(
     run("train", "optdigits/train", "--test", "optdigits/test", "--epochs", "3")
     run("score", "optdigits/test")
     run("train", "optdigits/train", "--epochs", "1", "--seed", "2")
-    run("models", "promote", "2", "--reason", "to try it")
+    run("models", "promote", "2", "--reason", "to try it", "--yes")
     run("models", "rollback")
     assert "central/1" in run("models", "show", "champion", "--format", "json")
     run("policy", "set", "--max-error", "0.3", "--certainty", "0.5")
