@@ -140,12 +140,26 @@ class PrefectLoop:
         return self._client.get(path).raise_for_status().json()
 
     def _keep_running(self) -> None:
-        """Start the server and ``lenet serve``, unless they run."""
-        if self._start_if_dead("server"):
-            self._wait("server", self._is_healthy)
-        if self._start_if_dead("serve"):
-            log = self._log("serve")
-            self._wait("serve", lambda: _SERVED in log.read_text("utf-8", errors="replace"))
+        """Start the server and ``lenet serve``, unless they run.
+
+        ``lenet serve`` ends if the server was killed while it started, so it is started again.
+        """
+        deadline = time.monotonic() + _START_S
+        while not (self._is_up("server", self._is_healthy) and self._is_up("serve", self._is_served)):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the server and lenet serve did not start; see {self._folder}")
+
+    def _is_up(self, name: str, is_ready: Callable[[], bool]) -> bool:
+        """Start a program unless it runs, and wait until it is ready; return False if it ends first."""
+        if self._start_if_dead(name):
+            while not is_ready():
+                if self._processes[name].poll() is not None:
+                    return False
+                time.sleep(_EVERY_S)
+        return True
+
+    def _is_served(self) -> bool:
+        return _SERVED in self._log("serve").read_text("utf-8", errors="replace")
 
     def _start_if_dead(self, name: str) -> bool:
         process = self._processes.get(name)
@@ -166,13 +180,6 @@ class PrefectLoop:
             return self._client.get("/health").status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
-
-    def _wait(self, name: str, is_ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _START_S
-        while not is_ready():
-            if self._processes[name].poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{name} did not start; see {self._log(name)}")
-            time.sleep(_EVERY_S)
 
 
 def _environment(settings: Settings, folder: Path, api: str) -> dict[str, str]:
