@@ -94,7 +94,7 @@ def test_missing_bucket_is_one_clear_error(endpoint: str, home: Path, tmp_path: 
 def test_look_into_a_folder_of_100_000_files_takes_less_than_two_seconds(
     home: Path, tmp_path: Path, slips: Path
 ) -> None:
-    memory = Path("/dev/shm")  # noqa: S108 - a disk takes minutes for so many files
+    memory = Path("/dev/shm")  # noqa: S108 - a disk takes minutes for 100,000 files
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
         inbox = make_inbox(read_settings(home, "tester"), Path(folder), slips, write_template(tmp_path))
         fill_folder(inbox.settings, inbox.folder, 100_000)

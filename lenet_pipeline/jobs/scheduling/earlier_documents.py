@@ -123,9 +123,8 @@ def decide_again(
         refit = refit_policies(settings, versions[number], versions[number])
         for problem in refit.problems:
             observer.warn(f"{versions[number].reference}: {problem}")
-        for (
-            policy
-        ) in refit.proposed:  # one that accepts nothing, too: the evidence contradicts the former one
+        # A policy that accepts nothing counts, too: the evidence then contradicts the former one.
+        for policy in refit.proposed:
             set_policy(settings, policy)
     return _report(settings, names, before, as_of, observer)
 

@@ -221,10 +221,10 @@ def publish_documents(
 
 def revisit_earlier_documents(observer: Observer, settings: Settings, as_of: datetime) -> EarlierDocuments:
     """Decide on earlier documents again, or score them again, as the schedule says."""
-    schedule = find_schedule(settings.warehouse) if settings.warehouse.path.exists() else None
-    training = list_training_datasets(settings)
+    schedule = find_schedule(settings.warehouse)
     if schedule is None or schedule.afterwards == "keep":
         return EarlierDocuments()
+    training = list_training_datasets(settings)
     if schedule.afterwards == "decide":
         return decide_again(settings, training, as_of, observer)
     return score_again(settings, training, schedule.score_since, as_of, observer)
