@@ -20,6 +20,7 @@ from lenet_pipeline.jobs.retraining import GateDecision
 from lenet_pipeline.jobs.run_form import RUN_FORM
 from lenet_pipeline.jobs.scheduling.earlier_documents import EarlierDocuments, decide_again, score_again
 from lenet_pipeline.jobs.scheduling.report import describe_documents
+from lenet_pipeline.jobs.scheduling.schedule import find_manifest_at
 from lenet_pipeline.jobs.scheduling.training import (
     Retraining,
     finish_interrupted_promotion,
@@ -28,7 +29,7 @@ from lenet_pipeline.jobs.scheduling.training import (
     retrain_if_due,
 )
 from lenet_pipeline.jobs.scoring_runs import ScoringJob, ScoringReport, score
-from lenet_pipeline.lake import list_datasets, read_manifest
+from lenet_pipeline.lake import Manifest, list_datasets, read_manifest
 from lenet_pipeline.registry import find_champion
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Event, Observer, only_process
@@ -141,7 +142,7 @@ def ingest_inboxes(observer: Observer, settings: Settings, as_of: datetime) -> t
         PipelineError: some inboxes could not be read; all others were.
     """
     results, failures = [], []
-    for inbox in read_inboxes(settings.warehouse) if settings.warehouse.path.exists() else ():
+    for inbox in read_inboxes(settings.warehouse):
         try:
             results.append(ingest_inbox(settings, inbox.name, as_of, observer))
         except PipelineError as exc:
@@ -164,9 +165,9 @@ def score_new_digits(observer: Observer, settings: Settings) -> tuple[ScoringRep
         observer.log("no champion yet, so nothing is scored; train one with `lenet train DATASET`")
         return ()
     reports, failures = [], []
-    for dataset in list_new_datasets(settings):
+    for manifest in list_unscored(settings, list_training_datasets(settings)):
         try:
-            reports.append(score(settings, ScoringJob(dataset, champion.reference), observer))
+            reports.append(score(settings, ScoringJob(manifest.dataset, champion.reference), observer))
         except PipelineError as exc:
             failures.append(str(exc))
     if failures:
@@ -174,16 +175,24 @@ def score_new_digits(observer: Observer, settings: Settings) -> tuple[ScoringRep
     return tuple(reports)
 
 
-def list_new_datasets(settings: Settings) -> list[str]:
-    """Return the datasets whose newest version no run of any model version has scored."""
-    finished = list_finished_manifests(settings.warehouse) if settings.warehouse.path.exists() else set()
-    training = list_training_datasets(settings)
-    return [
-        dataset
-        for dataset in list_datasets(settings.lake)
-        if dataset not in training
-        and (dataset, read_manifest(settings.lake, dataset).fingerprint) not in finished
-    ]
+def list_unscored(settings: Settings, training: set[str], until: datetime | None = None) -> list[Manifest]:
+    """Return the newest version of each dataset, now or at a time, that no run had scored by then.
+
+    Datasets in ``training`` are left out.
+    """
+    finished = set[tuple[str, str]]()
+    if settings.warehouse.path.exists():
+        finished = list_finished_manifests(settings.warehouse, until)
+    unscored = []
+    for dataset in list_datasets(settings.lake):
+        if dataset in training:
+            continue
+        newest = (
+            find_manifest_at(settings, dataset, until) if until else read_manifest(settings.lake, dataset)
+        )
+        if newest is not None and (dataset, newest.fingerprint) not in finished:
+            unscored.append(newest)
+    return unscored
 
 
 def list_training_datasets(settings: Settings, until: datetime | None = None) -> set[str]:

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.jobs.inbox.look import Look, look
 from lenet_pipeline.jobs.scheduling.earlier_documents import list_outdated
-from lenet_pipeline.jobs.scheduling.night import list_training_datasets
+from lenet_pipeline.jobs.scheduling.night import list_training_datasets, list_unscored
 from lenet_pipeline.jobs.scheduling.schedule import TRAIN, Consideration, consider_retraining
-from lenet_pipeline.lake import Manifest, list_datasets, read_manifests
+from lenet_pipeline.lake import Manifest
 from lenet_pipeline.settings import Settings
-from lenet_pipeline.warehouse import find_schedule, list_finished_manifests, read_inboxes
+from lenet_pipeline.warehouse import find_schedule, read_inboxes
 
 
 @dataclass(frozen=True)
@@ -70,24 +70,8 @@ def plan_night(settings: Settings, as_of: datetime) -> NightPlan:
         as_of=as_of,
         inboxes=tuple(looks),
         problems=tuple(problems),
-        to_score=tuple(_list_unscored(settings, training, until)),
+        to_score=tuple((each.dataset, each.rows) for each in list_unscored(settings, training, until)),
         retraining=consider_retraining(settings, as_of, until),
         earlier=tuple(each.dataset for each in earlier),
         afterwards=afterwards,
     )
-
-
-def _list_unscored(settings: Settings, training: set[str], until: datetime) -> list[tuple[str, int]]:
-    """Return the datasets, as they were at a time, that no run had scored by then, and their digits."""
-    finished = list_finished_manifests(settings.warehouse, until)
-    unscored = []
-    for dataset in list_datasets(settings.lake):
-        versions = [
-            each
-            for each in read_manifests(settings.lake, dataset)
-            if dataset not in training and datetime.fromisoformat(each.created_at) <= until
-        ]
-        newest = max(versions, key=lambda each: each.version, default=None)
-        if newest is not None and (dataset, newest.fingerprint) not in finished:
-            unscored.append((dataset, newest.rows))
-    return unscored

@@ -266,15 +266,16 @@ def _manifests(settings: Settings, schedule: ScheduleRecord, until: datetime | N
     names = [name for name in schedule.datasets if name != REVIEWED or name in known]
     if until is None:
         return [read_manifest(settings.lake, name) for name in names]
-    manifests = []
-    for name in names:
-        versions = [each for each in read_manifests(settings.lake, name) if _created_at(each) <= until]
-        manifests += [max(versions, key=lambda each: each.version)] if versions else []
-    return manifests
+    found = [find_manifest_at(settings, name, until) for name in names]
+    return [manifest for manifest in found if manifest]
 
 
-def _created_at(manifest: Manifest) -> datetime:
-    return datetime.fromisoformat(manifest.created_at)
+def find_manifest_at(settings: Settings, dataset: str, until: datetime) -> Manifest | None:
+    """Return the newest version of a dataset at a time; None if it had none yet."""
+    for manifest in read_manifests(settings.lake, dataset):  # newest first
+        if datetime.fromisoformat(manifest.created_at) <= until:
+            return manifest
+    return None
 
 
 def _training_job(schedule: RetrainingSchedule | ScheduleRecord, datasets: Sequence[str]) -> TrainingJob:
