@@ -31,6 +31,7 @@ from .promotion import carry_out_verdict as carry_out_verdict
 from .promotion import find_verdict as find_verdict
 from .promotion import finish_promotion as finish_promotion
 from .promotion import judge_challenger as judge_challenger
+from .promotion import list_champions as list_champions
 from .promotion import record_challenger as record_challenger
 from .promotion_by_hand import find_refusal as find_refusal
 from .promotion_by_hand import promote_by_hand as promote_by_hand

@@ -170,6 +170,15 @@ def find_verdict(ledger: Ledger, version: ModelVersion) -> PromotionRecord | Non
     return None
 
 
+def list_champions(warehouse: Warehouse, model_name: str) -> list[PromotionRecord]:
+    """Return the events that made a version champion, promotions and rollbacks, oldest first."""
+    return [
+        event
+        for event in list_promotions(warehouse)
+        if event.model_name == model_name and event.action in ("promote", "rollback")
+    ]
+
+
 def finish_promotion(ledger: Ledger, registry: Registry) -> bool:
     """Move MLflow's alias as the newest promotion or rollback says, if a killed job did not.
 
@@ -178,11 +187,7 @@ def finish_promotion(ledger: Ledger, registry: Registry) -> bool:
     Returns:
         Whether the alias moved.
     """
-    events = [
-        event
-        for event in list_promotions(ledger.warehouse)
-        if event.model_name == registry.model_name and event.action in ("promote", "rollback")
-    ]
+    events = list_champions(ledger.warehouse, registry.model_name)
     if not events:
         return False
     champion = find_champion(registry)

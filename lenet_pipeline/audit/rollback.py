@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from lenet_pipeline.audit.promotion import Ledger, Promotion, champion_history
+from lenet_pipeline.audit.promotion import Ledger, Promotion, champion_history, list_champions
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.registry import (
     CHAMPION,
@@ -33,8 +33,7 @@ def roll_back(ledger: Ledger, registry: Registry, reason: str) -> Promotion:
     promotions = list_promotions(ledger.warehouse)
     history = champion_history(promotions, registry.model_name)
     present = find_champion(registry)
-    moves = [event for event in promotions if event.action in ("promote", "rollback")]
-    last = next((event for event in reversed(moves) if event.model_name == registry.model_name), None)
+    last = next(reversed(list_champions(ledger.warehouse, registry.model_name)), None)
     if last and last.action == "rollback" and (present is None or present.version != last.model_version):
         move_alias(registry, CHAMPION, last.model_version)
         return Promotion(last)

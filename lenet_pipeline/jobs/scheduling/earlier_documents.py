@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from lenet_pipeline.audit import counted, refit_policies, set_policy
+from lenet_pipeline.audit import counted, list_champions, refit_policies, set_policy
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.jobs.scoring_runs import ScoringJob, score
 from lenet_pipeline.registry import ModelVersion, find_champion, list_versions
@@ -21,7 +21,6 @@ from lenet_pipeline.warehouse import (
     list_current_versions,
     list_document_decisions,
     list_policies_of,
-    list_promotions,
 )
 
 _COLUMNS = ("dataset", "source", "page", "field", "value_before", "value", "decision_before", "decision")
@@ -72,10 +71,8 @@ def _champion_at(settings: Settings, until: datetime) -> ModelVersion | None:
     """Return the version that was champion at a time, by the recorded promotions."""
     numbers = [
         event.model_version
-        for event in list_promotions(settings.warehouse)
-        if event.action in ("promote", "rollback")
-        and event.model_name == settings.registry.model_name
-        and event.recorded_at <= until
+        for event in list_champions(settings.warehouse, settings.registry.model_name)
+        if event.recorded_at <= until
     ]
     versions = {each.version: each for each in list_versions(settings.registry)}
     return versions.get(numbers[-1]) if numbers else None
@@ -108,8 +105,8 @@ def decide_again(
     version keeps its policies if a policy of it is newer than the champion's promotion.
     """
     champion, outdated = list_outdated(settings, skipped, None)
-    promoted_at = _promoted_at(settings, champion)
-    if champion is None or promoted_at is None:
+    promoted_at = _promoted_at(settings, champion) if champion else None
+    if promoted_at is None:
         return EarlierDocuments()
     versions = {each.version: each for each in list_versions(settings.registry)}
     numbers = [
@@ -129,15 +126,10 @@ def decide_again(
     return _report(settings, names, before, as_of, observer)
 
 
-def _promoted_at(settings: Settings, champion: ModelVersion | None) -> datetime | None:
+def _promoted_at(settings: Settings, champion: ModelVersion) -> datetime | None:
     """Return when the champion was last promoted, by the gate or by hand."""
-    times = [
-        event.recorded_at
-        for event in list_promotions(settings.warehouse)
-        if champion
-        and event.action in ("promote", "rollback")
-        and (event.model_name, event.model_version) == (champion.name, champion.version)
-    ]
+    events = list_champions(settings.warehouse, champion.name)
+    times = [event.recorded_at for event in events if event.model_version == champion.version]
     return times[-1] if times else None
 
 
