@@ -4,6 +4,7 @@ from .batch import digits_table as digits_table
 from .batch import path_text as path_text
 from .csv_files import csv_rows as csv_rows
 from .folder import read_images as read_images
+from .idx_digits import read_idx_digits as read_idx_digits
 from .image_formats import HEAD_BYTES as HEAD_BYTES
 from .image_formats import NotAnImageError as NotAnImageError
 from .image_formats import UnreadableImageError as UnreadableImageError

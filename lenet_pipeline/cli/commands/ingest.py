@@ -52,9 +52,38 @@ def ingest_mnist(
 ) -> None:
     """Ingest MNIST, downloaded or from a folder.
 
-    Downloads are verified by their checksums.
+    The content of the four files is verified by its checksums, so other sets with the same file names are
+    refused. See lenet ingest idx for those.
     """
     _run(settings, "mnist", root, name, output_format)
+
+
+@ingest_app.command(
+    "idx",
+    epilog="Example: lenet ingest idx emnist/images-idx3-ubyte.gz --labels emnist/labels-idx1-ubyte.gz "
+    "--name emnist/train",
+)
+@command
+def ingest_idx(
+    settings: Settings,
+    images: Annotated[Path, typer.Argument(help="IDX file of 28x28 images, gzipped or not")],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME/SPLIT", help="Dataset, whose name is not mnist")
+    ],
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="IDX file of their labels (default: no labels)")
+    ] = None,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Ingest digits from IDX files of a set other than MNIST.
+
+    The images are taken as they are: upright, bright ink on a dark background. The files have no known
+    checksums.
+    """
+    from lenet_pipeline import jobs
+
+    job = jobs.IngestJob("idx", images, name, labels)
+    _print(run_job(jobs.ingest, settings, job), output_format)
 
 
 @ingest_app.command("images", epilog="Example: lenet ingest images scans/ --name inbox/2026-11")
