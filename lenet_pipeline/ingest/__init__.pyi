@@ -18,6 +18,7 @@ from .images import open_image as open_image
 from .images import read_content as read_content
 from .listing import ListedImage as ListedImage
 from .listing import absolute_path as absolute_path
+from .listing import describe_label_folders as describe_label_folders
 from .listing import list_images as list_images
 from .listing import walk_files as walk_files
 from .mnist import download_mnist as download_mnist

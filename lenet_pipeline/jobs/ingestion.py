@@ -15,6 +15,7 @@ from lenet_pipeline.ingest import (
     LEVELS,
     ListedImage,
     Reject,
+    describe_label_folders,
     download_mnist,
     is_damaged,
     list_images,
@@ -126,9 +127,12 @@ def _log(outcome: Sequence[Ingested], observer: Observer) -> None:
     for part in outcome:
         updated = f"{counted(part.relabelled, 'label')} updated, " if part.relabelled else ""
         observer.log(
-            f"{part.dataset}: {counted(part.added, 'digit')} added, {updated}{part.skipped:,} already there, "
-            f"{counted(part.rejects, 'reject')}; {counted(part.rows, 'digit')} in total"
+            f"{part.dataset}: {counted(part.added, 'digit')} added ({part.labelled:,} labelled), {updated}"
+            f"{part.skipped:,} already there, {counted(part.rejects, 'reject')}; "
+            f"{counted(part.rows, 'digit')} in total"
         )
+        if part.label_origin:
+            observer.log(f"{part.dataset}: {part.label_origin}")
 
 
 def _store_printed(job: PrintingJob, settings: Settings, observer: Observer) -> list[Ingested]:
@@ -221,7 +225,7 @@ def _store_images(
         stored = store_digits(settings, dataset, digits, "Storing", observer, journal, corrects_labels=True)
     else:
         before = find_manifest(settings.lake, dataset)
-        stored = Ingested(dataset, before.rows if before else 0, added=0, skipped=0)
+        stored = Ingested(dataset, before.rows if before else 0, added=0, labelled=0, skipped=0)
     return replace(stored, rejects=len(rejects), unrecognised=batch.unrecognised)
 
 
@@ -248,10 +252,12 @@ def _ingest_images(path: Path, dataset: str, settings: Settings, observer: Obser
         dataset,
         rows=parts[-1].rows,
         added=sum(part.added for part in parts),
+        labelled=sum(part.labelled for part in parts),
         skipped=sum(part.skipped for part in parts),
         rejects=sum(part.rejects for part in parts),
         unrecognised=sum(part.unrecognised for part in parts),
         relabelled=sum(part.relabelled for part in parts),
+        label_folders=describe_label_folders(listed),
     )
     kept = total.added + total.skipped + total.relabelled
     tried = kept + total.rejects

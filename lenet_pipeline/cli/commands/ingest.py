@@ -97,8 +97,8 @@ def ingest_images(
     """Ingest images of one digit each.
 
     Reads PNG, JPEG, TIFF and BMP, with dark ink on bright paper or the reverse. A parent folder named
-    0 to 9 is the label. Unreadable images are recorded as rejects. Known images get the label that they
-    come with now.
+    0 to 9 is the label, and the output says so. Unreadable images are recorded as rejects. Known images
+    get the label that they come with now.
     """
     _run(settings, "images", path, name, output_format)
 
@@ -202,7 +202,8 @@ def _describe(manifest: Manifest) -> dict[str, object]:
 def print_ingested(outcome: Sequence[Ingested]) -> None:
     """Print what was added to each dataset."""
     for item in outcome:
-        parts = [f"{counted(item.added, 'digit')} added"]
+        labelled = f" ({item.labelled:,} labelled)" if item.added else ""
+        parts = [f"{counted(item.added, 'digit')} added{labelled}"]
         if item.relabelled:
             parts.append(f"{counted(item.relabelled, 'label')} updated")
         if item.skipped:
@@ -212,6 +213,8 @@ def print_ingested(outcome: Sequence[Ingested]) -> None:
         if item.unrecognised:
             parts.append(_describe_ignored(item.unrecognised, "images"))
         print_line(f": {', '.join(parts)}; {item.rows:,} in total", lead=item.dataset)
+        if item.label_origin:
+            print_line(f"  {item.label_origin}")
 
 
 def _describe_ignored(count: int, expected: str) -> str:
