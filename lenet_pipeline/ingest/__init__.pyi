@@ -31,3 +31,6 @@ from .printed.fonts import read_shipped_fonts as read_shipped_fonts
 from .printed.fonts import split_fonts as split_fonts
 from .printed.non_digits import draw_rubbish as draw_rubbish
 from .printed.printing import print_digits as print_digits
+from .unipen.drawing import draw_trajectories as draw_trajectories
+from .unipen.trajectories import WrittenDigit as WrittenDigit
+from .unipen.trajectories import read_trajectories as read_trajectories
