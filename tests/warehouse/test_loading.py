@@ -194,7 +194,28 @@ def test_provenance_is_loaded_once_for_several_model_versions(builder: Any, read
         "position": 1,
         "polarity": "dark_on_bright",
         "label": 3,
+        "writer": None,
     }
+
+
+def test_the_writer_of_each_digit_is_loaded(builder: Any, readings: Any) -> None:
+    builder.write_shard("ark", [truth for _, truth, _ in readings["ark"]], writer="ada")
+    builder.load("ark", 1, readings["ark"])
+    assert writers_of(builder) == ["ada"] * 3
+
+
+def test_a_shard_from_before_the_column_of_writers_is_loaded_without_them(
+    builder: Any, readings: Any
+) -> None:
+    path = builder.write_shard("ark", [truth for _, truth, _ in readings["ark"]])
+    pq.write_table(pq.read_table(path).drop_columns(["writer"]), path)
+    builder.load("ark", 1, readings["ark"])
+    assert writers_of(builder) == [None] * 3
+
+
+def writers_of(builder: Any) -> list[str | None]:
+    rows = warehouse.run_select(Warehouse(builder.database, WAIT_S), "select writer from digits")
+    return rows["writer"].to_pylist()
 
 
 @pytest.mark.parametrize("rows", [2, 4])

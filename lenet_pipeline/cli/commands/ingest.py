@@ -61,7 +61,9 @@ def ingest_mnist(
 @command
 def ingest_images(
     settings: Settings,
-    path: Annotated[Path, typer.Argument(help="Image, folder tree, or CSV file with the columns path,label")],
+    path: Annotated[
+        Path, typer.Argument(help="Image, folder tree, or CSV file with the columns path,label[,writer]")
+    ],
     name: NameOption = None,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
