@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lenet_pipeline.audit import counted
 from lenet_pipeline.ingest import Reject
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.rejects import record_rejects
@@ -39,6 +40,16 @@ class Ingested:
     rejects: int = 0
     unrecognised: int = 0
     relabelled: int = 0
+
+
+def log_ingested(outcome: Sequence[Ingested], observer: Observer) -> None:
+    """Log what was added to each dataset."""
+    for part in outcome:
+        updated = f"{counted(part.relabelled, 'label')} updated, " if part.relabelled else ""
+        observer.log(
+            f"{part.dataset}: {counted(part.added, 'digit')} added, {updated}{part.skipped:,} already there, "
+            f"{counted(part.rejects, 'reject')}; {counted(part.rows, 'digit')} in total"
+        )
 
 
 def store_digits(

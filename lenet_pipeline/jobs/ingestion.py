@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic.dataclasses import dataclass as validated
 
-from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest import (
     LEVELS,
@@ -26,7 +25,7 @@ from lenet_pipeline.ingest import (
     read_shipped_fonts,
     split_fonts,
 )
-from lenet_pipeline.jobs.appending import Ingested, append_to_dataset, store_digits
+from lenet_pipeline.jobs.appending import Ingested, append_to_dataset, log_ingested, store_digits
 from lenet_pipeline.jobs.dataset_names import default_dataset
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.rejects import record_rejects, refuse_too_many_rejects
@@ -96,7 +95,7 @@ def ingest(settings: Settings, job: IngestJob, observer: Observer = SILENT) -> l
         outcome = observer.step(
             f"store-{job.source}", _store_published, job.source, job.path, job.name, settings, observer
         )
-    _log(outcome, observer)
+    log_ingested(outcome, observer)
     return outcome
 
 
@@ -111,17 +110,8 @@ def ingest_printed(settings: Settings, job: PrintingJob, observer: Observer = SI
     """
     validate_dataset(f"{job.name}/train")
     outcome = observer.step(f"store-{job.name}", _store_printed, job, settings, observer)
-    _log(outcome, observer)
+    log_ingested(outcome, observer)
     return outcome
-
-
-def _log(outcome: Sequence[Ingested], observer: Observer) -> None:
-    for part in outcome:
-        updated = f"{counted(part.relabelled, 'label')} updated, " if part.relabelled else ""
-        observer.log(
-            f"{part.dataset}: {counted(part.added, 'digit')} added, {updated}{part.skipped:,} already there, "
-            f"{counted(part.rejects, 'reject')}; {counted(part.rows, 'digit')} in total"
-        )
 
 
 def _store_printed(job: PrintingJob, settings: Settings, observer: Observer) -> list[Ingested]:

@@ -1,4 +1,4 @@
--- Record who wrote each digit, so that accuracy can be counted by writer.
+-- Record who wrote each digit, so that accuracy can be counted by writer, and accept UNIPEN as a source.
 alter table digits add column writer varchar;
 
 comment on column digits.writer is 'Person who wrote the digit, as its source names them. Null if unknown.';
@@ -136,3 +136,67 @@ comment on column predictions_full.source_box is 'Cell on the original scan, pix
 comment on column predictions_full.page_id is 'Id of the form page. Null outside forms.';
 comment on column predictions_full.field_id is
     'Id of the field, which final_values shows. Null outside forms.';
+
+-- No statement changes the condition of a column, so the table is made again.
+alter table ingests rename to former_ingests;
+
+create table ingests (
+    ingest_id uuid not null,
+    dataset varchar not null,
+    kind varchar not null check (
+        kind in ('mnist', 'optdigits', 'images', 'printed', 'unipen', 'forms', 'reviews')
+    ),
+    source varchar not null,
+    started_at timestamptz not null,
+    finished_at timestamptz,
+    digits_added bigint not null,
+    digits_relabelled bigint not null,
+    digits_skipped bigint not null,
+    rejected bigint not null,
+    documents bigint,
+    pages bigint,
+    actor varchar not null,
+    flow_run_id varchar,
+    primary key (ingest_id, dataset)
+);
+
+insert into ingests
+select
+    ingest_id,
+    dataset,
+    kind,
+    source,
+    started_at,
+    finished_at,
+    digits_added,
+    digits_relabelled,
+    digits_skipped,
+    rejected,
+    documents,
+    pages,
+    actor,
+    flow_run_id
+from former_ingests;
+
+drop table former_ingests;
+
+comment on table ingests is 'One row per ingest and dataset that it changed or tried to change.';
+comment on column ingests.ingest_id is 'Id of the ingest. Its datasets share it.';
+comment on column ingests.dataset is 'Dataset, name/split.';
+comment on column ingests.kind is
+    'Kind of source: mnist, optdigits, images, printed, unipen, forms or reviews.';
+comment on column ingests.source is 'Path or name of the source.';
+comment on column ingests.started_at is 'Time when the ingest started (UTC).';
+comment on column ingests.finished_at is
+    'Time when the ingest finished (UTC). Null if it is running, failed or was interrupted.';
+comment on column ingests.digits_added is 'Number of new digits.';
+comment on column ingests.digits_relabelled is 'Number of known digits that got another label.';
+comment on column ingests.digits_skipped is 'Number of digits that the dataset already had, unchanged.';
+comment on column ingests.rejected is 'Number of inputs that were rejected.';
+comment on column ingests.documents is
+    'Number of documents that were opened. Null if the source is not scanned forms.';
+comment on column ingests.pages is
+    'Number of pages in these documents. Null if the source is not scanned forms.';
+comment on column ingests.actor is 'User who ran the ingest.';
+comment on column ingests.flow_run_id is
+    'Id of the Prefect flow run. Null if the job ran without Prefect.';

@@ -34,6 +34,12 @@ _BAD = "BAD"  # the quality of a segment that its contributor found unusable
 _DEEPEST = 8  # files that include files; UNIPEN's own are at most three deep
 _SHOWN = 5  # of the unusable digits of a file, in its reject
 _FEWEST_POINTS = 4  # fewer are dots
+# The kinds of rejects for digits that are unusable, and their reasons.
+_UNUSABLE = {
+    "bad_quality": f"marked {_BAD} by the contributor; nothing to do",
+    "missing_strokes": "outside the file's {strokes} strokes; copy UNIPEN again",
+    "too_few_points": f"with fewer than {_FEWEST_POINTS} points, too few to draw; nothing to do",
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def read_trajectories(
     """
     digits: list[WrittenDigit] = []
     rejects: list[Reject] = []
-    root = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100  # resolve() would follow links
+    root = _absolute(root)
     for path in list_trajectory_files(root):
         ink = _Ink()
         try:
@@ -113,6 +119,7 @@ def list_trajectory_files(root: Path) -> list[Path]:
     Raises:
         IngestError: the folder is missing, or has no files of digits.
     """
+    root = _absolute(root)
     folder = root / _DIGITS
     if not root.is_dir():
         raise IngestError(f"{path_text(root)} is not a folder; give UNIPEN's folder with data and include")
@@ -124,6 +131,15 @@ def list_trajectory_files(root: Path) -> list[Path]:
     if not paths:
         raise IngestError(f"{path_text(folder)} has no .dat files; expected CONTRIBUTOR/NAME.dat below it")
     return paths
+
+
+def is_unreadable_file(reject: Reject) -> bool:
+    """Return whether a whole file could not be read, as opposed to some of its digits."""
+    return reject.kind not in _UNUSABLE
+
+
+def _absolute(root: Path) -> Path:
+    return Path(os.path.abspath(root.expanduser()))  # noqa: PTH100  # resolve() would follow links
 
 
 def _read_file(path: Path, root: Path, ink: _Ink, max_bytes: int, depth: int = 0) -> None:
@@ -268,9 +284,4 @@ def _describe(kind: str, spans: Sequence[str], strokes: int) -> str:
     """Return the reason why some digits of a file are unusable."""
     shown = ", ".join(spans[:_SHOWN]) + ", ..." * (len(spans) > _SHOWN)
     some = f"{len(spans)} digit{'s' * (len(spans) > 1)} (strokes {shown})"
-    reasons = {
-        "bad_quality": f"{some} marked {_BAD} by the contributor; nothing to do",
-        "missing_strokes": f"{some} outside the file's {strokes} strokes; copy UNIPEN again",
-        "too_few_points": f"{some} with fewer than {_FEWEST_POINTS} points, too few to draw; nothing to do",
-    }
-    return reasons[kind]
+    return f"{some} {_UNUSABLE[kind].format(strokes=strokes)}"
