@@ -28,6 +28,7 @@ _STEP = 0.2  # between two marks of the pen, in widths of its line
 _SMOOTHED = (0.012, 0.05)  # range of the smoothing's standard deviation, in heights of a digit
 _PIECES = 4  # of a spline, between two points of a stroke
 _CATMULL_ROM = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
+_BORDER = 0.5  # pixels by which OpenCV fills beyond the edge of a shape
 _SUBPIXELS = 4  # OpenCV's fractional bits of coordinates and radii
 
 Points = NDArray[np.float64]  # (n, 2), x and y in pixels of the canvas
@@ -161,6 +162,7 @@ def _spline(points: Points) -> Points:
 def _stamp(canvas: NDArray[np.uint8], marks: NDArray[np.float64], nib: tuple[float, float] | None) -> None:
     """Press the tip of a pen onto the canvas at every mark, in place. The darkest ink comes last."""
     ordered = marks[np.argsort(marks[:, 3], kind="stable")]
+    ordered[:, 2] = np.maximum(ordered[:, 2] - _BORDER, _BORDER)
     fixed = np.rint(ordered[:, :3] * (1 << _SUBPIXELS)).astype(int).tolist()
     inks = np.rint(ordered[:, 3] * 255).astype(int).tolist()
     if nib is None:
