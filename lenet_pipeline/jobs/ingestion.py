@@ -59,7 +59,8 @@ class PrintingJob:
     """Which digits to print and scan.
 
     Attributes:
-        fonts: a folder of .ttf and .otf files; the fonts that ship with matplotlib and Pillow if None.
+        fonts: a folder of .ttf, .otf, .woff and .woff2 files; the fonts that ship with matplotlib and
+            Pillow if None.
         name: the datasets are ``name/train`` and ``name/test``, which share no font family.
         degradation: how degraded the scans are.
         per_font: number of digits per font.

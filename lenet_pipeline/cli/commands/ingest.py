@@ -82,7 +82,7 @@ def ingest_printed(
     settings: Settings,
     fonts: Annotated[
         Path | None,
-        typer.Option("--fonts", help="Folder of .ttf and .otf files (default: the bundled fonts)"),
+        typer.Option("--fonts", help="Folder of TTF, OTF, WOFF and WOFF2 fonts (default: the bundled fonts)"),
     ] = None,
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="Name of the datasets NAME/train and NAME/test")
