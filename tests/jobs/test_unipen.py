@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lenet_pipeline.errors import IngestError
+from lenet_pipeline.errors import IngestError, TrainingError
 from lenet_pipeline.jobs import ScoringJob, UnipenJob, ingest_unipen, score
 from lenet_pipeline.jobs.retraining import TrainingJob, retrain
 from lenet_pipeline.lake import read_manifest, read_shard, training_splits
@@ -93,14 +93,25 @@ def test_the_ingest_is_recorded_with_its_counts(settings, root):
 
 
 @pytest.mark.slow
-def test_a_version_learns_from_hands_and_is_audited_by_writer(settings, root):
-    ingest_unipen(settings, UnipenJob(root, drawings=8))
+def test_a_version_learns_from_hands_and_is_audited_by_writer(settings, tmp_path):
+    writers = [f"abc/{number:02}" for number in range(80)]
+    ingest_unipen(settings, UnipenJob(write_unipen(tmp_path / "hands", writers, [1, 4, 7]), drawings=4))
     splits = training_splits(read_digits(settings, "unipen/train"))
     assert set(splits) == {"train", "validation", "gate"}
-    retrain(settings, TrainingJob(("unipen/train",), epochs=2, device="cpu"))
+    retrain(settings, TrainingJob(("unipen/train",), epochs=1, device="cpu"))
     score(settings, ScoringJob("unipen/test"))
     rows = run_select(
         settings.warehouse, "select distinct writer from predictions_full order by writer"
     ).to_pylist()
     expected = sorted(set(read_digits(settings, "unipen/test")["writer"].to_pylist()))
     assert [row["writer"] for row in rows] == expected
+
+
+@pytest.mark.slow
+def test_a_training_on_few_writers_asks_for_more(settings, tmp_path):
+    root = write_unipen(tmp_path / "few", ["abc/01"])
+    (part,) = ingest_unipen(settings, UnipenJob(root, drawings=20))
+    with pytest.raises(
+        TrainingError, match="gate split is empty; ingest more digits, and those of more writers"
+    ):
+        retrain(settings, TrainingJob((part.dataset,), epochs=1, device="cpu"))
