@@ -144,7 +144,6 @@ def test_rows_come_as_json_csv_and_parquet(lenet: Run, settings: Settings, tmp_p
         ),
         (["ingest", "unipen", "--root", "nowhere"], 1, "give UNIPEN's folder with data and include"),
         (["ingest", "unipen", "--root", "nowhere", "--name", "a/b"], 1, "not a dataset name"),
-        (["ingest", "unipen", "--root", "nowhere", "--drawings", "21"], 2, "21"),
         (["ingest", "printed", "--degradation", "dire"], 1, "no degradation 'dire'"),
         (["train", "optdigits/train", "--device", "abacus"], 1, "no device 'abacus'"),
     ],
