@@ -11,7 +11,6 @@ from time import struct_time
 import numpy as np
 from PIL import Image, ImageDraw
 
-from benchmarks.year_writers import WrittenDigit
 from lenet_pipeline.forms import Severity, Template
 from lenet_pipeline.forms.drawing.lettering import load_lettering
 from lenet_pipeline.forms.filling.filled_fields import Sheet
@@ -20,6 +19,7 @@ from lenet_pipeline.forms.filling.handwriting import apply_ink, render_strokes
 from lenet_pipeline.forms.filling.scanning import encode_scan, scan_sheet
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Cells
+from lenet_pipeline.ingest import WrittenDigit
 
 FIELDS, CELLS = 10, 4
 DIGITS_PER_PAGE = FIELDS * CELLS

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from benchmarks.year_forms import DIGITS_PER_PAGE, Place, scan_files, write_form, write_tile
-from benchmarks.year_writers import WrittenDigit, read_contributors, shuffled
 from lenet_pipeline.forms import read_template
+from lenet_pipeline.ingest import WrittenDigit, read_trajectories
 from lenet_pipeline.jobs import (
     IngestJob,
     RetrainingSchedule,
@@ -26,6 +26,7 @@ from lenet_pipeline.settings import Settings
 
 FIRST_HANDS = ("aga", "apa", "apb", "app", "imp", "syn")
 LATER_HANDS = ("art", "ced", "gmd", "uqb", "val")  # crossed sevens, ones with long flags, slashed zeros
+_MAX_BYTES = 10_000_000  # of a file of UNIPEN
 INBOX = "cards"
 INITIAL, EVIDENCE = "initial/train", "evidence/all"
 
@@ -100,14 +101,22 @@ class Hands:
 def share_out(unipen: Path, plan: YearPlan) -> Hands:
     """Share out the writers: those of the initial digits, the evidence and the weeks are different people."""
     by_writer: dict[str, list[WrittenDigit]] = {}
-    for digit in read_contributors(unipen, FIRST_HANDS):
+    digits, _ = read_trajectories(unipen, max_bytes=_MAX_BYTES)
+    for digit in digits:
+        if digit.contributor not in FIRST_HANDS:
+            continue
         by_writer.setdefault(digit.writer, []).append(digit)
     parts: list[list[WrittenDigit]] = [[], [], []]
     for writer in np.random.default_rng(plan.seed).permutation(sorted(by_writer)):
         part = 0 if len(parts[0]) < plan.initial else 1 if len(parts[1]) < plan.evidence else 2
         parts[part] += by_writer[writer]
-    later = shuffled(read_contributors(unipen, LATER_HANDS), plan.seed)
-    return Hands(parts[0], parts[1], shuffled(parts[2], plan.seed), later)
+    later = [digit for digit in digits if digit.contributor in LATER_HANDS]
+    return Hands(parts[0], parts[1], _shuffle(parts[2], plan.seed), _shuffle(later, plan.seed))
+
+
+def _shuffle(digits: Sequence[WrittenDigit], seed: int) -> list[WrittenDigit]:
+    """Return digits in a random order that depends only on the seed."""
+    return [digits[index] for index in np.random.default_rng(seed).permutation(len(digits))]
 
 
 class Scanner:
@@ -170,7 +179,7 @@ def _write_tiles(digits: Sequence[WrittenDigit], folder: Path, seed: int) -> Pat
         table = csv.writer(file)
         table.writerow(("path", "label"))
         for number, digit in enumerate(digits):
-            name = f"{number:05}-{digit.writer}.png"
+            name = f"{number:05}-{digit.writer.replace('/', '-')}.png"
             cv2.imwrite(str(folder / name), write_tile(digit, rng))
             table.writerow((name, digit.label))
     return folder / "labels.csv"

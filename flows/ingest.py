@@ -19,6 +19,7 @@ from lenet_pipeline.jobs import (
     IngestedForms,
     IngestJob,
     PrintingJob,
+    UnipenJob,
 )
 
 
@@ -44,6 +45,19 @@ def ingest_printed(job: PrintingJob) -> list[Ingested]:
     """
     with one_writer(flow_settings()):
         outcome = jobs.ingest_printed(flow_settings(), job, PrefectObserver())
+    create_table_artifact([vars(part) for part in outcome], key="ingest", description="Digits ingested")
+    return completed(_describe(outcome), outcome)
+
+
+@flow(flow_run_name="ingest-{job.name}")
+def ingest_unipen(job: UnipenJob) -> list[Ingested]:
+    """Draw the digits of UNIPEN with different pens, scan them, and add the new ones to the lake.
+
+    Args:
+        job: Which trajectories to draw.
+    """
+    with one_writer(flow_settings()):
+        outcome = jobs.ingest_unipen(flow_settings(), job, PrefectObserver())
     create_table_artifact([vars(part) for part in outcome], key="ingest", description="Digits ingested")
     return completed(_describe(outcome), outcome)
 

@@ -15,6 +15,7 @@ from lenet_pipeline.system import Observer
 _MODULES = {
     "ingest": "flows.ingest",
     "ingest_printed": "flows.ingest",
+    "ingest_unipen": "flows.ingest",
     "ingest_forms": "flows.ingest",
     "poll": "flows.inbox",
     "retrain": "flows.retrain",

@@ -40,6 +40,8 @@ DIGITS = pa.schema(
         pa.field("source_box", _BOX),
         pa.field("polarity", pa.string(), nullable=False),
         pa.field("template", pa.string()),
+        # The person who wrote the digit, null if unknown. Old shards lack this column.
+        pa.field("writer", pa.string()),
     ]
 )
 

@@ -34,7 +34,12 @@ def labelled_digits(count: int, seed: int = 0) -> LabelledDigits:
 
 
 def digits_table(
-    count: int, *, scan: str = "scan", start: int = 0, labels: Sequence[int | None] | None = None
+    count: int,
+    *,
+    scan: str = "scan",
+    start: int = 0,
+    labels: Sequence[int | None] | None = None,
+    writers: Sequence[str | None] | None = None,
 ) -> pa.Table:
     """Return ``count`` digits of one scan, at positions ``start``, ``start + 1``, ... of its page 1.
 
@@ -59,8 +64,14 @@ def digits_table(
         "source_box": [None] * count,
         "polarity": [BRIGHT_ON_DARK] * count,
         "template": [None] * count,
+        "writer": [None] * count if writers is None else writers,
     }
     return pa.table(columns, schema=DIGITS)
+
+
+def without_writers(table: pa.Table) -> pa.Table:
+    """Return digits as old shards have them, without the column ``writer``."""
+    return table.drop_columns(["writer"])
 
 
 def put(lake: Path, dataset: str, *batches: pa.Table, shard_rows: int = 1000) -> Append:

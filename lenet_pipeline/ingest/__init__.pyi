@@ -33,3 +33,10 @@ from .printed.fonts import read_shipped_fonts as read_shipped_fonts
 from .printed.fonts import split_fonts as split_fonts
 from .printed.non_digits import draw_rubbish as draw_rubbish
 from .printed.printing import print_digits as print_digits
+from .unipen.drawing import MOST_DRAWINGS as MOST_DRAWINGS
+from .unipen.drawing import draw_trajectories as draw_trajectories
+from .unipen.trajectories import WrittenDigit as WrittenDigit
+from .unipen.trajectories import is_unreadable_file as is_unreadable_file
+from .unipen.trajectories import list_trajectory_files as list_trajectory_files
+from .unipen.trajectories import read_trajectories as read_trajectories
+from .unipen.writers import split_writers as split_writers

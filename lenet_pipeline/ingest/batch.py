@@ -72,6 +72,7 @@ def digits_table(
     positions: Sequence[int] | NDArray[np.int32],
     polarities: str | Sequence[str],
     source_boxes: Sequence[Box | None] | None = None,
+    writers: Sequence[str | None] | None = None,
 ) -> pa.Table:
     """Build a table of schema ``DIGITS`` for digits that are not on a form. Their page is 1.
 
@@ -84,6 +85,7 @@ def digits_table(
         positions: the position of each digit in its source.
         polarities: ``bright_on_dark`` or ``dark_on_bright`` for each digit, or one for all digits.
         source_boxes: the box of each digit's ink in pixels of its source.
+        writers: the person who wrote each digit, None if unknown.
     """
     rows = len(images)
     if images.shape != (rows, IMAGE_SIDE, IMAGE_SIDE) or digit_ids.shape != (rows, 16):
@@ -103,6 +105,7 @@ def digits_table(
         "position": pa.array(positions, pa.int32()),
         "polarity": _text_column(polarities, rows),
         "source_box": None if boxes is None else pa.array(boxes, DIGITS.field("source_box").type),
+        "writer": None if writers is None else pa.array(writers, pa.string()),
     }
     arrays = []
     for field in DIGITS:

@@ -96,4 +96,5 @@ def _table(read: Sequence[_ReadImage]) -> pa.Table:
         positions=[0] * len(read),
         polarities=[image.digit.polarity for image in read],
         source_boxes=[image.digit.ink for image in read],
+        writers=[image.listed.writer for image in read],
     )

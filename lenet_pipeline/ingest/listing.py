@@ -1,4 +1,4 @@
-"""List the image files to read: a folder tree, a CSV of ``path,label``, or one file."""
+"""List the image files to read: a folder tree, a CSV of ``path,label,writer``, or one file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lenet_pipeline.ingest.csv_files import csv_rows
 
 _PATH_COLUMNS = ("path", "image", "file", "filename")
 _LABEL_COLUMN = "label"
+_WRITER_COLUMN = "writer"
 _HEADER = "a header row with the columns path and label"
 
 
@@ -28,6 +29,7 @@ class ListedImage:
         has_folder_label: whether the label is the name of the file's folder.
         is_named: whether the user or a CSV named this file. If it is not an image, it becomes a reject;
             other files in a folder are skipped.
+        writer: the person who wrote the digit, None if unknown.
     """
 
     path: Path
@@ -36,10 +38,13 @@ class ListedImage:
     problem_kind: str = "bad_label"
     has_folder_label: bool = False
     is_named: bool = False
+    writer: str | None = None
 
 
 def list_images(path: Path) -> list[ListedImage]:
     """List the files of a folder tree, a CSV of ``path,label``, or one file, always in the same order.
+
+    A CSV may have a third column ``writer``.
 
     In a folder tree, the name of an image's folder is its label if it is a single digit. Hidden files and
     folders are skipped. If the top folder contains one CSV of ``path,label``, labels come only from that
@@ -155,14 +160,15 @@ def _list_csv(path: Path) -> list[ListedImage]:
             continue
         item = _list_row(path, line, *(cells[column] if column < len(cells) else "" for column in columns))
         first = listed.setdefault(item.path, item)
-        if first.label != item.label or (item.problem and item is not first):
+        is_other = (first.label, first.writer) != (item.label, item.writer)
+        if is_other or (item.problem and item is not first):
             conflicts.append(_describe_conflict(first, item, f"line {line} of {path_text(path)}"))
     if not listed:
         raise IngestError(f"{path_text(path)} lists no images below its header")
     return sorted([*listed.values(), *conflicts], key=lambda item: item.path)
 
 
-def _list_row(path: Path, line: int, name: str, label: str) -> ListedImage:
+def _list_row(path: Path, line: int, name: str, label: str, writer: str = "") -> ListedImage:
     """Return the entry of one row of a CSV."""
     where = f"line {line} of {path_text(path)}"
     if not name:
@@ -175,27 +181,34 @@ def _list_row(path: Path, line: int, name: str, label: str) -> ListedImage:
     if digit and (len(digit) != 1 or digit not in "0123456789"):
         problem = f"{where} has the label {label!r}; expected 0 to 9, or an empty cell if it is unknown"
         return ListedImage(image, None, problem, is_named=True)
-    return ListedImage(image, int(digit) if digit else None, is_named=True)
+    return ListedImage(image, int(digit) if digit else None, is_named=True, writer=writer or None)
 
 
 def _describe_conflict(first: ListedImage, later: ListedImage, where: str) -> ListedImage:
     """Return the entry for a later row of the same image, with the conflict as its problem."""
     if later.problem:
         return later
-    label, before = (
-        "no label" if item.label is None else f"the label {item.label}" for item in (later, first)
-    )
+    label, before = (_describe_row(item, has_writer=later.writer != first.writer) for item in (later, first))
     problem = f"{where} gives {label}, but an earlier line gives {before}; keep one of the two lines"
     return ListedImage(later.path, None, problem, "conflicting_label", is_named=True)
 
 
-def _find_columns(header: list[str]) -> tuple[int, int] | None:
-    """Return the indices of the path and label columns, or None if the header lacks one of them."""
+def _describe_row(item: ListedImage, *, has_writer: bool) -> str:
+    """Describe the label of an image, and its writer if ``has_writer``."""
+    label = "no label" if item.label is None else f"the label {item.label}"
+    if not has_writer:
+        return label
+    return f"{label} and {'no writer' if item.writer is None else f'the writer {item.writer}'}"
+
+
+def _find_columns(header: list[str]) -> tuple[int, ...] | None:
+    """Return the indices of the columns path, label and possibly writer; None if path or label is missing."""
     names = [name.lower() for name in header]
     path = next((names.index(name) for name in _PATH_COLUMNS if name in names), None)
     if path is None or _LABEL_COLUMN not in names:
         return None
-    return path, names.index(_LABEL_COLUMN)
+    required = path, names.index(_LABEL_COLUMN)
+    return (*required, names.index(_WRITER_COLUMN)) if _WRITER_COLUMN in names else required
 
 
 def _is_image_list(path: Path) -> bool:

@@ -56,3 +56,5 @@ from .scoring_runs import ScoringReport as ScoringReport
 from .scoring_runs import describe_agreement as describe_agreement
 from .scoring_runs import score as score
 from .step_names import SCORE_SHARDS as SCORE_SHARDS
+from .unipen_ingestion import UnipenJob as UnipenJob
+from .unipen_ingestion import ingest_unipen as ingest_unipen

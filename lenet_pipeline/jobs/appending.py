@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lenet_pipeline.audit import counted
 from lenet_pipeline.ingest import Reject
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.rejects import record_rejects
@@ -52,6 +53,19 @@ class Ingested:
             return None
         noun = "name" if len(self.label_folders) == 1 else "names"
         return f"labels come from the folder {noun} {self.label_folders}"
+
+
+def log_ingested(outcome: Sequence[Ingested], observer: Observer) -> None:
+    """Log what was added to each dataset, and which folder names became labels."""
+    for part in outcome:
+        updated = f"{counted(part.relabelled, 'label')} updated, " if part.relabelled else ""
+        observer.log(
+            f"{part.dataset}: {counted(part.added, 'digit')} added ({part.labelled:,} labelled), {updated}"
+            f"{part.skipped:,} already there, {counted(part.rejects, 'reject')}; "
+            f"{counted(part.rows, 'digit')} in total"
+        )
+        if part.label_origin:
+            observer.log(f"{part.dataset}: {part.label_origin}")
 
 
 def store_digits(

@@ -89,7 +89,10 @@ def train_challenger(plan: TrainingPlan, settings: Settings, observer: Observer)
     fingerprint = fingerprint_parts(manifest.fingerprint for manifest in manifests)
     splits = read_splits(settings.lake, manifests)
     if not len(splits["gate"]):
-        raise TrainingError(f"too few labelled digits in {', '.join(plan.datasets)}: the gate split is empty")
+        raise TrainingError(
+            f"too few labelled digits in {', '.join(plan.datasets)}: the gate split is empty; ingest more "
+            "digits, and those of more writers if the writers are known"
+        )
     training, validation = _select_training_digits(splits, plan.all_digits)
     sizes = (len(training), len(validation) if validation else 0, len(splits["gate"]))
     epochs = plan.epochs or plan.recipe.passes(len(training))

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic.dataclasses import dataclass as validated
 
-from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest import (
     LEVELS,
@@ -28,7 +27,7 @@ from lenet_pipeline.ingest import (
     read_shipped_fonts,
     split_fonts,
 )
-from lenet_pipeline.jobs.appending import Ingested, append_to_dataset, store_digits
+from lenet_pipeline.jobs.appending import Ingested, append_to_dataset, log_ingested, store_digits
 from lenet_pipeline.jobs.dataset_names import default_dataset
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.rejects import record_rejects, refuse_too_many_rejects
@@ -66,7 +65,8 @@ class PrintingJob:
     """Which digits to print and scan.
 
     Attributes:
-        fonts: a folder of .ttf and .otf files; the fonts that ship with matplotlib and Pillow if None.
+        fonts: a folder of .ttf, .otf, .woff and .woff2 files; the fonts that ship with matplotlib and
+            Pillow if None.
         name: the datasets are ``name/train`` and ``name/test``, which share no font family.
         degradation: how degraded the scans are.
         per_font: number of digits per font.
@@ -104,7 +104,7 @@ def ingest(settings: Settings, job: IngestJob, observer: Observer = SILENT) -> l
         outcome = observer.step(
             f"store-{job.source}", _store_published, job.source, job.path, job.name, settings, observer
         )
-    _log(outcome, observer)
+    log_ingested(outcome, observer)
     return outcome
 
 
@@ -119,20 +119,8 @@ def ingest_printed(settings: Settings, job: PrintingJob, observer: Observer = SI
     """
     validate_dataset(f"{job.name}/train")
     outcome = observer.step(f"store-{job.name}", _store_printed, job, settings, observer)
-    _log(outcome, observer)
+    log_ingested(outcome, observer)
     return outcome
-
-
-def _log(outcome: Sequence[Ingested], observer: Observer) -> None:
-    for part in outcome:
-        updated = f"{counted(part.relabelled, 'label')} updated, " if part.relabelled else ""
-        observer.log(
-            f"{part.dataset}: {counted(part.added, 'digit')} added ({part.labelled:,} labelled), {updated}"
-            f"{part.skipped:,} already there, {counted(part.rejects, 'reject')}; "
-            f"{counted(part.rows, 'digit')} in total"
-        )
-        if part.label_origin:
-            observer.log(f"{part.dataset}: {part.label_origin}")
 
 
 def _store_printed(job: PrintingJob, settings: Settings, observer: Observer) -> list[Ingested]:

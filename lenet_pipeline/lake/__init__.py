@@ -24,7 +24,7 @@ from lenet_pipeline.lake.fingerprints import (
     one_array,
 )
 from lenet_pipeline.lake.object_stores import mask_url
-from lenet_pipeline.lake.splits import GATE, hash_fractions, training_splits
+from lenet_pipeline.lake.splits import GATE, hash_fractions, split_keys, training_splits
 from lenet_pipeline.lake.stated_labels import StatedLabels
 from lenet_pipeline.lake.storage import AnyPlace, ListedObject, Place, open_place, open_sink
 
@@ -57,6 +57,7 @@ __all__ = [
     "read_manifests",
     "read_shard",
     "shard_path",
+    "split_keys",
     "training_splits",
     "validate_dataset",
 ]

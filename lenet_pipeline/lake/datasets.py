@@ -24,6 +24,7 @@ from lenet_pipeline.system import describe_os_error, first_line
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*/[a-z0-9][a-z0-9_.-]*")
 _MANIFEST = re.compile(r"manifest-(\d{6})\.json")
+_WITHOUT_WRITERS = DIGITS.remove(DIGITS.get_field_index("writer"))  # the schema of old shards
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def read_shard(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:
     """Read one shard and check it against its manifest.
 
     Returns:
-        A table of schema ``DIGITS`` with ``shard.rows`` rows.
+        A table of schema ``DIGITS`` with ``shard.rows`` rows. Digits of old shards have no writer.
 
     Raises:
         ShardError: the file is missing or truncated, or its schema or fingerprint is wrong.
@@ -206,6 +207,8 @@ def read_shard(lake: AnyPlace, dataset: str, shard: Shard) -> pa.Table:
         raise ShardError(f"shard {path} is missing; {remedy}") from exc
     except (pa.ArrowException, OSError, UnicodeDecodeError) as exc:
         raise ShardError(f"shard {path} is truncated or not Parquet ({first_line(exc)}); {remedy}") from exc
+    if table.schema.equals(_WITHOUT_WRITERS):
+        table = table.append_column(DIGITS.field("writer"), pa.nulls(len(table), pa.string()))
     if not table.schema.equals(DIGITS):
         raise ShardError(
             f"shard {path} does not have the schema of digits: {_difference(table.schema)}; {remedy}"

@@ -12,16 +12,23 @@ import pyarrow.compute as pc
 
 # The path of the source file is not a property of the digit; every other column is.
 _NOT_CONTENT = frozenset({"source"})
+# Left out if all values are null, so that shards from before this column keep their fingerprints.
+_ADDED = frozenset({"writer"})
 
 
 def fingerprint_digits(table: pa.Table) -> str:
-    """Return the sha256, in hexadecimal, of a table of digits: all columns except ``source``, in order."""
+    """Return the sha256, in hexadecimal, of a table of digits: all columns except ``source``, in order.
+
+    A column ``writer`` without values does not count.
+    """
     digest = hashlib.sha256()
     for name in table.column_names:
-        if name not in _NOT_CONTENT:
-            digest.update(name.encode())
-            for buffer in _canonical_buffers(one_array(table[name])):
-                digest.update(buffer)
+        column = table[name]
+        if name in _NOT_CONTENT or (name in _ADDED and column.null_count == len(column)):
+            continue
+        digest.update(name.encode())
+        for buffer in _canonical_buffers(one_array(column)):
+            digest.update(buffer)
     return digest.hexdigest()
 
 

@@ -288,7 +288,10 @@ def _require_digits(training: LabelledDigits, validation: LabelledDigits | None,
         if validation is not None:
             found += f" and {len(validation)} validation digits"
             needed += " and 1 validation digit"
-        raise TrainingError(f"too few digits: found {found}, need at least {needed}; ingest more digits")
+        raise TrainingError(
+            f"too few digits: found {found}, need at least {needed}; ingest more digits, and those of more "
+            "writers if the writers are known"
+        )
 
 
 def _on_device(digits: LabelledDigits, device: torch.device) -> tuple[Tensor, Tensor]:

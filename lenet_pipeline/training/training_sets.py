@@ -1,4 +1,4 @@
-"""Training sets: the labelled digits of datasets, split by a hash of their digit ids."""
+"""Training sets: the labelled digits of datasets, split by a hash of their writers or digit ids."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from lenet_pipeline.lake import (
     digit_ids_array,
     images_array,
     read_shard,
+    split_keys,
     training_splits,
 )
 from lenet_pipeline.schema import DIGITS, Images, Labels
@@ -68,7 +69,7 @@ def read_splits(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, Labe
     """
     table = _read(lake, manifests)
     digits, ids = _labelled(table, manifests), digit_ids_array(table)
-    drawn, is_first = training_splits(ids), _is_first(ids)
+    drawn, is_first = training_splits(table), _is_first(ids)
     return {split: digits.where((drawn == split) & is_first) for split in SPLITS}
 
 
@@ -84,7 +85,7 @@ def read_gates(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, Label
     for manifest in manifests:
         table = _read(lake, [manifest])
         ids = digit_ids_array(table)
-        drawn = training_splits(ids) == "gate"
+        drawn = training_splits(table) == "gate"
         names = [digit_id.tobytes() for digit_id in ids[drawn]]
         is_new = np.array([name not in seen for name in names], dtype=bool) & _is_first(ids[drawn])
         gates[manifest.dataset] = _labelled(table, [manifest]).where(drawn).where(is_new)
@@ -96,6 +97,8 @@ def read_unlearned(
     lake: AnyPlace, manifest: Manifest, learned: Sequence[Manifest], *, learned_all: bool
 ) -> LabelledDigits:
     """Read the labelled digits of a dataset that a training did not learn from, each only once.
+
+    Other digits of a writer that it learned from are left out as well.
 
     Args:
         lake: The lake's folder, or its location in an object store.
@@ -111,10 +114,12 @@ def read_unlearned(
     ids = digit_ids_array(table)
     taken: set[bytes] = set()
     for each in learned:
-        others = digit_ids_array(_read(lake, [each]))
-        chosen = others if learned_all else others[training_splits(others) != GATE]
-        taken.update(digit_id.tobytes() for digit_id in chosen)
-    is_new = np.array([digit_id.tobytes() not in taken for digit_id in ids], dtype=bool)
+        others = _read(lake, [each])
+        chosen = others if learned_all else others.filter(pa.array(training_splits(others) != GATE))
+        taken.update(digit_id.tobytes() for digit_id in digit_ids_array(chosen))
+        taken.update(split_keys(chosen))
+    keys = zip(ids, split_keys(table), strict=True)
+    is_new = np.array([taken.isdisjoint((digit_id.tobytes(), key)) for digit_id, key in keys], dtype=bool)
     return _labelled(table, [manifest]).where(is_new & _is_first(ids))
 
 

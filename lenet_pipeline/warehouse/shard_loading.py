@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 
 from lenet_pipeline.errors import StagedFileError, StorageError, WarehouseError
 from lenet_pipeline.lake import AnyPlace, Place, open_place
-from lenet_pipeline.schema import DIGITS
 from lenet_pipeline.system import first_line
 from lenet_pipeline.warehouse.connection import Warehouse, transaction
 from lenet_pipeline.warehouse.migrations import migrated
 from lenet_pipeline.warehouse.records import ShardScoreRecord
 from lenet_pipeline.warehouse.statements import run_statement
+
+_WRITER = "writer"
 
 
 @dataclass(frozen=True)
@@ -78,20 +79,34 @@ def _local_copies(loads: Sequence[ShardLoad]) -> Iterator[list[ShardLoad]]:
 
 @contextmanager
 def _without_images(digits: Place) -> Iterator[Path]:
-    """Yield the path of a local shard, or of a local copy without the images, which are nine tenths of it."""
-    if digits.local is not None:
+    """Yield the path of a local shard, or of a local copy without the images, which are nine tenths of it.
+
+    Old shards are copied too, because they lack the column ``writer``.
+    """
+    if digits.local is not None and not _lacks_writers(digits.local):
         yield digits.local
         return
-    columns = [name for name in DIGITS.names if name != "image"]
     with tempfile.TemporaryDirectory(prefix="lenet-") as folder:
         copy = Path(folder) / digits.name
         try:
             with digits.open() as file:
-                pq.write_table(pq.read_table(file, columns=columns), copy)
+                shard = pq.ParquetFile(file)
+                table = shard.read([name for name in shard.schema_arrow.names if name != "image"])
+                if _WRITER not in table.column_names:
+                    table = table.append_column(_WRITER, pa.nulls(len(table), pa.string()))
+                pq.write_table(table, copy)
         except (OSError, pa.ArrowException) as exc:
             reason = "it is missing" if isinstance(exc, FileNotFoundError) else first_line(exc)
             raise StorageError(f"cannot copy {digits} into {folder}: {reason}") from exc
         yield copy
+
+
+def _lacks_writers(shard: Path) -> bool:
+    """Return whether a shard has no column ``writer``; False if it cannot be read, which DuckDB reports."""
+    try:
+        return _WRITER not in pq.read_schema(shard).names
+    except (OSError, pa.ArrowException):
+        return False
 
 
 def _load_shard_score(connection: duckdb.DuckDBPyConnection, load: ShardLoad) -> bool:

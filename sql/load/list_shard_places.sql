@@ -7,7 +7,8 @@ select
     field,
     position,
     polarity,
-    label
+    label,
+    writer
 from digits
 where shard_fingerprint = $shard
 order by digit_id

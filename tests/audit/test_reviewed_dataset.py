@@ -13,7 +13,7 @@ from lenet_pipeline.audit import reviewed_dataset, revise, sync_reviewed
 from lenet_pipeline.audit.reviewed_dataset import REVIEWED
 from lenet_pipeline.errors import UnknownNameError
 from lenet_pipeline.jobs import TrainingJob, retrain
-from lenet_pipeline.lake import Amendment, digit_ids_array, find_manifest, read_manifest, training_splits
+from lenet_pipeline.lake import Amendment, find_manifest, read_manifest, training_splits
 from lenet_pipeline.lake.appending import read_labels
 from lenet_pipeline.lake.datasets import read_shard
 from lenet_pipeline.schema import NEW_REVIEWS
@@ -102,7 +102,7 @@ def test_reviewed_digits_teach_validate_and_judge_by_the_hash_of_their_ids(score
     sync_reviewed(scored)
     manifest = read_manifest(scored.lake, REVIEWED)
     digits = pa.concat_tables([read_shard(scored.lake, REVIEWED, shard) for shard in manifest.shards])
-    expected = training_splits(digit_ids_array(digits))
+    expected = training_splits(digits)
     splits = read_splits(scored.lake, [manifest])
     for split in ("train", "validation", "gate"):
         chosen = digits.filter(pa.array(expected == split))

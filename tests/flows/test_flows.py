@@ -18,7 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from flows.check import check
 from flows.inbox import poll
-from flows.ingest import ingest, ingest_forms, ingest_printed
+from flows.ingest import ingest, ingest_forms, ingest_printed, ingest_unipen
 from flows.night import night
 from flows.reproduce import reproduce
 from flows.retrain import retrain
@@ -35,6 +35,7 @@ from lenet_pipeline.jobs import (
     ReproductionJob,
     ScoringJob,
     TrainingJob,
+    UnipenJob,
 )
 from lenet_pipeline.lake.datasets import read_manifest, shard_path
 from lenet_pipeline.scoring import shards as scoring
@@ -47,6 +48,7 @@ from tests.flows.conftest import Recorded, wait_for
 from tests.homes import Run
 from tests.jobs.form_builders import fill_slips, write_template
 from tests.jobs.inbox_builders import NAME, make_inbox
+from tests.unipen_builders import write_unipen
 
 RunFlow = Callable[..., Recorded]
 TEST = "optdigits/test"
@@ -96,6 +98,19 @@ def test_printed_digits_are_a_flow(run_flow: RunFlow, home: Path) -> None:
     ]
     assert [row["labelled"] for row in rows] == [row["added"] for row in rows]
     line = f"printed/test: {rows[1]['added']:,} digits added ({rows[1]['added']:,} labelled), 0 already there"
+    assert line in done.log(line)
+
+
+@pytest.mark.slow
+def test_drawn_digits_are_a_flow(run_flow: RunFlow, home: Path, tmp_path: Path) -> None:
+    settings = read_settings(home, "tester")
+    root = write_unipen(tmp_path / "unipen", ["abc/00", "abc/01"])
+    done = run_flow(ingest_unipen, settings, UnipenJob(root, drawings=1))
+    assert done.run.name == "ingest-unipen"
+    assert set(done.tasks("store-unipen")) == {"store-unipen"}
+    rows = table(done, "ingest")
+    assert sum(row["rows"] for row in rows) == 20
+    line = f"{rows[0]['dataset']}: {rows[0]['added']:,} digits added, 0 already there"
     assert line in done.log(line)
 
 

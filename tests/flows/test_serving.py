@@ -28,7 +28,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 
 from flows.deployments import build_deployments
-from flows.ingest import ingest, ingest_forms, ingest_printed
+from flows.ingest import ingest, ingest_forms, ingest_printed, ingest_unipen
 from flows.reproduce import reproduce
 from flows.retrain import retrain
 from flows.score import score
@@ -287,7 +287,7 @@ def test_the_run_form_describes_parameters_and_offers_their_choices() -> None:
     assert job["properties"]["device"]["enum"] == ["auto", "cpu", "cuda"]
     described = [
         (job, name)
-        for flow in (retrain, score, ingest, ingest_printed, ingest_forms, reproduce)
+        for flow in (retrain, score, ingest, ingest_printed, ingest_unipen, ingest_forms, reproduce)
         for job, definition in parameter_schema(flow).definitions.items()
         for name, parameter in definition["properties"].items()
         if "``" in parameter["description"] or not parameter["description"][0].isupper()

@@ -534,6 +534,27 @@ def test_the_columns_of_a_csv_may_stand_in_any_order_among_others(tmp_path):
     assert [item.problem_kind for item in listed if item.problem] == ["no_path"]
 
 
+def test_a_csv_may_name_the_writer_of_each_image(tmp_path):
+    for number, name in enumerate(("a", "b", "c")):
+        save(tmp_path / f"{name}.png", picture(ink=30 + number))
+    text = "path,label,Writer\na.png,1,ann\nb.png,2,\nc.png,,bob\n"
+    digits = read(write_csv(tmp_path / "list.csv", text)).digits
+    assert digits["writer"].to_pylist() == ["ann", None, "bob"]
+    assert digits["label"].to_pylist() == [1, 2, None]
+
+
+def test_two_writers_of_one_image_keep_the_first_and_reject_the_later(tmp_path):
+    save(tmp_path / "a.png")
+    batch = read(write_csv(tmp_path / "list.csv", "path,label,writer\na.png,1,ann\na.png,1,bob\n"))
+    assert batch.digits["writer"].to_pylist() == ["ann"]
+    (reject,) = batch.rejects
+    assert reject.kind == "conflicting_label"
+    assert "line 3" in reject.reason
+    assert "the label 1 and the writer bob, but an earlier line gives the label 1 and the writer ann" in (
+        reject.reason
+    )
+
+
 @pytest.mark.parametrize("label", ["10", "-1", "x", "3.5", "²", "٣", "007"])
 def test_a_label_outside_0_to_9_is_a_reject_that_names_its_line(tmp_path, label):
     save(tmp_path / "a.png")

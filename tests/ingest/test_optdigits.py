@@ -62,7 +62,7 @@ def test_labels_and_identifiers_belong_to_the_rows_of_scikit_learn(both):
 
 
 def test_the_test_draw_is_independent_of_the_training_draw(optdigits):
-    splits = training_splits(ids_of(optdigits["train"]))
+    splits = training_splits(optdigits["train"])
     assert 0.86 < (splits == "train").mean() < 0.94
     assert (splits == "gate").sum() > 30
 

@@ -12,11 +12,13 @@ import sys
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
 import pyarrow as pa
 import pytest
+from fontTools.ttLib import TTFont, woff2
 from numpy.typing import NDArray
 
 from lenet_pipeline.errors import IngestError, UnknownNameError
@@ -101,6 +103,46 @@ def test_glyphs_are_cropped_ink_at_one_size_and_all_different(shipped):
 )
 def test_a_superfamily_is_one_family(name, family):
     assert font_family(name) == family
+
+
+def stored_brotli(content: bytes, mode: object = None) -> bytes:
+    """Return a Brotli stream (RFC 7932) that stores some bytes without compressing them."""
+    stream = b""
+    for start in range(0, len(content), 1 << 16):
+        block = content[start : start + (1 << 16)]
+        # The window's bit comes before the first block; the length minus one has 16 bits, then a bit says
+        # that the bytes are stored.
+        shift = 4 if start == 0 else 3
+        stream += ((len(block) - 1) << shift | 1 << (shift + 16)).to_bytes(3, "little") + block
+    return stream + b"\x03"
+
+
+@pytest.mark.parametrize("suffix", ["woff", "woff2"])
+def test_compressed_fonts_are_read_like_the_fonts_they_were_made_of(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(woff2, "haveBrotli", True)
+    brotli = SimpleNamespace(compress=stored_brotli, MODE_FONT=None)
+    monkeypatch.setattr(woff2, "brotli", brotli, raising=False)
+    font = TTFont(SHIPPED / "DejaVuSans.ttf")
+    font.flavor = suffix
+    (tmp_path / suffix).mkdir()
+    font.save(tmp_path / suffix / f"a.{suffix.upper()}")
+    (packed,), rejects = read_font_folder(tmp_path / suffix, max_bytes=ENOUGH_BYTES)
+    assert rejects == []
+    (tmp_path / "plain").mkdir()
+    shutil.copy(SHIPPED / "DejaVuSans.ttf", tmp_path / "plain")
+    (plain,), _ = read_font_folder(tmp_path / "plain", max_bytes=ENOUGH_BYTES)
+    assert packed.family == plain.family
+    assert all(map(np.array_equal, packed.glyphs, plain.glyphs))
+
+
+def test_a_compressed_font_next_to_the_same_font_is_not_read_again(tmp_path):
+    shutil.copy(SHIPPED / "DejaVuSans.ttf", tmp_path / "a.ttf")
+    shutil.copy(SHIPPED / "cmr10.ttf", tmp_path / "b.otf")
+    for name in ("a.woff", "a.woff2", "c.woff", "c.woff2", "b.WOFF"):
+        (tmp_path / name).write_bytes(b"damaged")
+    fonts, (reject,) = read_font_folder(tmp_path, max_bytes=ENOUGH_BYTES)
+    assert [Path(font.source).name for font in fonts] == ["a.ttf", "b.otf"]
+    assert Path(reject.source).name == "c.woff2"
 
 
 def test_no_family_is_on_both_sides_and_the_training_side_is_the_larger(shipped):
@@ -204,7 +246,9 @@ def test_damaged_fonts_never_raise_anything_but_a_reject(folder):
 
 
 def test_a_missing_folder_or_one_without_fonts_is_refused(tmp_path):
-    with pytest.raises(IngestError, match=r"contains no fonts; expected \.ttf or \.otf files"):
+    with pytest.raises(
+        IngestError, match=r"contains no fonts; expected \.ttf, \.otf, \.woff or \.woff2 files"
+    ):
         read_font_folder(tmp_path, max_bytes=ENOUGH_BYTES)
     with pytest.raises(IngestError, match=r"cannot read .*nowhere"):
         read_font_folder(tmp_path / "nowhere", max_bytes=ENOUGH_BYTES)

@@ -19,9 +19,11 @@ from lenet_pipeline.jobs import (
     IngestJob,
     PrintingJob,
     ScoringJob,
+    UnipenJob,
     check,
     ingest,
     ingest_printed,
+    ingest_unipen,
     score,
 )
 from lenet_pipeline.jobs.appending import append_to_dataset
@@ -33,6 +35,7 @@ from lenet_pipeline.system import SILENT
 from lenet_pipeline.warehouse import run_select
 from tests.digit_builders import digits_table, put, separable_images
 from tests.homes import Run
+from tests.unipen_builders import write_unipen
 
 DATASET = "inbox/all"
 CLASSES = (0, 1, 2, 3, 4, 5)
@@ -285,6 +288,8 @@ def test_an_ingest_that_adds_nothing_does_not_claim_the_version_it_finds(
 def test_every_source_records_its_ingest(empty_home: Settings, inbox: Path) -> None:
     ingest(empty_home, IngestJob("optdigits"))
     ingest_printed(empty_home, PrintingJob(per_font=1))
+    root = write_unipen(inbox.parent / "unipen", [f"abc/{number:02}" for number in range(12)], [1])
+    ingest_unipen(empty_home, UnipenJob(root, drawings=1))
     give(empty_home, inbox, STATED)
     rows = ask(
         empty_home,
@@ -298,10 +303,12 @@ def test_every_source_records_its_ingest(empty_home: Settings, inbox: Path) -> N
         ("optdigits", "optdigits/train"),
         ("printed", "printed/test"),
         ("printed", "printed/train"),
+        ("unipen", "unipen/test"),
+        ("unipen", "unipen/train"),
     ]
     assert [row[2] for row in rows] == [manifests[row[1]].rows for row in rows]
     assert {row[3:] for row in rows} == {(None, "tester", True)}
-    assert ask(empty_home, "select count(distinct ingest_id) from ingests") == [(3,)]
+    assert ask(empty_home, "select count(distinct ingest_id) from ingests") == [(4,)]
 
 
 def test_an_ingest_that_fails_leaves_its_counts_and_no_end(empty_home: Settings, inbox: Path) -> None:

@@ -32,7 +32,7 @@ from lenet_pipeline.lake.datasets import (
 )
 from lenet_pipeline.lake.fingerprints import fingerprint_digits, fingerprint_parts
 from lenet_pipeline.schema import DIGITS
-from tests.digit_builders import digits_table, put
+from tests.digit_builders import digits_table, put, without_writers
 
 NAME = "scans/train"
 
@@ -376,6 +376,16 @@ def test_a_shard_of_another_schema_names_the_column(lake, stored, change, words)
     with pytest.raises(ShardError) as caught:
         read_shard(lake, NAME, shard)
     assert is_one_line_with(caught, path, "schema of digits", words, "restore")
+
+
+def test_a_shard_from_before_the_column_of_writers_is_read_without_writers(lake, stored):
+    path, shard = stored
+    digits = pq.read_table(path)
+    pq.write_table(without_writers(digits), path)
+    found = read_shard(lake, NAME, shard)
+    assert found.schema.equals(DIGITS)
+    assert found.equals(digits)
+    assert found["writer"].null_count == len(found)
 
 
 def test_one_other_pixel_is_found(lake, stored):

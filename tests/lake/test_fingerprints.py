@@ -12,7 +12,7 @@ import pytest
 from lenet_pipeline.lake.digits import digit_ids_array, images_array
 from lenet_pipeline.lake.fingerprints import fingerprint_digits, fingerprint_parts, fingerprint_record
 from lenet_pipeline.schema import DIGITS, derive_digit_id, derive_uuid
-from tests.digit_builders import digits_table
+from tests.digit_builders import digits_table, without_writers
 
 BOX = {"x": 1, "y": 2, "width": 20, "height": 24}
 
@@ -29,6 +29,7 @@ CHANGES = {
     "source_box": BOX,
     "polarity": "dark_on_bright",
     "template": "form-a",
+    "writer": "aga/aga-004",
 }
 
 
@@ -46,6 +47,13 @@ def test_the_fingerprint_of_a_digit_does_not_change_from_version_to_version():
     table = digits_table(3, labels=[7, None, 0])
     table = table.set_column(1, DIGITS.field("image"), pa.array([bytes(784)] * 3, pa.binary(784)))
     assert fingerprint_digits(table) == "5f1d6602e2a5b2689b3e4b08b20634c603f69a28112d5b0adec039ae86fba864"
+
+
+def test_digits_without_writers_keep_the_fingerprint_from_before_that_column():
+    table = digits_table(3, labels=[7, None, 0])
+    assert fingerprint_digits(table) == fingerprint_digits(without_writers(table))
+    with_writer = with_value(table, "writer", 2, "ada")
+    assert fingerprint_digits(with_writer) != fingerprint_digits(table)
 
 
 def test_a_file_that_was_moved_is_the_same_digits():
@@ -93,7 +101,7 @@ def test_another_value_is_another_fingerprint(column):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("label", 0), ("field", ""), ("template", ""), ("source_box", dict.fromkeys(BOX, 0))],
+    [("label", 0), ("field", ""), ("template", ""), ("source_box", dict.fromkeys(BOX, 0)), ("writer", "")],
 )
 def test_unknown_is_not_the_same_as_nothing(column, value):
     table = digits_table(3)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
@@ -16,6 +18,17 @@ COUNT = 20_000
 @pytest.fixture(scope="module")
 def digit_ids() -> NDArray[np.uint8]:
     return np.random.default_rng(5).integers(0, 256, (COUNT, 16), dtype=np.uint8)
+
+
+def splits_of(ids: NDArray[np.uint8], writers: Sequence[str | None] | None = None) -> NDArray[np.str_]:
+    """Return the splits of digits with some ids, uint8 (n, 16), and writers."""
+    table = pa.table(
+        {
+            "digit_id": pa.array([row.tobytes() for row in ids], pa.uuid()),
+            "writer": pa.array([None] * len(ids) if writers is None else writers, pa.string()),
+        }
+    )
+    return training_splits(table)
 
 
 def test_a_fraction_is_the_leading_bits_of_the_sha256_of_salt_and_identifier():
@@ -31,7 +44,7 @@ def test_fractions_are_the_same_for_bytes_and_for_an_array(digit_ids):
 
 def test_an_empty_list_of_identifiers_has_no_fractions():
     assert hash_fractions([], "a").shape == (0,)
-    assert training_splits([]).shape == (0,)
+    assert splits_of(np.empty((0, 16), np.uint8)).shape == (0,)
 
 
 def test_fractions_are_uniform_in_the_unit_interval(digit_ids):
@@ -49,7 +62,7 @@ def test_draws_with_different_salts_are_independent(digit_ids):
 
 
 def test_a_training_set_splits_into_90_5_and_5_percent(digit_ids):
-    splits = training_splits(digit_ids)
+    splits = splits_of(digit_ids)
     for name, share in ((TRAIN, 0.90), (VALIDATION, 0.05), (GATE, 0.05)):
         found = float((splits == name).mean())
         assert abs(found - share) < 5 * np.sqrt(share * (1 - share) / COUNT), name
@@ -57,10 +70,26 @@ def test_a_training_set_splits_into_90_5_and_5_percent(digit_ids):
 
 def test_a_digit_keeps_its_split_whatever_else_is_in_the_set(digit_ids):
     shuffled = np.random.default_rng(1).permutation(COUNT)[:500]
-    assert np.array_equal(training_splits(digit_ids)[shuffled], training_splits(digit_ids[shuffled]))
+    assert np.array_equal(splits_of(digit_ids)[shuffled], splits_of(digit_ids[shuffled]))
 
 
 def test_the_training_draw_does_not_change_from_version_to_version():
-    ids = [bytes([number]) * 16 for number in range(256)]
-    found = hashlib.sha256(",".join(training_splits(ids)).encode()).hexdigest()
+    ids = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 16, axis=1)
+    found = hashlib.sha256(",".join(splits_of(ids)).encode()).hexdigest()
     assert found[:16] == "973c3223ef90ef56"
+
+
+def test_all_digits_of_a_writer_are_in_one_split(digit_ids):
+    writers = [f"writer {number % 400}" for number in range(4000)]
+    splits = splits_of(digit_ids[:4000], writers)
+    homes = {(writer, str(split)) for writer, split in zip(writers, splits, strict=True)}
+    assert len(homes) == 400
+    assert {split for _, split in homes} == {TRAIN, VALIDATION, GATE}
+
+
+def test_a_writer_is_in_the_same_split_whatever_else_is_in_the_set(digit_ids):
+    writers = ["ada" if number % 3 == 0 else None for number in range(90)]
+    splits = splits_of(digit_ids[:90], writers)
+    assert set(splits[::3]) == set(splits_of(digit_ids[100:101], ["ada"]))
+    others = np.arange(90) % 3 > 0
+    assert np.array_equal(splits[others], splits_of(digit_ids[:90])[others])

@@ -11,7 +11,6 @@ import pytest
 from lenet_pipeline.errors import ShardError, TrainingError
 from lenet_pipeline.lake.appending import append_digits
 from lenet_pipeline.lake.datasets import shard_path
-from lenet_pipeline.lake.digits import digit_ids_array
 from lenet_pipeline.lake.splits import training_splits
 from lenet_pipeline.training.training_sets import (
     SPLITS,
@@ -59,7 +58,7 @@ def test_the_splits_are_disjoint_and_cover_everything(lake):
 def test_a_digits_id_determines_its_split(lake):
     table = digits_table(COUNT)
     found = drawn(read_splits(lake, [put(lake, "a/x", table).manifest]))
-    splits = training_splits(digit_ids_array(table))
+    splits = training_splits(table)
     for name in SPLITS:
         assert found[name] == of_table(table.filter(pa.array(splits == name)))
 
@@ -145,9 +144,33 @@ def test_a_damaged_shard_is_refused(lake, read):
 def test_a_learned_digit_is_excluded_whatever_its_dataset(lake):
     learned = put(lake, "a/train", digits_table(200)).manifest
     copied = put(lake, "copy/all", digits_table(300)).manifest  # the same 200, and 100 more
-    ids = digit_ids_array(digits_table(300))
-    gate = int((training_splits(ids[:200]) == "gate").sum())
+    gate = int((training_splits(digits_table(200)) == "gate").sum())
     assert 0 < gate < 100
     assert len(read_unlearned(lake, copied, [learned], learned_all=False)) == 100 + gate
     assert len(read_unlearned(lake, copied, [learned], learned_all=True)) == 100
     assert len(read_unlearned(lake, copied, [], learned_all=True)) == 300
+
+
+def test_no_writer_is_in_two_splits_of_two_datasets(lake):
+    writers = [f"writer {number % 60}" for number in range(COUNT)]
+    first = digits_table(COUNT, writers=writers)
+    second = digits_table(COUNT, scan="other", writers=writers)
+    found = drawn(read_splits(lake, [put(lake, "a/x", first).manifest, put(lake, "b/x", second).manifest]))
+    both = pa.concat_tables([first, second])
+    written = {
+        name: {
+            writer
+            for writer, image in zip(both["writer"].to_pylist(), both["image"].to_pylist(), strict=True)
+            if image in {pixels for pixels, _ in pairs}
+        }
+        for name, pairs in found.items()
+    }
+    assert all(written.values())
+    assert sum(map(len, written.values())) == 60
+
+
+def test_digits_of_a_learned_writer_are_excluded(lake):
+    learned = put(lake, "a/train", digits_table(50, writers=["ada"] * 50)).manifest
+    others = digits_table(60, scan="other", writers=["ada"] * 20 + ["bob"] * 30 + [None] * 10)
+    manifest = put(lake, "b/test", others).manifest
+    assert len(read_unlearned(lake, manifest, [learned], learned_all=True)) == 40

@@ -28,8 +28,8 @@ WAIT_S = 5.0
 Reading = tuple[int, int | None, float]
 
 
-def shard_table(name: str, truths: Sequence[int | None]) -> pa.Table:
-    """Return digits of one scan called ``name``, at positions 0, 1, ... of its page 2."""
+def shard_table(name: str, truths: Sequence[int | None], writer: str | None = None) -> pa.Table:
+    """Return digits of one scan called ``name`` and one writer, at positions 0, 1, ... of its page 2."""
     rows = len(truths)
     return pa.table(
         {
@@ -45,6 +45,7 @@ def shard_table(name: str, truths: Sequence[int | None]) -> pa.Table:
             "source_box": pa.nulls(rows, DIGITS.field("source_box").type),
             "polarity": ["dark_on_bright"] * rows,
             "template": pa.nulls(rows, pa.string()),
+            "writer": pa.array([writer] * rows, pa.string()),
         },
         schema=DIGITS,
     )
@@ -133,9 +134,9 @@ class Builder:
     database: Path
     shards: dict[str, tuple[Path, pa.Table]] = field(default_factory=dict)
 
-    def write_shard(self, name: str, truths: Sequence[int | None]) -> Path:
+    def write_shard(self, name: str, truths: Sequence[int | None], writer: str | None = None) -> Path:
         path = self.folder / f"{name}.parquet"
-        digits = shard_table(name, truths)
+        digits = shard_table(name, truths, writer)
         pq.write_table(digits, path)
         self.shards[name] = path, digits
         return path

@@ -329,6 +329,26 @@ def test_accuracy_by_source_lists_the_worst_first(scored: Any) -> None:
     ]
 
 
+def test_accuracy_by_writer_lists_the_worst_first_and_only_known_writers(builder: Any) -> None:
+    builder.write_shard("ark", [3, 4, None], writer="ada")
+    builder.write_shard("bay", [1, 2, 3], writer="bob")
+    builder.write_shard("cay", [5], writer=None)
+    builder.score(
+        1,
+        {
+            "ark": [(3, 3, 0.9), (4, 4, 0.7), (8, None, 0.9)],
+            "bay": [(1, 1, 0.9), (2, 2, 0.9), (5, 3, 0.6)],
+            "cay": [(6, 5, 0.5)],
+        },
+    )
+    rows = builder.audit("accuracy_by_writer")
+    assert pick(rows, "writer", "digits", "digits_right", "accuracy_pct") == [
+        ("bob", 3, 2, 66.67),
+        ("ada", 2, 2, 100.0),
+    ]
+    assert rounded(pick(rows, "mean_confidence")) == [(0.8,), (0.8,)]
+
+
 def test_confidence_at_the_threshold_is_not_below_it(builder: Any) -> None:
     """0.9 as a 32-bit float is a little less than 0.9 as a 64-bit one."""
     builder.score(1, {"ark": [(3, 3, 0.9)]})

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from lenet_pipeline import warehouse
 from lenet_pipeline.errors import WarehouseError
-from lenet_pipeline.warehouse import Warehouse
+from lenet_pipeline.warehouse import Warehouse, migrations
 from lenet_pipeline.warehouse.migrations import reading_as_is
 from lenet_pipeline.warehouse.statements import sql_directory
 
@@ -62,6 +63,34 @@ def test_older_schema_is_upgraded_by_readers_and_writers(builder: Any) -> None:
         assert connection.execute("select max(version) from schema_migrations").fetchone() == (
             len(list((sql_directory() / "schema").glob("*.sql"))),
         )
+
+
+def test_the_column_of_writers_keeps_earlier_digits_and_ingests(
+    builder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = [each for each in migrations.list_migrations() if each[0] < 20]
+    with monkeypatch.context() as patched:
+        patched.setattr(migrations, "list_migrations", lambda: former)
+        warehouse.migrate(Warehouse(builder.database, WAIT_S))
+    insert = (
+        "insert into ingests values "
+        "(uuid(), 'a/x', $kind, 'list.csv', now(), null, 5, 0, 1, 2, null, null, 'ada', null)"
+    )
+    with builder.by_hand() as connection:
+        connection.execute(insert, {"kind": "images"})
+        connection.execute(
+            "insert into digits values ('f', uuid(), 's', 'h', 1, null, 0, 'dark_on_bright', 3)"
+        )
+        before = connection.execute("select * from ingests").fetchall()
+        with pytest.raises(duckdb.ConstraintException):
+            connection.execute(insert, {"kind": "unipen"})
+    warehouse.migrate(Warehouse(builder.database, WAIT_S))
+    with builder.by_hand() as connection:
+        assert connection.execute("select * from ingests").fetchall() == before
+        assert connection.execute("select label, writer from digits").fetchall() == [(3, None)]
+        connection.execute(insert, {"kind": "unipen"})
+        with pytest.raises(duckdb.ConstraintException):
+            connection.execute(insert, {"kind": "tablets"})
 
 
 def test_database_of_another_program_is_not_changed(builder: Any) -> None:
@@ -194,7 +223,28 @@ def test_provenance_is_loaded_once_for_several_model_versions(builder: Any, read
         "position": 1,
         "polarity": "dark_on_bright",
         "label": 3,
+        "writer": None,
     }
+
+
+def test_the_writer_of_each_digit_is_loaded(builder: Any, readings: Any) -> None:
+    builder.write_shard("ark", [truth for _, truth, _ in readings["ark"]], writer="ada")
+    builder.load("ark", 1, readings["ark"])
+    assert writers_of(builder) == ["ada"] * 3
+
+
+def test_a_shard_from_before_the_column_of_writers_is_loaded_without_them(
+    builder: Any, readings: Any
+) -> None:
+    path = builder.write_shard("ark", [truth for _, truth, _ in readings["ark"]])
+    pq.write_table(pq.read_table(path).drop_columns(["writer"]), path)
+    builder.load("ark", 1, readings["ark"])
+    assert writers_of(builder) == [None] * 3
+
+
+def writers_of(builder: Any) -> list[str | None]:
+    rows = warehouse.run_select(Warehouse(builder.database, WAIT_S), "select writer from digits")
+    return rows["writer"].to_pylist()
 
 
 @pytest.mark.parametrize("rows", [2, 4])

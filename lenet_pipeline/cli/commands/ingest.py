@@ -90,7 +90,9 @@ def ingest_idx(
 @command
 def ingest_images(
     settings: Settings,
-    path: Annotated[Path, typer.Argument(help="Image, folder tree, or CSV file with the columns path,label")],
+    path: Annotated[
+        Path, typer.Argument(help="Image, folder tree, or CSV file with the columns path,label[,writer]")
+    ],
     name: NameOption = None,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
@@ -109,7 +111,7 @@ def ingest_printed(
     settings: Settings,
     fonts: Annotated[
         Path | None,
-        typer.Option("--fonts", help="Folder of .ttf and .otf files (default: the bundled fonts)"),
+        typer.Option("--fonts", help="Folder of TTF, OTF, WOFF and WOFF2 fonts (default: the bundled fonts)"),
     ] = None,
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="Name of the datasets NAME/train and NAME/test")
@@ -130,6 +132,33 @@ def ingest_printed(
 
     job = jobs.PrintingJob(fonts, name, degradation, per_font, seed)
     _print(run_job(jobs.ingest_printed, settings, job), output_format)
+
+
+@ingest_app.command("unipen", epilog="Example: lenet ingest unipen --root ~/data/unipen")
+@command
+def ingest_unipen(
+    settings: Settings,
+    root: Annotated[
+        Path, typer.Option("--root", help="Folder of UNIPEN's public release, with data and include")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the datasets NAME/train and NAME/test")
+    ] = "unipen",
+    drawings: Annotated[
+        int, typer.Option("--drawings", min=1, max=20, help="Number of drawings of each training digit")
+    ] = 4,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the pens, sizes and scans")] = 0,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Draw handwritten digits from recorded pen movements.
+
+    Reads the isolated digits of UNIPEN and draws each with several pens, as a scanner sees them. NAME/train
+    and NAME/test share no writer; test digits are drawn once. Unreadable files are recorded as rejects.
+    """
+    from lenet_pipeline import jobs
+
+    job = jobs.UnipenJob(root, name, drawings, seed)
+    _print(run_job(jobs.ingest_unipen, settings, job), output_format)
 
 
 @ingest_app.command(

@@ -13,7 +13,7 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,8 @@ from lenet_pipeline.ingest.printed.glyphs import (
 from lenet_pipeline.lake import hash_fractions
 
 _SUFFIXES = frozenset({".ttf", ".otf"})
+_WEB_SUFFIXES = frozenset({".woff2", ".woff"})  # the same formats, compressed; FreeType reads both
+_EXPECTED = ".ttf, .otf, .woff or .woff2 files"
 _FEWEST_ALIKE = 5  # of ten digits; among the included fonts, text fonts have 7 or more and symbol fonts 1
 _TEST_SHARE = 1 / 3
 _SPLIT_SALT = "lenet-pipeline/font-family"
@@ -104,10 +106,10 @@ def draw_letters(letters: str, side: str) -> list[Glyph]:
 
 
 def read_font_folder(folder: Path, *, max_bytes: int) -> tuple[list[DigitFont], list[Reject]]:
-    """Read the .ttf and .otf files of a folder tree, in order of path.
+    """Read the .ttf, .otf, .woff and .woff2 files of a folder tree, in order of path.
 
     A font is rejected if it cannot be read, lacks a digit, or draws two digits alike. Files with identical
-    bytes are one font.
+    bytes are one font, and so are files whose names differ only in these suffixes, if one is compressed.
 
     Args:
         folder: the folder; hidden files and folders in it are skipped.
@@ -184,15 +186,31 @@ def _font_paths(folder: Path) -> list[Path]:
         next(folder.iterdir(), None)
     except OSError as exc:
         raise IngestError(
-            f"cannot read {path_text(folder)}: {exc.strerror}; give a folder of .ttf or .otf files"
+            f"cannot read {path_text(folder)}: {exc.strerror}; give a folder of {_EXPECTED}"
         ) from exc
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES]
-    visible = sorted(path for path in paths if not _is_hidden(path.relative_to(folder)))
+    visible = _without_copies(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _SUFFIXES | _WEB_SUFFIXES and not _is_hidden(path.relative_to(folder))
+    )
     if not visible:
         raise IngestError(
-            f"the folder {path_text(folder)} contains no fonts; expected .ttf or .otf files in it or below it"
+            f"the folder {path_text(folder)} contains no fonts; expected {_EXPECTED} in it or below it"
         )
     return visible
+
+
+def _without_copies(paths: Iterable[Path]) -> list[Path]:
+    """Return paths, sorted, without compressed fonts next to a font of the same name."""
+    kept: list[Path] = []
+    named: set[Path] = set()
+    # Uncompressed fonts come first, then .woff2, the smaller of the two.
+    order = (*sorted(_SUFFIXES), ".woff2", ".woff")
+    for path in sorted(paths, key=lambda path: order.index(path.suffix.lower())):
+        if path.suffix.lower() in _SUFFIXES or path.with_suffix("") not in named:
+            kept.append(path)
+        named.add(path.with_suffix(""))
+    return sorted(kept)
 
 
 def _is_hidden(path: Path) -> bool:
