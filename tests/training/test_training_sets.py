@@ -151,3 +151,13 @@ def test_a_learned_digit_is_excluded_whatever_its_dataset(lake):
     assert len(read_unlearned(lake, copied, [learned], learned_all=False)) == 100 + gate
     assert len(read_unlearned(lake, copied, [learned], learned_all=True)) == 100
     assert len(read_unlearned(lake, copied, [], learned_all=True)) == 300
+
+
+def test_a_digit_of_a_learned_file_is_excluded_without_the_dataset_that_was_learned(lake):
+    tables = [digits_table(200), digits_table(100, scan="another")]
+    manifest = append_digits(lake, "mine/all", tables, shard_rows=500, actor="test").manifest
+    gate = int((training_splits(digit_ids_array(tables[0])) == "gate").sum())
+    assert 0 < gate < 100
+    for learned_all, kept in ((False, 100 + gate), (True, 100)):
+        found = read_unlearned(lake, manifest, [], learned_all=learned_all, learned_files={"scan"})
+        assert len(found) == kept
