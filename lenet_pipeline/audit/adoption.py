@@ -77,7 +77,7 @@ def adopt_packaged_model(settings: Settings, observer: Observer = SILENT) -> Ado
             return Adoption(version, found is None, champion)
         refit = refit_policies(settings, version, None)
         promotion = promote_version(
-            ledger, registry, version.version, "packaged model; no champion yet", refit.records
+            ledger, registry, version.version, "packaged; no champion yet", refit.records
         )
     plot_policies(settings, promotion.policy_numbers, refit.proposed, observer)
     policies = tuple(refit.records) if promotion.policy_numbers else ()

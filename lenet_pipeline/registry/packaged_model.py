@@ -1,7 +1,7 @@
 """The packaged model: a trained model that ships with this release, so that scans can be read at once.
 
-The folder ``packaged`` has the two files of a model version, ``training-record.json`` and ``MODEL_CARD.md``. The
-command ``python -m benchmarks.packaged_model`` writes them. A home registers them as one of its versions.
+The folder ``packaged`` has the two files of a model version, ``training-record.json`` and ``MODEL_CARD.md``.
+The command ``python -m benchmarks.packaged_model`` writes them. A home registers them as one of its versions.
 """
 
 from __future__ import annotations

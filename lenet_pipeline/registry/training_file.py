@@ -47,7 +47,7 @@ class SourceFigures:
         correct: number of digits read correctly.
         calibration_error: the expected calibration error, 0 to 1.
         sure: number of digits with a confidence of at least ``SURE``.
-        sure_wrong: number of those that are read wrongly.
+        sure_wrong: number of sure digits that are read wrongly.
     """
 
     dataset: str
