@@ -60,29 +60,8 @@ def adopt_packaged_model(settings: Settings, observer: Observer = SILENT) -> Ado
         RegistryError: MLflow cannot store the version, or the package is damaged.
         WarehouseError: the database cannot be written.
     """
-    registry, packaged = settings.registry, read_packaged_model()
-    ledger = open_ledger(settings, observer.flow_run_id)
-    with wait_for_lock(settings.home / _LOCK):  # inboxes may be polled side by side
-        found = find_packaged_version(registry, packaged)
-        version = found or register_packaged_model(registry, packaged, settings.actor, observer.flow_run_id)
-        record_version(settings, read_version(registry, version), observer.flow_run_id)
-        if list_versions(registry)[-1].version == version.version:  # otherwise a newer one is challenger
-            origin = f"packaged in release {packaged.training.release}"
-            record_challenger(ledger, registry, version, origin)
-        champions = list_champions(settings.warehouse, registry.model_name)
-        if champions and champions[-1].model_version == version.version:
-            finish_promotion(ledger, registry)  # a killed adoption may have recorded it without the alias
-        champion = find_champion(registry)
-        if champion or champions:
-            return Adoption(version, found is None, champion)
-        refit = refit_policies(settings, version, None)
-        promotion = promote_version(
-            ledger, registry, version.version, "packaged; no champion yet", refit.records
-        )
-    plot_policies(settings, promotion.policy_numbers, refit.proposed, observer)
-    policies = tuple(refit.records) if promotion.policy_numbers else ()
-    version = resolve_version(registry, version.reference)  # with its new aliases
-    return Adoption(version, found is None, version, promotion.record, policies, refit.problems)
+    with wait_for_lock(settings.home / _LOCK):
+        return _adopt(settings, observer)
 
 
 def find_or_adopt_champion(settings: Settings, observer: Observer = SILENT) -> ModelVersion | None:
@@ -94,11 +73,13 @@ def find_or_adopt_champion(settings: Settings, observer: Observer = SILENT) -> M
         RegistryError: MLflow cannot be read or written.
         WarehouseError: the database cannot be written.
     """
-    champion = find_champion(settings.registry)
-    # A killed adoption may have registered the packaged model without making it champion.
-    if champion or not all(version.is_packaged for version in list_versions(settings.registry)):
-        return champion
-    adoption = adopt_packaged_model(settings, observer)
+    registry = settings.registry
+    with wait_for_lock(settings.home / _LOCK):  # two commands may be the first ones of a home
+        champion = find_champion(registry)
+        # A killed adoption may have registered the packaged model without making it champion.
+        if champion or not all(version.is_packaged for version in list_versions(registry)):
+            return champion
+        adoption = _adopt(settings, observer)
     if adoption.record is not None:
         observer.warn(
             f"no model version yet: using the packaged model, {adoption.version.reference} "
@@ -120,3 +101,26 @@ def resolve_or_adopt(settings: Settings, reference: str, observer: Observer = SI
         if champion is not None:
             return champion
     return resolve_version(registry, reference)
+
+
+def _adopt(settings: Settings, observer: Observer) -> Adoption:
+    """Adopt the packaged model, under the lock."""
+    registry, packaged = settings.registry, read_packaged_model()
+    ledger = open_ledger(settings, observer.flow_run_id)
+    found = find_packaged_version(registry, packaged)
+    version = found or register_packaged_model(registry, packaged, settings.actor, observer.flow_run_id)
+    record_version(settings, read_version(registry, version), observer.flow_run_id)
+    if list_versions(registry)[-1].version == version.version:  # otherwise a newer one is challenger
+        record_challenger(ledger, registry, version, f"packaged in release {packaged.training.release}")
+    champions = list_champions(settings.warehouse, registry.model_name)
+    if champions and champions[-1].model_version == version.version:
+        finish_promotion(ledger, registry)  # a killed adoption may have recorded it without the alias
+    champion = find_champion(registry)
+    if champion or champions:
+        return Adoption(version, found is None, champion)
+    refit = refit_policies(settings, version, None)
+    promotion = promote_version(ledger, registry, version.version, "packaged; no champion yet", refit.records)
+    plot_policies(settings, promotion.policy_numbers, refit.proposed, observer)
+    policies = tuple(refit.records) if promotion.policy_numbers else ()
+    version = resolve_version(registry, version.reference)  # with its new aliases
+    return Adoption(version, found is None, version, promotion.record, policies, refit.problems)

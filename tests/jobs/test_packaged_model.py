@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,18 @@ def test_an_adoption_that_was_interrupted_is_finished_by_the_next_scoring(empty:
     listener = Listener()
     assert score(empty, ScoringJob(TEST), listener).model == "digits/1"
     assert len(listener.warnings) == 1
+    assert aliases(empty) == {1: ("challenger", "champion")}
+    assert broken(empty) == []
+
+
+@pytest.mark.slow
+def test_two_commands_that_are_the_first_of_a_home_adopt_the_packaged_model_once(
+    empty: Settings, lenet_process: Run
+) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda dataset: lenet_process("score", dataset), (TRAINING, TEST)))
+    assert [each.returncode for each in done] == [0, 0], done
+    assert sorted(bool(each.stderr) for each in done) == [False, True]
     assert aliases(empty) == {1: ("challenger", "champion")}
     assert broken(empty) == []
 

@@ -62,7 +62,7 @@ def run_demo(settings: Settings) -> None:
     _announce(4, "audit", "a summary of the predictions")
     print_rows(run_audit(settings.warehouse, "summary", {}), Format.TABLE)
     _announce(5, "policy", "accept what is sure, and leave the rest to a person")
-    _accept_sure_digits(settings)
+    _accept_sure_digits(settings, scored.model)
     _announce(6, "forms", "delivery notes, read by the packaged model, which never saw these writers")
     _read_forms(settings)
     _suggest(settings, scored.scoring_run_id)
@@ -83,6 +83,7 @@ def _read_forms(settings: Settings) -> None:
     adoption = adopt_packaged_model(settings)
     print_adoption(adoption)
     reader = adoption.version.reference
+    _accept_sure_digits(settings, reader)
     print_scoring(run_job(jobs.score, settings, jobs.ScoringJob(FORMS, reader), as_flow=True))
     print_evaluation(jobs.evaluate_forms(settings, FORMS, truth, _SURE))
     scan = sorted(truth.parent.glob(f"{template.form}-*"))[0]
@@ -92,16 +93,14 @@ def _read_forms(settings: Settings) -> None:
     print_line(f"  page with its readings: {_short_path(picture)}")
 
 
-def _accept_sure_digits(settings: Settings) -> None:
-    """Put a policy in force, unless there is one."""
-    champion = find_champion(settings.registry)
-    in_force = find_policy_in_force(settings, champion.reference, FLOAT32) if champion else None
+def _accept_sure_digits(settings: Settings, model: str) -> None:
+    """Put a policy for a version in force, unless there is one."""
+    in_force = find_policy_in_force(settings, model, FLOAT32)
     if in_force:
         print_line(f"skipped: policy {in_force['policy_number']} is already in force")
         return
-    policy = set_policy(
-        settings, propose_policy(settings, PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, datasets=(TEST,)))
-    )
+    terms = PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, datasets=(TEST,), model=model)
+    policy = set_policy(settings, propose_policy(settings, terms))
     print_policy(policy, policy.record)
 
 
