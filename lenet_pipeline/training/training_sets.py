@@ -117,8 +117,9 @@ def read_unlearned(
     ids = digit_ids_array(table)
     of_files = pc.is_in(table["source_sha256"], value_set=pa.array(list(learned_files), pa.string()))
     taken: set[bytes] = set()
-    for others in (ids[of_files.to_numpy()], *(digit_ids_array(_read(lake, [each])) for each in learned)):
-        chosen = others if learned_all else others[training_splits(others) != GATE]
+    for others in (table.filter(of_files), *(_read(lake, [each]) for each in learned)):
+        others_ids = digit_ids_array(others)
+        chosen = others_ids if learned_all else others_ids[training_splits(others_ids) != GATE]
         taken.update(digit_id.tobytes() for digit_id in chosen)
     is_new = np.array([digit_id.tobytes() not in taken for digit_id in ids], dtype=bool)
     return _labelled(table, [manifest]).where(is_new & _is_first(ids))

@@ -176,6 +176,18 @@ def test_a_policy_of_the_packaged_model_rests_on_digits_that_are_named(empty: Se
     assert "evidence: 351 digits, optdigits/test" in done.stdout
 
 
+@pytest.mark.mnist
+def test_a_policy_never_rests_on_digits_that_the_packaged_model_learned_from_under_another_name(
+    home: Path, lenet: Run, mnist_root: Path
+) -> None:
+    lenet("ingest", "mnist", "--root", str(mnist_root), "--name", "mine/all")
+    lenet("models", "adopt")
+    done = lenet("policy", "set", "--max-error", "0.2", "--on", "mine/all", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    # MNIST's test set, and the gate digits of its training set
+    assert "evidence: 13,001 digits, mine/all" in done.stdout
+
+
 def test_a_night_adopts_the_packaged_model_only_if_there_is_something_to_score(
     empty: Settings, tmp_path: Path
 ) -> None:
