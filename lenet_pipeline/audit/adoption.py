@@ -67,7 +67,8 @@ def adopt_packaged_model(settings: Settings, observer: Observer = SILENT) -> Ado
 def find_or_adopt_champion(settings: Settings, observer: Observer = SILENT) -> ModelVersion | None:
     """Return the champion; in a home without any version, adopt the packaged model and say so.
 
-    A home that has versions but no champion is left as it is, because a person decided that, or has to.
+    A home that has versions but no champion is left as it is, because a person decided that, or has to. So is
+    a model on an MLflow server: several machines may score with it, and one of them records its promotions.
 
     Raises:
         RegistryError: MLflow cannot be read or written.
@@ -76,9 +77,11 @@ def find_or_adopt_champion(settings: Settings, observer: Observer = SILENT) -> M
     registry = settings.registry
     with wait_for_lock(settings.home / _LOCK):  # two commands may be the first ones of a home
         champion = find_champion(registry)
-        # A killed adoption may have registered the packaged model without making it champion.
-        if champion or not all(version.is_packaged for version in list_versions(registry)):
+        if champion or registry.server:
             return champion
+        # A killed adoption may have registered the packaged model without making it champion.
+        if not all(version.is_packaged for version in list_versions(registry)):
+            return None
         adoption = _adopt(settings, observer)
     if adoption.record is not None:
         observer.warn(
