@@ -28,7 +28,11 @@ def test_the_wheel_works_outside_the_checkout_with_its_sql(tmp_path: Path) -> No
     for folder in ("schema", "load", "audit", "checks"):
         shipped = {Path(name).name for name in names if name.startswith(f"lenet_pipeline/sql/{folder}/")}
         assert shipped == {path.name for path in (CHECKOUT / "sql" / folder).glob("*.sql")}
-    for folder in ("lenet_pipeline/review/static", "lenet_pipeline/review/templates"):
+    for folder in (
+        "lenet_pipeline/review/static",
+        "lenet_pipeline/review/templates",
+        "lenet_pipeline/registry/packaged",
+    ):
         shipped = {Path(name).name for name in names if name.startswith(f"{folder}/")}
         assert shipped == {path.name for path in (CHECKOUT / folder).iterdir()}
     assert not [name for name in names if name.startswith("tests/")]

@@ -1,3 +1,7 @@
+from .adoption import Adoption as Adoption
+from .adoption import adopt_packaged_model as adopt_packaged_model
+from .adoption import find_or_adopt_champion as find_or_adopt_champion
+from .adoption import resolve_or_adopt as resolve_or_adopt
 from .chain import find_published_head as find_published_head
 from .chain import publish_chain_head as publish_chain_head
 from .drift import check_drift as check_drift

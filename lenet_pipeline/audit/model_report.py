@@ -95,6 +95,7 @@ def version_record(report: ModelReport, figures: Sequence[Path]) -> dict[str, ob
         "architecture": version.architecture,
         "recipe": version.recipe,
         "effort": version.effort,
+        "is_packaged": version.is_packaged,
         "trained_on": version.trained_on,
         "aliases": list(version.aliases),
         "registered_at": version.registered_at,

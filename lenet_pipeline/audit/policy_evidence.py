@@ -74,7 +74,7 @@ def score_labelled_digits(
         UnknownNameError: there is no such dataset.
     """
     version = resolved.version
-    parts = list(_list_parts(settings, version, datasets, with_gates or not datasets))
+    parts = list(_list_parts(settings, resolved, datasets, with_gates or not datasets))
     digits = join_digits([part.digits for part in parts])
     description = ", ".join(part.description for part in parts)
     if not len(digits):
@@ -99,10 +99,13 @@ class _Part:
 
 
 def _list_parts(
-    settings: Settings, version: ModelVersion, datasets: Sequence[str], with_gates: bool
+    settings: Settings, resolved: ResolvedModel, datasets: Sequence[str], with_gates: bool
 ) -> Iterator[_Part]:
     """Yield the digits of the gate splits, then those of each other dataset."""
+    version = resolved.version
     learned = [] if with_gates else [name for name in datasets if name in version.datasets]
+    if version.is_packaged and datasets and not learned:  # this lake need not have what it learned from
+        with_gates = with_gates and any(find_manifest(settings.lake, name) for name in version.datasets)
     if with_gates or learned:
         description, manifests = _gates(settings, version, learned)
         gates = read_gates(settings.lake, manifests)
@@ -113,7 +116,11 @@ def _list_parts(
         manifest = read_manifest(settings.lake, name)
         learned_from = [each for dataset in version.datasets for each in _all_versions(settings, dataset)]
         digits = read_unlearned(
-            settings.lake, manifest, learned_from, learned_all=version.trained_on != TRAIN_SPLIT
+            settings.lake,
+            manifest,
+            learned_from,
+            learned_all=version.trained_on != TRAIN_SPLIT,
+            learned_files=resolved.training.learned_files if resolved.training else (),
         )
         yield _Part(name, [manifest], digits)
 
@@ -145,8 +152,8 @@ def _gates(settings: Settings, version: ModelVersion, datasets: Sequence[str]) -
     manifests = [manifest for manifest in found if manifest]
     if not manifests:
         raise PolicyError(
-            f"no dataset that {version.reference} learned from is still in the lake; name labelled digits "
-            "with --on DATASET"
+            f"the lake has no dataset that {version.reference} learned from; name labelled digits with "
+            "--on DATASET"
         )
     return f"{GATE} split of {', '.join(manifest.dataset for manifest in manifests)}", manifests
 

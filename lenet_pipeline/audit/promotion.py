@@ -96,12 +96,18 @@ class GateVerdict:
     comparison: Comparison | None = None
 
 
-def record_challenger(ledger: Ledger, registry: Registry, version: ModelVersion) -> None:
-    """Record the registration of a version, unless it is recorded, and make it challenger."""
+def record_challenger(
+    ledger: Ledger, registry: Registry, version: ModelVersion, origin: str | None = None
+) -> None:
+    """Record the registration of a version, unless it is recorded, and make it challenger.
+
+    ``origin`` says where the version comes from; by default, it was trained here.
+    """
     registered = ("register", version.name, version.version)
     events = list_promotions(ledger.warehouse)
     if registered not in [(event.action, event.model_name, event.model_version) for event in events]:
-        ledger.record("register", CHALLENGER, version, None, f"trained as {version.architecture}")
+        reason = origin or f"trained as {version.architecture}"
+        ledger.record("register", CHALLENGER, version, None, reason)
     move_alias(registry, CHALLENGER, version.version)
 
 
@@ -116,7 +122,8 @@ def judge_challenger(
 
     The challenger must be better on all gate digits together, and not significantly worse on any dataset. The
     gate refuses, and leaves the decision to a person, if either version learned from gate digits, or if the
-    champion learned from a dataset that has no gate here. Nothing is recorded.
+    champion learned from a dataset that has no gate here. A packaged champion learned elsewhere, so the gate
+    digits of the challenger are enough. Nothing is recorded.
 
     Args:
         registry: where the versions are.
@@ -237,7 +244,8 @@ def _find_unfairness(
     for version in (challenger, champion):
         if version and version.trained_on != TRAIN_SPLIT:
             return f"version {version.version} also learned from the gate digits"
-    missing = [dataset for dataset in (champion.datasets if champion else ()) if dataset not in gates]
+    needed = champion.datasets if champion and not champion.is_packaged else ()
+    missing = [dataset for dataset in needed if dataset not in gates]
     if missing:
         return f"the champion learned from {', '.join(missing)}, which the lake no longer has"
     return None

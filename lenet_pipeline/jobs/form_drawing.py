@@ -31,7 +31,13 @@ from lenet_pipeline.forms import (
     render_reference,
     sum_to_one,
 )
-from lenet_pipeline.registry import list_versions, read_version, resolve_version
+from lenet_pipeline.registry import (
+    CHAMPION,
+    list_versions,
+    read_packaged_model,
+    read_version,
+    resolve_version,
+)
 from lenet_pipeline.scoring import Engine, Scores
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, written_whole
@@ -102,10 +108,11 @@ def draft_form(settings: Settings, job: DraftingJob) -> Draft:
 def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
     """Draw a template on its blank form, or on a scanned page together with the readings of a model.
 
-    Before the first training, the drawing shows only which cells are blank and which hold ink.
+    In a home without any model version, the packaged model stands in for the champion. Nothing is recorded.
 
     Raises:
         IngestError: the page cannot be read, or does not fit the template.
+        RegistryError: there is no model version, and the job names one by its number.
         UnknownNameError: model versions exist, but not this one.
     """
     template, scan = job.template, job.scan
@@ -140,13 +147,16 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 
 def _score(readings: Sequence[CellReading], model: str, settings: Settings) -> Scores | None:
-    """Score the cells that hold ink, in order; None if there are none, or no model version exists."""
+    """Score the cells that hold ink, in order; None if there are none."""
     images = [reading.image for reading in readings if reading.image is not None]
-    registry = settings.registry
-    if not images or not list_versions(registry):
+    if not images:
         return None
-    resolved = read_version(registry, resolve_version(registry, model))
-    return Engine(resolved.model).score(np.stack(images))
+    registry = settings.registry
+    if model == CHAMPION and not list_versions(registry):
+        reader = read_packaged_model().model
+    else:
+        reader = read_version(registry, resolve_version(registry, model)).model
+    return Engine(reader).score(np.stack(images))
 
 
 def _with_readings(

@@ -20,6 +20,7 @@ from lenet_pipeline.audit import (
     publish_chain_head,
     record_version,
     report_path,
+    resolve_or_adopt,
     write_report,
 )
 from lenet_pipeline.errors import PipelineError, ScoringError, UnknownNameError
@@ -29,7 +30,7 @@ from lenet_pipeline.jobs.run_form import DEVICE, RUN_FORM, choices
 from lenet_pipeline.jobs.shard_scoring import score_missing_shards
 from lenet_pipeline.jobs.step_names import SCORE_ON_DASK, SCORE_SHARDS
 from lenet_pipeline.lake import read_manifest
-from lenet_pipeline.registry import ResolvedModel, read_version, resolve_version
+from lenet_pipeline.registry import ResolvedModel, read_version
 from lenet_pipeline.scoring import FLOAT32, PRECISIONS, Agreement, Runner, ScoringKey, choose_device
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
@@ -118,7 +119,8 @@ class ScoringJob:
 def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> ScoringReport:
     """Score every digit of a dataset once with one model version. Earlier predictions are kept.
 
-    The job resolves the alias and reads the manifest once, when it starts.
+    The job resolves the alias and reads the manifest once, when it starts. In a home without any model
+    version, it adopts the packaged model.
 
     Raises:
         ScoringError: a shard could not be scored. All others are scored; run the job again to resume.
@@ -129,7 +131,7 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
     manifest = read_manifest(settings.lake, job.dataset)
     migrate(settings.warehouse)
     record_version_found(settings, manifest)
-    resolved = read_version(settings.registry, resolve_version(settings.registry, job.model))
+    resolved = read_version(settings.registry, resolve_or_adopt(settings, job.model, observer))
     key = _scoring_key(resolved, job.precision)
     run_id = key.scoring_run_id(manifest)
     reference = resolved.version.reference

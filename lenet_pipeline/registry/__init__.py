@@ -1,4 +1,4 @@
-"""The registry: training runs, model versions and aliases in MLflow.
+"""The registry: training runs, model versions and aliases in MLflow, and the packaged model.
 
 Only this room imports MLflow. It stores weights as safetensors and never unpickles anything. Every model
 version stores code that imports ``load_engine`` and ``score_request`` from here, so these names must stay.

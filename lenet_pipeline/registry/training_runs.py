@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow
+import numpy as np
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.models import ModelSignature
@@ -44,6 +46,7 @@ _ABOUT_MODEL = (
     "Reads single handwritten digits for lenet-pipeline. The alias champion marks the version that scores, "
     "and challenger the newest one. Move them with `lenet models promote`, which records who did it and why."
 )
+_BLANK = np.zeros((2, 28, 28), np.uint8)  # MLflow fixes the batch to 1 if the example has one image
 _DIGEST_LENGTH = 36  # the longest digest that MLflow's database holds; a tag keeps the full one
 
 
@@ -76,6 +79,10 @@ class TrainingRun:
         """Log a figure as ``figures/NAME.png``."""
         mlflow.log_figure(figure, f"figures/{name}.png")
 
+    def log_file(self, path: Path) -> None:
+        """Log a file under its name."""
+        mlflow.log_artifact(str(path))
+
     def register(
         self, model: TrainedModel, tags: Mapping[str, str], examples: Images, description: str = ""
     ) -> ModelVersion:
@@ -90,18 +97,34 @@ class TrainingRun:
         Raises:
             RegistryError: The new version cannot be read back.
         """
-        name = self.registry.model_name
         with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "model"
-            folder.mkdir()
-            write_model(folder, model)
-            digests = {"weights_sha256": weights_sha256(folder), FILES_TAG: files_sha256(folder)}
+            write_model(Path(scratch), model)
+            return self.register_files(Path(scratch), tags, description, examples)
+
+    def register_files(
+        self, folder: Path, tags: Mapping[str, str], description: str, examples: Images | None = None
+    ) -> ModelVersion:
+        """Register the files of a model as a new version, without an alias.
+
+        Args:
+            folder: The folder of the model's two files. Any others are stored with them.
+            tags: As for ``register``.
+            description: As for ``register``.
+            examples: As for ``register``; a blank image if there are none.
+
+        Raises:
+            RegistryError: The new version cannot be read back.
+        """
+        name = self.registry.model_name
+        digests = {"weights_sha256": weights_sha256(folder), FILES_TAG: files_sha256(folder)}
+        with tempfile.TemporaryDirectory() as scratch:
             logged = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(_SERVED_MODEL),
-                artifacts={"model": str(folder)},
+                # MLflow stores a folder under its own name, and scoring looks for "model".
+                artifacts={"model": str(shutil.copytree(folder, Path(scratch) / "model"))},
                 signature=_SIGNATURE,
-                input_example=examples,
+                input_example=_BLANK if examples is None else examples,
                 pip_requirements=["lenet-pipeline"],
             )
         client = self.registry.client()

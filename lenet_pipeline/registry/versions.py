@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 from lenet_pipeline.errors import RegistryError, UnknownNameError
 from lenet_pipeline.registry.model_files import files_sha256, read_model, weights_sha256
 from lenet_pipeline.registry.store import REGISTRY_FAILURES, Registry
+from lenet_pipeline.registry.training_file import PackagedTraining, find_training
 from lenet_pipeline.scoring import TrainedModel
 from lenet_pipeline.system import describe_os_error
 
@@ -35,13 +36,19 @@ _REFERENCE = re.compile(
 
 # A version's tag: a sha256 over the model's files, as they were when it was registered.
 FILES_TAG = "files_sha256"
+# A version's tag that says where it comes from, if it was not trained here.
+SOURCE_TAG = "source"
+PACKAGED = "packaged"
 _SYSTEM_METRICS = "system/"
 _MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
 
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One registered version: its origin, its training metrics, and the aliases that point to it now."""
+    """One registered version: its origin, its training metrics, and the aliases that point to it now.
+
+    A packaged version came with a release, so the lake need not have its ``datasets``.
+    """
 
     name: str
     version: int
@@ -59,6 +66,7 @@ class ModelVersion:
     aliases: tuple[str, ...]
     metrics: dict[str, float]
     files_sha256: str | None = None
+    is_packaged: bool = False
 
     @property
     def reference(self) -> str:
@@ -68,11 +76,12 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """A version with everything that scoring needs."""
+    """A version with everything that scoring needs; ``training`` is that of a packaged version, or None."""
 
     version: ModelVersion
     model: TrainedModel
     weights_sha256: str
+    training: PackagedTraining | None = None
 
 
 def list_versions(registry: Registry) -> list[ModelVersion]:
@@ -139,7 +148,10 @@ def resolve_version(registry: Registry, reference: str) -> ModelVersion:
         return version
     versions = list_versions(registry)
     if not versions:
-        raise RegistryError(f"{registry.model_name} has no version yet; train one with `lenet train DATASET`")
+        raise RegistryError(
+            f"{registry.model_name} has no version yet; train one with `lenet train DATASET`, "
+            "or use the packaged one with `lenet models adopt`"
+        )
     if alias:
         known = {alias for version in versions for alias in version.aliases}
         raise UnknownNameError("alias", alias, known, "Set it with `lenet models promote VERSION`")
@@ -243,7 +255,7 @@ def _read_files(folder: Path, version: ModelVersion) -> ResolvedModel:
             f"the files of {version.reference} in {folder} differ from the registered ones; restore them "
             "from a backup, or train again"
         )
-    return ResolvedModel(version, model, weights_sha256(folder))
+    return ResolvedModel(version, model, weights_sha256(folder), find_training(folder))
 
 
 def move_alias(registry: Registry, alias: str, version: int) -> None:
@@ -280,6 +292,7 @@ def _describe(
         aliases=tuple(aliases),
         metrics=_metrics(client, version.run_id),
         files_sha256=tags.get(FILES_TAG),
+        is_packaged=tags.get(SOURCE_TAG) == PACKAGED,
     )
 
 

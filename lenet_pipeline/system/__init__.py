@@ -12,7 +12,7 @@ from lenet_pipeline.system.files import (
     write_new,
     written_whole,
 )
-from lenet_pipeline.system.locks import only_process, try_lock
+from lenet_pipeline.system.locks import only_process, try_lock, wait_for_lock
 from lenet_pipeline.system.machine import describe_machine
 from lenet_pipeline.system.observer import SILENT, Advance, Observer
 from lenet_pipeline.system.processes import Done, ProcessLostError, usable_cores, work_in_processes
@@ -39,6 +39,7 @@ __all__ = [
     "remove_leftovers",
     "try_lock",
     "usable_cores",
+    "wait_for_lock",
     "work_in_processes",
     "write_new",
     "written_whole",

@@ -49,6 +49,18 @@ def try_lock(path: Path) -> Iterator[bool]:
         yield _try(lock)
 
 
+@contextmanager
+def wait_for_lock(path: Path) -> Iterator[None]:
+    """Hold a lock file within the block, after the process that holds it now has ended its own block.
+
+    Raises:
+        PipelineError: the file cannot be written.
+    """
+    with _opened(path) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _opened(path: Path) -> TextIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -78,7 +78,7 @@ def fit_temperature(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.uint
         labels: The true classes, uint8 (n,).
 
     Returns:
-        T between 0.1 and 10. T is 1 if every digit is classified correctly, because then the loss keeps
+        T between 0.1 and 100. T is 1 if every digit is classified correctly, because then the loss keeps
         falling with the temperature and has no meaningful optimum.
     """
     if (scores.argmax(axis=1) == labels).all():
@@ -88,7 +88,7 @@ def fit_temperature(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.uint
     def loss(log_temperature: float) -> float:
         return float(-log_softmax(exact / np.exp(log_temperature), axis=1)[rows, labels].mean())
 
-    found = minimize_scalar(loss, bounds=(np.log(0.1), np.log(10)), method="bounded")
+    found = minimize_scalar(loss, bounds=(np.log(0.1), np.log(100)), method="bounded")
     return float(np.exp(found.x))
 
 

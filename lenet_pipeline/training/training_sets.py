@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +94,12 @@ def read_gates(lake: AnyPlace, manifests: Sequence[Manifest]) -> dict[str, Label
 
 
 def read_unlearned(
-    lake: AnyPlace, manifest: Manifest, learned: Sequence[Manifest], *, learned_all: bool
+    lake: AnyPlace,
+    manifest: Manifest,
+    learned: Sequence[Manifest],
+    *,
+    learned_all: bool,
+    learned_files: Collection[str] = (),
 ) -> LabelledDigits:
     """Read the labelled digits of a dataset that a training did not learn from, each only once.
 
@@ -105,6 +110,7 @@ def read_unlearned(
         manifest: The manifest of the dataset to read.
         learned: The manifests of the datasets that were trained on.
         learned_all: Whether the training used their gate digits too.
+        learned_files: The sha256 of files whose digits were trained on, whatever dataset holds them here.
 
     Raises:
         TrainingError: No digit has a label.
@@ -112,9 +118,9 @@ def read_unlearned(
     """
     table = _read(lake, [manifest])
     ids = digit_ids_array(table)
+    of_files = pc.is_in(table["source_sha256"], value_set=pa.array(list(learned_files), pa.string()))
     taken: set[bytes] = set()
-    for each in learned:
-        others = _read(lake, [each])
+    for others in (table.filter(of_files), *(_read(lake, [each]) for each in learned)):
         chosen = others if learned_all else others.filter(pa.array(training_splits(others) != GATE))
         taken.update(digit_id.tobytes() for digit_id in digit_ids_array(chosen))
         taken.update(split_keys(chosen))

@@ -157,12 +157,15 @@ def test_a_picture_never_takes_the_place_of_what_it_is_drawn_from(lenet: Run, de
     assert demo_form.blank.read_bytes() == before
 
 
-def test_a_scan_is_shown_before_any_model_is_trained(
-    lenet: Run, slips: Path, template: Path, inside: Path
+def test_a_scan_is_shown_with_the_packaged_model_before_any_version_exists_and_nothing_is_recorded(
+    lenet: Run, slips: Path, template: Path, inside: Path, home: Path
 ) -> None:
     result = lenet("forms", "show", str(template), str(scans(slips)[0]), "--output", "page.png")
     assert (result.returncode, result.stderr) == (0, "")
     assert (inside / "page.png").stat().st_size > 1000
+    assert not (home / "mlflow.db").exists()
+    named = lenet("forms", "show", str(template), str(scans(slips)[0]), "--model", "1")
+    assert "digits has no version yet" in named.stderr
 
 
 def test_pages_are_filled_with_known_truth_and_the_same_again_for_the_same_seed(

@@ -174,3 +174,13 @@ def test_digits_of_a_learned_writer_are_excluded(lake):
     others = digits_table(60, scan="other", writers=["ada"] * 20 + ["bob"] * 30 + [None] * 10)
     manifest = put(lake, "b/test", others).manifest
     assert len(read_unlearned(lake, manifest, [learned], learned_all=True)) == 40
+
+
+def test_a_digit_of_a_learned_file_is_excluded_without_the_dataset_that_was_learned(lake):
+    tables = [digits_table(200), digits_table(100, scan="another")]
+    manifest = append_digits(lake, "mine/all", tables, shard_rows=500, actor="test").manifest
+    gate = int((training_splits(tables[0]) == "gate").sum())
+    assert 0 < gate < 100
+    for learned_all, kept in ((False, 100 + gate), (True, 100)):
+        found = read_unlearned(lake, manifest, [], learned_all=learned_all, learned_files={"scan"})
+        assert len(found) == kept

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def demo_command(settings: Settings) -> None:
     """Run the whole pipeline on bundled digits.
 
-    Ingest, train, score and audit 1,797 digits, then fill in, scan and read a form. Everything is
-    written to ./lenet-demo unless --home or LENET_HOME is set.
+    Ingest, train, score and audit 1,797 digits. Then fill in and scan a form, and read it with the
+    packaged model. Everything is written to ./lenet-demo unless --home or LENET_HOME is set.
     """
     from lenet_pipeline.cli.commands.demo_steps import run_demo
 

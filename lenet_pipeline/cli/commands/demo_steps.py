@@ -12,9 +12,17 @@ from uuid import UUID
 from rich.console import Console
 
 from lenet_pipeline import jobs
-from lenet_pipeline.audit import PolicyTerms, counted, find_policy_in_force, propose_policy, set_policy
+from lenet_pipeline.audit import (
+    PolicyTerms,
+    adopt_packaged_model,
+    counted,
+    find_policy_in_force,
+    propose_policy,
+    set_policy,
+)
 from lenet_pipeline.cli.commands.forms import print_evaluation
 from lenet_pipeline.cli.commands.ingest import print_ingested, print_ingested_forms
+from lenet_pipeline.cli.commands.models import print_adoption
 from lenet_pipeline.cli.commands.policy import print_policy
 from lenet_pipeline.cli.commands.score import print_report as print_scoring
 from lenet_pipeline.cli.commands.train import print_report as print_training
@@ -54,14 +62,14 @@ def run_demo(settings: Settings) -> None:
     _announce(4, "audit", "a summary of the predictions")
     print_rows(run_audit(settings.warehouse, "summary", {}), Format.TABLE)
     _announce(5, "policy", "accept what is sure, and leave the rest to a person")
-    _accept_sure_digits(settings)
-    _announce(6, "forms", "delivery notes, filled in, scanned and read cell by cell")
+    _accept_sure_digits(settings, scored.model)
+    _announce(6, "forms", "delivery notes, read by the packaged model, which never saw these writers")
     _read_forms(settings)
     _suggest(settings, scored.scoring_run_id)
 
 
 def _read_forms(settings: Settings) -> None:
-    """Fill in and scan a form, read the pages, and draw one page with its readings."""
+    """Fill in and scan a form, read the pages with the packaged model, and draw one with its readings."""
     folder = settings.home / "forms"
     folder.mkdir(exist_ok=True)
     form = draw_demo_form(folder)
@@ -72,25 +80,27 @@ def _read_forms(settings: Settings) -> None:
         jobs.fill_forms(settings, filling, TerminalObserver())
     forms = jobs.FormIngestJob(truth.parent, (form.template,), FORMS)
     print_ingested_forms(run_job(jobs.ingest_forms, settings, forms, as_flow=True))
-    print_scoring(run_job(jobs.score, settings, jobs.ScoringJob(FORMS), as_flow=True))
+    adoption = adopt_packaged_model(settings)
+    print_adoption(adoption)
+    reader = adoption.version.reference
+    _accept_sure_digits(settings, reader)
+    print_scoring(run_job(jobs.score, settings, jobs.ScoringJob(FORMS, reader), as_flow=True))
     print_evaluation(jobs.evaluate_forms(settings, FORMS, truth, _SURE))
     scan = sorted(truth.parent.glob(f"{template.form}-*"))[0]
     picture = settings.plots / "form.png"
-    drawing = jobs.DrawingJob(template, scan, model="champion")
+    drawing = jobs.DrawingJob(template, scan, model=reader)
     jobs.save_picture(jobs.draw_form(settings, drawing), picture)
     print_line(f"  page with its readings: {_short_path(picture)}")
 
 
-def _accept_sure_digits(settings: Settings) -> None:
-    """Put a policy in force, unless there is one."""
-    champion = find_champion(settings.registry)
-    in_force = find_policy_in_force(settings, champion.reference, FLOAT32) if champion else None
+def _accept_sure_digits(settings: Settings, model: str) -> None:
+    """Put a policy for a version in force, unless there is one."""
+    in_force = find_policy_in_force(settings, model, FLOAT32)
     if in_force:
         print_line(f"skipped: policy {in_force['policy_number']} is already in force")
         return
-    policy = set_policy(
-        settings, propose_policy(settings, PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, datasets=(TEST,)))
-    )
+    terms = PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, datasets=(TEST,), model=model)
+    policy = set_policy(settings, propose_policy(settings, terms))
     print_policy(policy, policy.record)
 
 

@@ -171,7 +171,7 @@ def print_poll(report: PollReport) -> None:
     for line in (*_describe_pages(taken), *_describe_files(taken)):
         print_line(f"  {line}", is_wrapped=True)
     if not report.has_champion:
-        print_line("  no champion yet: the digits are scored once there is one (see `lenet train`)")
+        print_line("  no champion: the digits are scored once there is one (see `lenet models promote`)")
     if report.model:
         print_line(f"  {counted(report.scored, 'digit')} scored with {report.model}")
         decisions = ", ".join(f"{name} {count:,}" for name, count in report.decisions.items())

@@ -1,4 +1,4 @@
-"""``lenet models``: list, show, promote and roll back model versions."""
+"""``lenet models``: list, show, adopt, promote and roll back model versions."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ from lenet_pipeline.errors import RegistryError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lenet_pipeline.audit import ModelReport
+    from lenet_pipeline.audit import Adoption, ModelReport
     from lenet_pipeline.settings import Settings
-    from lenet_pipeline.warehouse import PromotionRecord
+    from lenet_pipeline.warehouse import PolicyRecord, PromotionRecord
 
 models_app = typer.Typer(help="List, show and promote model versions.")
 
-_NO_VERSIONS = "no model versions yet; train one with `lenet train DATASET`"
+_NO_VERSIONS = (
+    "no model versions yet; use the packaged one with `lenet models adopt`, or train one\n"
+    "with `lenet train DATASET`"
+)
 _SHOWN = ["version", "aliases", "architecture", "test_accuracy", "registered_at"]
 
 
@@ -104,6 +107,51 @@ def show_command(
         print_records([version_record(report, copied)], output_format)
 
 
+@models_app.command("adopt", epilog="Example: lenet models adopt")
+@command
+def adopt_command(settings: Settings, output_format: FormatOption = Format.TABLE) -> None:
+    """Register the packaged model as a version.
+
+    It becomes champion if there is none. `lenet score` does the same in a home without any version. The
+    packaged model is registered once; later releases may ship another one.
+    """
+    from lenet_pipeline.audit import adopt_packaged_model, publish_chain_head
+    from lenet_pipeline.warehouse import refresh_snapshot
+
+    adoption = adopt_packaged_model(settings)
+    if output_format is Format.TABLE:
+        print_adoption(adoption)
+    else:
+        print_records([_adoption_record(adoption)], output_format)
+    publish_chain_head(settings)
+    refresh_snapshot(settings.warehouse)
+
+
+def print_adoption(adoption: Adoption) -> None:
+    """Print which version the packaged model is now, and which one is champion."""
+    version, champion = adoption.version, adoption.champion
+    if adoption.is_new:
+        print_line(f": the packaged model, {version.architecture}, is registered", lead=version.reference)
+    else:
+        print_line(": the packaged model was adopted before", lead=version.reference)
+    if adoption.record is not None:
+        _print_move(adoption.record)
+        _print_policies(adoption.policies, adoption.missed_targets)
+    elif champion is None:
+        print_line(f"  no champion; choose one, for example with `lenet models promote {version.version}`")
+    elif champion.version != version.version:
+        print_line(f"  the champion stays {champion.reference}")
+
+
+def _adoption_record(adoption: Adoption) -> dict[str, object]:
+    return {
+        "model_version": adoption.version.reference,
+        "is_new": adoption.is_new,
+        "is_promoted": adoption.record is not None,
+        "champion": adoption.champion.reference if adoption.champion else None,
+    }
+
+
 @models_app.command("promote", epilog='Example: lenet models promote 3 --reason "checked by hand"')
 @command
 def promote_command(
@@ -118,7 +166,7 @@ def promote_command(
 
     It gets policies with the target of the retraining schedule, or else with those of the former champion.
     """
-    from lenet_pipeline.audit import describe_policy, find_refusal, promote_by_hand, publish_chain_head
+    from lenet_pipeline.audit import find_refusal, promote_by_hand, publish_chain_head
     from lenet_pipeline.warehouse import refresh_snapshot
 
     refusal = find_refusal(settings, version)
@@ -126,10 +174,7 @@ def promote_command(
         _confirm_refused(refusal)
     promotion = promote_by_hand(settings, version, reason)
     _print_move(promotion.record)
-    for policy in promotion.policies:
-        print_line(f"  policy for {describe_policy(policy)}", is_wrapped=True)
-    for problem in promotion.missed_targets:
-        print_line(f"  {problem}", style="yellow", is_wrapped=True)
+    _print_policies(promotion.policies, promotion.missed_targets)
     publish_chain_head(settings)
     refresh_snapshot(settings.warehouse)
 
@@ -157,14 +202,13 @@ def rollback_command(
     ] = "rolled back by hand",
 ) -> None:
     """Make the previous champion the champion again, with the policies that it had."""
-    from lenet_pipeline.audit import describe_policy, open_ledger, publish_chain_head, roll_back
+    from lenet_pipeline.audit import open_ledger, publish_chain_head, roll_back
     from lenet_pipeline.warehouse import list_policies_of, refresh_snapshot
 
     record = roll_back(open_ledger(settings), settings.registry, reason).record
     _print_move(record)
     policies = list_policies_of(settings.warehouse, record.model_name, record.model_version)
-    for policy in policies:
-        print_line(f"  policy for {describe_policy(policy)}", is_wrapped=True)
+    _print_policies(policies)
     if not policies:
         print_line("  no policy, so every digit needs review; set one with `lenet policy set`")
     publish_chain_head(settings)
@@ -179,6 +223,7 @@ def print_version(report: ModelReport, figures: Sequence[Path]) -> None:
         {
             "architecture": version.architecture,
             "recipe": f"{version.recipe}, effort {version.effort}",
+            "source": "packaged with the release" if version.is_packaged else "trained here",
             "trained on": version.trained_on,
             "registered": f"{plain_text(version.registered_at)} UTC by {version.actor}",
             "MLflow run": version.training_run_id,
@@ -209,6 +254,15 @@ def _print_facts(facts: Mapping[str, str]) -> None:
     for name, value in facts.items():
         table.add_row(name, escape(value or "-"))
     console.print(table)
+
+
+def _print_policies(policies: Sequence[PolicyRecord], missed_targets: Sequence[str] = ()) -> None:
+    from lenet_pipeline.audit import describe_policy
+
+    for policy in policies:
+        print_line(f"  policy for {describe_policy(policy)}", is_wrapped=True)
+    for problem in missed_targets:
+        print_line(f"  {problem}", style="yellow", is_wrapped=True)
 
 
 def _print_move(record: PromotionRecord) -> None:

@@ -48,7 +48,8 @@ class PollReport:
         scored: number of digits that were scored.
         decisions: number of digits of the new documents by decision.
         fields_waiting: number of fields of the new documents that wait for a person.
-        has_champion: whether there is a champion to score with. Without one, a later poll scores the digits.
+        has_champion: whether there is a champion to score with. If a home has versions but no champion, a
+            later poll scores the digits.
     """
 
     ingest: InboxIngest
@@ -100,10 +101,10 @@ def _score(settings: Settings, ingested: InboxIngest, observer: Observer) -> Pol
     if not datasets:
         return PollReport(ingested)
     # Only now, because loading MLflow and the network takes seconds.
+    from lenet_pipeline.audit import find_or_adopt_champion
     from lenet_pipeline.jobs.scoring_runs import ScoringJob, score
-    from lenet_pipeline.registry import find_champion
 
-    if find_champion(settings.registry) is None:
+    if find_or_adopt_champion(settings, observer) is None:
         observer.log(f"{ingested.inbox}: there is no champion yet, so the digits are scored later")
         return PollReport(ingested, has_champion=False)
     runs, failures = [], list[str]()

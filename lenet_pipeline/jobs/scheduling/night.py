@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from pydantic.dataclasses import dataclass as validated
 
-from lenet_pipeline.audit import REVIEWED, counted
+from lenet_pipeline.audit import REVIEWED, counted, find_or_adopt_champion
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.jobs.inbox.ingestion import ingest_inbox
 from lenet_pipeline.jobs.inbox.records import InboxIngest
@@ -30,7 +30,6 @@ from lenet_pipeline.jobs.scheduling.training import (
 )
 from lenet_pipeline.jobs.scoring_runs import ScoringJob, ScoringReport, score
 from lenet_pipeline.lake import Manifest, list_datasets, read_manifest
-from lenet_pipeline.registry import find_champion
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Event, Observer, only_process
 from lenet_pipeline.warehouse import (
@@ -155,16 +154,20 @@ def ingest_inboxes(observer: Observer, settings: Settings, as_of: datetime) -> t
 def score_new_digits(observer: Observer, settings: Settings) -> tuple[ScoringReport, ...]:
     """Score every dataset that has digits that no run covers, with the champion.
 
-    Datasets to learn from or to test on are left out.
+    Datasets to learn from or to test on are left out. In a home without any model version, the packaged
+    model becomes champion.
 
     Raises:
         PipelineError: some datasets could not be scored; all others are scored.
     """
-    champion = find_champion(settings.registry)
+    if not list_unscored(settings, list_training_datasets(settings)):
+        return ()
+    champion = find_or_adopt_champion(settings, observer)
     if champion is None:
-        observer.log("no champion yet, so nothing is scored; train one with `lenet train DATASET`")
+        observer.log("no champion, so nothing is scored; choose one with `lenet models promote VERSION`")
         return ()
     reports, failures = [], []
+    # The packaged model, if it was adopted just now, may have learned from some of these.
     for manifest in list_unscored(settings, list_training_datasets(settings)):
         try:
             reports.append(score(settings, ScoringJob(manifest.dataset, champion.reference), observer))

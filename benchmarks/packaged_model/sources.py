@@ -1,0 +1,55 @@
+"""The sources of digits that the packaged model learns from, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lenet_pipeline.jobs import IngestJob, PrintingJob, ingest, ingest_printed
+from lenet_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source of digits, which an option of the command names a folder for.
+
+    Attributes:
+        option: the option without its dashes.
+        title: name for people.
+        licence: under which the digits may be used.
+        origin: the authors, and where the digits come from.
+        ingest: puts the digits of a folder into the lake of a home.
+        training: the datasets to learn from.
+        tests: the datasets to measure on, each with a name for people.
+    """
+
+    option: str
+    title: str
+    licence: str
+    origin: str
+    ingest: Callable[[Settings, Path], object]
+    training: tuple[str, ...]
+    tests: tuple[tuple[str, str], ...]
+
+
+SOURCES = (
+    Source(
+        option="mnist",
+        title="MNIST",
+        licence="CC BY-SA 3.0, as the documentation of Keras states",
+        origin="Yann LeCun, Corinna Cortes, Christopher Burges: MNIST handwritten digits, 1998",
+        ingest=lambda settings, folder: ingest(settings, IngestJob("mnist", folder)),
+        training=("mnist/train",),
+        tests=(("mnist/test", "MNIST's test set"),),
+    ),
+    Source(
+        option="fonts",
+        title="print and handwriting fonts",
+        licence="SIL Open Font License 1.1",
+        origin="the designers of the fonts, whose names the font files state",
+        ingest=lambda settings, folder: ingest_printed(settings, PrintingJob(folder)),
+        training=("printed/train",),
+        tests=(("printed/test", "fonts that were left out"),),
+    ),
+)
