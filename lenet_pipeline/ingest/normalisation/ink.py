@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
@@ -18,7 +20,18 @@ _FAINTEST = 0.05  # share of the ink's full level; any value below 0.06 gives th
 _SMALLEST_PART = 0.02  # share of the ink of the largest connected part; smaller parts are specks
 _FEWEST_PIXELS = 3  # smaller parts are specks
 _SHORTEST_INK = 0.05  # share of the picture's longer side; if the largest part is shorter, there is no ink
+_FAINTEST_TIGHT = 0.25  # the same in a tight crop; from 0.5 on, blurred zeros break into two strokes
+_TIGHT = 0.3  # share of paper three pixels away from the ink; crops with less are tight
+_MOST_CROSSINGS = 5.0  # mean number of edges along a row or column of a digit; an 8 has 4, grain many more
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
+
+
+class _Limits(NamedTuple):
+    """Levels of a picture: of its paper, and above it of the faintest and of full ink."""
+
+    paper: float
+    faintest: float
+    level: float
 
 
 def isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
@@ -35,15 +48,12 @@ def isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
     relief, strong, far = flatten_paper(darkness)
     if not strong.any():
         return None
-    paper = relief[~strong]
-    grain = relief[far] if far.any() else paper
-    spread = float(grain.std())
-    level = max(quantile(relief[strong], 0.995) - 2 * spread, quantile(relief[strong], 0.5))
-    # Grain extends equally above and below the paper's level, but ink only above.
-    depth = -quantile(paper, 0.01)
-    if level < max(LEAST_CONTRAST, _LEAST_SIGNAL * spread, _LEAST_SKEW * depth):
+    is_tight = far.mean() < _TIGHT
+    limits = _tight_limits(relief, strong) if is_tight else _limits(relief, strong, far)
+    if limits is None:
         return None
-    faintest = max(_FAINTEST * level, min(1.5 * quantile(grain, 0.99), 0.5 * level))
+    paper, faintest, level = limits
+    relief = relief - np.float32(paper)
     kept = _without_specks(relief, relief > faintest)
     if kept is None:
         return None
@@ -52,6 +62,35 @@ def isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
     # Also keep the pale edge of each stroke, which the bound above counted as grain.
     edged = ndimage.binary_dilation(kept, _EIGHT_NEIGHBOURS)[inside]
     return np.where(edged, np.clip(relief[inside] / level, 0, 1), np.float32(0)), box
+
+
+def _limits(relief: Floats, strong: Mask, far: Mask) -> _Limits | None:
+    """Measure the limits of ink on paper; return None if nothing stands out from the paper's grain."""
+    paper, grain = relief[~strong], relief[far]
+    spread = float(grain.std())
+    level = max(quantile(relief[strong], 0.995) - 2 * spread, quantile(relief[strong], 0.5))
+    # Grain extends equally above and below the paper's level, but ink only above.
+    depth = -quantile(paper, 0.01)
+    if level < max(LEAST_CONTRAST, _LEAST_SIGNAL * spread, _LEAST_SKEW * depth):
+        return None
+    return _Limits(0.0, max(_FAINTEST * level, min(1.5 * quantile(grain, 0.99), 0.5 * level)), level)
+
+
+def _tight_limits(relief: Floats, strong: Mask) -> _Limits | None:
+    """Measure the limits of ink in a crop with too little paper to measure its grain.
+
+    The paper that such a crop shows is mostly the blurred edge of the ink. It cannot tell the grain, so the
+    shape decides: a line across a digit meets two or three strokes, but grain changes at every pixel.
+    """
+    crossings = (
+        np.count_nonzero(strong[1:] != strong[:-1]) / strong.shape[1],
+        np.count_nonzero(strong[:, 1:] != strong[:, :-1]) / strong.shape[0],
+    )
+    paper = quantile(relief[~strong], 0.1)
+    level = quantile(relief[strong], 0.95) - paper
+    if level < LEAST_CONTRAST or max(crossings) > _MOST_CROSSINGS:
+        return None
+    return _Limits(paper, _FAINTEST_TIGHT * level, level)
 
 
 def _without_specks(relief: Floats, mask: Mask) -> Mask | None:
