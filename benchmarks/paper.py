@@ -23,7 +23,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.machine import describe_machine
-from benchmarks.paper_crops import KINDS, Sheet, enlarge, scan
+from benchmarks.paper_crops import KINDS, PLAIN_KINDS, Sheet, enlarge, scan
 from lenet_pipeline.ingest import read_mnist
 from lenet_pipeline.ingest.images import decode_image
 from lenet_pipeline.ingest.normalisation import normalise_digit
@@ -33,7 +33,7 @@ from lenet_pipeline.schema import BRIGHT_ON_DARK, DARK_ON_BRIGHT, Images
 from lenet_pipeline.scoring import Engine
 from lenet_pipeline.settings import read_settings
 
-_INVERTED_SHARE = 0.25  # of all crops are negatives: bright ink on dark paper
+_INVERTED_SHARE = 0.25  # of the crops on plain paper are negatives: bright ink on dark paper
 _SMALLEST_PX, _LARGEST_PX = 20, 100  # heights of the digits, equally likely on a log scale
 _MAX_PIXELS = 10_000_000
 
@@ -114,7 +114,7 @@ def draw_crop(
     """
     height = round(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(_LARGEST_PX))))
     ink = enlarge(image, height)
-    inverted = rng.uniform() < _INVERTED_SHARE
+    inverted = rng.uniform() < _INVERTED_SHARE and kind in PLAIN_KINDS
     sheet = KINDS[kind](ink, rng)
     picture = scan(sheet, rng)
     reference = KINDS[kind if kind.endswith("pen") else "clean paper"](ink, rng)

@@ -318,3 +318,4 @@ KINDS: dict[str, Kind] = {
     "neighbour": _neighbour,
     "comma": _comma,
 }
+PLAIN_KINDS = tuple(KINDS)[: tuple(KINDS).index("12 pixels high") + 1]  # no print, so negatives exist

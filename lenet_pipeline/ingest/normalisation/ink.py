@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from lenet_pipeline.ingest.batch import Box
+from lenet_pipeline.ingest.normalisation.edge_lines import clear_edge_lines
 from lenet_pipeline.ingest.normalisation.levels import quantile
 from lenet_pipeline.ingest.normalisation.paper import flatten_paper, has_grain
 from lenet_pipeline.schema import Floats, Mask
@@ -22,7 +23,7 @@ _FEWEST_PIXELS = 3  # smaller parts are specks
 _SHORTEST_INK = 0.05  # share of the picture's longer side; if the largest part is shorter, there is no ink
 _FAINTEST_TIGHT = 0.25  # the same in a tight crop; from 0.5 on, blurred zeros break into two strokes
 _TIGHT = 0.3  # share of paper three pixels away from the ink; crops with less are tight
-_MOST_CROSSINGS = 5.0  # mean number of edges along a row or column of a digit; an 8 has 4, grain many more
+_MOST_CROSSINGS = 6.5  # mean number of edges along a row or column of a digit; an 8 has 6, grain many more
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
@@ -46,6 +47,9 @@ def isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
     if min(darkness.shape) >= _SMOOTHED_SIDE and has_grain(darkness):
         darkness = ndimage.uniform_filter(darkness, 3)
     relief, strong, far = flatten_paper(darkness)
+    cleared = clear_edge_lines(relief, strong)
+    if cleared is not None:
+        relief, strong, far = flatten_paper(cleared)
     if not strong.any():
         return None
     is_tight = far.mean() < _TIGHT
