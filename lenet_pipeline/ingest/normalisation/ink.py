@@ -11,6 +11,7 @@ from lenet_pipeline.ingest.batch import Box
 from lenet_pipeline.ingest.normalisation.edge_lines import clear_edge_lines
 from lenet_pipeline.ingest.normalisation.levels import quantile
 from lenet_pipeline.ingest.normalisation.paper import flatten_paper, has_grain
+from lenet_pipeline.ingest.normalisation.remains import clear_remains
 from lenet_pipeline.schema import Floats, Mask
 
 LEAST_CONTRAST = 6.0  # grey levels of 255 between ink and paper; below it, there is no ink
@@ -61,6 +62,7 @@ def isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
     kept = _without_specks(relief, relief > faintest)
     if kept is None:
         return None
+    kept = clear_remains(relief, kept)
     box = bounding_box(kept)
     inside = np.s_[box.y : box.y + box.height, box.x : box.x + box.width]
     # Also keep the pale edge of each stroke, which the bound above counted as grain.
