@@ -10,7 +10,7 @@ from scipy import ndimage
 from lenet_pipeline.ingest.batch import Box
 from lenet_pipeline.ingest.normalisation.edge_lines import clear_edge_lines
 from lenet_pipeline.ingest.normalisation.levels import quantile
-from lenet_pipeline.ingest.normalisation.paper import flatten_paper, has_grain
+from lenet_pipeline.ingest.normalisation.paper import flatten_paper, has_grain, without_print
 from lenet_pipeline.ingest.normalisation.remains import clear_remains
 from lenet_pipeline.schema import Floats, Mask
 
@@ -24,6 +24,7 @@ _FEWEST_PIXELS = 3  # smaller parts are specks
 _SHORTEST_INK = 0.05  # share of the picture's longer side; if the largest part is shorter, there is no ink
 _FAINTEST_TIGHT = 0.25  # the same in a tight crop; from 0.5 on, blurred zeros break into two strokes
 _TIGHT = 0.3  # share of paper three pixels away from the ink; crops with less are tight
+_FAINTEST_ON_PRINT = 0.5  # the same on printed paper; the print is paler
 _MOST_CROSSINGS = 6.5  # mean number of edges along a row or column of a digit; an 8 has 6, grain many more
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
@@ -53,8 +54,13 @@ def isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
         relief, strong, far = flatten_paper(cleared)
     if not strong.any():
         return None
-    is_tight = far.mean() < _TIGHT
-    limits = _tight_limits(relief, strong) if is_tight else _limits(relief, strong, far)
+    ink, far = without_print(relief, strong, far)
+    if far.mean() < _TIGHT:
+        limits = _limits_by_shape(relief, ink, _FAINTEST_TIGHT)
+    else:
+        limits = _limits(relief, ink, far)
+        if limits is None and ink is not strong:
+            limits = _limits_by_shape(relief, ink, _FAINTEST_ON_PRINT)
     if limits is None:
         return None
     paper, faintest, level = limits
@@ -82,11 +88,12 @@ def _limits(relief: Floats, strong: Mask, far: Mask) -> _Limits | None:
     return _Limits(0.0, max(_FAINTEST * level, min(1.5 * quantile(grain, 0.99), 0.5 * level)), level)
 
 
-def _tight_limits(relief: Floats, strong: Mask) -> _Limits | None:
-    """Measure the limits of ink in a crop with too little paper to measure its grain.
+def _limits_by_shape(relief: Floats, strong: Mask, faintest: float) -> _Limits | None:
+    """Measure the limits of ink where the paper cannot tell its grain; return None if the ink is grain.
 
-    The paper that such a crop shows is mostly the blurred edge of the ink. It cannot tell the grain, so the
-    shape decides: a line across a digit meets two or three strokes, but grain changes at every pixel.
+    The paper that a tight crop shows is mostly the blurred edge of the ink, and printed paper varies by more
+    than grain. So the shape decides: a line across a digit meets two or three strokes, but grain changes at
+    every pixel.
     """
     crossings = (
         np.count_nonzero(strong[1:] != strong[:-1]) / strong.shape[1],
@@ -96,7 +103,7 @@ def _tight_limits(relief: Floats, strong: Mask) -> _Limits | None:
     level = quantile(relief[strong], 0.95) - paper
     if level < LEAST_CONTRAST or max(crossings) > _MOST_CROSSINGS:
         return None
-    return _Limits(paper, _FAINTEST_TIGHT * level, level)
+    return _Limits(paper, faintest * level, level)
 
 
 def _without_specks(relief: Floats, mask: Mask) -> Mask | None:

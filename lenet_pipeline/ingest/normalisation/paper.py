@@ -11,6 +11,8 @@ from lenet_pipeline.schema import Floats, Mask
 _LEAST_GRAIN = 0.01  # difference between neighbouring pixels, as a share of the picture's contrast
 _EVEN_PAPER = 0.06  # share of the ink's level; paper that varies less counts as even
 _LEAST_PAPER = 0.1  # share of the picture that a fit of the paper's level needs
+_WHOLE = 0.9  # share of the picture's height or width that print on the paper extends over
+_LEAST_STEP = 2.0  # between print and ink, in standard deviations; two halves of one level are closer
 _FITTED_PIXELS = 2_000  # enough for six coefficients
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
@@ -50,6 +52,41 @@ def split_ink(relief: Floats) -> tuple[Mask, Mask]:
     strong = relief > otsu_threshold(relief)
     near = ndimage.binary_dilation(strong, _EIGHT_NEIGHBOURS, iterations=2)
     return strong, ~np.asarray(near, dtype=np.bool_)
+
+
+def without_print(relief: Floats, strong: Mask, far: Mask) -> tuple[Mask, Mask]:
+    """Remove the print of the paper from the mask of the ink, if the mask contains two levels.
+
+    Rules, squares and guilloche cross the whole picture and are paler than the ink on them.
+
+    Args:
+        relief: (height, width), 0 for paper, higher for ink.
+        strong: the mask of the darker half of the ink.
+        far: the mask of the paper at least three pixels away from it.
+
+    Returns:
+        The two masks, without the print in the first, and with it in the second.
+    """
+    spans = _spans(strong)
+    if max(spans) < _WHOLE:
+        return strong, far
+    ink = strong & (relief > otsu_threshold(relief[strong]))
+    pale = strong & ~ink
+    if not ink.any() or not pale.any():
+        return strong, far
+    if all(inner >= _WHOLE for outer, inner in zip(spans, _spans(ink), strict=True) if outer >= _WHOLE):
+        return strong, far
+    step = float(relief[ink].mean() - relief[pale].mean())
+    if step < _LEAST_STEP * float(relief[ink].std() + relief[pale].std()):
+        return strong, far
+    near = ndimage.binary_dilation(ink, _EIGHT_NEIGHBOURS, iterations=2)
+    return ink, ~np.asarray(near, dtype=np.bool_)
+
+
+def _spans(mask: Mask) -> tuple[float, float]:
+    """Return the height and the width of a mask as shares of the picture's."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return float(np.ptp(rows) + 1) / mask.shape[0], float(np.ptp(columns) + 1) / mask.shape[1]
 
 
 def _fit_surface(relief: Floats, paper: Mask, degree: int) -> Floats:
