@@ -12,6 +12,7 @@ _FEWEST_COLUMNS = 3
 _FRAME_DEPTH = 0.25  # share of a side within which the lines of a frame lie
 _FRAME_ENDS = 0.12  # share of a line at each end that other lines of the frame may cross
 _CLEAR_SHARE = 0.8  # share of bright pixels in a row between a frame and its digit
+_STEEPEST = 0.08  # rise over run of a line, and more than its blur; the outline of a 0 rises by more
 _FEWEST_LINES = 2  # fewer lines do not affect the border and the corners enough
 _LEAST_INK, _MOST_INK = 0.02, 0.5  # share of ink inside a frame
 _MOST_ROWS = 0.75  # share of the rows of a 1 in which the middle is ink
@@ -51,7 +52,7 @@ def _is_framed(paper: Mask) -> bool:
     """Return whether lines surround paper with a digit on it.
 
     Then each side has a clear row or column close behind its line, and the four corners where these meet are
-    paper. Lines and corners distinguish a frame from the outline of a bold 0.
+    paper. Straight lines and clear corners distinguish a frame from the outline of a bold 0.
     """
     depths, lines = [], 0
     for side in (paper, paper[::-1], paper.T, paper.T[::-1]):
@@ -60,8 +61,9 @@ def _is_framed(paper: Mask) -> bool:
         clear = side[: max(2, round(_FRAME_DEPTH * height)), ends : width - ends].mean(axis=1)
         line = np.flatnonzero(clear < 1 - _CLEAR_SHARE)
         lines += len(line) > 0
-        behind = line[-1] if len(line) else 0
-        if clear[behind:].max() < _CLEAR_SHARE:
+        behind = int(line[-1]) if len(line) else 0
+        is_clear = clear[behind:] >= _CLEAR_SHARE
+        if not is_clear.any() or is_clear.argmax() > max(3, _STEEPEST * width):
             return False
         depths.append(int(behind + clear[behind:].argmax()))
     top, bottom, left, right = depths
