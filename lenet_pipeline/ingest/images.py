@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, _imaging
 
+from lenet_pipeline.ingest.colour import read_grey
 from lenet_pipeline.ingest.image_formats import (
     FORMATS,
     HEAD_BYTES,
@@ -123,7 +124,7 @@ def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
         Image.open(BytesIO(content), formats=FORMATS) as image,
     ):
         check_single_frame(image)
-        return decode_frame(image, max_pixels)
+        return decode_frame(image, max_pixels, choose_channel=True)
 
 
 @contextmanager
@@ -182,8 +183,13 @@ def check_single_frame(image: ImageFile.ImageFile) -> None:
         )
 
 
-def decode_frame(image: ImageFile.ImageFile, max_pixels: int) -> Pixels:
+def decode_frame(image: ImageFile.ImageFile, max_pixels: int, *, choose_channel: bool = False) -> Pixels:
     """Decode the current frame of an opened image. Call it inside a ``decoding`` block.
+
+    Args:
+        image: the opened image.
+        max_pixels: the maximum size of the image.
+        choose_channel: choose the channel of a coloured image in which its ink stands out most.
 
     Returns:
         Grey levels (height, width), 0 to 255, uint8 or float32, upright.
@@ -197,7 +203,7 @@ def decode_frame(image: ImageFile.ImageFile, max_pixels: int) -> Pixels:
     if image.format == "TIFF":
         _silence_libtiff()
     image.load()
-    return _grey_levels(ImageOps.exif_transpose(image))
+    return _grey_levels(ImageOps.exif_transpose(image), choose_channel)
 
 
 @functools.cache
@@ -217,7 +223,7 @@ def _silence_libtiff() -> None:
         return
 
 
-def _grey_levels(image: Image.Image) -> Pixels:
+def _grey_levels(image: Image.Image, choose_channel: bool) -> Pixels:
     """Return the grey levels (height, width), 0 to 255, of an image in any mode."""
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.float32) / np.float32(257)
@@ -226,12 +232,14 @@ def _grey_levels(image: Image.Image) -> Pixels:
     if image.has_transparency_data:
         with_alpha = image.convert("RGBA")
         if with_alpha.getchannel("A").getextrema() == (255, 255):
-            return np.asarray(with_alpha.convert("L"))
+            return _grey_levels(with_alpha.convert("RGB"), choose_channel)
         return _composite(with_alpha)
     if image.mode == "LAB":
         return np.asarray(image.getchannel("L"))
     if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
+    if choose_channel and image.mode == "RGB":
+        return read_grey(image)
     return np.asarray(image.convert("L"))
 
 
