@@ -87,7 +87,7 @@ def register_packaged_model(
             tags={
                 SOURCE_TAG: PACKAGED,
                 "architecture": model.architecture,
-                "recipe": training.recipe,
+                "recipe": PACKAGED,  # so that an auditor sees it in the database; the run names the real one
                 "effort": training.effort,
                 "trained_on": training.trained_on,
                 "datasets": datasets,
