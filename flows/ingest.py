@@ -81,6 +81,7 @@ def ingest_forms(job: FormIngestJob) -> IngestedForms:
 
 def _describe(outcome: Sequence[Ingested]) -> str:
     return "; ".join(
-        f"{counted(part.added, 'digit')} added to {part.dataset}, {counted(part.rejects, 'reject')}"
+        f"{counted(part.added, 'digit')} ({part.labelled:,} labelled) added to {part.dataset}, "
+        f"{counted(part.rejects, 'reject')}"
         for part in outcome
     )

@@ -1,4 +1,4 @@
-"""Ingest: read digits from MNIST, optdigits, image files, fonts and UNIPEN into tables of digits.
+"""Ingest: read digits from MNIST, other IDX files, optdigits, UNIPEN, image files and fonts into tables.
 
 An input that cannot be read becomes a reject with its reason. It never stops the other inputs.
 """

@@ -4,6 +4,7 @@ from .batch import digits_table as digits_table
 from .batch import path_text as path_text
 from .csv_files import csv_rows as csv_rows
 from .folder import read_images as read_images
+from .idx_digits import read_idx_digits as read_idx_digits
 from .image_formats import HEAD_BYTES as HEAD_BYTES
 from .image_formats import NotAnImageError as NotAnImageError
 from .image_formats import UnreadableImageError as UnreadableImageError
@@ -17,6 +18,7 @@ from .images import open_image as open_image
 from .images import read_content as read_content
 from .listing import ListedImage as ListedImage
 from .listing import absolute_path as absolute_path
+from .listing import describe_label_folders as describe_label_folders
 from .listing import list_images as list_images
 from .listing import walk_files as walk_files
 from .mnist import download_mnist as download_mnist

@@ -10,6 +10,7 @@ import hashlib
 import math
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,23 +20,34 @@ from lenet_pipeline.errors import IngestError
 
 _UINT8 = 0x08
 _GZIP_SIGNATURE = b"\x1f\x8b"
-_REMEDY = "download it again (`lenet ingest mnist` without --root), or copy it again from its source"
+_REMEDY = "copy it again from its source, or download it again"
 
 
-def read_idx(path: Path, *, axes: int, md5: str | None) -> tuple[NDArray[np.uint8], str]:
+@dataclass(frozen=True)
+class IdxFile:
+    """One IDX file of bytes.
+
+    Attributes:
+        path: the file.
+        values: uint8, with one axis for each that the header names.
+        sha256: of the decompressed content, in hexadecimal.
+    """
+
+    path: Path
+    values: NDArray[np.uint8]
+    sha256: str
+
+
+def read_idx(path: Path, *, axes: int) -> IdxFile:
     """Read one IDX file of bytes. A file with the suffix ``.gz`` is decompressed.
 
     Args:
         path: the file.
         axes: the expected number of axes.
-        md5: the published checksum of the file as stored, or None if there is none.
-
-    Returns:
-        The array, uint8, and the sha256 of the decompressed file in hexadecimal.
 
     Raises:
-        IngestError: the file cannot be read, is empty, truncated or too long, has another type or number
-            of axes, or fails its checksum. The first of these is reported.
+        IngestError: the file cannot be read, is empty, truncated or too long, or has another type or number
+            of axes. The first of these is reported.
     """
     try:
         stored = path.read_bytes()
@@ -59,9 +71,8 @@ def read_idx(path: Path, *, axes: int, md5: str | None) -> tuple[NDArray[np.uint
         raise IngestError(
             f"{path} has {-missing:,} bytes more than the {expected:,} that its header specifies; {_REMEDY}"
         )
-    if md5 is not None:
-        _check_md5(path, stored, md5)
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape), hashlib.sha256(content).hexdigest()
+    values = np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return IdxFile(path, values, hashlib.sha256(content).hexdigest())
 
 
 def _unpack(stored: bytes) -> tuple[bytes, str | None]:
@@ -94,9 +105,3 @@ def _read_shape(path: Path, content: bytes, axes: int, fault: str | None) -> tup
             f"{_REMEDY}"
         )
     return struct.unpack(f">{axes}I", content[4:header])
-
-
-def _check_md5(path: Path, stored: bytes, expected: str) -> None:
-    found = hashlib.md5(stored, usedforsecurity=False).hexdigest()
-    if found != expected:
-        raise IngestError(f"{path} fails its checksum: its MD5 is {found}, expected {expected}; {_REMEDY}")

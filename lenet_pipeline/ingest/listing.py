@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class ListedImage:
         label: 0 to 9, None if unknown.
         problem: the reason to reject the file unread, such as a label outside 0 to 9.
         problem_kind: the kind of that reject.
+        has_folder_label: whether the label is the name of the file's folder.
         is_named: whether the user or a CSV named this file. If it is not an image, it becomes a reject;
             other files in a folder are skipped.
         writer: the person who wrote the digit, None if unknown.
@@ -34,6 +36,7 @@ class ListedImage:
     label: int | None
     problem: str | None = None
     problem_kind: str = "bad_label"
+    has_folder_label: bool = False
     is_named: bool = False
     writer: str | None = None
 
@@ -68,8 +71,17 @@ def list_images(path: Path) -> list[ListedImage]:
     return listed
 
 
+def describe_label_folders(listed: Sequence[ListedImage]) -> str | None:
+    """Return the folder names that were taken as labels, such as ``1 to 9`` or ``0, 1, 7``, or None."""
+    labels = sorted({item.label for item in listed if item.label is not None and item.has_folder_label})
+    if len(labels) > 2 and labels[-1] - labels[0] == len(labels) - 1:
+        return f"{labels[0]} to {labels[-1]}"
+    return ", ".join(map(str, labels)) or None
+
+
 def _list_file(path: Path) -> ListedImage:
-    return ListedImage(path, _folder_label(path), is_named=True)
+    label = _folder_label(path)
+    return ListedImage(path, label, has_folder_label=label is not None, is_named=True)
 
 
 def _list_folder(folder: Path) -> list[ListedImage]:
@@ -106,7 +118,8 @@ def walk_files(folder: Path) -> list[ListedImage]:
             if not name.startswith(".") and _is_entered(Path(parent, name), folder, followed)
         )
         paths = (Path(parent, name) for name in file_names if not name.startswith("."))
-        files += [ListedImage(path, _folder_label(path)) for path in paths]
+        labels = ((path, _folder_label(path)) for path in paths)
+        files += [ListedImage(path, label, has_folder_label=label is not None) for path, label in labels]
     for error in denied:
         problem = f"the folder cannot be listed ({error.strerror}); correct its permissions"
         files.append(ListedImage(Path(error.filename), None, problem, "unreadable_folder"))

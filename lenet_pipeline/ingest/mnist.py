@@ -6,23 +6,41 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.ingest.batch import derive_row_ids, digits_table, path_text
-from lenet_pipeline.ingest.idx import read_idx
-from lenet_pipeline.schema import BRIGHT_ON_DARK, IMAGE_SIDE
-from lenet_pipeline.system import describe_os_error, file_digest
+from lenet_pipeline.ingest.idx import IdxFile, read_idx
+from lenet_pipeline.ingest.idx_digits import idx_digits_table
+from lenet_pipeline.system import describe_os_error
 
-# MD5s of the four .gz files: torchvision.datasets.MNIST.resources, 0.29 (importing it takes seconds).
-_CHECKSUMS = {
-    "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-    "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
-    "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
-    "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
+
+@dataclass(frozen=True)
+class _Original:
+    """One of the four files: the number of its images or labels, its axes, and the sha256 of its content."""
+
+    rows: int
+    axes: int
+    sha256: str
+
+
+# The sha256s of the decompressed content. The compressed files have the MD5s that torchvision expects of them
+# (torchvision.datasets.MNIST.resources, 0.29).
+_ORIGINALS = {
+    "train-images-idx3-ubyte": _Original(
+        60_000, 3, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+    ),
+    "train-labels-idx1-ubyte": _Original(
+        60_000, 1, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+    ),
+    "t10k-images-idx3-ubyte": _Original(
+        10_000, 3, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+    ),
+    "t10k-labels-idx1-ubyte": _Original(
+        10_000, 1, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+    ),
 }
 _FILES = {"train": "train", "test": "t10k"}  # the split, and the prefix of its file names
 _FOLDERS = ("", "raw", "MNIST/raw")  # relative to the root; the last is torchvision's layout
@@ -54,23 +72,30 @@ def download_mnist(folder: Path) -> Path:
 
 
 def _remove_damaged(folder: Path) -> None:
-    """Remove downloads that fail their checksum, because torchvision accepts any existing file."""
-    for name, checksum in _CHECKSUMS.items():
-        packed = folder / f"{name}.gz"
-        if not packed.exists() or file_digest(packed, "md5") != checksum:
-            packed.unlink(missing_ok=True)
-            (folder / name).unlink(missing_ok=True)
+    """Remove files that are not the original ones, because torchvision accepts any existing file."""
+    for name in _ORIGINALS:
+        for path in (folder / name, folder / f"{name}.gz"):
+            if path.exists() and not _is_original(path):
+                path.unlink()
+
+
+def _is_original(path: Path) -> bool:
+    original = _ORIGINALS[_name(path)]
+    try:
+        return read_idx(path, axes=original.axes).sha256 == original.sha256
+    except IngestError:
+        return False
 
 
 def read_mnist(root: Path) -> dict[str, pa.Table]:
     """Read MNIST from a folder, as ``train`` (60,000) and ``test`` (10,000) tables of digits.
 
     The four IDX files, compressed (``.gz``) or not, are in ``root``, ``root/raw`` or ``root/MNIST/raw``. A
-    compressed file is preferred, because it has a published checksum. Nothing is written.
+    compressed file is preferred. Nothing is written.
 
     Raises:
-        IngestError: a file is missing, empty, truncated or damaged, has the wrong content, fails its
-            checksum, or has more or fewer rows than its companion.
+        IngestError: a file is missing, empty, truncated or damaged, or its content is not that of the
+            original file.
     """
     paths = _find_files(root)
     return {split: _read_split(paths, prefix) for split, prefix in _FILES.items()}
@@ -83,12 +108,12 @@ def _find_files(root: Path) -> dict[str, Path]:
         IngestError: files are missing; the message names all of them.
     """
     found: dict[str, Path] = {}
-    for name in _CHECKSUMS:
+    for name in _ORIGINALS:
         candidates = [root / folder / (name + suffix) for suffix in (".gz", "") for folder in _FOLDERS]
         path = next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113  # never raises
         if path is not None:
             found[name] = path
-    missing = [name for name in _CHECKSUMS if name not in found]
+    missing = [name for name in _ORIGINALS if name not in found]
     if missing:
         places = ", ".join(str(root / folder) for folder in _FOLDERS)
         raise IngestError(
@@ -100,39 +125,38 @@ def _find_files(root: Path) -> dict[str, Path]:
 
 def _read_split(paths: dict[str, Path], prefix: str) -> pa.Table:
     """Read the images and labels of one split."""
-    images_path, labels_path = paths[f"{prefix}-images-idx3-ubyte"], paths[f"{prefix}-labels-idx1-ubyte"]
-    images, fingerprint = read_idx(images_path, axes=3, md5=_checksum(images_path))
-    labels, _ = read_idx(labels_path, axes=1, md5=_checksum(labels_path))
-    if images.shape[1:] != (IMAGE_SIDE, IMAGE_SIDE):
-        size = " x ".join(str(side) for side in images.shape[1:])
-        raise IngestError(
-            f"{images_path} has images of {size} pixels, expected 28 x 28; use the original MNIST files"
-        )
-    if len(images) != len(labels):
-        raise IngestError(
-            f"{images_path} has {len(images):,} images, but {labels_path} has {len(labels):,} labels; "
-            "use two files that belong together"
-        )
-    outside = np.flatnonzero(labels > 9)
-    if outside.size:
-        raise IngestError(
-            f"{labels_path} has {outside.size:,} of {labels.size:,} labels outside 0 to 9; the first is "
-            f"{labels[outside[0]]} in row {outside[0]}; use the original MNIST files"
-        )
-    return digits_table(
-        images,
-        labels,
-        digit_ids=derive_row_ids(fingerprint, len(images)),
-        sources=path_text(Path(os.path.abspath(images_path))),  # noqa: PTH100  # resolve() would follow links
-        source_sha256s=fingerprint,
-        positions=np.arange(len(images), dtype=np.int32),
-        polarities=BRIGHT_ON_DARK,
+    images = read_idx(paths[f"{prefix}-images-idx3-ubyte"], axes=3)
+    labels = read_idx(paths[f"{prefix}-labels-idx1-ubyte"], axes=1)
+    table = idx_digits_table(images, labels)
+    for file in (images, labels):
+        _check_original(file)
+    return table
+
+
+def _check_original(file: IdxFile) -> None:
+    """Check that a file has the content of the original one.
+
+    Other sets of images have the same format and often the same file names: clothes, letters, Japanese
+    characters, and digits that are transposed.
+
+    Raises:
+        IngestError: it has another number of rows or another content.
+    """
+    original, rows = _ORIGINALS[_name(file.path)], len(file.values)
+    if file.sha256 == original.sha256:
+        return
+    found, expected = f"{rows:,} rows", f"{original.rows:,}"
+    if rows == original.rows:
+        found, expected = f"content with the sha256 {file.sha256[:12]}…", f"{original.sha256[:12]}…"
+    raise IngestError(
+        f"{file.path} is not MNIST's: it has {found}, expected {expected}; omit --root to download the "
+        "original files, or ingest another set with `lenet ingest idx`"
     )
 
 
-def _checksum(path: Path) -> str | None:
-    """Return the published MD5 of a compressed file, None for other files."""
-    return _CHECKSUMS[path.stem] if path.suffix == ".gz" else None
+def _name(path: Path) -> str:
+    """Return the name of one of the four files without ``.gz``."""
+    return path.name.removesuffix(".gz")
 
 
 def _download_error(error: Exception) -> IngestError:

@@ -27,29 +27,45 @@ class Ingested:
         dataset: the dataset.
         rows: number of digits in the dataset now.
         added: number of new digits.
+        labelled: number of new digits that have a label.
         skipped: number of digits that the dataset already had, unchanged.
         rejects: number of inputs that could not be read, or had a conflicting label.
         unrecognised: number of files that are not images, by name or content.
         relabelled: number of digits that the dataset already had, and whose label changed.
+        label_folders: the names of folders that were taken as labels, such as ``1 to 9``, None if there are
+            none.
     """
 
     dataset: str
     rows: int
     added: int
+    labelled: int
     skipped: int
     rejects: int = 0
     unrecognised: int = 0
     relabelled: int = 0
+    label_folders: str | None = None
+
+    @property
+    def label_origin(self) -> str | None:
+        """A line that says which folder names became labels, which could be months; None if none did."""
+        if self.label_folders is None:
+            return None
+        noun = "name" if len(self.label_folders) == 1 else "names"
+        return f"labels come from the folder {noun} {self.label_folders}"
 
 
 def log_ingested(outcome: Sequence[Ingested], observer: Observer) -> None:
-    """Log what was added to each dataset."""
+    """Log what was added to each dataset, and which folder names became labels."""
     for part in outcome:
         updated = f"{counted(part.relabelled, 'label')} updated, " if part.relabelled else ""
         observer.log(
-            f"{part.dataset}: {counted(part.added, 'digit')} added, {updated}{part.skipped:,} already there, "
-            f"{counted(part.rejects, 'reject')}; {counted(part.rows, 'digit')} in total"
+            f"{part.dataset}: {counted(part.added, 'digit')} added ({part.labelled:,} labelled), {updated}"
+            f"{part.skipped:,} already there, {counted(part.rejects, 'reject')}; "
+            f"{counted(part.rows, 'digit')} in total"
         )
+        if part.label_origin:
+            observer.log(f"{part.dataset}: {part.label_origin}")
 
 
 def store_digits(
@@ -111,7 +127,13 @@ def append_to_dataset(
     )
     record_rejects(dataset, conflicts, settings, observer)
     return Ingested(
-        dataset, append.manifest.rows, append.added, skipped, len(conflicts), relabelled=len(changes)
+        dataset,
+        append.manifest.rows,
+        append.added,
+        append.labelled,
+        skipped,
+        len(conflicts),
+        relabelled=len(changes),
     )
 
 

@@ -1,4 +1,4 @@
-"""Ingest digits from MNIST, scikit-learn, image files or fonts into the lake."""
+"""Ingest digits from MNIST, other IDX files, scikit-learn, image files or fonts into the lake."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from lenet_pipeline.ingest import (
     LEVELS,
     ListedImage,
     Reject,
+    describe_label_folders,
     download_mnist,
     is_damaged,
     list_images,
     print_digits,
     read_font_folder,
+    read_idx_digits,
     read_images,
     read_mnist,
     read_optdigits,
@@ -34,7 +36,7 @@ from lenet_pipeline.lake import StatedLabels, find_manifest, validate_dataset
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
 
-Source = Literal["optdigits", "mnist", "images"]
+Source = Literal["optdigits", "mnist", "idx", "images"]
 
 _DIGITS_PER_PROCESS = 2_000  # printing fewer takes less time than starting a process
 
@@ -44,14 +46,18 @@ class IngestJob:
     """Which digits to put into the lake.
 
     Attributes:
-        source: where the digits come from: scikit-learn (``optdigits``), ``mnist``, or image files.
-        path: the folder of the MNIST files (downloaded if None), or a folder, CSV file or image file.
+        source: where the digits come from: scikit-learn (``optdigits``), ``mnist``, the IDX files of another
+            set (``idx``), or image files.
+        path: the folder of the MNIST files (downloaded if None), an IDX file of images, or a folder, CSV file
+            or image file.
         name: the dataset ``name/split`` that receives all digits; named after the source if None.
+        labels: the IDX file of the labels, for ``idx`` alone.
     """
 
     source: Source
     path: Path | None = None
     name: str | None = None
+    labels: Path | None = None
 
 
 @validated(frozen=True, config=RUN_FORM)
@@ -92,6 +98,8 @@ def ingest(settings: Settings, job: IngestJob, observer: Observer = SILENT) -> l
                 "ingesting images needs a path: a folder, a CSV file with the columns path,label, or an image"
             )
         outcome = _ingest_images(job.path, job.name or default_dataset(job.path), settings, observer)
+    elif job.source == "idx":
+        outcome = observer.step("store-idx", _store_idx, job, settings, observer)
     else:
         outcome = observer.step(
             f"store-{job.source}", _store_published, job.source, job.path, job.name, settings, observer
@@ -167,6 +175,22 @@ def _store_published(
     return stored
 
 
+def _store_idx(job: IngestJob, settings: Settings, observer: Observer) -> list[Ingested]:
+    """Read the IDX files of a set other than MNIST, and append its digits to a dataset."""
+    name = job.name or ""
+    if job.path is None or not name or name.startswith("mnist/"):
+        raise IngestError(
+            "ingesting IDX files needs the file of the images and the name of a dataset that does not begin "
+            "with mnist/, because that name means the original MNIST"
+        )
+    digits = read_idx_digits(job.path, job.labels)
+    journal = IngestJournal("images", str(job.path), settings, observer)
+    journal.start(name)
+    stored = store_digits(settings, name, digits, f"Storing {name}", observer, journal)
+    journal.finish()
+    return [stored]
+
+
 def _store_images(
     number: int,
     listed: Sequence[ListedImage],
@@ -189,7 +213,7 @@ def _store_images(
         stored = store_digits(settings, dataset, digits, "Storing", observer, journal, corrects_labels=True)
     else:
         before = find_manifest(settings.lake, dataset)
-        stored = Ingested(dataset, before.rows if before else 0, added=0, skipped=0)
+        stored = Ingested(dataset, before.rows if before else 0, added=0, labelled=0, skipped=0)
     return replace(stored, rejects=len(rejects), unrecognised=batch.unrecognised)
 
 
@@ -216,10 +240,12 @@ def _ingest_images(path: Path, dataset: str, settings: Settings, observer: Obser
         dataset,
         rows=parts[-1].rows,
         added=sum(part.added for part in parts),
+        labelled=sum(part.labelled for part in parts),
         skipped=sum(part.skipped for part in parts),
         rejects=sum(part.rejects for part in parts),
         unrecognised=sum(part.unrecognised for part in parts),
         relabelled=sum(part.relabelled for part in parts),
+        label_folders=describe_label_folders(listed),
     )
     kept = total.added + total.skipped + total.relabelled
     tried = kept + total.rejects

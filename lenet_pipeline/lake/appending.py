@@ -36,6 +36,7 @@ class Append:
     Attributes:
         manifest: the newest version of the dataset.
         added: the number of new digits.
+        labelled: the number of new digits that came with a label.
         skipped: the number of digits that the dataset already had.
         relabelled: the skipped digits that came with a different label, of schema ``DIGITS`` plus
             ``former_label``, the label in the dataset (null if it had none).
@@ -43,6 +44,7 @@ class Append:
 
     manifest: Manifest
     added: int
+    labelled: int
     skipped: int
     relabelled: pa.Table
 
@@ -88,17 +90,19 @@ def append_digits(
     before = find_manifest(lake, dataset)
     known = read_labels(lake, before)
     relabelled = [_RELABELLED.empty_table()]
-    skipped = 0
+    labelled = skipped = 0
 
     def new_digits() -> Iterator[pa.Table]:
-        nonlocal known, skipped
+        nonlocal known, labelled, skipped
         for batch in batches:
             is_new = _is_new(batch, known)
-            known = pa.concat_tables([known, _identities(batch.filter(is_new))]).combine_chunks()
+            unknown = batch.filter(is_new)
+            known = pa.concat_tables([known, _identities(unknown)]).combine_chunks()
             repeated = batch.filter(pc.invert(is_new))
+            labelled += len(unknown) - unknown["label"].null_count
             skipped += len(repeated)
             relabelled.append(_relabelled(repeated, known))
-            yield batch.filter(is_new)
+            yield unknown
 
     new = [write_shard(lake, dataset, rows) for rows in _regroup(new_digits(), shard_rows)]
     shards = [*(before.shards if before else ()), *new]
@@ -110,6 +114,7 @@ def append_digits(
             lake, dataset, before, shards, kept=(), actor=actor, may_be_empty=may_be_empty
         ),
         added=sum(shard.rows for shard in new),
+        labelled=labelled,
         skipped=skipped,
         relabelled=changed,
     )

@@ -1,7 +1,7 @@
 """The registry: training runs, model versions and aliases in MLflow.
 
 Only this room imports MLflow. It stores weights as safetensors and never unpickles anything. Every model
-version stores code that imports ``load_engine`` from here, so that name must stay.
+version stores code that imports ``load_engine`` and ``score_request`` from here, so these names must stay.
 """
 
 import lazy_loader

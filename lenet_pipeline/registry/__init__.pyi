@@ -3,6 +3,7 @@ from .chain_head import read_published_head as read_published_head
 from .finished_runs import read_finished_run as read_finished_run
 from .model_files import load_engine as load_engine
 from .model_files import read_model as read_model
+from .serving import score_request as score_request
 from .store import DEFAULT_MODEL as DEFAULT_MODEL
 from .store import Registry as Registry
 from .training_runs import TrainingRun as TrainingRun

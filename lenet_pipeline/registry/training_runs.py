@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow
-import numpy as np
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema, TensorSpec
+from mlflow.types import ColSpec, Schema
 
 from lenet_pipeline.errors import RegistryError
 from lenet_pipeline.lake import fingerprint_parts
@@ -28,10 +27,16 @@ from lenet_pipeline.scoring import TrainedModel
 if TYPE_CHECKING:
     import matplotlib.figure
 
-# The batch dimension is free: with a fixed one, MLflow would refuse requests of any other size.
+# Without a type for the inputs, MLflow passes requests on as they are. With one, it would cast each request
+# first: 0.9 becomes 0 as an uint8, and the model could not refuse it.
 _SIGNATURE = ModelSignature(
-    inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, 28, 28))]),
-    outputs=Schema([ColSpec("long", "label"), ColSpec("double", "confidence")]),
+    outputs=Schema(
+        [
+            ColSpec("long", "label"),
+            ColSpec("double", "confidence"),
+            ColSpec("double", "not_a_digit", required=False),
+        ]
+    )
 )
 # MLflow runs this file to load a version. Importing it here would set it as the model of this process.
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")

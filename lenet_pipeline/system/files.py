@@ -76,7 +76,7 @@ def write_new(path: Path, content: bytes) -> bool:
 
 
 def file_digest(path: Path, algorithm: str) -> str:
-    """Return the digest of a file's bytes in hexadecimal, by an algorithm such as ``sha256`` or ``md5``."""
+    """Return the digest of a file's bytes in hexadecimal, by an algorithm such as ``sha256``."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()
 

@@ -28,6 +28,7 @@ ALL_COMMANDS = [
     ["demo"],
     ["ingest", "optdigits"],
     ["ingest", "mnist"],
+    ["ingest", "idx"],
     ["ingest", "images"],
     ["ingest", "printed"],
     ["ingest", "unipen"],
@@ -255,13 +256,47 @@ def test_images_that_cannot_be_read_are_rejects_and_the_rest_goes_on(
     (folder / "text.png").write_text("not a picture")
     result = lenet("ingest", "images", str(folder), LENET_REJECT_LIMIT_PCT="70")
     assert result.returncode == 0, result.stderr
-    assert "1 digit added, 2 rejected" in result.stdout
+    assert "1 digit added (0 labelled), 2 rejected" in result.stdout
     lenet("ingest", "images", str(folder), LENET_REJECT_LIMIT_PCT="70")
     rejects = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
     assert sorted(Path(reject["source"]).name for reject in rejects) == ["empty.png", "text.png"]
     beyond = lenet("ingest", "images", str(folder))
     assert beyond.returncode == 1
     assert "2 of 3 images" in one_error_line(beyond)
+
+
+def test_an_ingest_says_how_many_digits_have_labels_and_which_folder_names_they_are(
+    lenet: Run, tmp_path: Path
+) -> None:
+    folders = ["1", "2", "3", "10", "zero"]
+    for number, name in enumerate(folders):
+        page = Image.new("L", (40, 40), 255)
+        page.paste(0, (18, 8, 22 + number, 32))
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        page.save(tmp_path / "scans" / name / "a.png")
+    command = ["ingest", "images", str(tmp_path / "scans")]
+    assert lenet(*command, "--name", "a/all").stdout == (
+        "a/all: 5 digits added (3 labelled); 5 in total\n  labels come from the folder names 1 to 3\n"
+    )
+    (row,) = json.loads(lenet(*command, "--name", "b/all", "--format", "json").stdout)
+    assert (row["added"], row["labelled"], row["label_folders"]) == (5, 3, "1 to 3")
+    (row,) = json.loads(
+        lenet("ingest", "images", str(tmp_path / "scans" / "zero"), "--format", "json").stdout
+    )
+    assert (row["added"], row["labelled"], row["label_folders"]) == (1, 0, None)
+
+
+def test_idx_files_of_another_set_need_a_name_of_their_own(lenet: Run, tmp_path: Path) -> None:
+    images, labels = tmp_path / "images", tmp_path / "labels"
+    images.write_bytes(bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28]) + bytes(range(196)) * 8)
+    labels.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 3, 4]))
+    command = ["ingest", "idx", str(images), "--labels", str(labels), "--name"]
+    assert "does not begin with mnist/" in one_error_line(lenet(*command, "mnist/train"))
+    assert lenet(*command, "own/train").stdout == "own/train: 2 digits added (2 labelled); 2 in total\n"
+    unlabelled = lenet("ingest", "idx", str(images), "--name", "own/scans")
+    assert unlabelled.stdout == "own/scans: 2 digits added (0 labelled); 2 in total\n"
+    kinds = json.loads(lenet("sql", "select distinct kind, source from ingests", "--format", "json").stdout)
+    assert kinds == [{"kind": "images", "source": str(images)}]
 
 
 def read_sources(settings: Settings, dataset: str) -> list[str]:
@@ -288,10 +323,10 @@ def test_printed_digits_of_a_folder_of_fonts_with_a_damaged_one(
     assert f"1 of 4 fonts in {folder} were rejected (25 %, the limit is 20 %)" in one_error_line(refused)
     result = lenet(*command, LENET_REJECT_LIMIT_PCT="25")
     assert (result.returncode, result.stderr) == (0, "")
-    assert "mine/train: 20 digits added, 2 rejected" in result.stdout
-    assert "mine/test: 20 digits added; 20 in total" in result.stdout
+    assert "mine/train: 20 digits added (20 labelled), 2 rejected" in result.stdout
+    assert "mine/test: 20 digits added (20 labelled); 20 in total" in result.stdout
     again = lenet(*command, "--per-font", "30", "--seed", "0")
-    assert "mine/test: 10 digits added, 20 already there; 30 in total" in again.stdout
+    assert "mine/test: 10 digits added (10 labelled), 20 already there; 30 in total" in again.stdout
     varied = {
         split: {"designs=varied" in source for source in read_sources(settings, f"mine/{split}")}
         for split in ("train", "test")
@@ -374,7 +409,8 @@ def test_the_same_picture_with_two_labels_is_one_digit_and_a_reject(
         (tmp_path / "scans" / label).mkdir(parents=True)
         page.save(tmp_path / "scans" / label / "a.png")
     result = lenet("ingest", "images", str(tmp_path / "scans"))
-    assert "1 digit added, 1 rejected" in result.stdout
+    assert "1 digit added (1 labelled), 1 rejected" in result.stdout
+    assert "labels come from the folder names 1, 7" in result.stdout
     (reject,) = json.loads(lenet("audit", "rejects", "--format", "json").stdout)
     assert (reject["kind"], Path(reject["source"]).parent.name) == ("conflicting_label", "7")
 

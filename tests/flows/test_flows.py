@@ -78,9 +78,9 @@ def test_ingest_leaves_a_table_and_counts_of_digits_and_rejects(
     assert done.run.state is not None and done.run.state.is_completed()
     assert set(done.tasks("store-images-1")) == {"store-images-1"}
     (row,) = table(done, "ingest")
-    assert (row["dataset"], row["added"], row["rejects"]) == ("scans/all", 1, 1)
+    assert (row["dataset"], row["added"], row["labelled"], row["rejects"]) == ("scans/all", 1, 0, 1)
     assert [vars(part) for part in done.result] == [row]
-    line = "scans/all: 1 digit added, 0 already there, 1 reject; 1 digit in total"
+    line = "scans/all: 1 digit added (0 labelled), 0 already there, 1 reject; 1 digit in total"
     assert line in done.log(line)
     assert flow_run_ids(settings, "rejects") == [str(done.run.id)]
 
@@ -96,7 +96,8 @@ def test_printed_digits_are_a_flow(run_flow: RunFlow, home: Path) -> None:
     assert [row["rows"] for row in rows] == [
         read_manifest(settings.lake, row["dataset"]).rows for row in rows
     ]
-    line = f"printed/test: {rows[1]['added']:,} digits added, 0 already there"
+    assert [row["labelled"] for row in rows] == [row["added"] for row in rows]
+    line = f"printed/test: {rows[1]['added']:,} digits added ({rows[1]['added']:,} labelled), 0 already there"
     assert line in done.log(line)
 
 

@@ -150,7 +150,7 @@ def test_a_mark_is_found_in_a_form_that_asks_for_none_or_for_the_other(
 
 @pytest.mark.mnist
 def test_digits_of_mnist_have_neither_marks_nor_strikes(mnist_root: Path) -> None:
-    images, _ = read_idx(mnist_root / "MNIST" / "raw" / "t10k-images-idx3-ubyte.gz", axes=3, md5=None)
+    images = read_idx(mnist_root / "MNIST" / "raw" / "t10k-images-idx3-ubyte.gz", axes=3).values
     marks = strikes = 0
     for image in images[:3000]:
         mask = cv2.resize(image, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC) > 100
@@ -212,8 +212,8 @@ def test_a_struck_out_digit_is_reported_and_no_other(cases_root: Path, note: Pre
 @pytest.fixture(scope="module")
 def digits(mnist_root: Path) -> LabelledImages:
     raw = mnist_root / "MNIST" / "raw"
-    images, _ = read_idx(raw / "t10k-images-idx3-ubyte.gz", axes=3, md5=None)
-    labels, _ = read_idx(raw / "t10k-labels-idx1-ubyte.gz", axes=1, md5=None)
+    images = read_idx(raw / "t10k-images-idx3-ubyte.gz", axes=3).values
+    labels = read_idx(raw / "t10k-labels-idx1-ubyte.gz", axes=1).values
     return LabelledImages(np.asarray(images), np.asarray(labels))
 
 

@@ -21,6 +21,7 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest.batch import Reject, SourceBatch
 from lenet_pipeline.ingest.folder import ListedImage, list_images, read_images
 from lenet_pipeline.ingest.images import UnreadableImageError, decode_image
+from lenet_pipeline.ingest.listing import describe_label_folders
 from lenet_pipeline.schema import BRIGHT_ON_DARK, DARK_ON_BRIGHT, DIGITS, derive_digit_id
 
 WIDTH, HEIGHT = 30, 40
@@ -421,6 +422,28 @@ def test_a_folder_tree_is_listed_in_order_with_labels_from_its_folders(tmp_path)
         "f.png": None,
         "g.png": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        ([str(month) for month in range(1, 13)], "1 to 9"),
+        (["0", "7", "1"], "0, 1, 7"),
+        (["7", "8"], "7, 8"),
+        (["5", "05"], "5"),
+        (["zero", "10", "eins"], None),
+    ],
+)
+def test_the_folder_names_that_become_labels_are_described(tmp_path, folders, expected):
+    for name in folders:
+        save(tmp_path / name / "a.png")
+    assert describe_label_folders(list_images(tmp_path)) == expected
+
+
+def test_labels_of_a_csv_do_not_come_from_folder_names(tmp_path):
+    save(tmp_path / "3" / "a.png")
+    (tmp_path / "labels.csv").write_text("path,label\n3/a.png,4\n")
+    assert describe_label_folders(list_images(tmp_path)) is None
 
 
 def test_hidden_files_and_folders_are_skipped(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import http.server
 import struct
 import threading
@@ -14,12 +15,15 @@ import numpy as np
 import pytest
 
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.ingest import mnist
 from lenet_pipeline.ingest.batch import derive_row_ids
+from lenet_pipeline.ingest.idx import read_idx
 from lenet_pipeline.ingest.mnist import download_mnist, read_mnist
 from lenet_pipeline.schema import BRIGHT_ON_DARK, DIGITS, derive_digit_id
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+NAMES = (IMAGES, LABELS, TEST_IMAGES, TEST_LABELS)
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -37,8 +41,18 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def originals(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the small MNIST be the original one."""
+    read = {name: read_idx(root / name, axes=3 if "images" in name else 1) for name in NAMES}
+    originals = {
+        name: mnist._Original(len(file.values), file.values.ndim, file.sha256) for name, file in read.items()
+    }
+    monkeypatch.setattr(mnist, "_ORIGINALS", originals)
+
+
 def pack(root: Path, name: str) -> Path:
-    """Replace a file by its packed form; the content of ours has no published checksum."""
+    """Replace a file by its packed form."""
     content = (root / name).read_bytes()
     (root / name).unlink()
     packed = root / f"{name}.gz"
@@ -55,6 +69,7 @@ def fault_of(root: Path) -> str:
     return message
 
 
+@pytest.mark.usefixtures("originals")
 def test_unpacked_files_are_read_row_by_row(root):
     tables = read_mnist(root)
     assert {split: len(table) for split, table in tables.items()} == {"train": 30, "test": 20}
@@ -70,10 +85,11 @@ def test_unpacked_files_are_read_row_by_row(root):
     assert row["digit_id"] == derive_digit_id(row["source_sha256"], 1, None, 13)
 
 
+@pytest.mark.usefixtures("originals")
 @pytest.mark.parametrize("folder", ["raw", "MNIST/raw"])
 def test_files_are_found_in_the_folders_of_torchvision(root, folder):
     (root / folder).mkdir(parents=True)
-    for name in (IMAGES, LABELS, TEST_IMAGES, TEST_LABELS):
+    for name in NAMES:
         (root / name).rename(root / folder / name)
     assert len(read_mnist(root)["train"]) == 30
 
@@ -143,11 +159,33 @@ def test_a_gz_file_that_is_not_gzip_is_reported(root):
     assert "not a gzip file" in fault_of(root)
 
 
-def test_a_whole_gz_with_other_content_fails_its_checksum(root):
-    packed = pack(root, IMAGES)
-    message = fault_of(root)
-    assert f"{packed} fails its checksum" in message
-    assert "f68b3c2dcbeaaa9fbdd348bbdeb94873" in message
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_files_of_another_set_are_refused_by_their_number_of_rows(root, is_packed):
+    path = pack(root, IMAGES) if is_packed else root / IMAGES
+    assert fault_of(root) == (
+        f"{path} is not MNIST's: it has 30 rows, expected 60,000; omit --root to download the original "
+        "files, or ingest another set with `lenet ingest idx`"
+    )
+
+
+@pytest.mark.usefixtures("originals")
+@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+def test_files_with_as_many_rows_but_other_content_are_refused_by_their_checksum(root, name, is_packed):
+    content = bytearray((root / name).read_bytes())
+    content[-1] ^= 1
+    (root / name).write_bytes(content)
+    path = pack(root, name) if is_packed else root / name
+    found, expected = hashlib.sha256(content).hexdigest(), mnist._ORIGINALS[name].sha256
+    fault = f"it has content with the sha256 {found[:12]}…, expected {expected[:12]}…; omit --root"
+    assert f"{path} is not MNIST's: {fault}" in fault_of(root)
+
+
+@pytest.mark.usefixtures("originals")
+def test_the_original_files_are_read_however_they_were_packed(root):
+    for name in NAMES:
+        pack(root, name)
+    assert len(read_mnist(root)["test"]) == 20
 
 
 def test_a_wrong_magic_number_says_what_was_expected_and_found(root):
@@ -197,6 +235,16 @@ def test_all_of_mnist_is_read_packed_and_its_checksums_hold(mnist_root):
     assert sorted(mnist_root.rglob("*")) == before
 
 
+@pytest.mark.mnist
+def test_mnist_is_read_unpacked_and_refused_if_its_images_are_transposed(mnist_root, tmp_path):
+    for name in NAMES:
+        (tmp_path / name).write_bytes(gzip.decompress((mnist_root / f"MNIST/raw/{name}.gz").read_bytes()))
+    assert len(read_mnist(tmp_path)["train"]) == 60_000
+    images = read_idx(tmp_path / IMAGES, axes=3).values
+    (tmp_path / IMAGES).write_bytes(idx(images.transpose(0, 2, 1).copy()))
+    assert f"{tmp_path / IMAGES} is not MNIST's" in fault_of(tmp_path)
+
+
 @pytest.fixture
 def mirror(monkeypatch):
     """Let torchvision download from nowhere but a given address."""
@@ -237,7 +285,7 @@ def serve() -> Iterator:
 
 
 def test_a_download_that_fails_its_checksum_is_refused(root, tmp_path, serve, mirror):
-    for name in (IMAGES, LABELS, TEST_IMAGES, TEST_LABELS):
+    for name in NAMES:
         pack(root, name)
     mirror(serve(root))
     with pytest.raises(IngestError, match=r"could not be downloaded .*corrupted"):
@@ -248,6 +296,16 @@ def test_a_download_to_a_place_that_is_a_file_blames_the_disk(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(IngestError, match="cannot write MNIST to"):
         download_mnist(tmp_path / "file")
+
+
+@pytest.mark.mnist
+def test_files_that_are_not_mnists_are_downloaded_again(mnist_root, root, tmp_path, serve, mirror):
+    downloads = tmp_path / "downloads" / "MNIST" / "raw"
+    downloads.mkdir(parents=True)
+    for name in NAMES:  # torchvision would take these
+        (downloads / name).write_bytes((root / name).read_bytes())
+    mirror(serve(mnist_root / "MNIST" / "raw"))
+    assert len(read_mnist(download_mnist(tmp_path / "downloads"))["train"]) == 60_000
 
 
 @pytest.mark.mnist

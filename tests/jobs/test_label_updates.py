@@ -113,9 +113,9 @@ def test_corrected_and_later_labels_replace_the_former_ones_and_keep_their_histo
     empty_home: Settings, inbox: Path
 ) -> None:
     first = give(empty_home, inbox, STATED)
-    assert (first.added, first.relabelled, first.skipped, first.rejects) == (6, 0, 0, 0)
+    assert (first.added, first.labelled, first.relabelled, first.skipped, first.rejects) == (6, 4, 0, 0, 0)
     later = give(empty_home, inbox, STATED | {3: "3", 4: "4", 5: "5"})
-    assert (later.added, later.relabelled, later.skipped, later.rejects) == (0, 3, 3, 0)
+    assert (later.added, later.labelled, later.relabelled, later.skipped, later.rejects) == (0, 0, 3, 3, 0)
     assert stored_labels(empty_home) == {str(name): name for name in CLASSES}
     assert stored_labels(empty_home, 1) == {"0": 0, "1": 1, "2": 2, "3": None, "4": None, "5": 9}
     assert history(empty_home) == [(None, 3, 2, "tester"), (None, 4, 2, "tester"), (9, 5, 2, "tester")]
@@ -327,11 +327,11 @@ def test_the_command_says_how_many_labels_were_updated(lenet: Run, inbox: Path, 
         for name in (0, 1, 2):
             (folder / f"{name}.png").write_bytes((inbox / f"{name}.png").read_bytes())
     assert (
-        "3 digits added; 3 in total"
+        f"{DATASET}: 3 digits added (3 labelled); 3 in total\n  labels come from the folder name 8\n"
         in lenet("ingest", "images", str(tmp_path / "8"), "--name", DATASET).stdout
     )
     result = lenet("ingest", "images", str(tmp_path / "3"), "--name", DATASET)
     assert (result.returncode, result.stdout) == (
         0,
-        f"{DATASET}: 0 digits added, 3 labels updated; 3 in total\n",
+        f"{DATASET}: 0 digits added, 3 labels updated; 3 in total\n  labels come from the folder name 3\n",
     )

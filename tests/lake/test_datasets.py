@@ -66,7 +66,7 @@ def test_what_was_written_is_read_back(lake):
     table = digits_table(5, labels=[0, None, 9, 3, None])
     append = put(lake, NAME, table)
     assert all_digits(lake, append.manifest).equals(table)
-    assert (append.added, append.skipped) == (5, 0)
+    assert (append.added, append.labelled, append.skipped) == (5, 3, 0)
     assert append.manifest == read_manifest(lake, NAME) == find_manifest(lake, NAME)
 
 
@@ -122,7 +122,7 @@ def test_more_digits_add_shards_and_keep_the_old_ones(lake):
     first = put(lake, NAME, digits_table(4), shard_rows=3).manifest
     stamps = {shard.file: Path(shard_path(lake, NAME, shard)).stat().st_mtime_ns for shard in first.shards}
     append = put(lake, NAME, digits_table(6), shard_rows=3)
-    assert (append.added, append.skipped) == (2, 4)
+    assert (append.added, append.labelled, append.skipped) == (2, 2, 4)
     assert append.manifest.version == 2
     assert append.manifest.shards[:2] == first.shards
     assert len(append.manifest.shards) == 3

@@ -52,9 +52,38 @@ def ingest_mnist(
 ) -> None:
     """Ingest MNIST, downloaded or from a folder.
 
-    Downloads are verified by their checksums.
+    The content of the four files is verified by its checksums, so other sets with the same file names are
+    refused. See lenet ingest idx for those.
     """
     _run(settings, "mnist", root, name, output_format)
+
+
+@ingest_app.command(
+    "idx",
+    epilog="Example: lenet ingest idx emnist/images-idx3-ubyte.gz --labels emnist/labels-idx1-ubyte.gz "
+    "--name emnist/train",
+)
+@command
+def ingest_idx(
+    settings: Settings,
+    images: Annotated[Path, typer.Argument(help="IDX file of 28x28 images, gzipped or not")],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME/SPLIT", help="Dataset, whose name is not mnist")
+    ],
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="IDX file of their labels (default: no labels)")
+    ] = None,
+    output_format: FormatOption = Format.TABLE,
+) -> None:
+    """Ingest digits from IDX files of a set other than MNIST.
+
+    The images are taken as they are: upright, bright ink on a dark background. The files have no known
+    checksums.
+    """
+    from lenet_pipeline import jobs
+
+    job = jobs.IngestJob("idx", images, name, labels)
+    _print(run_job(jobs.ingest, settings, job), output_format)
 
 
 @ingest_app.command("images", epilog="Example: lenet ingest images scans/ --name inbox/2026-11")
@@ -70,8 +99,8 @@ def ingest_images(
     """Ingest images of one digit each.
 
     Reads PNG, JPEG, TIFF and BMP, with dark ink on bright paper or the reverse. A parent folder named
-    0 to 9 is the label. Unreadable images are recorded as rejects. Known images get the label that they
-    come with now.
+    0 to 9 is the label, and the output says so. Unreadable images are recorded as rejects. Known images
+    get the label that they come with now.
     """
     _run(settings, "images", path, name, output_format)
 
@@ -202,7 +231,8 @@ def _describe(manifest: Manifest) -> dict[str, object]:
 def print_ingested(outcome: Sequence[Ingested]) -> None:
     """Print what was added to each dataset."""
     for item in outcome:
-        parts = [f"{counted(item.added, 'digit')} added"]
+        labelled = f" ({item.labelled:,} labelled)" if item.added else ""
+        parts = [f"{counted(item.added, 'digit')} added{labelled}"]
         if item.relabelled:
             parts.append(f"{counted(item.relabelled, 'label')} updated")
         if item.skipped:
@@ -212,6 +242,8 @@ def print_ingested(outcome: Sequence[Ingested]) -> None:
         if item.unrecognised:
             parts.append(_describe_ignored(item.unrecognised, "images"))
         print_line(f": {', '.join(parts)}; {item.rows:,} in total", lead=item.dataset)
+        if item.label_origin:
+            print_line(f"  {item.label_origin}")
 
 
 def _describe_ignored(count: int, expected: str) -> str:
