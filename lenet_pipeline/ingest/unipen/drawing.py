@@ -1,7 +1,7 @@
 """Draw trajectories as pens write them and scanners see them, and normalise the result.
 
 Each drawing has its own pen, size, slant and scanner. Writing that is 3 to 8 mm high is scanned at 150 to 300
-dots per inch, so a digit is 14 to 100 pixels high.
+dots per inch, so a digit is 12 to 100 pixels high.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_DRAWINGS = 20  # fixed, because digit ids depend on page numbers; a page nu
 _DIGITS_A_TABLE = 500
 _MM_PER_INCH = 25.4
 
-_HEIGHT_MM = (2.5, 8.5)  # of a digit on paper
+_HEIGHT_MM = (2.0, 8.5)  # of a digit on paper
 _DPI = (150, 200, 200, 300, 300)
 _HEIGHT_PX = (12.0, 100.0)
 
@@ -42,7 +42,7 @@ _SCANNERS = (
     Scan(blur_px=(0.5, 1.1), shade=20, grain=(2, 8), specks=0.2, jpeg_quality=(45, 85)),
 )
 _BILEVEL = 0.12  # share of drawings whose file has two levels only, as of faxes and archives
-_THRESHOLD = (0.35, 0.6)  # of the contrast between ink and paper
+_THRESHOLD = (0.25, 0.5)  # of the contrast between ink and paper
 
 _Digits = Sequence[WrittenDigit]
 

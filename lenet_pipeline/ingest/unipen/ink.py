@@ -36,10 +36,14 @@ Points = NDArray[np.float64]  # (n, 2), x and y in pixels of the canvas
 
 @dataclass(frozen=True)
 class _Line:
-    """The line of one drawing: lengths in pixels of the canvas, and the shares of ``Pen``."""
+    """The line of one drawing: lengths in pixels of the canvas, and the shares of ``Pen``.
+
+    ``smoothing`` is the standard deviation of the smoothing along a stroke.
+    """
 
     width: float
     digit_height: float
+    smoothing: float
     pressure: float
     taper: float
     flow: float
@@ -77,7 +81,8 @@ def draw_ink(
     canvas = np.zeros((rows, columns), np.uint8)
     nib = None if pen.nib is None else (rng.uniform(*pen.nib), rng.uniform(*_NIB_ANGLE))
     flow, taper = rng.uniform(*pen.flow), rng.uniform(*pen.taper)
-    line = _Line(width, digit_height, pen.pressure, taper, flow, pen.gaps / len(placed))
+    smoothing = float(np.clip(_tablet_unit(strokes), *_SMOOTHED)) * digit_height
+    line = _Line(width, digit_height, smoothing, pen.pressure, taper, flow, pen.gaps / len(placed))
     marks = [_trace(stroke - corner, line, rng) for stroke in placed]
     _stamp(canvas, np.concatenate(marks), nib)
     ink = cv2.resize(canvas, (columns // finer, rows // finer), interpolation=cv2.INTER_AREA)
@@ -86,6 +91,13 @@ def draw_ink(
     if texture:
         inked *= np.float32(1) - np.float32(texture) * rng.random(inked.shape, np.float32)
     return inked
+
+
+def _tablet_unit(strokes: Sequence[Stroke]) -> float:
+    """Return the smallest step of a tablet as a share of the digit's size, 0 if the pen never moved."""
+    steps = np.abs(np.concatenate([np.diff(stroke, axis=0) for stroke in strokes]))
+    size = float(np.ptp(np.concatenate(strokes), axis=0).max())
+    return float(steps[steps > 0].min()) / size if steps.any() else 0.0
 
 
 def _place(strokes: Sequence[Stroke], height: float, rng: np.random.Generator) -> list[Points]:
@@ -122,7 +134,7 @@ def _trace(stroke: Points, line: _Line, rng: np.random.Generator) -> NDArray[np.
 def _smooth_path(stroke: Points, line: _Line) -> tuple[Points, NDArray[np.float64]]:
     """Return a smooth path through the points of a stroke, and its pace relative to the average.
 
-    Tablets store whole units, and some digits are only ten units high: the path is smoothed by a unit.
+    Tablets store whole units, and some digits are only ten units high: smoothing removes the steps.
 
     Returns:
         The points of the path, ``line.step`` apart, float64 (m, 2), and the pace at each, float64 (m,).
@@ -139,9 +151,7 @@ def _smooth_path(stroke: Points, line: _Line) -> tuple[Points, NDArray[np.float6
     path = np.column_stack([np.interp(sampled, along, curve[:, axis]) for axis in (0, 1)])
     gaps = np.hypot(*np.diff(stroke, axis=0).T)
     pace = np.interp(sampled, np.cumsum(gaps) - gaps / 2, gaps / gaps.mean())
-    steps = np.abs(np.diff(stroke, axis=0))
-    unit = steps[steps > 0].min() / line.digit_height
-    sigma = min(max(unit, _SMOOTHED[0]), _SMOOTHED[1]) * line.digit_height / line.step
+    sigma = line.smoothing / line.step
     # Reflecting the path in its ends keeps the ends where they are.
     reach = min(count - 1, int(4 * sigma) + 1)
     before = 2 * path[0] - path[reach:0:-1]
