@@ -88,10 +88,9 @@ def _accept_sure_digits(settings: Settings) -> None:
     if in_force:
         print_line(f"skipped: policy {in_force['policy_number']} is already in force")
         return
-    policy = set_policy(
-        settings, propose_policy(settings, PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, datasets=(TEST,)))
-    )
-    print_policy(policy, policy.record)
+    terms = PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, datasets=(TEST,))
+    proposed = propose_policy(settings, terms)
+    print_policy(set_policy(settings, proposed), proposed)
 
 
 def _announce(number: int, step: str, summary: str) -> None:
