@@ -76,7 +76,7 @@ found as (
     select scoring_run_id, 'confidence' as measure, confidence_bin as bin, digits
     from counted
     union all
-    select scoring_run_id, 'doubt' as measure, if(confidence_bin < 6 or is_refused, 1, 0) as bin, digits
+    select scoring_run_id, 'doubt' as measure, if(confidence_bin < 5 or is_refused, 1, 0) as bin, digits
     from counted
     union all
     select scoring_run_id, 'not_a_digit' as measure, if(is_refused, 1, 0) as bin, digits
@@ -542,7 +542,7 @@ comment on column policy_strata.threshold is
     'Lowest confidence that is accepted in the stratum. Null if nothing is accepted.';
 comment on column policy_strata.labelled is
     'Number of labelled digits or fields of the stratum in the evidence.';
-comment on column policy_strata.accepted is 'Number of those that reach the threshold.';
+comment on column policy_strata.accepted is 'Number of labelled ones that reach the threshold.';
 comment on column policy_strata.errors is 'Number of accepted ones that were misread.';
 comment on column policy_strata.error_bound is 'Upper bound of their error rate, 0 to 1.';
 comment on column policy_strata.labelled_needed is
