@@ -53,7 +53,9 @@ def test_a_run_that_differs_from_the_evidence_is_held_without_a_schedule(builder
     (row,) = builder.audit("policy_drift")
     assert (row["measure"], row["is_drifted"], row["is_held"]) == ("class", True, True)
     queue = warehouse.run_select(Warehouse(builder.database, WAIT_S), "select reason from review_queue")
-    assert set(queue["reason"].to_pylist()) == {"drift: the run differs from the evidence of policy 1 in class"}
+    assert set(queue["reason"].to_pylist()) == {
+        "drift: the run differs from the evidence of policy 1 in class"
+    }
 
 
 @pytest.mark.parametrize("case", ["like the evidence", "like a part of it", "accepted", "no histograms"])
@@ -89,9 +91,7 @@ def test_few_digits_need_a_larger_difference(builder: Any) -> None:
 @pytest.mark.parametrize(
     ("doubtful", "expected"), [(25, "review"), (12, "accept"), (5, "accept")], ids=["more", "alike", "fewer"]
 )
-def test_only_more_doubts_than_in_the_evidence_hold_a_run(
-    builder: Any, doubtful: int, expected: str
-) -> None:
+def test_only_more_doubts_than_in_the_evidence_hold_a_run(builder: Any, doubtful: int, expected: str) -> None:
     """The evidence has 1 % of doubts; twenty in a thousand are the most that chance explains."""
     builder.score(1, {"ark": SEVENS[doubtful:] + [(7, 7, 0.95)] * doubtful})
     evidence = PolicyHistogram("*", "doubt", [99_000, 1_000], 9.55)
