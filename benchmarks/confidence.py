@@ -104,8 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             version.reference,
             options.evidence or [],
             options.datasets,
-            _TARGETS,
+            options.targets,
             options.draws,
+            is_changed=options.changed,
         )
         lines = change_table(rows)
     else:
@@ -237,6 +238,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         help="dataset that policies rest on; repeatable (default: the gate split)",
     )
+    parser.add_argument("--targets", type=float, nargs="+", default=_TARGETS, help="of the policies")
+    parser.add_argument("--changed", action="store_true", help="also blurred, turned, ... versions")
     parser.add_argument("--count", type=int, default=2_000, help="non-digits of each kind")
     parser.add_argument("--draws", type=int, default=1_000, help="samples per target")
     parser.add_argument("--labelled", type=int, nargs="+", default=[3_000, 10_000], help="digits per sample")

@@ -8,7 +8,7 @@ read.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import duckdb
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from lenet_pipeline.audit import PolicyTerms, propose_policy
 from lenet_pipeline.lake import read_manifest
@@ -70,18 +71,51 @@ def measure_change(
     datasets: Sequence[str],
     targets: Sequence[float],
     draws: int,
+    *,
+    is_changed: bool = False,
 ) -> list[Change]:
-    """Apply a policy for each target to each dataset, and ask the views whether its runs are held."""
+    """Apply a policy for each target to each dataset, and ask the views whether its runs are held.
+
+    With ``is_changed``, also apply it to changed versions of each dataset: blurred, turned and so on.
+    """
     scored = []
     for dataset in datasets:
         digits = read_labelled(settings.lake, [read_manifest(settings.lake, dataset)])
         scored.append((dataset, digits, engine.score(digits.images)))
+        for name, changed in change_digits(digits) if is_changed else ():
+            scored.append((f"  {name}", changed, engine.score(changed.images)))
     rows = []
     for target in targets:
         terms = PolicyTerms(target, 0.95, tuple(evidence), model=model)
         record = propose_policy(settings, terms).record
         rows += [_apply(record, dataset, digits, scores, draws) for dataset, digits, scores in scored]
     return rows
+
+
+def change_digits(digits: LabelledDigits) -> Iterator[tuple[str, LabelledDigits]]:
+    """Yield mildly and strongly changed versions of digits, each with its name."""
+    images = digits.images.astype(np.float32)
+    for sigma in (0.7, 1.0, 1.3):
+        yield _changed(f"blur {sigma} px", digits, ndimage.gaussian_filter(images, (0, sigma, sigma)))
+    for degrees in (4, 8, 12, 16):
+        turned = ndimage.rotate(images, degrees, axes=(2, 1), reshape=False, order=1)
+        yield _changed(f"turn {degrees} degrees", digits, turned)
+    for slant in (0.1, 0.2, 0.3):
+        matrix = np.array([[1, 0, 0], [0, 1, 0], [0, slant, 1]])
+        sheared = ndimage.affine_transform(images, matrix, offset=(0, 0, -slant * 13.5), order=1)
+        yield _changed(f"slant {slant}", digits, sheared)
+    for pixels in (1, 2):
+        yield _changed(f"shift {pixels} px", digits, ndimage.shift(images, (0, pixels, 0), order=0))
+    yield _changed("thinner strokes", digits, ndimage.grey_erosion(images, (1, 2, 2)))
+    yield _changed("thicker strokes", digits, ndimage.grey_dilation(images, (1, 2, 2)))
+    for exponent in (0.5, 2.0):
+        yield _changed(f"contrast {exponent}", digits, 255 * (images / 255) ** exponent)
+
+
+def _changed(
+    name: str, digits: LabelledDigits, images: npt.NDArray[np.float32]
+) -> tuple[str, LabelledDigits]:
+    return name, LabelledDigits(np.clip(images, 0, 255).astype(np.uint8), digits.labels)
 
 
 def _apply(record: PolicyRecord, dataset: str, digits: LabelledDigits, scores: Scores, draws: int) -> Change:

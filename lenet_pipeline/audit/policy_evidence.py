@@ -24,7 +24,7 @@ from lenet_pipeline.settings import Settings
 from lenet_pipeline.training import LabelledDigits, join_digits, read_gates, read_unlearned
 from lenet_pipeline.warehouse import read_form_names, read_known_fields
 
-ALL, PART, DATASET, FORM = "all", "part", "dataset", "form"
+ALL, PART, GATE_SPLIT, DATASET, FORM = "all", "part", "gate", "dataset", "form"
 WHOLE = "*"  # the name of the group of all readings
 _NEVER_ACCEPT = np.float32(-1)  # below every threshold
 
@@ -34,9 +34,9 @@ class EvidenceGroup:
     """Some of the labelled readings.
 
     Attributes:
-        kind: ``all``, ``part`` for the gate splits or one named dataset, or that of a stratum: ``dataset``
-            or ``form``.
-        name: ``*`` for all; the part; the name of the dataset before the slash; the form.
+        kind: ``all``, ``part`` for all gate splits or one named dataset, ``gate`` for one of several gate
+            splits, or that of a stratum: ``dataset`` or ``form``.
+        name: ``*`` for all; the part; the gate split; the name of the dataset before the slash; the form.
         chosen: which readings these are, bool (n,).
         counts: of their digits per bin, by measure; empty if unknown.
     """
@@ -56,7 +56,7 @@ class Evidence:
         fingerprint: of their manifests.
         confidences: float32 (n,), 0 to 1; below 0 if no threshold may accept the reading.
         is_right: whether each was read correctly, bool (n,).
-        groups: all readings, the parts if there are several, and the strata that were asked for.
+        groups: all readings, the parts and gate splits if there are several, and the strata.
     """
 
     description: str
@@ -134,8 +134,13 @@ def _list_groups(
     if len(parts) > 1:
         for number, part in enumerate(parts):
             yield PART, part.description, number_of_part == number
+    datasets = np.concatenate([part.datasets for part in parts])
+    is_gate = np.repeat([part.is_gates for part in parts], [len(part.digits) for part in parts])
+    gates = np.unique(datasets[is_gate])
+    for dataset in gates if len(gates) > 1 else ():
+        yield GATE_SPLIT, f"{GATE} split of {dataset}", is_gate & (datasets == dataset)
     if per == DATASET:
-        names = np.concatenate([part.names for part in parts])
+        names = np.array([dataset.split("/")[0] for dataset in datasets])
     elif per == FORM:
         names = _names_of_forms(settings, digits)
     else:
@@ -163,7 +168,8 @@ class _Part:
     description: str
     manifests: Sequence[Manifest]
     digits: LabelledDigits
-    names: npt.NDArray[np.str_]  # of the dataset of each digit, before the slash
+    datasets: npt.NDArray[np.str_]  # of each digit
+    is_gates: bool
 
 
 def _list_parts(
@@ -174,8 +180,8 @@ def _list_parts(
     if with_gates or learned:
         description, manifests = _gates(settings, version, learned)
         gates = read_gates(settings.lake, manifests)
-        names = np.repeat([_name_of(dataset) for dataset in gates], [len(gate) for gate in gates.values()])
-        yield _Part(description, manifests, join_digits(list(gates.values())), names)
+        of_each = np.repeat(list(gates), [len(gate) for gate in gates.values()])
+        yield _Part(description, manifests, join_digits(list(gates.values())), of_each, is_gates=True)
     for name in datasets:
         if name in version.datasets:
             continue
@@ -184,11 +190,7 @@ def _list_parts(
         digits = read_unlearned(
             settings.lake, manifest, learned_from, learned_all=version.trained_on != TRAIN_SPLIT
         )
-        yield _Part(name, [manifest], digits, np.repeat(_name_of(name), len(digits)))
-
-
-def _name_of(dataset: str) -> str:
-    return dataset.split("/")[0]
+        yield _Part(name, [manifest], digits, np.repeat(name, len(digits)), is_gates=False)
 
 
 def _all_versions(settings: Settings, dataset: str) -> Iterator[Manifest]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from lenet_pipeline.audit.drift import critical_value
 from lenet_pipeline.audit.guarantee import Guarantee, find_threshold, is_refuted, measure_threshold
-from lenet_pipeline.audit.policy_evidence import ALL, PART, Evidence, EvidenceGroup
+from lenet_pipeline.audit.policy_evidence import ALL, GATE_SPLIT, PART, Evidence, EvidenceGroup
 from lenet_pipeline.warehouse import PolicyHistogram, PolicyStratum
 
 OWN, GENERAL, REFUTED = "own", "general", "refuted"
@@ -42,9 +42,9 @@ class Thresholds:
 def find_thresholds(evidence: Evidence, target: Target) -> Thresholds:
     """Find the thresholds that keep the error rate of accepted readings at or below a target.
 
-    The general threshold is the strictest of those that all readings together support, and that each part of
-    the evidence supports alone, if it has enough labels. Many labels of one kind thus never hide the errors
-    of another. If the labels of a part show that its errors exceed the target even so, nothing is accepted
+    All readings together support a threshold, and so does each part of the evidence with enough labels. The
+    general threshold is the strictest of these, so that many labels of one kind never hide the errors of
+    another. If the labels of a part show that its errors exceed the target even so, nothing is accepted
     outside strata.
 
     A stratum has its own threshold if its labels support one. Otherwise the general threshold applies, unless
@@ -59,18 +59,23 @@ def find_thresholds(evidence: Evidence, target: Target) -> Thresholds:
     strata = tuple(
         _find_stratum(evidence, group, alone[group.name], (strictest, general), target)
         for group in evidence.groups
-        if group.kind not in (ALL, PART)
+        if group.kind not in (ALL, PART, GATE_SPLIT)
     )
     own = {stratum.stratum for stratum in strata if stratum.basis == OWN}
-    supporting = [
-        group
+    histograms = tuple(
+        each
         for group in evidence.groups
-        if group.kind == ALL
-        or (group.kind == PART and alone[group.name].threshold is not None)
-        or group.name in own
-    ]
-    histograms = tuple(each for group in supporting for each in _list_histograms(group))
+        if group.kind == ALL or group.name in own or _is_supporting(group, alone[group.name], general)
+        for each in _list_histograms(group)
+    )
     return Thresholds(general, refuting[0] if refuting else None, strata, histograms)
+
+
+def _is_supporting(group: EvidenceGroup, alone: Guarantee, general: Guarantee) -> bool:
+    """Return whether the labels of a part or of one gate split support the general threshold alone."""
+    if group.kind not in (PART, GATE_SPLIT) or alone.threshold is None or general.threshold is None:
+        return False
+    return alone.threshold <= general.threshold
 
 
 def _find(evidence: Evidence, group: EvidenceGroup, target: Target) -> Guarantee:
