@@ -1,8 +1,9 @@
-"""Measure calibration, the detection of non-digits, and a policy's guarantee.
+"""Measure calibration, the detection of non-digits, and a policy's guarantee, also on other paper.
 
     python -m benchmarks.confidence calibration --home H mnist/test printed/test
     python -m benchmarks.confidence intruders --home H mnist/test
     python -m benchmarks.confidence guarantee --home H mnist/test
+    python -m benchmarks.confidence change --home H --evidence mnist/test hwd1000/all printed/test
 
 The home H holds the datasets, which must be labelled and not used for
 training, and a model: ``--model`` or the champion.
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.confidence_change import change_table, measure_change
 from benchmarks.machine import describe_machine
 from lenet_pipeline.audit.guarantee import find_threshold
 from lenet_pipeline.ingest.printed.non_digits import INTRUDERS, draw_intruders
@@ -95,6 +97,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         digits = _read(settings, options.datasets[0])
         refused, rows = measure_intruders(engine, digits, options.count)
         lines = [f"{refused:.3%} of {len(digits):,} digits refused", *intruder_table(rows)]
+    elif options.what == "change":
+        rows = measure_change(
+            engine,
+            settings,
+            version.reference,
+            options.evidence or [],
+            options.datasets,
+            options.targets,
+            options.draws,
+            is_changed=options.changed,
+        )
+        lines = change_table(rows)
     else:
         pool = [_read(settings, each) for each in options.datasets]
         rows = [
@@ -215,10 +229,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["calibration", "intruders", "guarantee"])
+    parser.add_argument("what", choices=["calibration", "intruders", "guarantee", "change"])
     parser.add_argument("datasets", nargs="+", metavar="DATASET")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--model", default="champion")
+    parser.add_argument(
+        "--evidence",
+        action="append",
+        help="dataset that policies rest on; repeatable (default: the gate split)",
+    )
+    parser.add_argument("--targets", type=float, nargs="+", default=_TARGETS, help="of the policies")
+    parser.add_argument("--changed", action="store_true", help="also blurred, turned, ... versions")
     parser.add_argument("--count", type=int, default=2_000, help="non-digits of each kind")
     parser.add_argument("--draws", type=int, default=1_000, help="samples per target")
     parser.add_argument("--labelled", type=int, nargs="+", default=[3_000, 10_000], help="digits per sample")

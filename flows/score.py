@@ -40,7 +40,8 @@ def score(job: ScoringJob) -> ScoringReport:
     waiting = decisions.get("review", 0)
     message = f"{counted(report.digits_scored, 'digit')} scored with {report.model}, {waiting:,} for review"
     drift = f"; drift in {', '.join(report.drifted)}" if report.drifted else ""
-    return completed(message + drift, report)
+    differences = "".join(f"; the run {difference}" for difference in report.differences)
+    return completed(message + (differences or drift), report)
 
 
 def _count_decisions(report: ScoringReport, settings: Settings) -> dict[str, int]:
@@ -58,6 +59,7 @@ def _describe(report: ScoringReport, decisions: dict[str, int]) -> str:
         **{f"decision: {decision}": f"{digits:,}" for decision, digits in decisions.items()},
         "shards rejected": report.shards_rejected,
         "drifted": ", ".join(report.drifted) or "-",
+        "differs from evidence": "; ".join(report.differences) or "-",
         "engine": report.engine,
         "seconds": f"{report.seconds:.1f}",
         "head of the audit chain": report.chain_head,

@@ -5,6 +5,7 @@ from .adoption import resolve_or_adopt as resolve_or_adopt
 from .chain import find_published_head as find_published_head
 from .chain import publish_chain_head as publish_chain_head
 from .drift import check_drift as check_drift
+from .drift import describe_differences as describe_differences
 from .evidence import evidence_page as evidence_page
 from .evidence import evidence_record as evidence_record
 from .evidence import gather_evidence as gather_evidence
@@ -21,6 +22,7 @@ from .model_versions import record_version as record_version
 from .pages import data_url as data_url
 from .pages import enlarge as enlarge
 from .policies import PolicyTerms as PolicyTerms
+from .policies import ProposedPolicy as ProposedPolicy
 from .policies import SetPolicy as SetPolicy
 from .policies import propose_policy as propose_policy
 from .policies import set_policy as set_policy
@@ -29,6 +31,7 @@ from .policy_queries import FIELD as FIELD
 from .policy_queries import find_policy as find_policy
 from .policy_queries import find_policy_in_force as find_policy_in_force
 from .policy_queries import list_policies as list_policies
+from .policy_queries import list_strata as list_strata
 from .promotion import GateVerdict as GateVerdict
 from .promotion import Promotion as Promotion
 from .promotion import carry_out_verdict as carry_out_verdict

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 from scipy.special import gammaincinv
 
 from lenet_pipeline.registry import ResolvedModel
-from lenet_pipeline.scoring import LOWER_ENDS
+from lenet_pipeline.scoring import DOUBT, LOWER_ENDS
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import Event, Observer
-from lenet_pipeline.warehouse import Drift, DriftBin, measure_drift, record_drift_reference
+from lenet_pipeline.warehouse import (
+    Drift,
+    DriftBin,
+    RunDifference,
+    list_run_differences,
+    measure_drift,
+    record_drift_reference,
+)
 
 _FALSE_ALARM_RATE = 0.001  # share of runs without drift that exceed the critical value, per measure
 
@@ -22,7 +30,8 @@ def check_drift(
     """Compare a finished run with the reference of its model version, and announce drift.
 
     The event ``lenet.drift`` names the resource ``lenet.dataset.NAME/SPLIT``, so that a Prefect automation
-    can start a retraining. Each run is measured once.
+    can start a retraining. Each run is measured once. Its counts are stored, so that the evidence of each
+    policy can be compared with them in SQL.
 
     Returns:
         One result per measure. Empty if the run was measured before, or the version has no reference.
@@ -30,12 +39,9 @@ def check_drift(
     Raises:
         WarehouseError: the database cannot be read or written.
     """
-    reference = resolved.model.reference
-    if reference is None:
-        return []
-    version = resolved.version
+    version, reference = resolved.version, resolved.model.reference or {}
     bins = [
-        DriftBin(measure, number, lower, count, _critical_value(len(counts) - 1))
+        DriftBin(measure, number, lower, count, critical_value(measure))
         for measure, counts in reference.items()
         for number, (lower, count) in enumerate(zip(LOWER_ENDS[measure], counts, strict=True))
     ]
@@ -56,9 +62,40 @@ def check_drift(
     return found
 
 
-def _critical_value(degrees_of_freedom: int) -> float:
-    """Return the value that a chi-squared variable exceeds with probability ``_FALSE_ALARM_RATE``.
+def describe_differences(settings: Settings, scoring_run_id: UUID) -> tuple[str, ...]:
+    """Describe how a run differs from the evidence of the policies in force, in one line per policy.
 
-    The same as ``scipy.stats.chi2.ppf``, but without loading ``scipy.stats``, which takes half a second.
+    Raises:
+        WarehouseError: the database cannot be read.
     """
-    return float(2 * gammaincinv(degrees_of_freedom / 2, 1 - _FALSE_ALARM_RATE))
+    found = list_run_differences(settings.warehouse, scoring_run_id)
+    return tuple(
+        _describe_difference([each for each in found if each.policy_number == number])
+        for number in dict.fromkeys(each.policy_number for each in found)
+    )
+
+
+def _describe_difference(differences: Sequence[RunDifference]) -> str:
+    first = differences[0]
+    measures = ", ".join(
+        f"{each.measure} ({each.stability_index:.2f}, alarm from {each.alarm_from:.2f})"
+        for each in differences
+    )
+    consequence = (
+        f"its {first.subject}s wait for people until a policy rests on labels of this kind "
+        "(`lenet policy set --on DATASET`), or has --if-drift accept"
+        if first.is_held
+        else f"the policy accepts its {first.subject}s even so"
+    )
+    return f"differs from the evidence of policy {first.policy_number} in {measures}: {consequence}"
+
+
+def critical_value(measure: str) -> float:
+    """Return the value that the statistic of a measure exceeds by chance with ``_FALSE_ALARM_RATE``.
+
+    It is chi-squared, with one degree of freedom less than the measure has bins. Of doubts, only more than
+    before raise an alarm, which halves the chance. The same as ``scipy.stats.chi2.ppf``, but without loading
+    ``scipy.stats``, which takes half a second.
+    """
+    rate = 2 * _FALSE_ALARM_RATE if measure == DOUBT else _FALSE_ALARM_RATE
+    return float(2 * gammaincinv((len(LOWER_ENDS[measure]) - 1) / 2, 1 - rate))

@@ -45,6 +45,7 @@ class Guarantee:
         errors: number of accepted digits that were misread.
         bound: upper confidence limit (Clopper and Pearson) of the error rate among accepted digits, at the
             level of one of the tests.
+        level: the probability to err of that test, 0 to 1.
         digits_needed: about how many labelled digits of the same kind would qualify, if ``threshold`` is
             None. None if no number would.
     """
@@ -54,6 +55,7 @@ class Guarantee:
     accepted: int
     errors: int
     bound: float
+    level: float
     digits_needed: int | None
 
     @property
@@ -90,8 +92,33 @@ def find_threshold(
         accepted=int(accepted[step]),
         errors=int(errors[step]),
         bound=_upper_limit(errors[step], accepted[step], level),
+        level=level,
         digits_needed=needed,
     )
+
+
+def measure_threshold(
+    confidences: Confidences, is_right: Truths, threshold: float, level: float
+) -> Guarantee:
+    """Measure a threshold on labelled digits, with an upper confidence limit of its error rate.
+
+    Args:
+        confidences: of the labelled digits, float32 (n,), 0 to 1.
+        is_right: whether each was read correctly, bool (n,).
+        threshold: the lowest confidence to accept, 0 to 1.
+        level: the probability that the error rate exceeds the limit, 0 to 1.
+    """
+    is_accepted = confidences >= np.float32(threshold)
+    accepted, errors = int(is_accepted.sum()), int((is_accepted & ~is_right).sum())
+    bound = _upper_limit(errors, accepted, level)
+    return Guarantee(threshold, len(confidences), accepted, errors, bound, level, None)
+
+
+def is_refuted(measured: Guarantee, max_error: float, certainty: float) -> bool:
+    """Return whether labelled digits show, with a certainty of 0 to 1, that errors exceed a limit."""
+    if not measured.errors:
+        return False
+    return bool(binom.sf(measured.errors - 1, measured.accepted, max_error) < 1 - certainty)
 
 
 def risk_coverage(confidences: Confidences, is_right: Truths) -> tuple[npt.NDArray, npt.NDArray]:  # type: ignore[type-arg]

@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lenet_pipeline.audit.chain import publish_chain_head
-from lenet_pipeline.audit.guarantee import Guarantee, find_threshold, risk_coverage
+from lenet_pipeline.audit.guarantee import risk_coverage
 from lenet_pipeline.audit.model_versions import record_version
 from lenet_pipeline.audit.policy_evidence import Evidence, read_labelled_fields, score_labelled_digits
 from lenet_pipeline.audit.policy_queries import DIGIT, FIELD
+from lenet_pipeline.audit.policy_strata import Target, Thresholds, find_thresholds
 from lenet_pipeline.errors import PolicyError
 from lenet_pipeline.registry import ModelVersion, read_version, resolve_version
 from lenet_pipeline.scoring import FLOAT32
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, written_whole
 from lenet_pipeline.training import calibrate_unseen, fit_sigmoid, measure_reliability
-from lenet_pipeline.warehouse import PolicyRecord, record_policy, refresh_snapshot
+from lenet_pipeline.warehouse import PolicyRecord, find_schedule, record_policy, refresh_snapshot
+
+HOLD = "hold"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class PolicyTerms:
         not_a_digit_from: ``not_a_digit`` from which a reading counts as no digit, 0 to 1.
         review_rate: share of accepted readings that still go to review, 0 to 1.
         review_seed: seed of that sample.
+        per: ``dataset`` or ``form`` for a threshold of each, in addition to the general one.
+        if_drift: ``hold`` if the readings of a run that differs from the evidence wait for a person, or
+            ``accept``. If None, the retraining schedule decides, or else ``hold``.
     """
 
     max_error: float
@@ -48,19 +54,26 @@ class PolicyTerms:
     not_a_digit_from: float = 0.5
     review_rate: float = 0.01
     review_seed: int = 0
+    per: str | None = None
+    if_drift: str | None = None
 
 
 @dataclass(frozen=True)
 class ProposedPolicy:
-    """A policy that is not in force yet, with its evidence."""
+    """A policy that is not in force yet, with its evidence.
+
+    ``refuted_by`` names the part of the evidence that makes the general threshold impossible, if any.
+    """
 
     record: PolicyRecord
     evidence: Evidence
+    refuted_by: str | None = None
 
     @property
     def accepts_nothing(self) -> bool:
-        """Whether no threshold meets the terms."""
-        return self.record.threshold is None
+        """Whether no threshold meets the terms, in any stratum."""
+        strata = self.record.strata
+        return self.record.threshold is None and all(each.threshold is None for each in strata)
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,9 @@ def propose_policy(settings: Settings, terms: PolicyTerms) -> ProposedPolicy:
     resolved = read_version(settings.registry, resolve_version(settings.registry, terms.model))
     record_version(settings, resolved)
     if terms.subject == FIELD:
-        evidence = read_labelled_fields(settings, resolved.version, terms.datasets, terms.precision)
+        evidence = read_labelled_fields(
+            settings, resolved.version, terms.datasets, terms.precision, terms.per
+        )
     else:
         evidence = score_labelled_digits(
             settings,
@@ -91,12 +106,13 @@ def propose_policy(settings: Settings, terms: PolicyTerms) -> ProposedPolicy:
             terms.precision,
             terms.not_a_digit_from,
             with_gates=terms.with_gates,
+            per=terms.per,
         )
-    found = find_threshold(evidence.confidences, evidence.is_right, terms.max_error, terms.certainty)
+    found = find_thresholds(evidence, Target(terms.max_error, terms.certainty))
     record = _record(settings, resolved.version, terms, evidence, found)
     if terms.subject == FIELD:
         record = _with_calibration(record, evidence)
-    return ProposedPolicy(record, evidence)
+    return ProposedPolicy(record, evidence, found.refuted_by)
 
 
 def set_policy(settings: Settings, proposed: ProposedPolicy) -> SetPolicy:
@@ -113,8 +129,9 @@ def set_policy(settings: Settings, proposed: ProposedPolicy) -> SetPolicy:
 
 
 def _record(
-    settings: Settings, version: ModelVersion, terms: PolicyTerms, evidence: Evidence, found: Guarantee
+    settings: Settings, version: ModelVersion, terms: PolicyTerms, evidence: Evidence, found: Thresholds
 ) -> PolicyRecord:
+    schedule, general = find_schedule(settings.warehouse), found.general
     return PolicyRecord(
         subject=terms.subject,
         model_name=version.name,
@@ -122,21 +139,26 @@ def _record(
         precision=terms.precision,
         max_error=terms.max_error,
         certainty=terms.certainty,
-        threshold=found.threshold,
+        threshold=general.threshold,
         not_a_digit_from=terms.not_a_digit_from,
         review_rate=terms.review_rate,
         review_seed=terms.review_seed,
         evidence=evidence.description,
         evidence_fingerprint=evidence.fingerprint,
-        labelled=found.digits,
-        accepted=found.accepted,
-        errors=found.errors,
-        error_bound=found.bound,
-        labelled_needed=found.digits_needed,
+        labelled=general.digits,
+        accepted=general.accepted,
+        errors=general.errors,
+        error_bound=general.bound,
+        labelled_needed=general.digits_needed,
         recorded_at=datetime.now(UTC),
         actor=settings.actor,
         flow_run_id=None,
         evidence_datasets=list(terms.datasets) or None,
+        if_drift=terms.if_drift or (schedule.if_drift if schedule else HOLD),
+        drift_from=settings.drift_from,
+        stratified_by=terms.per,
+        strata=found.strata,
+        histograms=found.histograms,
     )
 
 

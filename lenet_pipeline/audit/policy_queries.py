@@ -37,10 +37,21 @@ def find_policy(settings: Settings, number: int | None, as_of: AsOf | None = Non
     raise UnknownNameError("policy", str(number or "newest"), known, "Set one with `lenet policy set`")
 
 
+def list_strata(settings: Settings, number: int, as_of: AsOf | None = None) -> pa.Table:
+    """Return the rows of the audit ``policy_strata`` for a policy.
+
+    Raises:
+        WarehouseError: the database cannot be read.
+    """
+    return run_audit(settings.warehouse, "policy_strata", {"number": str(number)}, as_of)
+
+
 def find_policy_in_force(
     settings: Settings, reference: str, precision: str, subject: str = DIGIT
 ) -> dict[str, Any] | None:
-    """Return the policy in force for a model version, such as ``digits/3``; None if there is none.
+    """Return the newest policy for a model version, such as ``digits/3``; None if there is none.
+
+    It decides on the readings of this version, even if another version is champion.
 
     Raises:
         WarehouseError: the database cannot be read.
@@ -48,6 +59,6 @@ def find_policy_in_force(
     policies: list[dict[str, Any]] = list_policies(settings).to_pylist()
     for policy in policies:
         wanted = (policy["subject"], policy["model_version"], policy["precision"])
-        if wanted == (subject, reference, precision) and policy["is_in_force"]:
+        if wanted == (subject, reference, precision) and policy["is_newest"]:
             return policy
     return None

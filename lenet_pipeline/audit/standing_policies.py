@@ -109,6 +109,8 @@ def _list_targets(settings: Settings, version: ModelVersion, champion: ModelVers
             review_rate=schedule.review_rate,
             not_a_digit_from=former.terms.not_a_digit_from if former else 0.5,
             review_seed=former.terms.review_seed if former else 0,
+            per=former.terms.per if former else None,
+            if_drift=schedule.if_drift,
         )
         targets[DIGIT, FLOAT32] = Target(terms, former is not None and former.is_met_now)
     return list(targets.values())
@@ -133,11 +135,18 @@ def _terms_of(policy: PolicyRecord, version: ModelVersion, schedule: ScheduleRec
         not_a_digit_from=policy.not_a_digit_from,
         review_rate=policy.review_rate,
         review_seed=policy.review_seed,
+        per=policy.stratified_by,
+        if_drift=schedule.if_drift if schedule else policy.if_drift,
     )
 
 
 def _describe_miss(policy: ProposedPolicy) -> str:
     record = policy.record
+    if policy.refuted_by:
+        return (
+            f"{record.errors:,} of {record.accepted:,} accepted {record.subject}s of {policy.refuted_by} are "
+            f"wrong, more than {record.max_error:.4g}"
+        )
     return (
         f"no threshold keeps the error rate at or below {record.max_error:.4g} with certainty "
         f"{record.certainty:.4g} on {record.labelled:,} {record.subject}s ({record.evidence})"

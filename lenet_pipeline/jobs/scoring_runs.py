@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass as validated
 from lenet_pipeline.audit import (
     check_drift,
     counted,
+    describe_differences,
     publish_chain_head,
     record_version,
     report_path,
@@ -71,6 +72,7 @@ class ScoringReport:
         images_per_second: speed from reading the first shard to loading the last; None if all were staged.
         agreement: how closely the predictions agree with float32; None for float32 itself.
         drifted: measures with drift from the version's reference, if this job measured it.
+        differences: one line per policy in force whose evidence the run differs from.
     """
 
     scoring_run_id: UUID
@@ -91,6 +93,7 @@ class ScoringReport:
     images_per_second: float | None
     agreement: Agreement | None
     drifted: tuple[str, ...]
+    differences: tuple[str, ...]
 
 
 @validated(frozen=True, config=RUN_FORM)
@@ -177,6 +180,7 @@ def score(settings: Settings, job: ScoringJob, observer: Observer = SILENT) -> S
         images_per_second=done.computed / done.seconds if done.computed else None,
         agreement=done.agreement,
         drifted=tuple(each.measure for each in drift if each.is_drifted),
+        differences=() if done.rejected else describe_differences(settings, run_id),
     )
     _log(report, settings, observer)
     # A repeated run changes next to nothing, so readers can wait for the next copy.
@@ -219,6 +223,8 @@ def _log(report: ScoringReport, settings: Settings, observer: Observer) -> None:
     counts = run_audit(settings.warehouse, "decision_counts", asked).to_pylist()
     decisions = ", ".join(f"{row['decision']} {row['digits']:,}" for row in counts)
     observer.log(f"{report.dataset}: decisions: {decisions or 'none'}; report: {report.page or 'none'}")
+    for difference in report.differences:
+        observer.log(f"{report.dataset} {difference}")
 
 
 def find_runner(job: ScoringJob) -> Runner:

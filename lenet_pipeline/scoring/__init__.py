@@ -6,7 +6,7 @@ because a GPU worker has nothing else.
 """
 
 from lenet_pipeline.scoring.agreement import SAMPLE, SAMPLE_BATCH, Agreement, measure_agreement
-from lenet_pipeline.scoring.drift_reference import LOWER_ENDS, count_reference
+from lenet_pipeline.scoring.drift_reference import DOUBT, LOWER_ENDS, Counts, count_evidence, count_reference
 from lenet_pipeline.scoring.engine import (
     FLOAT32,
     PRECISIONS,
@@ -22,12 +22,14 @@ from lenet_pipeline.scoring.runners import Runner, run_here, run_on_dask
 from lenet_pipeline.scoring.shards import ScoredShard, ScoringKey, ShardWork, read_probabilities, score_shard
 
 __all__ = [
+    "DOUBT",
     "FLOAT32",
     "LOWER_ENDS",
     "PRECISIONS",
     "SAMPLE",
     "SAMPLE_BATCH",
     "Agreement",
+    "Counts",
     "Engine",
     "Preprocessing",
     "Runner",
@@ -37,6 +39,7 @@ __all__ = [
     "ShardWork",
     "TrainedModel",
     "choose_device",
+    "count_evidence",
     "count_reference",
     "load_network",
     "measure_agreement",

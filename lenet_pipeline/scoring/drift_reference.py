@@ -16,6 +16,11 @@ from lenet_pipeline.schema import Images
 from lenet_pipeline.scoring.engine import Scores
 
 CLASS, CONFIDENCE, INK, NOT_A_DIGIT = "class", "confidence", "ink", "not_a_digit"
+# Whether a reading is doubtful: refused, or with a confidence below DOUBTFUL_BELOW. Where paper is a little
+# harder to read than a policy's evidence, accepted errors grow with the doubts, long before the distribution
+# of confidences looks different (`python -m benchmarks.confidence change`).
+DOUBT = "doubt"
+DOUBTFUL_BELOW = 0.98
 
 # The lower ends of the bins. Ink is an image's mean grey relative to full ink; MNIST has 0.05 to 0.25.
 LOWER_ENDS: Mapping[str, tuple[float, ...]] = {
@@ -23,6 +28,7 @@ LOWER_ENDS: Mapping[str, tuple[float, ...]] = {
     CONFIDENCE: (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999),
     INK: (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3, 0.4, 0.6),
     NOT_A_DIGIT: (0.0, 0.5),
+    DOUBT: (0.0, 1.0),
 }
 _INK_SAMPLE = 8_192  # evenly spaced images per shard; more would not change the result
 
@@ -47,6 +53,19 @@ def count_reference(images: Images, scores: Scores) -> Counts:
     if scores.not_a_digit is not None:
         counts[NOT_A_DIGIT] = _count(NOT_A_DIGIT, scores.not_a_digit)
     return counts
+
+
+def count_evidence(images: Images, scores: Scores) -> Counts:
+    """Count the digits of a policy's evidence, as ``count_reference`` does, and the doubts.
+
+    Args:
+        images: The digits, uint8 (n, 28, 28).
+        scores: The version's scores for them.
+    """
+    is_doubtful = scores.confidences < np.float32(DOUBTFUL_BELOW)
+    if scores.not_a_digit is not None:
+        is_doubtful |= scores.not_a_digit >= np.float32(LOWER_ENDS[NOT_A_DIGIT][1])
+    return {**count_reference(images, scores), DOUBT: _count(DOUBT, is_doubtful.astype(np.float32))}
 
 
 def count_ink(images: Images) -> tuple[int, ...]:

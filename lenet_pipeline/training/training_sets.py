@@ -28,23 +28,35 @@ SPLITS = ("train", "validation", "gate")
 
 @dataclass(frozen=True)
 class LabelledDigits:
-    """Images, uint8 (n, 28, 28), row-major, bright ink on dark, and their labels, uint8 (n,), 0 to 9."""
+    """Labelled digits.
+
+    Attributes:
+        images: uint8 (n, 28, 28), row-major, bright ink on dark.
+        labels: uint8 (n,), 0 to 9.
+        templates: The fingerprint of each digit's form template, or None outside forms, object (n,); None if
+            they were not read.
+    """
 
     images: Images
     labels: Labels
+    templates: npt.NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> LabelledDigits:
         """Return the digits that a mask, bool (n,), selects, in their order."""
-        return LabelledDigits(self.images[chosen], self.labels[chosen])
+        templates = None if self.templates is None else self.templates[chosen]
+        return LabelledDigits(self.images[chosen], self.labels[chosen], templates)
 
 
 def join_digits(parts: Sequence[LabelledDigits]) -> LabelledDigits:
     """Return the digits of all parts, in order."""
+    templates = [part.templates for part in parts if part.templates is not None]
     return LabelledDigits(
-        np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate(templates) if len(templates) == len(parts) else None,
     )
 
 
@@ -150,4 +162,5 @@ def _labelled(table: pa.Table, manifests: Sequence[Manifest]) -> LabelledDigits:
     if not len(table):
         names = ", ".join(manifest.dataset for manifest in manifests)
         raise TrainingError(f"no digit in {names} has a label; ingest labelled digits")
-    return LabelledDigits(images_array(table), table["label"].to_numpy())
+    templates = table["template"].to_numpy(zero_copy_only=False)
+    return LabelledDigits(images_array(table), table["label"].to_numpy(), templates)

@@ -37,6 +37,7 @@ from .form_tables import list_pages as list_pages
 from .form_tables import load_field_values as load_field_values
 from .form_tables import load_pages as load_pages
 from .form_tables import read_field_picture as read_field_picture
+from .form_tables import read_form_names as read_form_names
 from .form_tables import read_template_texts as read_template_texts
 from .form_tables import read_unassembled_cells as read_unassembled_cells
 from .form_tables import record_documents as record_documents
@@ -74,9 +75,14 @@ from .night_work import list_current_versions as list_current_versions
 from .night_work import list_document_decisions as list_document_decisions
 from .night_work import list_finished_manifests as list_finished_manifests
 from .night_work import list_learned_datasets as list_learned_datasets
+from .policies import RunDifference as RunDifference
 from .policies import list_policies_of as list_policies_of
+from .policies import list_run_differences as list_run_differences
 from .policies import read_known_fields as read_known_fields
 from .policies import record_policy as record_policy
+from .policy_records import PolicyHistogram as PolicyHistogram
+from .policy_records import PolicyRecord as PolicyRecord
+from .policy_records import PolicyStratum as PolicyStratum
 from .queries import list_named_versions as list_named_versions
 from .queries import list_promotions as list_promotions
 from .queries import run_audit as run_audit
@@ -85,7 +91,6 @@ from .records import GateEvidence as GateEvidence
 from .records import LoadedVersion as LoadedVersion
 from .records import ModelVersionRecord as ModelVersionRecord
 from .records import PlannedShard as PlannedShard
-from .records import PolicyRecord as PolicyRecord
 from .records import PromotionRecord as PromotionRecord
 from .records import RegistryAlias as RegistryAlias
 from .records import ScoringRunRecord as ScoringRunRecord

@@ -54,9 +54,10 @@ def record_drift_reference(
 def measure_drift(
     warehouse: Warehouse, scoring_run_id: UUID, least: float, measured_at: datetime
 ) -> list[Drift]:
-    """Compare a finished run with its version's reference; return the new comparisons.
+    """Count a scored run's predictions per bin, and compare them with its version's reference.
 
-    A run that was compared before returns nothing.
+    Return the new comparisons. Without a reference, the counts still serve to compare the run with the
+    evidence of policies. A run that was compared before returns nothing.
 
     Args:
         warehouse: The database file and how long to wait for it.
@@ -73,4 +74,5 @@ def measure_drift(
         "measured_at": measured_at,
     }
     with writing(warehouse) as connection:
+        run_statement(connection, "insert_run_histograms", {"scoring_run_id": scoring_run_id})
         return [Drift(*row) for row in run_statement(connection, "insert_drift", values)]

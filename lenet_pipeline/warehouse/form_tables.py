@@ -126,6 +126,17 @@ def read_template_texts(warehouse: Warehouse, scoring_run_id: UUID) -> dict[str,
     return {row["template"]: row["text"] for row in rows}
 
 
+def read_form_names(warehouse: Warehouse) -> dict[str, str]:
+    """Return the name of the form of each known template, by fingerprint.
+
+    Raises:
+        WarehouseError: The database does not exist or cannot be read.
+        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
+    """
+    with reading(warehouse) as connection:
+        return dict(run_statement(connection, "list_forms", {}))
+
+
 def read_unassembled_cells(warehouse: Warehouse, scoring_run_id: UUID, pages: int) -> pa.Table:
     """Return the cells of pages that a run has scored but not assembled into values, page by page.
 

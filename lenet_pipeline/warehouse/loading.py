@@ -14,11 +14,11 @@ from lenet_pipeline.warehouse.chain import PROMOTION, RUN, VERSION, link_event
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import writing
 from lenet_pipeline.warehouse.policies import insert_policy
+from lenet_pipeline.warehouse.policy_records import PolicyRecord
 from lenet_pipeline.warehouse.records import (
     GateEvidence,
     ModelVersionRecord,
     PlannedShard,
-    PolicyRecord,
     PromotionRecord,
     ScoringRunRecord,
 )

@@ -64,10 +64,12 @@ runs_of_shard as (
             order by scoring_runs.started_at, scoring_runs.scoring_run_id
         ) as runs,
         string_agg(distinct scoring_runs.dataset, ', ' order by scoring_runs.dataset) as datasets,
-        bool_and(held_runs.scoring_run_id is not null) as is_held
+        bool_and(run_policies.hold_reason is not null) as is_held,
+        arg_max(scoring_runs.dataset, scoring_runs.started_at) as last_dataset,
+        arg_max_null(run_policies.threshold, scoring_runs.started_at) as threshold
     from scoring_run_shards
     inner join scoring_runs on scoring_run_shards.scoring_run_id = scoring_runs.scoring_run_id
-    left join held_runs on scoring_runs.scoring_run_id = held_runs.scoring_run_id
+    inner join run_policies on scoring_runs.scoring_run_id = run_policies.scoring_run_id
     where scoring_run_shards.shard_score_id in (select shard_score_id from digit_predictions)
     group by scoring_run_shards.shard_score_id
 ),
@@ -85,13 +87,17 @@ final as (
             digit_predictions.digit_id,
             digit_predictions.confidence,
             digit_predictions.not_a_digit,
-            if(runs_of_shard.is_held, null, policies_in_force.threshold),
+            case
+                when runs_of_shard.is_held then null
+                when policy_strata.stratum is null then runs_of_shard.threshold
+                else policy_strata.threshold
+            end,
             policies_in_force.not_a_digit_from,
             policies_in_force.review_rate,
             policies_in_force.review_seed
         ) as decision,
         policies_in_force.policy_number,
-        policies_in_force.threshold,
+        if(policy_strata.stratum is null, runs_of_shard.threshold, policy_strata.threshold) as threshold,
         policies_in_force.max_error,
         policies_in_force.certainty,
         policies_in_force.evidence as policy_evidence,
@@ -113,6 +119,13 @@ final as (
         on shard_scores.model_name = policies_in_force.model_name
         and shard_scores.model_version = policies_in_force.model_version
         and shard_scores.precision = policies_in_force.precision
+    left join stratum_digits
+        on digit_predictions.digit_id = stratum_digits.digit_id
+        and runs_of_shard.last_dataset = stratum_digits.dataset
+    left join policy_strata
+        on policies_in_force.policy_number = policy_strata.policy_number
+        and policy_strata.kind = 'form'
+        and stratum_digits.form = policy_strata.stratum
 )
 
 select

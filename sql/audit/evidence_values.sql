@@ -32,13 +32,13 @@ final as (
         field_values.value_corrected,
         field_values.origin,
         if(
-            field_values.decision = 'accept' and held_runs.scoring_run_id is not null,
+            field_values.decision = 'accept' and held_runs.field_reason is not null,
             'review',
             field_values.decision
         ) as decision,
         if(
-            field_values.decision = 'accept' and held_runs.scoring_run_id is not null,
-            'drift: the run differs from the training digits',
+            field_values.decision = 'accept' and held_runs.field_reason is not null,
+            held_runs.field_reason,
             field_values.reason
         ) as reason,
         field_values.decided_at,

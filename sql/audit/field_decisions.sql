@@ -45,7 +45,7 @@ policy as (
 
 readings as (
     select
-        field_id, source, page, field, status, value, confidence, is_doubtful, reason,
+        field_id, source, page, form, field, status, value, confidence, is_doubtful, reason,
         decision as decision_in_force
     from field_readings
     where scoring_run_id = cast($run as uuid)
@@ -69,10 +69,14 @@ decided as (
         readings.is_doubtful,
         readings.reason,
         policy.policy_number,
-        policy.threshold,
+        if(policy_strata.stratum is null, policy.threshold, policy_strata.threshold) as threshold,
         readings.status = 'read'
         and not readings.is_doubtful
-        and coalesce(cast(readings.confidence as float) >= policy.threshold, false) as is_sure,
+        and coalesce(
+            cast(readings.confidence as float)
+            >= if(policy_strata.stratum is null, policy.threshold, policy_strata.threshold),
+            false
+        ) as is_sure,
         case
             when $policy = 'latest' or readings.decision_in_force = 'reviewed'
                 then readings.decision_in_force
@@ -83,6 +87,10 @@ decided as (
         end as decision
     from readings
     left join policy on true
+    left join policy_strata
+        on policy.policy_number = policy_strata.policy_number
+        and policy_strata.kind = 'form'
+        and readings.form = policy_strata.stratum
 ),
 
 final as (

@@ -2,7 +2,7 @@
 -- grain: One row per policy with reviewed digits in its sample.
 -- column policy_number: number of the policy
 -- column model_version: model version that the policy applies to, NAME/VERSION
--- column is_in_force: true if the policy is the newest for its model version, precision and subject
+-- column is_in_force: true if the policy is the newest of its kind for the champion and decides by default
 -- column max_error_pct: limit for the error rate of accepted digits, percent
 -- column sampled: sampled digits that people reviewed and could read
 -- column errors: sampled digits that were misread
@@ -14,21 +14,35 @@ latest_reviews as (
     from digit_verdicts
 ),
 
+newest as (
+    select max(policy_number) as policy_number
+    from policies
+    group by subject, model_name, model_version, precision
+),
+
+champions as (
+    select model_name, model_version
+    from champion_history
+    where ended_at is null
+),
+
+datasets_of_shards as (
+    select
+        scoring_run_shards.shard_score_id,
+        arg_max(scoring_runs.dataset, scoring_runs.started_at) as dataset
+    from scoring_run_shards
+    inner join scoring_runs using (scoring_run_id)
+    group by scoring_run_shards.shard_score_id
+),
+
 sampled as (
     select
         policies.policy_number,
         policies.model_name,
         policies.model_version,
         policies.max_error,
-        policies.policy_number = (
-            select max(others.policy_number)
-            from policies as others
-            where
-                others.subject = policies.subject
-                and others.model_name = policies.model_name
-                and others.model_version = policies.model_version
-                and others.precision = policies.precision
-        ) as is_in_force,
+        newest.policy_number is not null
+        and coalesce(policies.model_version = champions.model_version, true) as is_in_force,
         latest_reviews.verdict <> cast(predictions.label as varchar) as is_wrong
     from latest_reviews
     inner join predictions using (digit_id)
@@ -37,10 +51,23 @@ sampled as (
         on shard_scores.model_name = policies.model_name
         and shard_scores.model_version = policies.model_version
         and shard_scores.precision = policies.precision
+    left join newest on policies.policy_number = newest.policy_number
+    left join champions on policies.model_name = champions.model_name
+    left join datasets_of_shards on shard_scores.shard_score_id = datasets_of_shards.shard_score_id
+    left join stratum_digits
+        on predictions.digit_id = stratum_digits.digit_id
+        and datasets_of_shards.dataset = stratum_digits.dataset
+    left join policy_strata
+        on policies.policy_number = policy_strata.policy_number
+        and policy_strata.stratum
+        = if(
+            policy_strata.kind = 'form', stratum_digits.form, split_part(datasets_of_shards.dataset, '/', 1)
+        )
     where
         policies.subject = 'digit'
         and latest_reviews.verdict <> 'unreadable'
-        and predictions.confidence >= policies.threshold
+        and predictions.confidence
+        >= if(policy_strata.stratum is null, policies.threshold, policy_strata.threshold)
         and coalesce(predictions.not_a_digit < policies.not_a_digit_from, true)
         and is_sampled(predictions.digit_id, policies.review_rate, policies.review_seed)
 ),

@@ -4,7 +4,8 @@
 -- column subject: digit or field
 -- column model_version: model version that the policy applies to, NAME/VERSION
 -- column precision: precision of the runs that the policy applies to, float32 or fast
--- column is_in_force: true if the policy is the newest for its model version, precision and subject
+-- column is_newest: true if the policy is the newest for its model version, precision and subject
+-- column is_in_force: true if it also belongs to the champion, so that it decides by default
 -- column max_error: limit for the error rate of what is accepted, 0 to 1
 -- column certainty: statistical certainty that the limit holds, 0 to 1
 -- column threshold: lowest confidence that the policy accepts, null if it accepts nothing
@@ -19,19 +20,32 @@
 -- column labelled_needed: approximate number needed in all, null if there were enough or no number is enough
 -- column calibration_error: expected calibration error of field confidences, 0 to 1, null for digits
 -- column calibrated_error: the same error after calibration, 0 to 1, null for digits
+-- column stratified_by: dataset or form if the policy has a threshold for each, see policy_strata; else null
+-- column if_drift: hold or accept: answer to a run that differs from the evidence, null in older policies
 -- column recorded_at: time when the policy was set (UTC)
 -- column actor: user who set it
 with
 
+newest as (
+    select max(policy_number) as policy_number
+    from policies
+    group by subject, model_name, model_version, precision
+),
+
+champions as (
+    select model_name, model_version
+    from champion_history
+    where ended_at is null
+),
+
 final as (
     select
-        policy_number,
+        policies.policy_number,
         subject,
-        concat_ws('/', model_name, model_version) as model_version,
+        concat_ws('/', policies.model_name, policies.model_version) as reader,
         precision,
-        policy_number = max(policy_number) over (
-            partition by subject, model_name, model_version, precision
-        ) as is_in_force,
+        newest.policy_number is not null as is_newest,
+        is_newest and coalesce(policies.model_version = champions.model_version, true) as is_in_force,
         max_error,
         certainty,
         threshold,
@@ -46,14 +60,19 @@ final as (
         labelled_needed,
         calibration_error,
         calibrated_error,
+        stratified_by,
+        if_drift,
         recorded_at,
         actor
     from policies
+    left join newest on policies.policy_number = newest.policy_number
+    left join champions on policies.model_name = champions.model_name
 )
 
 select
-    policy_number, subject, model_version, precision, is_in_force, max_error, certainty, threshold,
-    not_a_digit_from, review_rate, evidence, labelled, accepted, coverage_pct, errors, error_bound,
-    labelled_needed, calibration_error, calibrated_error, recorded_at, actor
+    policy_number, subject, reader as model_version, precision, is_newest, is_in_force, max_error, certainty,
+    threshold, not_a_digit_from, review_rate, evidence, labelled, accepted, coverage_pct, errors,
+    error_bound, labelled_needed, calibration_error, calibrated_error, stratified_by, if_drift, recorded_at,
+    actor
 from final
 order by policy_number

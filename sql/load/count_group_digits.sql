@@ -19,22 +19,28 @@ counted as (
         count(*) as digits,
         count(*) filter (
             where
-                held_runs.scoring_run_id is not null
-                or not coalesce(predictions.confidence >= policies_in_force.threshold, false)
+                run_policies.hold_reason is not null
+                or not coalesce(
+                    predictions.confidence
+                    >= if(policy_strata.stratum is null, run_policies.threshold, policy_strata.threshold),
+                    false
+                )
                 or coalesce(
-                    predictions.not_a_digit >= coalesce(policies_in_force.not_a_digit_from, 0.5), false
+                    predictions.not_a_digit >= coalesce(run_policies.not_a_digit_from, 0.5), false
                 )
         ) as waiting,
         count(predictions.truth) as labelled
     from predictions
     inner join scoring_run_shards using (shard_score_id)
     inner join current_runs on scoring_run_shards.scoring_run_id = current_runs.scoring_run_id
-    left join held_runs on current_runs.scoring_run_id = held_runs.scoring_run_id
-    left join policies_in_force
-        on policies_in_force.subject = 'digit'
-        and current_runs.model_name = policies_in_force.model_name
-        and current_runs.model_version = policies_in_force.model_version
-        and current_runs.precision = policies_in_force.precision
+    inner join run_policies on current_runs.scoring_run_id = run_policies.scoring_run_id
+    left join stratum_digits
+        on predictions.digit_id = stratum_digits.digit_id
+        and current_runs.dataset = stratum_digits.dataset
+    left join policy_strata
+        on run_policies.policy_number = policy_strata.policy_number
+        and policy_strata.kind = 'form'
+        and stratum_digits.form = policy_strata.stratum
     anti join settled on predictions.digit_id = settled.digit_id
     group by scoring_run_shards.scoring_run_id, predictions.label
 ),

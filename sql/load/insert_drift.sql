@@ -15,48 +15,13 @@ run as (
     where scoring_run_id = $scoring_run_id
 ),
 
-run_shards as (
-    select shard_scores.shard_score_id, shard_scores.ink_counts
-    from scoring_run_shards
-    inner join run using (scoring_run_id)
-    inner join shard_scores using (shard_score_id)
-),
-
--- Read the predictions once; the later steps add up a few hundred rows.
-counted as (
-    select
-        predictions.label,
-        confidence_bin(predictions.confidence) as confidence_bin,
-        case when predictions.not_a_digit >= 0.5 then 1 when predictions.not_a_digit is not null then 0 end
-            as refused_bin,
-        count(*) as digits
-    from predictions
-    inner join run_shards using (shard_score_id)
-    group by all
-),
-
-ink as (
-    select unnest(range(len(ink_counts))) as bin, unnest(ink_counts) as digits
-    from run_shards
-),
-
 found as (
-    select 'class' as measure, cast(label as integer) as bin, sum(digits) as digits
-    from counted
-    group by label
-    union all
-    select 'confidence' as measure, confidence_bin as bin, sum(digits) as digits
-    from counted
-    group by confidence_bin
-    union all
-    select 'not_a_digit' as measure, refused_bin as bin, sum(digits) as digits
-    from counted
-    where refused_bin is not null
-    group by refused_bin
-    union all
-    select 'ink' as measure, cast(bin as integer) as bin, sum(digits) as digits
-    from ink
-    group by bin
+    select
+        run_histograms.measure,
+        unnest(range(len(run_histograms.counts))) as bin,
+        unnest(run_histograms.counts) as digits
+    from run_histograms
+    inner join run using (scoring_run_id)
 ),
 
 paired as (

@@ -2,6 +2,7 @@
 -- again, use the last reading.
 select
     field_readings.field_id,
+    field_readings.form,
     field_readings.confidence_read as confidence,
     field_readings.reason_read is not null or field_readings.status_read <> 'read' as needs_look,
     coalesce(field_readings.value_corrected, '') = field_truths.truth as is_right

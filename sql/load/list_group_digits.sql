@@ -4,16 +4,30 @@
 with
 
 run as (
-    select scoring_run_id, dataset, model_name, model_version, precision
+    select scoring_run_id, dataset
     from scoring_runs
     where scoring_run_id = cast($scoring_run_id as uuid)
 ),
 
 policy as (
-    select policies_in_force.threshold, policies_in_force.not_a_digit_from
-    from policies_in_force
-    inner join run using (model_name, model_version, precision)
-    where policies_in_force.subject = 'digit'
+    select
+        run_policies.policy_number,
+        run_policies.threshold,
+        run_policies.not_a_digit_from,
+        run_policies.hold_reason
+    from run_policies
+    where run_policies.scoring_run_id = cast($scoring_run_id as uuid)
+),
+
+-- The threshold of each digit of a form that the policy has as a stratum.
+form_digits as (
+    select stratum_digits.digit_id, policy_strata.threshold
+    from stratum_digits
+    inner join run using (dataset)
+    inner join policy_strata
+        on policy_strata.kind = 'form'
+        and stratum_digits.form = policy_strata.stratum
+    inner join policy using (policy_number)
 ),
 
 settled as (
@@ -35,15 +49,20 @@ unreviewed as (
         predictions.not_a_digit
     from predictions
     inner join scoring_run_shards using (shard_score_id)
-    left join policy on true
+    cross join policy
+    left join form_digits on predictions.digit_id = form_digits.digit_id
     anti join settled on predictions.digit_id = settled.digit_id
     where
         scoring_run_shards.scoring_run_id = cast($scoring_run_id as uuid)
         and predictions.label = $label
         and (
             not $is_open
-            or exists (select held_runs.scoring_run_id from held_runs inner join run using (scoring_run_id))
-            or not coalesce(predictions.confidence >= policy.threshold, false)
+            or policy.hold_reason is not null
+            or not coalesce(
+                predictions.confidence
+                >= if(form_digits.digit_id is null, policy.threshold, form_digits.threshold),
+                false
+            )
             or coalesce(predictions.not_a_digit >= coalesce(policy.not_a_digit_from, 0.5), false)
         )
     order by predictions.confidence, predictions.digit_id

@@ -1,5 +1,6 @@
 -- Return the policies of a version that are in force, or were in force at $until.
 select
+    policy_number,
     subject,
     model_name,
     model_version,
@@ -24,7 +25,10 @@ select
     calibration_offset,
     calibration_error,
     calibrated_error,
-    evidence_datasets
+    evidence_datasets,
+    if_drift,
+    drift_from,
+    stratified_by
 from policies
 where
     model_name = $model_name

@@ -26,10 +26,12 @@ Change = Callable[[np.ndarray], np.ndarray]
 TRAIN = "optdigits/train"
 
 
-def put(settings: Settings, dataset: str, change: Change, label: int | None = None) -> None:
-    """Make a dataset of the digits that the champion learned from, changed, of one label or all."""
-    manifest = read_manifest(settings.lake, TRAIN)
-    digits = pa.concat_tables([read_shard(settings.lake, TRAIN, shard) for shard in manifest.shards])
+def put(
+    settings: Settings, dataset: str, change: Change, label: int | None = None, source: str = TRAIN
+) -> None:
+    """Make a dataset of the digits that the champion learned from, or of others, of one label or all."""
+    manifest = read_manifest(settings.lake, source)
+    digits = pa.concat_tables([read_shard(settings.lake, source, shard) for shard in manifest.shards])
     if label is not None:
         digits = digits.filter(pa.compute.equal(digits["label"], label))
     images = np.ascontiguousarray(change(images_array(digits.combine_chunks())).astype(np.uint8))

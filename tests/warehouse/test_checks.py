@@ -21,6 +21,17 @@ CHALLENGER_2 = warehouse.RegistryAlias("digits", "challenger", 2)
 # check, what someone changes by hand, the problems that must be named
 VIOLATIONS = [
     (
+        "run_histogram_counts_its_predictions",
+        "insert into run_histograms select scoring_run_id, measure, if(measure = 'doubt', [9, 9], counts) "
+        "from prediction_histograms",
+        ["the histogram does not count the predictions of the run"],
+    ),
+    (
+        "run_histogram_counts_its_predictions",
+        "insert into run_histograms from prediction_histograms where measure <> 'doubt'",
+        ["the histogram was removed"],
+    ),
+    (
         "probabilities_sum_to_one",
         "update predictions set probabilities = list_resize([0.5], 10, 0) where label = 7",
         ["the probabilities do not sum to one"],

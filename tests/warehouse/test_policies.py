@@ -102,15 +102,16 @@ def test_counts_show_accepted_digits_and_their_errors(scored: Any) -> None:
     assert rows["review"]["digits"] == 2
 
 
-def test_policies_are_listed_with_their_evidence_and_which_is_in_force(scored: Any) -> None:
+def test_policies_are_listed_with_their_evidence_and_the_champions_newest_is_in_force(scored: Any) -> None:
     record_policy(scored)
     record_policy(scored, threshold=None, labelled_needed=5_000)
     record_policy(scored, model_version=2)
     rows = scored.audit("policies")
-    assert [(row["policy_number"], row["model_version"], row["is_in_force"]) for row in rows] == [
-        (1, "digits/1", False),
-        (2, "digits/1", True),
-        (3, "digits/2", True),
+    listed = ("policy_number", "model_version", "is_newest", "is_in_force")
+    assert [tuple(row[name] for name in listed) for row in rows] == [
+        (1, "digits/1", False, False),
+        (2, "digits/1", True, True),
+        (3, "digits/2", True, False),
     ]
     assert [(row["accepted"], row["coverage_pct"]) for row in rows[:2]] == [(2_700, 90.0), (0, 0.0)]
     assert rows[1]["labelled_needed"] == 5_000

@@ -100,8 +100,8 @@ def _accept_sure_digits(settings: Settings, model: str) -> None:
         print_line(f"skipped: policy {in_force['policy_number']} is already in force")
         return
     terms = PolicyTerms(_MAX_ERROR, certainty=_CERTAINTY, datasets=(TEST,), model=model)
-    policy = set_policy(settings, propose_policy(settings, terms))
-    print_policy(policy, policy.record)
+    proposed = propose_policy(settings, terms)
+    print_policy(set_policy(settings, proposed), proposed)
 
 
 def _announce(number: int, step: str, summary: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,9 +21,9 @@ from lenet_pipeline.cli.output import (
 from lenet_pipeline.errors import PolicyError
 
 if TYPE_CHECKING:
-    from lenet_pipeline.audit import SetPolicy
+    from lenet_pipeline.audit import ProposedPolicy, SetPolicy
     from lenet_pipeline.settings import Settings
-    from lenet_pipeline.warehouse import PolicyRecord
+    from lenet_pipeline.warehouse import PolicyStratum
 
 policy_app = typer.Typer(help="Set and show the thresholds for acceptance without review.")
 
@@ -37,6 +37,7 @@ _SHOWN = [
     "max_error",
     "threshold",
     "coverage_pct",
+    "stratified_by",
     "evidence",
 ]
 
@@ -76,14 +77,20 @@ def show_command(
     ] = None,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
-    """Show everything recorded about a policy."""
-    from lenet_pipeline.audit import find_policy
+    """Show everything recorded about a policy, with the threshold of each stratum."""
+    from lenet_pipeline.audit import find_policy, list_strata
     from lenet_pipeline.warehouse import AsOf
 
     as_of = AsOf()
     policy = find_policy(settings, number, as_of)
+    strata = list_strata(settings, policy["policy_number"], as_of)
     report_snapshot(as_of)
-    print_records([policy], output_format)
+    if output_format is Format.TABLE:
+        print_records([policy], output_format)
+        if len(strata):
+            print_rows(strata.drop(["policy_number"]), output_format, None)
+    else:
+        print_records([policy | {"strata": strata.to_pylist()}], output_format)
 
 
 @policy_app.command("set", epilog="Example: lenet policy set --max-error 0.005 --on mnist/test")
@@ -121,6 +128,17 @@ def set_command(
     precision: Annotated[
         str, typer.Option(help="Precision of the runs it applies to: float32 or fast")
     ] = "float32",
+    per: Annotated[
+        Literal["dataset", "form"] | None,
+        typer.Option(help="Also find a threshold for each dataset name or form with enough evidence"),
+    ] = None,
+    if_drift: Annotated[
+        Literal["hold", "accept"] | None,
+        typer.Option(
+            help="If a run differs from the evidence: hold its readings for review, or accept them "
+            "(default: as the retraining schedule says, or hold)"
+        ),
+    ] = None,
     is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the policy without putting it in force")
     ] = False,
@@ -145,19 +163,21 @@ def set_command(
         not_a_digit_from=not_a_digit_from,
         review_rate=review_rate,
         review_seed=review_seed,
+        per=per,
+        if_drift=if_drift,
     )
     proposed = propose_policy(settings, terms)
     if is_dry_run:
-        _print(None, proposed.record, output_format)
+        _print(None, proposed, output_format)
         print_line("dry run: this policy is not in force", style="yellow")
         return
     if proposed.accepts_nothing and not is_confirmed:
-        _confirm_replacing(settings, proposed.record, output_format)
+        _confirm_replacing(settings, proposed, output_format)
     policy = set_policy(settings, proposed)
-    _print(policy, policy.record, output_format)
+    _print(policy, proposed, output_format)
 
 
-def _confirm_replacing(settings: Settings, record: PolicyRecord, output_format: Format) -> None:
+def _confirm_replacing(settings: Settings, proposed: ProposedPolicy, output_format: Format) -> None:
     """Ask before a policy that accepts nothing replaces one that accepts something.
 
     Raises:
@@ -165,6 +185,7 @@ def _confirm_replacing(settings: Settings, record: PolicyRecord, output_format: 
     """
     from lenet_pipeline.audit import find_policy_in_force
 
+    record = proposed.record
     reference = f"{record.model_name}/{record.model_version}"
     former = find_policy_in_force(settings, reference, record.precision, record.subject)
     if former is None or former["threshold"] is None:
@@ -177,20 +198,23 @@ def _confirm_replacing(settings: Settings, record: PolicyRecord, output_format: 
         raise PolicyError(
             f"{found}; nothing was changed. Use --yes to replace it, or --dry-run to preview it"
         )
-    _print(None, record, output_format)
+    _print(None, proposed, output_format)
     typer.confirm(f"{found}. Replace it?", abort=True)
 
 
-def _print(policy: SetPolicy | None, record: PolicyRecord, output_format: Format) -> None:
+def _print(policy: SetPolicy | None, proposed: ProposedPolicy, output_format: Format) -> None:
     if output_format is Format.TABLE:
-        print_policy(policy, record)
-    else:
-        number, plot = (policy.number, str(policy.plot)) if policy else (None, None)
-        print_records([{"policy_number": number, **vars(record), "plot": plot}], output_format)
+        print_policy(policy, proposed)
+        return
+    number, plot = (policy.number, str(policy.plot)) if policy else (None, None)
+    values = {name: value for name, value in vars(proposed.record).items() if name != "histograms"}
+    strata = {"strata": [vars(stratum) for stratum in proposed.record.strata]}
+    print_records([{"policy_number": number, **values, **strata, "plot": plot}], output_format)
 
 
-def print_policy(policy: SetPolicy | None, record: PolicyRecord) -> None:
+def print_policy(policy: SetPolicy | None, proposed: ProposedPolicy) -> None:
     """Print a policy and its evidence; ``policy`` is None if it is not in force."""
+    record = proposed.record
     things = f"{record.subject}s"
     name = f"policy {policy.number}" if policy else "new policy"
     target = f"at most {100 * record.max_error:.4g}% wrong, with {100 * record.certainty:.6g}% certainty"
@@ -198,7 +222,7 @@ def print_policy(policy: SetPolicy | None, record: PolicyRecord) -> None:
     print_line(f"  evidence: {record.labelled:,} {things}, {record.evidence}")
     if record.threshold is None:
         print_line(" no threshold provably meets the target", lead="  accepts nothing:")
-        print_line(f"  {_describe_shortage(record)}")
+        print_line(f"  {_describe_shortage(proposed)}")
     else:
         share = record.accepted / record.labelled
         lowest = plain_text(record.threshold)
@@ -211,11 +235,31 @@ def print_policy(policy: SetPolicy | None, record: PolicyRecord) -> None:
             f"  expected calibration error {record.calibration_error:.4f}, "
             f"{record.calibrated_error:.4f} after calibration"
         )
+    for stratum in record.strata:
+        print_line(f"  {stratum.kind} {stratum.stratum}: {_describe_stratum(stratum)}")
+    if record.if_drift == "accept":
+        print_line("  also accepts readings of runs that differ from the evidence")
     if policy:
         print_line(f"  plot: {policy.plot}")
 
 
-def _describe_shortage(record: PolicyRecord) -> str:
+def _describe_stratum(stratum: PolicyStratum) -> str:
+    counts = f"{stratum.errors:,} of {stratum.accepted:,} accepted misread, {stratum.labelled:,} labelled"
+    if stratum.basis == "own" and stratum.threshold is not None:
+        return f"a confidence of {plain_text(stratum.threshold)} or more; {counts}"
+    if stratum.basis == "refuted":
+        return f"accepts nothing; {counts}"
+    return f"too few labels for a threshold of its own; {counts}"
+
+
+def _describe_shortage(proposed: ProposedPolicy) -> str:
+    record = proposed.record
+    if proposed.refuted_by:
+        advice = "" if record.stratified_by else "; --per dataset finds a threshold for each dataset"
+        return (
+            f"{record.errors:,} of {record.accepted:,} {record.subject}s of {proposed.refuted_by} would be "
+            f"accepted wrongly{advice}"
+        )
     if record.labelled_needed is None:
         return (
             f"{record.errors:,} of the {record.accepted:,} most confident are wrong, so more labels "

@@ -51,6 +51,7 @@ def score_command(
         texts = {
             "scoring_run_id": str(report.scoring_run_id),
             "drifted": list(report.drifted),
+            "differences": list(report.differences),
             "status": "done",  # a partial run is an error
             "page": str(report.page),
             "agreement": vars(report.agreement) if report.agreement else None,
@@ -79,7 +80,9 @@ def print_report(report: ScoringReport) -> None:
     if report.form_pages:
         print_line(f"  field values stored for {counted(report.form_pages, 'page')}")
     print_line(f"  scoring run {report.scoring_run_id}")
-    if report.drifted:
+    for difference in report.differences:
+        print_line(f" this run {difference}", lead="  warning:")
+    if report.drifted and not report.differences:
         print_line(f" {', '.join(report.drifted)}; see `lenet audit drift`", lead="  drift in:")
     number, _, sha256 = report.chain_head.partition(":")
     print_line(f"  audit chain head: link {number}\n    {sha256}")
