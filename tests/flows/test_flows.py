@@ -110,7 +110,7 @@ def test_drawn_digits_are_a_flow(run_flow: RunFlow, home: Path, tmp_path: Path) 
     assert set(done.tasks("store-unipen")) == {"store-unipen"}
     rows = table(done, "ingest")
     assert sum(row["rows"] for row in rows) == 20
-    line = f"{rows[0]['dataset']}: {rows[0]['added']:,} digits added, 0 already there"
+    line = f"{rows[0]['dataset']}: 10 digits added (10 labelled), 0 already there"
     assert line in done.log(line)
 
 
