@@ -1,7 +1,8 @@
 """Train the model that ships with the package, and write its files.
 
-    python -m benchmarks.packaged_model --mnist DIR --fonts DIR --output lenet_pipeline/registry/packaged
-    python -m benchmarks.packaged_model --mnist DIR --fonts DIR --check
+    python -m benchmarks.packaged_model --mnist DIR --unipen DIR --fonts DIR \\
+        --output lenet_pipeline/registry/packaged
+    python -m benchmarks.packaged_model --mnist DIR --unipen DIR --fonts DIR --check
     python -m benchmarks.packaged_model --card
 
 Give the folder of each source to learn from. On the same type of processor,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lenet_pipeline.jobs import IngestJob, PrintingJob, ingest, ingest_printed
+from lenet_pipeline.jobs import IngestJob, PrintingJob, UnipenJob, ingest, ingest_printed, ingest_unipen
 from lenet_pipeline.settings import Settings
 
 
@@ -42,6 +42,16 @@ SOURCES = (
         ingest=lambda settings, folder: ingest(settings, IngestJob("mnist", folder)),
         training=("mnist/train",),
         tests=(("mnist/test", "MNIST's test set"),),
+    ),
+    Source(
+        option="unipen",
+        title="UNIPEN, drawn with different pens",
+        licence="CC BY 4.0",
+        origin="Guyon, Schomaker, Plamondon, Liberman, Janet: UNIPEN train_r01_v07, 1994, "
+        "DOI 10.5281/zenodo.1195803",
+        ingest=lambda settings, folder: ingest_unipen(settings, UnipenJob(folder)),
+        training=("unipen/train",),
+        tests=(("unipen/test", "writers of UNIPEN that were left out"),),
     ),
     Source(
         option="fonts",
