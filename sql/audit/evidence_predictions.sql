@@ -89,15 +89,16 @@ final as (
             digit_predictions.not_a_digit,
             case
                 when runs_of_shard.is_held then null
-                when policy_strata.stratum is null then runs_of_shard.threshold
-                else policy_strata.threshold
+                when form_thresholds.digit_id is null then runs_of_shard.threshold
+                else form_thresholds.threshold
             end,
             policies_in_force.not_a_digit_from,
             policies_in_force.review_rate,
             policies_in_force.review_seed
         ) as decision,
         policies_in_force.policy_number,
-        if(policy_strata.stratum is null, runs_of_shard.threshold, policy_strata.threshold) as threshold,
+        if(form_thresholds.digit_id is null, runs_of_shard.threshold, form_thresholds.threshold)
+            as threshold,
         policies_in_force.max_error,
         policies_in_force.certainty,
         policies_in_force.evidence as policy_evidence,
@@ -119,13 +120,10 @@ final as (
         on shard_scores.model_name = policies_in_force.model_name
         and shard_scores.model_version = policies_in_force.model_version
         and shard_scores.precision = policies_in_force.precision
-    left join stratum_digits
-        on digit_predictions.digit_id = stratum_digits.digit_id
-        and runs_of_shard.last_dataset = stratum_digits.dataset
-    left join policy_strata
-        on policies_in_force.policy_number = policy_strata.policy_number
-        and policy_strata.kind = 'form'
-        and stratum_digits.form = policy_strata.stratum
+    left join form_thresholds
+        on digit_predictions.digit_id = form_thresholds.digit_id
+        and runs_of_shard.last_dataset = form_thresholds.dataset
+        and policies_in_force.policy_number = form_thresholds.policy_number
 )
 
 select

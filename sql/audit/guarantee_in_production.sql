@@ -54,20 +54,23 @@ sampled as (
     left join newest on policies.policy_number = newest.policy_number
     left join champions on policies.model_name = champions.model_name
     left join datasets_of_shards on shard_scores.shard_score_id = datasets_of_shards.shard_score_id
-    left join stratum_digits
-        on predictions.digit_id = stratum_digits.digit_id
-        and datasets_of_shards.dataset = stratum_digits.dataset
+    left join form_thresholds
+        on predictions.digit_id = form_thresholds.digit_id
+        and datasets_of_shards.dataset = form_thresholds.dataset
+        and policies.policy_number = form_thresholds.policy_number
     left join policy_strata
         on policies.policy_number = policy_strata.policy_number
-        and policy_strata.stratum
-        = if(
-            policy_strata.kind = 'form', stratum_digits.form, split_part(datasets_of_shards.dataset, '/', 1)
-        )
+        and policy_strata.kind = 'dataset'
+        and policy_strata.stratum = split_part(datasets_of_shards.dataset, '/', 1)
     where
         policies.subject = 'digit'
         and latest_reviews.verdict <> 'unreadable'
         and predictions.confidence
-        >= if(policy_strata.stratum is null, policies.threshold, policy_strata.threshold)
+        >= case
+            when form_thresholds.digit_id is not null then form_thresholds.threshold
+            when policy_strata.stratum is not null then policy_strata.threshold
+            else policies.threshold
+        end
         and coalesce(predictions.not_a_digit < policies.not_a_digit_from, true)
         and is_sampled(predictions.digit_id, policies.review_rate, policies.review_seed)
 ),

@@ -21,8 +21,9 @@ counted as (
             where
                 run_policies.hold_reason is not null
                 or not coalesce(
-                    predictions.confidence
-                    >= if(policy_strata.stratum is null, run_policies.threshold, policy_strata.threshold),
+                    predictions.confidence >= if(
+                        form_thresholds.digit_id is null, run_policies.threshold, form_thresholds.threshold
+                    ),
                     false
                 )
                 or coalesce(
@@ -34,13 +35,10 @@ counted as (
     inner join scoring_run_shards using (shard_score_id)
     inner join current_runs on scoring_run_shards.scoring_run_id = current_runs.scoring_run_id
     inner join run_policies on current_runs.scoring_run_id = run_policies.scoring_run_id
-    left join stratum_digits
-        on predictions.digit_id = stratum_digits.digit_id
-        and current_runs.dataset = stratum_digits.dataset
-    left join policy_strata
-        on run_policies.policy_number = policy_strata.policy_number
-        and policy_strata.kind = 'form'
-        and stratum_digits.form = policy_strata.stratum
+    left join form_thresholds
+        on predictions.digit_id = form_thresholds.digit_id
+        and current_runs.dataset = form_thresholds.dataset
+        and run_policies.policy_number = form_thresholds.policy_number
     anti join settled on predictions.digit_id = settled.digit_id
     group by scoring_run_shards.scoring_run_id, predictions.label
 ),

@@ -21,12 +21,9 @@ policy as (
 
 -- The threshold of each digit of a form that the policy has as a stratum.
 form_digits as (
-    select stratum_digits.digit_id, policy_strata.threshold
-    from stratum_digits
+    select form_thresholds.digit_id, form_thresholds.threshold
+    from form_thresholds
     inner join run using (dataset)
-    inner join policy_strata
-        on policy_strata.kind = 'form'
-        and stratum_digits.form = policy_strata.stratum
     inner join policy using (policy_number)
 ),
 

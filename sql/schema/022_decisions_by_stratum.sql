@@ -26,19 +26,34 @@ left join policy_strata
     and policy_strata.stratum = split_part(scoring_runs.dataset, '/', 1)
 left join held_runs on scoring_runs.scoring_run_id = held_runs.scoring_run_id;
 
--- One row per digit of a form that any policy has as a stratum, and dataset: the form, by the last reading of
--- the page. It has no rows without such a policy, so decisions without strata cost nothing more.
-create view stratum_digits as
+-- One row per dataset, digit of a form, and policy that has the form as a stratum: the threshold there, by
+-- the last reading of the page. It has no rows without such a policy, so decisions without strata cost
+-- little more.
+create view form_thresholds as
+with
+
+digits_on_forms as (
+    select
+        pages.dataset,
+        cells.digit_id,
+        arg_max(pages.form, (pages.read_at, pages.page_id)) as form
+    from pages
+    inner join cells using (page_id)
+    where
+        cells.digit_id is not null
+        and pages.form in (select stratum from policy_strata where kind = 'form')
+    group by pages.dataset, cells.digit_id
+)
+
 select
-    pages.dataset,
-    cells.digit_id,
-    arg_max(pages.form, (pages.read_at, pages.page_id)) as form
-from pages
-inner join cells using (page_id)
-where
-    cells.digit_id is not null
-    and pages.form in (select stratum from policy_strata where kind = 'form')
-group by pages.dataset, cells.digit_id;
+    digits_on_forms.dataset,
+    digits_on_forms.digit_id,
+    policy_strata.policy_number,
+    policy_strata.threshold
+from digits_on_forms
+inner join policy_strata
+    on policy_strata.kind = 'form'
+    and digits_on_forms.form = policy_strata.stratum;
 
 -- One row per prediction of a run, with the decision of a policy: its number as text, or 'latest' for the
 -- policy in force for the run's model version. Without a policy, or if the run is held, every digit is for
@@ -81,12 +96,9 @@ policy as (
 
 -- The threshold of each digit of a form that the policy has as a stratum.
 form_digits as (
-    select stratum_digits.digit_id, policy_strata.threshold
-    from stratum_digits
+    select form_thresholds.digit_id, form_thresholds.threshold
+    from form_thresholds
     inner join chosen_run using (dataset)
-    inner join policy_strata
-        on policy_strata.kind = 'form'
-        and stratum_digits.form = policy_strata.stratum
     inner join policy using (policy_number)
 )
 
@@ -612,7 +624,7 @@ select
     predictions.not_a_digit,
     predictions.truth,
     run_policies.policy_number,
-    if(policy_strata.stratum is null, run_policies.threshold, policy_strata.threshold) as threshold,
+    if(form_thresholds.digit_id is null, run_policies.threshold, form_thresholds.threshold) as threshold,
     if(
         digit_verdicts.verdict is not null,
         'reviewed',
@@ -622,8 +634,8 @@ select
             predictions.not_a_digit,
             case
                 when run_policies.hold_reason is not null then null
-                when policy_strata.stratum is null then run_policies.threshold
-                else policy_strata.threshold
+                when form_thresholds.digit_id is null then run_policies.threshold
+                else form_thresholds.threshold
             end,
             run_policies.not_a_digit_from,
             run_policies.review_rate,
@@ -638,18 +650,16 @@ from predictions
 inner join scoring_run_shards using (shard_score_id)
 inner join current_runs on scoring_run_shards.scoring_run_id = current_runs.scoring_run_id
 inner join run_policies on current_runs.scoring_run_id = run_policies.scoring_run_id
-left join stratum_digits
-    on predictions.digit_id = stratum_digits.digit_id
-    and current_runs.dataset = stratum_digits.dataset
-left join policy_strata
-    on run_policies.policy_number = policy_strata.policy_number
-    and policy_strata.kind = 'form'
-    and stratum_digits.form = policy_strata.stratum
+left join form_thresholds
+    on predictions.digit_id = form_thresholds.digit_id
+    and current_runs.dataset = form_thresholds.dataset
+    and run_policies.policy_number = form_thresholds.policy_number
 left join digit_verdicts on predictions.digit_id = digit_verdicts.digit_id;
 
 comment on view run_policies is
     'One row per run: the policy for digits that decides, and the reason for a hold.';
-comment on view stratum_digits is 'One row per digit on a form that any policy has as a stratum.';
+comment on view form_thresholds is
+    'One row per digit on a form and policy that has the form as a stratum: the threshold there.';
 comment on column run_policies.scoring_run_id is 'Id of the scoring run.';
 comment on column run_policies.policy_number is
     'Policy in force for the model version. Null without a policy.';
@@ -666,9 +676,11 @@ comment on column run_policies.certainty is
     'Statistical certainty that the limit holds, 0 to 1. Null without a policy.';
 comment on column run_policies.hold_reason is
     'Reason why all digits of the run wait for a person. Null if it is not held.';
-comment on column stratum_digits.dataset is 'Dataset, NAME/SPLIT.';
-comment on column stratum_digits.digit_id is 'Id of the digit.';
-comment on column stratum_digits.form is 'Name of the form.';
+comment on column form_thresholds.dataset is 'Dataset, NAME/SPLIT.';
+comment on column form_thresholds.digit_id is 'Id of the digit.';
+comment on column form_thresholds.policy_number is 'Number of the policy.';
+comment on column form_thresholds.threshold is
+    'Lowest confidence that the policy accepts on the form. Null if it accepts nothing.';
 comment on macro table run_decisions is
     'One row per prediction of a run, with the decision of a policy. Both may be latest.';
 comment on view field_values is
