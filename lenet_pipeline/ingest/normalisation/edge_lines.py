@@ -2,7 +2,7 @@
 
 A line is a straight dark run along a whole side, tilted by up to four degrees. The bar of a 7, the foot of a
 2 or the stem of a 4 can look the same if the picture is cropped to its ink. The difference is at the ends: a
-line of a form goes on beyond the digit at both ends, but the bar of a 7 ends where the stem begins.
+line of a form extends beyond the digit at both ends, but the bar of a 7 ends where the stem begins.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _main_part(relief: Floats) -> Mask | None:
 
 
 def _is_free(digit: Mask, line: _Line, lines: int) -> bool:
-    """Return whether a line goes on beyond the digit at both ends, and leaves a digit."""
+    """Return whether a line extends beyond the digit at both ends, and leaves a digit."""
     seen = _view(digit, line.side)
     height, width = seen.shape
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
