@@ -52,8 +52,8 @@ def _brighter_sides(picture: Floats) -> float:
 def _is_framed(paper: Mask) -> bool:
     """Return whether lines surround paper with a digit on it.
 
-    Then each side has a clear row or column close behind its line, and the corners where these meet are paper.
-    Straight lines and clear corners distinguish a frame from the outline of a bold 0.
+    Then each side has a clear row or column close behind its line, and the corners where these meet are
+    paper. Straight lines and clear corners distinguish a frame from the outline of a bold 0.
     """
     depths, lines = [], 0
     for side in (paper, paper[::-1], paper.T, paper.T[::-1]):
