@@ -2,7 +2,7 @@
 
 A line is a straight dark run along a whole side, tilted by up to four degrees. The bar of a 7, the foot of a
 2 or the stem of a 4 can look the same if the picture is cropped to its ink. The difference is at the ends: a
-line of a form continues beyond the digit at both ends, but the bar of a 7 ends where the stem begins.
+line of a form extends beyond the digit at both ends, but the bar of a 7 ends where the stem begins.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PALEST = 0.5  # level of a line, as a share of the threshold between paper and 
 _COVERED = 0.85  # share of a side that a line covers
 _COVERED_TOUCHED = 0.97  # the same of a line that touches the digit; the bars of digits are less straight
 _SKIRT = 0.25  # share of a line's level, down to which its blurred edge belongs to it
-_SHORTEST_DIGIT = 0.35  # longer side of what remains, as a share of the picture's longer side
+_SHORTEST_DIGIT = 0.2  # longer side of what remains, as a share of the picture's longer side
 _FREE_END = 0.03  # length of each end of a line beyond the digit, as a share of the line
 _FREE_END_TOUCHED = 0.12  # the same for a single line that touches the digit
 _TOUCHING = 1  # pixels between a line and the digit; both have blurred edges
@@ -72,7 +72,9 @@ def clear_edge_lines(relief: Floats, strong: Mask) -> Floats | None:
             _clear(_view(cleared, line.side), line.inner)
         digit = _main_part(cleared)
         kept = [line for line in lines if digit is not None and _is_free(digit, line, len(lines))]
-        if len(kept) == len(lines):
+        if digit is not None and len(kept) == len(lines):
+            for line in lines:
+                _clear(_view(cleared, line.side), line.inner + _rough_edge(digit, line))
             return cleared
         lines = kept
     return None
@@ -134,19 +136,29 @@ def _main_part(relief: Floats) -> Mask | None:
 
 
 def _is_free(digit: Mask, line: _Line, lines: int) -> bool:
-    """Return whether a line continues beyond the digit at both ends, and leaves a digit."""
+    """Return whether a line extends beyond the digit at both ends, and leaves a digit."""
     seen = _view(digit, line.side)
-    height, width = seen.shape
+    width = seen.shape[1]
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     if max(np.ptp(rows), np.ptp(columns)) < _SHORTEST_DIGIT * max(seen.shape):
         return False
-    gap = np.where(seen.any(axis=0), seen.argmax(axis=0) - line.inner, height).min()
     share = _FREE_END
-    if gap <= _TOUCHING:
+    if _gap(digit, line) <= _TOUCHING:
         if line.covered < _COVERED_TOUCHED or line.thickness > _THICKEST * _stroke_width(digit):
             return False
         share = _FREE_END if lines > 1 else _FREE_END_TOUCHED
     return bool(min(columns[0], width - 1 - columns[-1]) >= max(1.5, share * width))
+
+
+def _gap(digit: Mask, line: _Line) -> int:
+    """Return the number of rows between a line and the digit."""
+    seen = _view(digit, line.side)
+    return int(np.where(seen.any(axis=0), seen.argmax(axis=0) - line.inner, len(seen)).min())
+
+
+def _rough_edge(digit: Mask, line: _Line) -> int:
+    """Return the number of rows between a line and the digit that the rough edge of the line can reach."""
+    return max(0, min(_gap(digit, line) - 1, round(line.thickness) + 1))
 
 
 def _stroke_width(ink: Mask) -> float:

@@ -12,6 +12,7 @@ _FEWEST_COLUMNS = 3
 _FRAME_DEPTH = 0.25  # share of a side within which the lines of a frame lie
 _FRAME_ENDS = 0.12  # share of a line at each end that other lines of the frame may cross
 _CLEAR_SHARE = 0.8  # share of bright pixels in a row between a frame and its digit
+_CLEAR_CORNERS = 3  # of four inside a frame; the lines may be joined by a blot in one
 _STEEPEST = 0.08  # rise over run of a line, and more than its blur; the outline of a 0 rises by more
 _FEWEST_LINES = 2  # fewer lines do not affect the border and the corners enough
 _LEAST_INK, _MOST_INK = 0.02, 0.5  # share of ink inside a frame
@@ -51,7 +52,7 @@ def _brighter_sides(picture: Floats) -> float:
 def _is_framed(paper: Mask) -> bool:
     """Return whether lines surround paper with a digit on it.
 
-    Then each side has a clear row or column close behind its line, and the four corners where these meet are
+    Then each side has a clear row or column close behind its line, and the corners where these meet are
     paper. Straight lines and clear corners distinguish a frame from the outline of a bold 0.
     """
     depths, lines = [], 0
@@ -74,4 +75,5 @@ def _is_framed(paper: Mask) -> bool:
         for y in (slice(corner), slice(-corner, None))
         for x in (slice(corner), slice(-corner, None))
     ]
-    return lines >= _FEWEST_LINES and all(corners) and bool(_LEAST_INK < (~inside).mean() < _MOST_INK)
+    is_clear_frame = lines >= _FEWEST_LINES and sum(corners) >= _CLEAR_CORNERS
+    return is_clear_frame and bool(_LEAST_INK < (~inside).mean() < _MOST_INK)
