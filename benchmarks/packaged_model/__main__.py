@@ -39,7 +39,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for source in SOURCES:
-        parser.add_argument(f"--{source.option}", type=Path, metavar="DIR", help=f"folder of {source.title}")
+        if source.option:
+            about = f"folder of {source.title}"
+            parser.add_argument(f"--{source.option}", type=Path, metavar="DIR", help=about)
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the files")
     parser.add_argument("--check", action="store_true", help="compare with the files in the package")
     parser.add_argument("--card", action="store_true", help="only write the card in the package again")
@@ -47,9 +49,9 @@ def main() -> int:
     if options.card:
         save_card(PACKAGED_FOLDER)
         return 0
-    given = {source: getattr(options, source.option) for source in SOURCES}
+    given = {source: getattr(options, source.option) if source.option else Path() for source in SOURCES}
     folders = {source: folder for source, folder in given.items() if folder is not None}
-    if not folders:
+    if not any(source.option for source in folders):
         parser.error("name the folder of at least one source")
     if options.output is None and not options.check:
         parser.error("give --output DIR, or --check")

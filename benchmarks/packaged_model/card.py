@@ -114,7 +114,9 @@ def write_card(packaged: PackagedModel) -> str:
 def _rebuild_command(training: PackagedTraining) -> str:
     """Return the command that rebuilds the model, with an option for each source that it learned from."""
     learned = {source.dataset for source in training.sources}
-    options = [f"--{source.option} DIR" for source in SOURCES if learned & set(source.training)]
+    options = [
+        f"--{source.option} DIR" for source in SOURCES if source.option and learned & set(source.training)
+    ]
     return " ".join(["python -m benchmarks.packaged_model", *options, "--output DIR"])
 
 

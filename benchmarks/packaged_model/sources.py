@@ -12,10 +12,11 @@ from lenet_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class Source:
-    """A source of digits, which an option of the command names a folder for.
+    """A source of digits.
 
     Attributes:
-        option: the option without its dashes.
+        option: the option of the command that names its folder, without the dashes; None if the digits come
+            with a dependency.
         title: name for people.
         licence: under which the digits may be used.
         origin: the authors, and where the digits come from.
@@ -24,7 +25,7 @@ class Source:
         tests: the datasets to measure on, each with a name for people.
     """
 
-    option: str
+    option: str | None
     title: str
     licence: str
     origin: str
@@ -55,11 +56,20 @@ SOURCES = (
     ),
     Source(
         option="fonts",
-        title="print and handwriting fonts",
+        title="handwriting fonts",
         licence="SIL Open Font License 1.1",
-        origin="the designers of the fonts, whose names the font files state",
-        ingest=lambda settings, folder: ingest_printed(settings, PrintingJob(folder)),
+        origin="the designers of the fonts; `python -m benchmarks.packaged_model.fonts DIR` downloads them",
+        ingest=lambda settings, folder: ingest_printed(settings, PrintingJob(folder, "hands", per_font=100)),
+        training=("hands/train",),
+        tests=(("hands/test", "handwriting fonts that were left out"),),
+    ),
+    Source(
+        option=None,
+        title="fonts of matplotlib and Pillow",
+        licence="those of DejaVu, STIX, Computer Modern and Aileron: free to use, also commercially",
+        origin="the packages matplotlib and Pillow",
+        ingest=lambda settings, _: ingest_printed(settings, PrintingJob(None, "printed", per_font=300)),
         training=("printed/train",),
-        tests=(("printed/test", "fonts that were left out"),),
+        tests=(("printed/test", "print in fonts that were left out"),),
     ),
 )

@@ -62,9 +62,7 @@ PLAN = Plan(
     recipe="modern",
     effort="quick",
     seed=0,
-    epochs=2,
-    note="This is an interim model: it learned from MNIST alone, in two passes. It keeps the place of a "
-    "model that learns from more hands, and misreads digits that differ from MNIST.",
+    epochs=20,
 )
 
 

@@ -40,7 +40,7 @@ def test_two_builds_have_the_same_bytes_and_another_seed_has_others(tmp_path: Pa
     assert list_differing(tmp_path / "one", tmp_path / "two") == [TRAINING]
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.option)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.title)
 def test_no_source_is_tested_on_what_it_is_trained_on(source: Source) -> None:
     assert not set(source.training) & {dataset for dataset, _ in source.tests}
     assert source.licence and source.origin
