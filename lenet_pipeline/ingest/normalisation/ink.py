@@ -59,7 +59,7 @@ def isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
         limits = _limits_by_shape(relief, ink, _FAINTEST_TIGHT)
     else:
         limits = _limits(relief, ink, far)
-        if limits is None and ink is not strong:
+        if limits is None:
             limits = _limits_by_shape(relief, ink, _FAINTEST_ON_PRINT)
     if limits is None:
         return None
