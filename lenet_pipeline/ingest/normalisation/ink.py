@@ -19,12 +19,12 @@ _LEAST_SIGNAL = 5.0  # minimum contrast of ink, in standard deviations of the pa
 _LEAST_SKEW = 2.0  # minimum contrast of ink, in depths of the paper's grain
 _SMOOTHED_SIDE = 84  # from this size in pixels, a 3x3 average removes grain without affecting the digit
 _FAINTEST = 0.05  # share of the ink's full level; any value below 0.06 gives the same boxes for MNIST
+_FAINTEST_TIGHT = 0.25  # the same in a tight crop; from 0.5 on, blurred zeros break into two strokes
+_FAINTEST_ON_PRINT = 0.5  # the same on printed paper; the print is paler
 _SMALLEST_PART = 0.02  # share of the ink of the largest connected part; smaller parts are specks
 _FEWEST_PIXELS = 3  # smaller parts are specks
 _SHORTEST_INK = 0.05  # share of the picture's longer side; if the largest part is shorter, there is no ink
-_FAINTEST_TIGHT = 0.25  # the same in a tight crop; from 0.5 on, blurred zeros break into two strokes
 _TIGHT = 0.3  # share of paper three pixels away from the ink; crops with less are tight
-_FAINTEST_ON_PRINT = 0.5  # the same on printed paper; the print is paler
 _MOST_CROSSINGS = 6.5  # mean number of edges along a row or column of a digit; an 8 has 6, grain many more
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
@@ -59,7 +59,7 @@ def isolate_ink(darkness: Floats) -> tuple[Floats, Box] | None:
         limits = _limits_by_shape(relief, ink, _FAINTEST_TIGHT)
     else:
         limits = _limits(relief, ink, far)
-        if limits is None and ink is not strong:
+        if limits is None:
             limits = _limits_by_shape(relief, ink, _FAINTEST_ON_PRINT)
     if limits is None:
         return None
