@@ -11,8 +11,13 @@ stored as (
 ),
 
 runs as (
-    select distinct scoring_run_id
+    select scoring_run_id
     from stored
+    union
+    select scoring_run_id
+    from scoring_runs
+    inner join policies_in_force using (model_name, model_version, precision)
+    where scoring_runs.finished_at is not null and policies_in_force.drift_from is not null
 ),
 
 counted as (

@@ -156,8 +156,10 @@ from policies
 qualify policy_number = max(policy_number) over (partition by subject, model_name, model_version, precision);
 
 -- One row per finished run, policy in force, group of the policy's evidence and measure: how far the run
--- differs. If the run's dataset has a threshold of its own, only the evidence of this threshold counts.
--- Chance alone exceeds alarm_from once in a thousand times. Doubts only raise an alarm if there are more.
+-- differs. If the run's dataset has a threshold of its own, only the evidence of this threshold counts. The
+-- evidence of a stratum with a stricter threshold than the general one counts only for runs of this stratum,
+-- because other runs have the general one. Chance alone exceeds alarm_from once in a thousand times. Doubts
+-- only raise an alarm if there are more.
 create view policy_drift as
 with
 
@@ -186,9 +188,20 @@ compared as (
     inner join policy_histograms
         on policies_in_force.policy_number = policy_histograms.policy_number
         and (policy_strata.stratum is null or policy_histograms.evidence = policy_strata.stratum)
+    left join policy_strata as strata_of_evidence
+        on policy_histograms.policy_number = strata_of_evidence.policy_number
+        and policy_histograms.evidence = strata_of_evidence.stratum
     inner join run_histograms
         on scoring_runs.scoring_run_id = run_histograms.scoring_run_id
         and policy_histograms.measure = run_histograms.measure
+    where
+        policy_strata.stratum is not null
+        or strata_of_evidence.stratum is null
+        or strata_of_evidence.threshold <= policies_in_force.threshold
+        or (
+            strata_of_evidence.kind = 'form'
+            and (scoring_runs.dataset, strata_of_evidence.stratum) in (select (dataset, form) from pages)
+        )
 )
 
 select
@@ -212,9 +225,10 @@ from compared
 where digits > 0 and reference_digits > 0;
 
 -- One row per run that is held. Digits wait because of the policy for digits, fields because of the policy
--- that decides on fields. A run that resembles any group of the evidence is not held. A policy from before
--- this release has no stored evidence: the drift from the training digits counts, if the retraining schedule
--- said so when the run finished, until a newer policy for digits.
+-- that decides on fields. A run that resembles any group of the evidence is not held. A run that is not
+-- compared yet is held: it is under way, or some of its shards were rejected. A policy from before this
+-- release has no stored evidence: the drift from the training digits counts, if the retraining schedule said
+-- so when the run finished, until a newer policy for digits.
 create or replace view held_runs as
 with
 
@@ -247,6 +261,11 @@ differences as (
     having bool_and(is_drifted)
 ),
 
+compared_runs as (
+    select distinct scoring_run_id
+    from run_histograms
+),
+
 judged as (
     select
         scoring_runs.scoring_run_id,
@@ -256,13 +275,29 @@ judged as (
             'drift: the run differs from the training digits',
             null
         ) as former_reason,
-        if(digit_policies.drift_from is null, former_reason, digit_differences.reason) as digit_reason,
+        case
+            when digit_policies.drift_from is null then former_reason
+            when compared_runs.scoring_run_id is null and digit_policies.if_drift = 'hold'
+                then concat(
+                    'drift: the run is not compared with the evidence of policy ',
+                    digit_policies.policy_number,
+                    ' yet'
+                )
+            else digit_differences.reason
+        end as digit_reason,
         case
             when field_policies.policy_number is null then digit_reason
             when field_policies.drift_from is null then former_reason
+            when compared_runs.scoring_run_id is null and field_policies.if_drift = 'hold'
+                then concat(
+                    'drift: the run is not compared with the evidence of policy ',
+                    field_policies.policy_number,
+                    ' yet'
+                )
             else field_differences.reason
         end as field_reason
     from scoring_runs
+    left join compared_runs on scoring_runs.scoring_run_id = compared_runs.scoring_run_id
     left join policies_in_force as digit_policies
         on digit_policies.subject = 'digit'
         and scoring_runs.model_name = digit_policies.model_name
@@ -405,7 +440,12 @@ select
     chain_contents.kind,
     chain_contents.subject,
     if(
-        policies.if_drift is null,
+        -- A policy of an earlier release has none of these; if someone adds some, its sha256 changes.
+        policies.if_drift is null
+        and policies.drift_from is null
+        and policies.stratified_by is null
+        and strata_set.content is null
+        and histograms_set.content is null,
         chain_contents.content_sha256,
         sha256(
             concat(
@@ -516,7 +556,8 @@ comment on table run_histograms is 'One row per run and measure: counts per bin.
 comment on view prediction_histograms is 'One row per run and measure: counts per bin, from the predictions.';
 comment on view policy_drift is
     'One row per run, policy in force, group of its evidence and measure: how far the run differs.';
-comment on view held_runs is 'One row per run whose readings wait for a person because it differs.';
+comment on view held_runs is
+    'One row per run whose readings wait for a person because it differs, or is not compared yet.';
 comment on macro bin_share is 'Share of a bin of a histogram, with half a digit more in each bin.';
 comment on macro stability_index is 'Population stability index of two histograms.';
 comment on macro index_of_a_fifth_more is

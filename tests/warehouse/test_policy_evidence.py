@@ -130,6 +130,34 @@ def test_a_dataset_with_its_own_threshold_is_decided_by_it_and_compared_with_its
     assert len(held) == 1  # only the dataset without its own threshold differs from the whole evidence
 
 
+@pytest.mark.parametrize(("own", "expected"), [(0.9, "review"), (0.4, "accept")])
+def test_the_evidence_of_a_stratum_with_a_stricter_threshold_releases_no_other_run(
+    builder: Any, own: float, expected: str
+) -> None:
+    builder.score(1, {"ark": [(7, 7, 0.8)] * 1_000}, dataset="notes/march")
+    evidence = (classes(1, 2), classes(7, evidence="cheques"))
+    record_policy(builder, **HOLDS, threshold=0.5, strata=(stratum("cheques", own),), histograms=evidence)
+    assert decided(builder, "notes/march") == {expected}
+
+
+@pytest.mark.parametrize(("if_drift", "expected"), [("hold", "review"), ("accept", "accept")])
+def test_a_run_that_is_not_compared_yet_is_held(builder: Any, if_drift: str, expected: str) -> None:
+    """Such as a run under way, or one with rejected shards."""
+    record_policy(builder, **(HOLDS | {"if_drift": if_drift}), histograms=(classes(7),))
+    builder.score(1, {"ark": SEVENS})
+    assert decided(builder) == {expected}
+
+
+def test_a_finished_run_must_have_its_histograms_if_a_policy_compares_them(builder: Any) -> None:
+    builder.score(1, {"ark": SEVENS})
+    record_policy(builder, **HOLDS, histograms=(classes(7),))
+    assert builder.violations("run_histogram_counts_its_predictions") == []
+    with duckdb.connect(str(builder.database)) as connection:
+        connection.execute("delete from run_histograms").fetchall()
+    found = builder.violations("run_histogram_counts_its_predictions")
+    assert {row["problem"] for row in found} == {"the histogram was removed"}
+
+
 def test_digits_and_fields_of_a_form_are_decided_by_its_threshold(builder: Any) -> None:
     forms = FormBuilder(builder)
     forms.add_template("note-1", "note", ["amount", "total"], text=TEMPLATE_TEXT)
@@ -175,6 +203,17 @@ def test_the_chain_covers_the_evidence_and_the_strata_of_a_policy(scored: Any, c
     assert scored.violations("chain_covers_what_happened") == []
     with duckdb.connect(str(scored.database)) as connection:
         connection.execute(change).fetchall()
+    (found,) = scored.violations("chain_covers_what_happened")
+    assert (found["kind"], found["problem"]) == ("policy", "the event was altered")
+
+
+def test_the_chain_notices_a_stratum_that_is_added_to_a_policy_of_an_earlier_release(scored: Any) -> None:
+    record_policy(scored, if_drift=None, drift_from=None)
+    assert scored.violations("chain_covers_what_happened") == []
+    with duckdb.connect(str(scored.database)) as connection:
+        connection.execute(
+            "insert into policy_strata values (1, 'dataset', 'scans', 'own', 0.0, 1, 1, 0, 0.0, null)"
+        ).fetchall()
     (found,) = scored.violations("chain_covers_what_happened")
     assert (found["kind"], found["problem"]) == ("policy", "the event was altered")
 
