@@ -176,7 +176,7 @@ def _include(name: str, root: Path, ink: _Ink, max_bytes: int, depth: int) -> No
             "bad_include",
             f"it includes {name!r}; expected a file in UNIPEN's folder {_INCLUDED}, at most {_DEEPEST} deep",
         )
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  # never raises, even if the name is too long
         if path.suffix.lower() == ".doc":
             return
         raise UnreadableImageError(
@@ -210,11 +210,12 @@ def _read_stroke(text: str, ink: _Ink, number: int) -> Stroke:
         raise UnreadableImageError(
             "bad_coordinates", f"stroke {number} has values that are not {width} numbers a point"
         ) from None
-    if not np.isfinite(points).all():
-        raise UnreadableImageError("bad_coordinates", f"stroke {number} has values that are not finite")
     # Some tablets have different resolutions across and down.
     across, down = ink.resolution.get("X", 0), ink.resolution.get("Y", 0)
-    return points * (1, -across / down if across > 0 and down > 0 else -1)
+    points = points * (1, -across / down if across > 0 and down > 0 else -1)
+    if not np.isfinite(points).all():
+        raise UnreadableImageError("bad_coordinates", f"stroke {number} has values that are not finite")
+    return points
 
 
 def _cut_digits(ink: _Ink, path: Path, root: Path) -> tuple[list[WrittenDigit], list[Reject]]:
