@@ -4,7 +4,7 @@
 -- column model_version: model version that the policy applies to, NAME/VERSION
 -- column is_in_force: true if the policy is the newest of its kind for the champion and decides by default
 -- column max_error_pct: limit for the error rate of accepted digits, percent
--- column sampled: sampled digits that people reviewed and could read
+-- column sampled: sampled digits that people reviewed and could read, without those of runs held now
 -- column errors: sampled digits that were misread
 -- column error_pct: percentage of sampled digits that were misread
 with
@@ -29,9 +29,11 @@ champions as (
 datasets_of_shards as (
     select
         scoring_run_shards.shard_score_id,
-        arg_max(scoring_runs.dataset, scoring_runs.started_at) as dataset
+        arg_max(scoring_runs.dataset, scoring_runs.started_at) as dataset,
+        bool_and(held_runs.digit_reason is not null) as is_held
     from scoring_run_shards
-    inner join scoring_runs using (scoring_run_id)
+    inner join scoring_runs on scoring_run_shards.scoring_run_id = scoring_runs.scoring_run_id
+    left join held_runs on scoring_run_shards.scoring_run_id = held_runs.scoring_run_id
     group by scoring_run_shards.shard_score_id
 ),
 
@@ -72,6 +74,8 @@ sampled as (
             else policies.threshold
         end
         and coalesce(predictions.not_a_digit < policies.not_a_digit_from, true)
+        -- The newest policy accepts nothing in a held run, so its promise does not cover these digits.
+        and not (newest.policy_number is not null and coalesce(datasets_of_shards.is_held, false))
         and is_sampled(predictions.digit_id, policies.review_rate, policies.review_seed)
 ),
 

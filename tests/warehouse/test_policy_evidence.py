@@ -13,6 +13,8 @@ from lenet_pipeline.warehouse import PolicyHistogram, PolicyStratum, Warehouse
 from tests.warehouse.form_builders import FormBuilder, Given, GivenPage
 from tests.warehouse.policy_builders import POLICY, WAIT_S, record_policy
 from tests.warehouse.test_final_values import TEMPLATE_TEXT
+from tests.warehouse.test_reviews import record as record_reviews
+from tests.warehouse.test_reviews import reviews
 
 # A thousand confident digits; the class of a run decides whether it resembles them.
 SEVENS = [(7, 7, 0.999)] * 1_000
@@ -146,6 +148,17 @@ def test_a_run_that_is_not_compared_yet_is_held(builder: Any, if_drift: str, exp
     record_policy(builder, **(HOLDS | {"if_drift": if_drift}), histograms=(classes(7),))
     builder.score(1, {"ark": SEVENS})
     assert decided(builder) == {expected}
+
+
+def test_digits_of_held_runs_do_not_count_against_the_promise_of_the_policy(builder: Any) -> None:
+    builder.score(1, {"ark": SEVENS})
+    record_reviews(builder, reviews(builder, "7", "1"))
+    record_policy(builder, **HOLDS, review_rate=1.0, histograms=(classes(7),))
+    (row,) = builder.audit("guarantee_in_production")
+    assert (row["sampled"], row["errors"]) == (2, 1)
+    record_policy(builder, **HOLDS, review_rate=1.0, histograms=(classes(1, 2),))
+    (row,) = builder.audit("guarantee_in_production")
+    assert (row["policy_number"], row["is_in_force"]) == (1, False)
 
 
 def test_a_finished_run_must_have_its_histograms_if_a_policy_compares_them(builder: Any) -> None:
