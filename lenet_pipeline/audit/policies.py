@@ -72,8 +72,7 @@ class ProposedPolicy:
     @property
     def accepts_nothing(self) -> bool:
         """Whether no threshold meets the terms, in any stratum."""
-        strata = self.record.strata
-        return self.record.threshold is None and all(each.threshold is None for each in strata)
+        return self.record.accepts_nothing
 
 
 @dataclass(frozen=True)

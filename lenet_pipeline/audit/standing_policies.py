@@ -84,7 +84,9 @@ def describe_policy(record: PolicyRecord) -> str:
     """Describe a policy in one line: its target, and what it accepts of its evidence."""
     target = f"{record.subject}s: at most {100 * record.max_error:.4g}% wrong"
     if record.threshold is None:
-        return f"{target}; accepts nothing of {record.labelled:,} ({record.evidence})"
+        names = ", ".join(each.stratum for each in record.strata if each.threshold is not None)
+        accepted = f"accepts readings of {names} only" if names else "accepts nothing"
+        return f"{target}; {accepted}, of {record.labelled:,} ({record.evidence})"
     share = record.accepted / record.labelled
     return f"{target}; accepts {share:.1%} of {record.labelled:,} ({record.evidence})"
 
@@ -94,7 +96,7 @@ def _list_targets(settings: Settings, version: ModelVersion, champion: ModelVers
     policies = list_policies_of(settings.warehouse, champion.name, champion.version) if champion else []
     targets = {
         (policy.subject, policy.precision): Target(
-            _terms_of(policy, version, schedule), policy.threshold is not None
+            _terms_of(policy, version, schedule), not policy.accepts_nothing
         )
         for policy in policies
     }

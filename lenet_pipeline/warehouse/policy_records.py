@@ -117,3 +117,8 @@ class PolicyRecord:
     stratified_by: str | None = None
     strata: tuple[PolicyStratum, ...] = ()
     histograms: tuple[PolicyHistogram, ...] = ()
+
+    @property
+    def accepts_nothing(self) -> bool:
+        """Whether no threshold meets the target, in any stratum."""
+        return self.threshold is None and all(stratum.threshold is None for stratum in self.strata)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from lenet_pipeline.audit import describe_policy
 from lenet_pipeline.audit.policy_evidence import ALL, DATASET, GATE_SPLIT, PART, Evidence, EvidenceGroup
 from lenet_pipeline.audit.policy_strata import Target, find_thresholds
+from tests.warehouse.policy_builders import POLICY
 
 TARGET = Target(0.01, 0.95)
 # The readings of one kind of digits: their number, how many of them are wrong, and the confidence of these.
@@ -81,3 +85,13 @@ def test_only_groups_that_support_the_threshold_alone_release_runs() -> None:
     groups = tuple(group for group in stricter.groups if group.kind != PART)
     alone = Evidence("digits", "f" * 64, stricter.confidences, stricter.is_right, groups)
     assert supporting(alone) == {"*", "clean"}
+
+
+def test_a_policy_that_accepts_readings_of_some_strata_only_is_described_by_them() -> None:
+    strata = find_thresholds(evidence({"clean": CLEAN, "bad": CONFIDENT_ERRORS}, DATASET), TARGET).strata
+    record = replace(POLICY, threshold=None, strata=strata)
+    assert not record.accepts_nothing
+    assert "; accepts readings of clean only, of " in describe_policy(record)
+    nothing = replace(record, strata=strata[1:])
+    assert nothing.accepts_nothing
+    assert "; accepts nothing, of " in describe_policy(nothing)

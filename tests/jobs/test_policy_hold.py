@@ -89,6 +89,9 @@ def test_named_evidence_that_errs_is_not_hidden_by_more_digits_of_another_kind(
     assert listed["stratified_by"] == "dataset"
     table = lenet("policy", "show").stdout
     assert "optdigits" in table
+    refused = lenet("policy", "set", "--max-error", "0.000001", "--on", TEST)
+    assert refused.returncode == 1
+    assert "policy 1 accepts readings of optdigits; nothing was changed" in refused.stderr
     score(settings, ScoringJob(TEST))
     assert decided(settings)["accept"] > 200
     score(settings, ScoringJob("hard/all"))

@@ -183,17 +183,22 @@ def _confirm_replacing(settings: Settings, proposed: ProposedPolicy, output_form
     Raises:
         PolicyError: standard input is not a terminal.
     """
-    from lenet_pipeline.audit import find_policy_in_force
+    from lenet_pipeline.audit import find_policy_in_force, list_strata
 
     record = proposed.record
     reference = f"{record.model_name}/{record.model_version}"
     former = find_policy_in_force(settings, reference, record.precision, record.subject)
-    if former is None or former["threshold"] is None:
+    if former is None:
         return
-    found = (
-        f"the new policy accepts nothing, and policy {former['policy_number']} accepts "
-        f"{former['coverage_pct']:g}% of its evidence"
-    )
+    strata = list_strata(settings, former["policy_number"]).to_pylist()
+    names = [row["stratum"] for row in strata if row["threshold"] is not None]
+    if former["threshold"] is not None:
+        accepted = f"{former['coverage_pct']:g}% of its evidence"
+    elif names:
+        accepted = f"readings of {', '.join(names)}"
+    else:
+        return
+    found = f"the new policy accepts nothing, and policy {former['policy_number']} accepts {accepted}"
     if not sys.stdin.isatty():
         raise PolicyError(
             f"{found}; nothing was changed. Use --yes to replace it, or --dry-run to preview it"
@@ -257,8 +262,8 @@ def _describe_shortage(proposed: ProposedPolicy) -> str:
     if proposed.refuted_by:
         advice = "" if record.stratified_by else "; --per dataset finds a threshold for each dataset"
         return (
-            f"{record.errors:,} of {record.accepted:,} {record.subject}s of {proposed.refuted_by} would be "
-            f"accepted wrongly{advice}"
+            f"{record.errors:,} of the {record.accepted:,} most confident {record.subject}s of "
+            f"{proposed.refuted_by} are wrong{advice}"
         )
     if record.labelled_needed is None:
         return (
