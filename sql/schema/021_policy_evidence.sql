@@ -200,7 +200,11 @@ compared as (
         or strata_of_evidence.threshold <= policies_in_force.threshold
         or (
             strata_of_evidence.kind = 'form'
-            and (scoring_runs.dataset, strata_of_evidence.stratum) in (select (dataset, form) from pages)
+            and (scoring_runs.dataset, strata_of_evidence.stratum) in (
+                select (dataset, form)
+                from pages
+                where form in (select stratum from policy_strata where kind = 'form')
+            )
         )
 )
 

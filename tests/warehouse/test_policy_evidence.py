@@ -142,6 +142,26 @@ def test_the_evidence_of_a_stratum_with_a_stricter_threshold_releases_no_other_r
     assert decided(builder, "notes/march") == {expected}
 
 
+@pytest.mark.parametrize(("form", "expected"), [("note", "accept"), ("invoice", "review")])
+def test_the_evidence_of_a_form_with_a_stricter_threshold_releases_only_runs_with_this_form(
+    builder: Any, form: str, expected: str
+) -> None:
+    forms = FormBuilder(builder)
+    forms.add_template("note-1", "note", ["amount"], text=TEMPLATE_TEXT)
+    forms.add_document("ark", 1)
+    forms.store(GivenPage("ark", 1, (Given("amount", "123"),)))
+    forms.read()
+    strict = (stratum(form, 0.5, kind="form"),)  # three digits differ only if the index is 4 or more
+    evidence = tuple(
+        PolicyHistogram(name, "class", classes(*labels).counts, 12)
+        for name, labels in (("*", (7,)), (form, (1, 2, 3)))
+    )
+    forms.accept_digits(0.0, **HOLDS, strata=strict, histograms=evidence)
+    place = Warehouse(builder.database, WAIT_S)
+    found = warehouse.run_select(place, "select decision from current_decisions")["decision"].to_pylist()
+    assert set(found) == {expected}
+
+
 @pytest.mark.parametrize(("if_drift", "expected"), [("hold", "review"), ("accept", "accept")])
 def test_a_run_that_is_not_compared_yet_is_held(builder: Any, if_drift: str, expected: str) -> None:
     """Such as a run under way, or one with rejected shards."""
