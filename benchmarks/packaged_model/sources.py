@@ -65,6 +65,15 @@ SOURCES = (
     ),
     Source(
         option=None,
+        title="digits of scikit-learn, 8x8 pixels",
+        licence="CC BY 4.0",
+        origin="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, 1998, in scikit-learn",
+        ingest=lambda settings, _: ingest(settings, IngestJob("optdigits")),
+        training=("optdigits/train",),
+        tests=(("optdigits/test", "other digits of scikit-learn"),),
+    ),
+    Source(
+        option=None,
         title="fonts of matplotlib and Pillow",
         licence="those of DejaVu, STIX, Computer Modern and Aileron: free to use, also commercially",
         origin="the packages matplotlib and Pillow",
