@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lenet_pipeline.audit.guarantee import Confidences, Truths
 from lenet_pipeline.errors import PolicyError
+from lenet_pipeline.ingest import is_optdigits_test
 from lenet_pipeline.lake import (
     GATE,
     Manifest,
@@ -196,6 +197,7 @@ def _list_parts(
             learned_from,
             learned_all=version.trained_on != TRAIN_SPLIT,
             learned_files=resolved.training.learned_files if resolved.training else (),
+            is_test=is_optdigits_test,
         )
         yield _Part(name, [manifest], digits, np.repeat(name, len(digits)), is_gates=False)
 

@@ -25,6 +25,7 @@ from .mnist import download_mnist as download_mnist
 from .mnist import read_mnist as read_mnist
 from .normalisation import Pixels as Pixels
 from .normalisation import place_ink as place_ink
+from .optdigits import is_optdigits_test as is_optdigits_test
 from .optdigits import read_optdigits as read_optdigits
 from .printed.degradation import LEVELS as LEVELS
 from .printed.fonts import is_damaged as is_damaged

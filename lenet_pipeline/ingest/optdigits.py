@@ -11,7 +11,7 @@ from PIL import Image
 
 from lenet_pipeline.ingest.batch import derive_row_ids, digits_table
 from lenet_pipeline.ingest.normalisation import place_ink
-from lenet_pipeline.lake import hash_fractions
+from lenet_pipeline.lake import digit_ids_array, hash_fractions
 from lenet_pipeline.schema import BRIGHT_ON_DARK, Floats, Images
 
 _SOURCE = "sklearn.datasets.load_digits"
@@ -38,8 +38,18 @@ def read_optdigits() -> dict[str, pa.Table]:
         positions=np.arange(len(pixels), dtype=np.int32),
         polarities=BRIGHT_ON_DARK,
     )
-    is_train = hash_fractions(digit_ids, _SPLIT_SALT) < _TRAIN_SHARE
-    return {"train": digits.filter(pa.array(is_train)), "test": digits.filter(pa.array(~is_train))}
+    is_test = is_optdigits_test(digits)
+    return {"train": digits.filter(pa.array(~is_test)), "test": digits.filter(pa.array(is_test))}
+
+
+def is_optdigits_test(digits: pa.Table) -> NDArray[np.bool_]:
+    """Tell which digits, of schema ``DIGITS``, belong to the test set of optdigits, bool (n,).
+
+    Both sets come from one file, so its sha256 does not tell.
+    """
+    is_from_here = np.array([source == _SOURCE for source in digits["source"].to_pylist()], dtype=bool)
+    is_test: NDArray[np.bool_] = hash_fractions(digit_ids_array(digits), _SPLIT_SALT) >= _TRAIN_SHARE
+    return np.logical_and(is_test, is_from_here)
 
 
 def enlarge_digit(pixels: NDArray[np.uint8]) -> Images:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +112,7 @@ def read_unlearned(
     *,
     learned_all: bool,
     learned_files: Collection[str] = (),
+    is_test: Callable[[pa.Table], npt.NDArray[np.bool_]] | None = None,
 ) -> LabelledDigits:
     """Read the labelled digits of a dataset that a training did not learn from, each only once.
 
@@ -123,6 +124,7 @@ def read_unlearned(
         learned: The manifests of the datasets that were trained on.
         learned_all: Whether the training used their gate digits too.
         learned_files: The sha256 of files whose digits were trained on, whatever dataset holds them here.
+        is_test: Which digits of these files the training left out for a test, bool (n,); none by default.
 
     Raises:
         TrainingError: No digit has a label.
@@ -131,6 +133,8 @@ def read_unlearned(
     table = _read(lake, [manifest])
     ids = digit_ids_array(table)
     of_files = pc.is_in(table["source_sha256"], value_set=pa.array(list(learned_files), pa.string()))
+    if is_test is not None:
+        of_files = pc.and_not(of_files, pa.array(is_test(table)))
     taken: set[bytes] = set()
     for others in (table.filter(of_files), *(_read(lake, [each]) for each in learned)):
         chosen = others if learned_all else others.filter(pa.array(training_splits(others) != GATE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from lenet_pipeline.ingest.optdigits import read_optdigits
+from lenet_pipeline.ingest.optdigits import is_optdigits_test, read_optdigits
+from lenet_pipeline.lake import append_digits
 from lenet_pipeline.lake.splits import training_splits
 from lenet_pipeline.schema import BRIGHT_ON_DARK, DIGITS, derive_digit_id
+from lenet_pipeline.training import read_unlearned
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +94,18 @@ def test_enlarging_keeps_the_shape_of_the_digit(both):
     nearest = ((coarse[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
     small_nearest = ((small[:, None] - means[None]) ** 2).sum(axis=2).argmin(axis=1)
     assert (nearest == labels).mean() > (small_nearest == labels).mean() - 0.1
+
+
+def test_a_training_on_the_train_split_leaves_the_test_split_unlearned(
+    optdigits: dict[str, pa.Table], tmp_path: Path
+) -> None:
+    """Both splits come from one file, whose sha256 a packaged model records."""
+    everything = pa.concat_tables([optdigits["train"], optdigits["test"]]).combine_chunks()
+    manifest = append_digits(tmp_path, "mine/all", [everything], shard_rows=500, actor="tester").manifest
+    files = set(everything["source_sha256"].to_pylist())
+    found = read_unlearned(
+        tmp_path, manifest, [], learned_all=True, learned_files=files, is_test=is_optdigits_test
+    )
+    assert len(files) == 1
+    assert sorted(found.labels) == sorted(optdigits["test"]["label"].to_pylist())
+    assert len(read_unlearned(tmp_path, manifest, [], learned_all=True, learned_files=files)) == 0
