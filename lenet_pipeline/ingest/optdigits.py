@@ -48,8 +48,9 @@ def is_optdigits_test(digits: pa.Table) -> NDArray[np.bool_]:
     Both sets come from one file, so its sha256 does not tell.
     """
     is_from_here = np.array([source == _SOURCE for source in digits["source"].to_pylist()], dtype=bool)
-    is_test: NDArray[np.bool_] = hash_fractions(digit_ids_array(digits), _SPLIT_SALT) >= _TRAIN_SHARE
-    return np.logical_and(is_test, is_from_here)
+    fractions = hash_fractions(digit_ids_array(digits), _SPLIT_SALT)
+    is_test: NDArray[np.bool_] = is_from_here & (fractions >= _TRAIN_SHARE)
+    return is_test
 
 
 def enlarge_digit(pixels: NDArray[np.uint8]) -> Images:
