@@ -174,7 +174,7 @@ def test_mlflow_loads_the_champion_and_unpickles_nothing(
     expected = Engine(champion_model, "cpu").score(digits.images[:5])
     for rows in (1, 5):
         answer = model.predict(digits.images[:rows])
-        assert list(answer.columns) == ["label", "confidence"]
+        assert list(answer.columns) == ["label", "confidence", "not_a_digit"]
         assert answer["label"].tolist() == expected.labels[:rows].tolist()
         assert answer["confidence"].to_numpy() == pytest.approx(expected.confidences[:rows], abs=1e-6)
     files = [path.suffix for path in trained.registry.artifacts.rglob("*") if path.is_file()]
@@ -207,7 +207,7 @@ def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
         "reliability-optdigits-test",
     }
     model = mlflow.models.get_model_info(f"models:/digits/{version.version}")
-    assert model.signature.inputs.inputs[0].shape == (-1, 28, 28)
+    assert model.signature.outputs.input_names() == ["label", "confidence", "not_a_digit"]
     folder = mlflow.artifacts.download_artifacts(f"models:/digits/{version.version}")
     example = json.loads((Path(folder) / "serving_input_example.json").read_text())
     assert np.asarray(example["inputs"]).shape == (3, 28, 28)
