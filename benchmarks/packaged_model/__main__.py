@@ -55,6 +55,8 @@ def main() -> int:
         parser.error("name the folder of at least one source")
     if options.output is None and not options.check:
         parser.error("give --output DIR, or --check")
+    if options.check and options.output and options.output.resolve() == PACKAGED_FOLDER.resolve():
+        parser.error("--check compares with the files in the package; give another folder to --output")
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.output or Path(scratch) / "packaged"
         build(folder, folders, Path(scratch) / "home")

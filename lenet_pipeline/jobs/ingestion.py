@@ -186,7 +186,7 @@ def _store_idx(job: IngestJob, settings: Settings, observer: Observer) -> list[I
     digits = read_idx_digits(job.path, job.labels)
     journal = IngestJournal("images", str(job.path), settings, observer)
     journal.start(name)
-    stored = store_digits(settings, name, digits, f"Storing {name}", observer, journal)
+    stored = store_digits(settings, name, digits, f"Storing {name}", observer, journal, corrects_labels=True)
     journal.finish()
     return [stored]
 

@@ -295,6 +295,7 @@ def test_idx_files_of_another_set_need_a_name_of_their_own(lenet: Run, tmp_path:
     assert lenet(*command, "own/train").stdout == "own/train: 2 digits added (2 labelled); 2 in total\n"
     unlabelled = lenet("ingest", "idx", str(images), "--name", "own/scans")
     assert unlabelled.stdout == "own/scans: 2 digits added (0 labelled); 2 in total\n"
+    assert "2 labels updated" in lenet(*command, "own/scans").stdout
     kinds = json.loads(lenet("sql", "select distinct kind, source from ingests", "--format", "json").stdout)
     assert kinds == [{"kind": "images", "source": str(images)}]
 
