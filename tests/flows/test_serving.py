@@ -106,7 +106,7 @@ def test_mlflow_serves_the_champion_over_http(trained: Settings, tmp_path: Path)
                 assert time.monotonic() < deadline, (tmp_path / "log").read_text()
                 time.sleep(0.5)
     rows = answer["predictions"]
-    assert [sorted(row) for row in rows] == [["confidence", "label"]] * 2
+    assert [sorted(row) for row in rows] == [["confidence", "label", "not_a_digit"]] * 2
     assert all(row["label"] in range(10) and 0 <= row["confidence"] <= 1 for row in rows)
 
 

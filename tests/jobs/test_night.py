@@ -114,7 +114,7 @@ def test_a_night_does_everything_in_order_and_nothing_twice(settings: Settings, 
 def test_a_promotion_brings_its_policy_and_a_rollback_the_former_one(
     lenet: Run, settings: Settings, tmp_path: Path
 ) -> None:
-    retrain(settings, TrainingJob((TRAINING,), epochs=1))
+    retrain(settings, TrainingJob((TRAINING,), epochs=2))
     refused = lenet("models", "promote", "2", "--reason", "a test")
     assert refused.returncode == 1
     assert "the gate refused digits/2: worse than the champion" in refused.stderr
@@ -183,7 +183,7 @@ def test_earlier_documents_are_decided_on_again_with_todays_evidence(
 def test_a_version_that_misses_the_target_waits_or_is_promoted_as_the_schedule_says(
     settings: Settings,
 ) -> None:
-    retrain(settings, TrainingJob((TRAINING,), epochs=1))
+    retrain(settings, TrainingJob((TRAINING,), epochs=2))
     promote_by_hand(settings, "2", "a test")
     set_policy(settings, propose_policy(settings, PolicyTerms(0.4, 0.9, (TEST,))))
     schedule = RetrainingSchedule((TRAINING,), epochs=15, seed=1, max_error=0.0001)

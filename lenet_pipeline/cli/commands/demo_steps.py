@@ -63,7 +63,7 @@ def run_demo(settings: Settings) -> None:
     print_rows(run_audit(settings.warehouse, "summary", {}), Format.TABLE)
     _announce(5, "policy", "accept what is sure, and leave the rest to a person")
     _accept_sure_digits(settings, scored.model)
-    _announce(6, "forms", "delivery notes, filled in, scanned and read by the model in the package")
+    _announce(6, "forms", "delivery notes, scanned and read by the model in the package")
     _read_forms(settings)
     _suggest(settings, scored.scoring_run_id)
 
