@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup
 	@$(BIN)/lenet demo
 
-# Options are handed on: make test PYTEST_OPTIONS="-k lake", or "-m 'not long'" for what CI runs.
+# Options are handed on: make test PYTEST_OPTIONS="-k lake".
 # One process per core, at most four; a file's tests stay in one process, because they share homes.
 test: setup
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_OPTIONS)
