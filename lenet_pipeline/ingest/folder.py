@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from lenet_pipeline.ingest.batch import Reject, SourceBatch, digits_table, path_text
+from lenet_pipeline.ingest.drawn_tables import ignore_progress
 from lenet_pipeline.ingest.image_formats import NotAnImageError, UnreadableImageError
 from lenet_pipeline.ingest.images import decode_image, read_content
 from lenet_pipeline.ingest.listing import ListedImage, list_images
@@ -28,16 +29,12 @@ class _ReadImage:
     digit: NormalisedDigit
 
 
-def _ignore_progress(done: int) -> None:
-    pass
-
-
 def read_images(
     listed: Sequence[ListedImage],
     *,
     max_pixels: int,
     max_bytes: int,
-    advance: Callable[[int], None] = _ignore_progress,
+    advance: Callable[[int], None] = ignore_progress,
 ) -> SourceBatch:
     """Read and normalise images. An image that cannot be read becomes a reject.
 

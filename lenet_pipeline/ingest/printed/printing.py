@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from functools import partial
 
 import numpy as np
@@ -11,12 +10,12 @@ import pyarrow as pa
 
 from lenet_pipeline.errors import IngestError, UnknownNameError
 from lenet_pipeline.ingest.batch import digits_table
+from lenet_pipeline.ingest.drawn_tables import draw_tables, ignore_progress
 from lenet_pipeline.ingest.normalisation import NormalisedDigit, normalise_digit
 from lenet_pipeline.ingest.printed.degradation import LEVELS, degrade_glyph
 from lenet_pipeline.ingest.printed.fonts import DigitFont
 from lenet_pipeline.ingest.printed.type_designs import vary_design
 from lenet_pipeline.schema import DIGITS, derive_digit_id
-from lenet_pipeline.system import Done, ProcessLostError, work_in_processes
 
 LARGEST_SEED = 100_000_000
 LARGEST_PER_FONT = 1_000_000_000
@@ -28,11 +27,6 @@ _VARIED = 5  # added to the page number for varied designs
 _CLASSES = 10
 
 _Part = tuple[DigitFont, range]  # a font, and the positions of one table
-_PrintPart = Callable[[_Part], pa.Table]
-
-
-def _ignore_progress(done: int) -> None:
-    pass
 
 
 def print_digits(
@@ -43,7 +37,7 @@ def print_digits(
     seed: int,
     vary_designs: bool = False,
     processes: int = 1,
-    advance: Callable[[int], None] = _ignore_progress,
+    advance: Callable[[int], None] = ignore_progress,
 ) -> Iterator[pa.Table]:
     """Print, scan and normalise digits; return an iterator of tables of schema ``DIGITS``, font by font.
 
@@ -80,7 +74,14 @@ def print_digits(
         (font, range(start, min(start + POSITIONS_A_TABLE, per_font))) for font in fonts for start in starts
     )
     print_part = partial(_print_part, degradation=degradation, seed=seed, vary_designs=vary_designs)
-    return _print_parts(print_part, parts, min(processes, len(fonts) * len(starts)), advance)
+    return draw_tables(
+        print_part,
+        parts,
+        min(processes, len(fonts) * len(starts)),
+        verb="prints",
+        count=lambda part: len(part[1]),
+        advance=advance,
+    )
 
 
 def print_digit(
@@ -99,26 +100,6 @@ def print_digit(
     rng = np.random.default_rng([seed, level.number, position, int(font.sha256, 16)])
     glyph = font.glyphs[position % _CLASSES]
     return normalise_digit(degrade_glyph(vary_design(glyph, rng) if vary_designs else glyph, level, rng))
-
-
-def _print_parts(
-    print_part: _PrintPart, parts: Iterator[_Part], processes: int, advance: Callable[[int], None]
-) -> Iterator[pa.Table]:
-    """Yield the table of every part, in order."""
-    with closing(work_in_processes(print_part, parts, processes if processes > 1 else 0)) as printed:
-        for done in printed:
-            yield _table(done)
-            advance(len(done.part[1]))
-
-
-def _table(done: Done[_Part, pa.Table]) -> pa.Table:
-    try:
-        return done.get()
-    except ProcessLostError as exc:
-        raise IngestError(
-            "a process that prints digits was killed, perhaps because the system ran out of memory; "
-            "free some memory and run the same command again"
-        ) from exc
 
 
 def _print_part(part: _Part, degradation: str, seed: int, vary_designs: bool) -> pa.Table:

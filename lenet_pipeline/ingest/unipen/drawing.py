@@ -7,7 +7,6 @@ dots per inch, so a digit is 12 to 100 pixels high.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -17,13 +16,13 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest.batch import digits_table
+from lenet_pipeline.ingest.drawn_tables import draw_tables, ignore_progress
 from lenet_pipeline.ingest.normalisation import NormalisedDigit, normalise_digit
 from lenet_pipeline.ingest.scanning import Scan, scan_ink
 from lenet_pipeline.ingest.unipen.ink import draw_ink
 from lenet_pipeline.ingest.unipen.pens import PENS, Pen
 from lenet_pipeline.ingest.unipen.trajectories import WrittenDigit
 from lenet_pipeline.schema import DIGITS, derive_digit_id
-from lenet_pipeline.system import Done, ProcessLostError, work_in_processes
 
 LARGEST_SEED = 100_000_000
 MOST_DRAWINGS = 20  # fixed, because digit ids depend on page numbers; a page number has 31 bits
@@ -47,17 +46,13 @@ _THRESHOLD = (0.25, 0.5)  # of the contrast between ink and paper
 _Digits = Sequence[WrittenDigit]
 
 
-def _ignore_progress(done: int) -> None:
-    pass
-
-
 def draw_trajectories(
     digits: Sequence[WrittenDigit],
     *,
     drawings: int,
     seed: int,
     processes: int = 1,
-    advance: Callable[[int], None] = _ignore_progress,
+    advance: Callable[[int], None] = ignore_progress,
 ) -> Iterator[pa.Table]:
     """Draw, scan and normalise digits; return an iterator of tables of schema ``DIGITS``.
 
@@ -85,7 +80,14 @@ def draw_trajectories(
     starts = range(0, len(digits), _DIGITS_A_TABLE)
     parts = [digits[start : start + _DIGITS_A_TABLE] for start in starts]
     draw_part = partial(_draw_part, drawings=drawings, seed=seed)
-    return _draw_parts(draw_part, parts, min(processes, len(parts)), drawings, advance)
+    return draw_tables(
+        draw_part,
+        parts,
+        min(processes, len(parts)),
+        verb="draws",
+        count=lambda part: drawings * len(part),
+        advance=advance,
+    )
 
 
 def draw_digit(digit: WrittenDigit, drawing: int, seed: int) -> NormalisedDigit | None:
@@ -127,30 +129,6 @@ def _two_levels(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray
     low, high = float(picture.min()), float(np.median(picture))
     threshold = high - rng.uniform(*_THRESHOLD) * (high - low)
     return np.where(picture < threshold, np.uint8(0), np.uint8(255))
-
-
-def _draw_parts(
-    draw_part: Callable[[_Digits], pa.Table],
-    parts: Sequence[_Digits],
-    processes: int,
-    drawings: int,
-    advance: Callable[[int], None],
-) -> Iterator[pa.Table]:
-    """Yield the table of every part, in order."""
-    with closing(work_in_processes(draw_part, iter(parts), processes if processes > 1 else 0)) as drawn:
-        for done in drawn:
-            yield _table(done)
-            advance(drawings * len(done.part))
-
-
-def _table(done: Done[_Digits, pa.Table]) -> pa.Table:
-    try:
-        return done.get()
-    except ProcessLostError as exc:
-        raise IngestError(
-            "a process that draws digits was killed, perhaps because the system ran out of memory; "
-            "free some memory and run the same command again"
-        ) from exc
 
 
 def _draw_part(digits: _Digits, drawings: int, seed: int) -> pa.Table:

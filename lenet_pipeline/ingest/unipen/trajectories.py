@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.ingest.batch import Reject, path_text
+from lenet_pipeline.ingest.drawn_tables import ignore_progress
 from lenet_pipeline.ingest.image_formats import UnreadableImageError
 from lenet_pipeline.ingest.images import read_content
 
@@ -77,12 +78,8 @@ class _Ink:
     segments: list[str] = field(default_factory=list)
 
 
-def _ignore_progress(done: int) -> None:
-    pass
-
-
 def read_trajectories(
-    root: Path, *, max_bytes: int, advance: Callable[[int], None] = _ignore_progress
+    root: Path, *, max_bytes: int, advance: Callable[[int], None] = ignore_progress
 ) -> tuple[list[WrittenDigit], list[Reject]]:
     """Read the isolated digits of UNIPEN, in order of path.
 
