@@ -33,7 +33,6 @@ from lenet_pipeline.training import find_recipe, read_labelled, read_splits, tra
 MNIST, UNIPEN, HANDS, PRINTED = "mnist/train", "unipen/train", "hands/train", "printed/train"
 TESTS = ("mnist/test", "unipen/test", "hands/test", "printed/test", "hwd1000/test")
 _ALL = (MNIST, UNIPEN, HANDS, PRINTED)
-_RUBBISH = 8_000
 
 
 @dataclass(frozen=True)
@@ -120,9 +119,9 @@ def _train_all(options: argparse.Namespace, rows: Sequence[Row]) -> list[Trained
 
 def _draw_rubbish() -> Images:
     # Imported here: the processes that train need neither fonts nor Pillow.
-    from lenet_pipeline.ingest import draw_rubbish
+    from lenet_pipeline.ingest import RUBBISH_IMAGES, draw_rubbish
 
-    return draw_rubbish(_RUBBISH)
+    return draw_rubbish(RUBBISH_IMAGES)
 
 
 def _train(

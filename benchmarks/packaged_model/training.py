@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.packaged_model.sources import Source
 from lenet_pipeline import system
-from lenet_pipeline.ingest import draw_rubbish
+from lenet_pipeline.ingest import RUBBISH_IMAGES, draw_rubbish
 from lenet_pipeline.lake import Manifest, fingerprint_parts, read_manifest, read_shard
 from lenet_pipeline.registry import TRAIN_SPLIT
 from lenet_pipeline.registry.training_file import SURE, PackagedTraining, SourceFigures, TrainingSource
@@ -29,7 +29,6 @@ from lenet_pipeline.training import (
     train_network,
 )
 
-_RUBBISH = 8_000  # as `lenet train` draws
 _LIBRARIES = ("torch", "numpy", "scipy", "opencv-python-headless", "pillow", "safetensors")
 
 
@@ -91,7 +90,7 @@ def train_packaged_model(
         seed=plan.seed,
         epochs=plan.epochs,
         device="cpu",
-        rubbish=draw_rubbish(_RUBBISH, plan.seed),
+        rubbish=draw_rubbish(RUBBISH_IMAGES, plan.seed),
     )
     training = PackagedTraining(
         release=plan.release,

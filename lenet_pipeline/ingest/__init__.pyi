@@ -32,6 +32,7 @@ from .printed.fonts import is_damaged as is_damaged
 from .printed.fonts import read_font_folder as read_font_folder
 from .printed.fonts import read_shipped_fonts as read_shipped_fonts
 from .printed.fonts import split_fonts as split_fonts
+from .printed.non_digits import RUBBISH_IMAGES as RUBBISH_IMAGES
 from .printed.non_digits import draw_rubbish as draw_rubbish
 from .printed.printing import print_digits as print_digits
 from .unipen.drawing import MOST_DRAWINGS as MOST_DRAWINGS

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lenet_pipeline.errors import TrainingError
-from lenet_pipeline.ingest import draw_rubbish
+from lenet_pipeline.ingest import RUBBISH_IMAGES, draw_rubbish
 from lenet_pipeline.jobs.held_out_tests import TestResult, evaluate_on_test_sets
 from lenet_pipeline.lake import Manifest, fingerprint_parts, read_manifest
 from lenet_pipeline.registry import ALL_DIGITS, TRAIN_SPLIT, ModelVersion, TrainingRun, training_run
@@ -26,8 +26,6 @@ from lenet_pipeline.training import (
     read_splits,
     train_network,
 )
-
-_RUBBISH = 8_000  # images that are not digits: they take a second to draw, and each epoch distorts them
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,7 @@ def _train(
         observer.log(_describe_epoch(epoch, epochs))
 
     per_epoch = len(training) // plan.recipe.batch_size * plan.recipe.batch_size
-    rubbish = draw_rubbish(_RUBBISH, plan.seed) if plan.recipe.rubbish else None
+    rubbish = draw_rubbish(RUBBISH_IMAGES, plan.seed) if plan.recipe.rubbish else None
     with observer.progress(f"Training {plan.architecture}", epochs * per_epoch) as advance:
         return train_network(
             plan.architecture,

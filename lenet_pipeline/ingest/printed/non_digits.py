@@ -20,6 +20,8 @@ from lenet_pipeline.ingest.normalisation import place_ink
 from lenet_pipeline.ingest.printed.fonts import draw_letters
 from lenet_pipeline.schema import IMAGE_SIDE, Floats, Images
 
+RUBBISH_IMAGES = 8_000  # for one training: they take a second to draw, and each epoch distorts them
+
 Drawer = Callable[[np.random.Generator, Images], Images]
 
 _SIDE = 112  # of the canvas in pixels, four per pixel of the image
