@@ -110,7 +110,7 @@ class TrainingRun:
             folder: The folder of the model's two files. Any others are stored with them.
             tags: As for ``register``.
             description: As for ``register``.
-            examples: As for ``register``; a blank image if there are none.
+            examples: As for ``register``; by default, blank images.
 
         Raises:
             RegistryError: The new version cannot be read back.

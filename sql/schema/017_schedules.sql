@@ -116,7 +116,7 @@ comment on column schedule_decisions.schedule_number is 'Declaration of the sche
 comment on column schedule_decisions.considered_at is 'Time that the decision is for (UTC).';
 comment on column schedule_decisions.decision is 'train or skip.';
 comment on column schedule_decisions.reason is 'Reason for the decision.';
-comment on column schedule_decisions.is_due is 'True if the cron line was due or there is none.';
+comment on column schedule_decisions.is_due is 'True if the cron line was due, or none was given.';
 comment on column schedule_decisions.model_name is 'Name of the registered model.';
 comment on column schedule_decisions.model_version is 'Version that was trained. Null for skip.';
 comment on column schedule_decisions.new_labels is

@@ -112,7 +112,7 @@ def show_command(
 def adopt_command(settings: Settings, output_format: FormatOption = Format.TABLE) -> None:
     """Register the packaged model as a version.
 
-    It becomes champion if there is none. `lenet score` does the same in a home without any version. The
+    It becomes champion if the home has none. `lenet score` does the same in a home without any version. The
     packaged model is registered once; later releases may ship another one.
     """
     from lenet_pipeline.audit import adopt_packaged_model, publish_chain_head
