@@ -1,4 +1,4 @@
-"""Adopt the packaged model: register it as a version of this home, and make it champion if the home has none."""
+"""Adopt the packaged model: register it as a version, and make it champion of a home that has none."""
 
 from __future__ import annotations
 
