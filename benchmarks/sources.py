@@ -5,8 +5,9 @@
 
 The lake has the datasets that the rows of ``ROWS`` learn from, and the test
 sets. Each row trains one network per seed, in several processes with one thread
-each, and reads every test set. The figures are means over the seeds. The last
-line averages the probabilities of the networks of its row: a committee.
+each, and reads every test set. The figures are means over the seeds. With three
+seeds or more, a further line averages the probabilities of each three networks
+of a row: a committee.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ from lenet_pipeline.system import describe_machine
 from lenet_pipeline.training import find_recipe, read_labelled, read_splits, train_network
 
 MNIST, UNIPEN, HANDS, PRINTED = "mnist/train", "unipen/train", "hands/train", "printed/train"
+AS_WRITTEN = "written/train"  # lenet ingest unipen --name written --as-written
 TESTS = ("mnist/test", "unipen/test", "hands/test", "printed/test", "hwd1000/test")
 _ALL = (MNIST, UNIPEN, HANDS, PRINTED)
+_MEMBERS = 3  # of a committee
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ ROWS = (
     Row("mnist, unipen", (MNIST, UNIPEN)),
     Row("mnist, hands", (MNIST, HANDS)),
     Row("mnist, printed", (MNIST, PRINTED)),
+    Row("all, shapes as written", (MNIST, AS_WRITTEN, HANDS, PRINTED)),
     Row("all"),
     Row("all, lenet5-relu", architecture="lenet5-relu"),
     Row("all, thickness 0", distortion=(("thickness", 0.0),)),
@@ -86,13 +90,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = _train_all(options, rows)
     readings: dict[tuple[str, str], list[Readings]] = defaultdict(list)
     for row in rows:
-        own = [run for run in runs if run.row == row]
+        own = sorted((run for run in runs if run.row == row), key=lambda run: run.seed)
+        groups = [own[first : first + _MEMBERS] for first in range(0, len(own) - _MEMBERS + 1, _MEMBERS)]
         for test, digits in tests.items():
             probabilities = [run.probabilities[test] for run in own]
             readings[row.name, test] = [measure(test, each, digits.labels) for each in probabilities]
-            if len(own) > 1:
-                mean = np.mean(probabilities, axis=0)
-                readings[f"{row.name}, committee", test] = [measure(test, mean, digits.labels)]
+            if groups:
+                means = [np.mean([run.probabilities[test] for run in group], axis=0) for group in groups]
+                readings[f"{row.name}, committee", test] = [
+                    measure(test, each, digits.labels) for each in means
+                ]
     print("\n".join(table(readings)))  # noqa: T201 - a benchmark prints its figures
     if options.output:
         figures = [{"row": row, **asdict(each)} for (row, _), several in readings.items() for each in several]

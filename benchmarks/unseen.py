@@ -5,7 +5,8 @@
 
 The home H holds the datasets, which must be labelled, and the model versions:
 ``--models``, or the champion. With ``--by-contributor``, each folder of a
-dataset's sources is measured on its own.
+dataset's sources is measured on its own. With ``--forms``, the digits of real
+answer sheets and an exam booklet are read as well.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lenet_pipeline.lake import images_array, read_manifest, read_shard
-from lenet_pipeline.schema import Floats, Labels
+from lenet_pipeline.schema import Floats, Images, Labels
 from lenet_pipeline.scoring import Engine
 from lenet_pipeline.system import describe_machine
 from lenet_pipeline.training import measure_reliability
@@ -58,12 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     settings = read_settings(options.home)
     lines, record = [f"{'model':12}{describe(None)}"], []
+    parts = list(_parts(settings.lake, options.datasets, options.by_contributor))
+    if options.forms:
+        from benchmarks.real_forms import read_cells
+
+        parts.append(("real forms", *read_cells(options.forms)))
     for name in options.models:
         version = resolve_version(settings.registry, name)
         engine = Engine(read_version(settings.registry, version).model)
-        for test, digits in _parts(settings.lake, options.datasets, options.by_contributor):
-            probabilities = engine.score(images_array(digits)).probabilities
-            found = measure(test, probabilities, digits["label"].to_numpy())
+        for test, images, labels in parts:
+            found = measure(test, engine.score(images).probabilities, labels)
             lines.append(f"{version.reference:12}{describe([found])}")
             record.append({"model": version.reference, **asdict(found)})
     print("\n".join(lines))  # noqa: T201 - a benchmark prints its figures
@@ -100,19 +105,22 @@ def describe(several: Sequence[Readings] | None) -> str:
     return f"{first.test:16}{first.digits:>8,}{accuracy:>10.2%}{error:>8.4f}{confident:>9.1%}{wrong:>16.2%}"
 
 
-def _parts(lake: Path | str, datasets: Sequence[str], by_contributor: bool) -> Iterator[tuple[str, pa.Table]]:
-    """Yield the name and the labelled digits of each dataset, or of each folder of its sources."""
+def _parts(
+    lake: Path | str, datasets: Sequence[str], by_contributor: bool
+) -> Iterator[tuple[str, Images, Labels]]:
+    """Yield the name, the images and the labels of each dataset, and of each folder of its sources."""
     for dataset in datasets:
         manifest = read_manifest(lake, dataset)
         shards = [read_shard(lake, dataset, shard) for shard in manifest.shards]
         table = pa.concat_tables(shards)
         table = table.filter(pc.is_valid(table["label"])).combine_chunks()
-        yield dataset, table
+        yield dataset, images_array(table), table["label"].to_numpy()
         if by_contributor:
             folders = [Path(source.split("?")[0]).parent.name for source in table["source"].to_pylist()]
             for folder in sorted(set(folders)):
                 chosen = pa.array([each == folder for each in folders])
-                yield f"  {folder}", table.filter(chosen).combine_chunks()
+                part = table.filter(chosen).combine_chunks()
+                yield f"  {folder}", images_array(part), part["label"].to_numpy()
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -120,6 +128,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("datasets", nargs="+", metavar="DATASET", help="labelled test sets")
     parser.add_argument("--home", type=Path, help="home with the datasets and the model versions")
     parser.add_argument("--models", nargs="+", default=["champion"], help="versions (default: the champion)")
+    parser.add_argument("--forms", type=Path, metavar="DIR", help="folder of answer-sheets and exam-booklets")
     parser.add_argument("--by-contributor", action="store_true", help="also measure each folder of sources")
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
     return parser.parse_args(arguments)

@@ -35,12 +35,14 @@ class UnipenJob:
         name: the datasets are ``name/train`` and ``name/test``, which share no writer.
         drawings: number of drawings of each digit for training; test digits are drawn once.
         seed: seed of the pens, the sizes and the scans.
+        varied: whether every second drawing for training varies the shape of its digit, as other hands would.
     """
 
     root: Path
     name: str = "unipen"
     drawings: int = 4
     seed: int = 0
+    varied: bool = True
 
 
 def ingest_unipen(settings: Settings, job: UnipenJob, observer: Observer = SILENT) -> list[Ingested]:
@@ -77,13 +79,15 @@ def _store_unipen(job: UnipenJob, settings: Settings, observer: Observer) -> lis
     for dataset, digits in sides.items():
         if dataset != first:
             journal.start(dataset)
-        drawings = 1 if dataset.endswith("/test") else job.drawings
+        for_test = dataset.endswith("/test")
+        drawings = 1 if for_test else job.drawings
         total = drawings * len(digits)
         with observer.progress(f"Drawing {dataset}", total) as advance:
             tables = draw_trajectories(
                 digits,
                 drawings=drawings,
                 seed=job.seed,
+                varied=job.varied and not for_test,
                 processes=min(usable_cores(), total // _DRAWINGS_PER_PROCESS),
                 advance=advance,
             )

@@ -209,3 +209,15 @@ def test_the_shared_digits_are_drawn_whatever_their_tablet(unipen_root: Path):
     assert len({digit.contributor for digit in chosen}) > 8
     table = draw_all(chosen, drawings=1)
     assert len(table) == len(chosen)
+
+
+def test_every_second_drawing_may_vary_the_shape_and_says_so(digits):
+    plain, varied = draw_all(digits, drawings=4), draw_all(digits, drawings=4, varied=True)
+    assert plain["digit_id"].equals(varied["digit_id"])
+    assert [source.endswith("&shape=varied") for source in varied["source"].to_pylist()] == [
+        False,
+        True,
+    ] * (2 * len(digits))
+    same = (images_array(plain) == images_array(varied)).all(axis=(1, 2))
+    assert same[::2].all()
+    assert same[1::2].mean() < 0.05

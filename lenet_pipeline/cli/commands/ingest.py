@@ -148,16 +148,24 @@ def ingest_unipen(
         int, typer.Option("--drawings", min=1, max=20, help="Number of drawings of each training digit")
     ] = 4,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the pens, sizes and scans")] = 0,
+    varied: Annotated[
+        bool,
+        typer.Option(
+            "--varied/--as-written", help="Vary the shapes of half of the training drawings, or of none"
+        ),
+    ] = True,
     output_format: FormatOption = Format.TABLE,
 ) -> None:
     """Draw handwritten digits from recorded pen movements.
 
     Reads the isolated digits of UNIPEN and draws each with several pens, as a scanner sees them. NAME/train
-    and NAME/test share no writer; test digits are drawn once. Unreadable files are recorded as rejects.
+    and NAME/test share no writer. Half of the training drawings vary the shape, as other hands would. Test
+    digits are drawn once, as they were written. Unreadable files and digits whose strokes are incomplete
+    are recorded as rejects.
     """
     from lenet_pipeline import jobs
 
-    job = jobs.UnipenJob(root, name, drawings, seed)
+    job = jobs.UnipenJob(root, name, drawings, seed, varied)
     _print(run_job(jobs.ingest_unipen, settings, job), output_format)
 
 

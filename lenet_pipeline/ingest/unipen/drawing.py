@@ -22,6 +22,7 @@ from lenet_pipeline.ingest.scanning import Scan, scan_ink
 from lenet_pipeline.ingest.unipen.ink import draw_ink
 from lenet_pipeline.ingest.unipen.pens import PENS, Pen
 from lenet_pipeline.ingest.unipen.trajectories import WrittenDigit
+from lenet_pipeline.ingest.unipen.variants import vary_shape
 from lenet_pipeline.schema import DIGITS, derive_digit_id
 
 LARGEST_SEED = 100_000_000
@@ -51,6 +52,7 @@ def draw_trajectories(
     *,
     drawings: int,
     seed: int,
+    varied: bool = False,
     processes: int = 1,
     advance: Callable[[int], None] = ignore_progress,
 ) -> Iterator[pa.Table]:
@@ -64,6 +66,7 @@ def draw_trajectories(
         digits: the trajectories.
         drawings: the number of drawings of each digit, 1 to ``MOST_DRAWINGS``.
         seed: 0 to ``LARGEST_SEED``.
+        varied: whether every second drawing varies the shape of its digit, as other hands would.
         processes: the number of processes, which does not affect the digits. With more than one, each
             process imports the main module again, so a script must keep its code under
             ``if __name__ == "__main__"``.
@@ -79,7 +82,7 @@ def draw_trajectories(
         )
     starts = range(0, len(digits), _DIGITS_A_TABLE)
     parts = [digits[start : start + _DIGITS_A_TABLE] for start in starts]
-    draw_part = partial(_draw_part, drawings=drawings, seed=seed)
+    draw_part = partial(_draw_part, drawings=drawings, seed=seed, varied=varied)
     return draw_tables(
         draw_part,
         parts,
@@ -125,15 +128,25 @@ def choose_pen(digit: WrittenDigit, drawing: int, seed: int) -> Pen:
     return PENS[rng.permutation(len(PENS))[drawing % len(PENS)]]
 
 
+def _vary(digit: WrittenDigit, drawing: int, seed: int) -> WrittenDigit:
+    rng = np.random.default_rng([seed, 1 + drawing, digit.position, int(digit.source_sha256, 16), 1])
+    return replace(digit, strokes=tuple(vary_shape(digit.strokes, digit.label, rng)))
+
+
 def _two_levels(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     low, high = float(picture.min()), float(np.median(picture))
     threshold = high - rng.uniform(*_THRESHOLD) * (high - low)
     return np.where(picture < threshold, np.uint8(0), np.uint8(255))
 
 
-def _draw_part(digits: _Digits, drawings: int, seed: int) -> pa.Table:
+def _draw_part(digits: _Digits, drawings: int, seed: int, varied: bool) -> pa.Table:
     """Return all drawings of some digits as a table of schema ``DIGITS``."""
-    numbered = [(digit, drawing) for digit in digits for drawing in range(drawings)]
+    changed = range(1, drawings, 2) if varied else ()
+    numbered = [
+        (_vary(digit, drawing, seed) if drawing in changed else digit, drawing)
+        for digit in digits
+        for drawing in range(drawings)
+    ]
     drawn = [(digit, drawing, draw_digit(digit, drawing, seed)) for digit, drawing in numbered]
     kept = [(digit, drawing, result) for digit, drawing, result in drawn if result is not None]
     if not kept:
@@ -149,6 +162,7 @@ def _draw_part(digits: _Digits, drawings: int, seed: int) -> pa.Table:
         digit_ids=np.frombuffer(ids, np.uint8).reshape(len(kept), 16),
         sources=[
             f"{digit.source}?pen={choose_pen(digit, drawing, seed).name}&drawing={drawing}&seed={seed}"
+            f"{'&shape=varied' if drawing in changed else ''}"
             for digit, drawing, _ in kept
         ],
         source_sha256s=[digit.source_sha256 for digit, _, _ in kept],

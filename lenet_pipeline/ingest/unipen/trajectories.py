@@ -22,6 +22,7 @@ from lenet_pipeline.ingest.batch import Reject, path_text
 from lenet_pipeline.ingest.drawn_tables import ignore_progress
 from lenet_pipeline.ingest.image_formats import UnreadableImageError
 from lenet_pipeline.ingest.images import read_content
+from lenet_pipeline.ingest.unipen.completeness import lacks_strokes
 
 Stroke = NDArray[np.float64]  # (n, 2), x and y of the pen, with y downwards
 
@@ -39,6 +40,7 @@ _FEWEST_POINTS = 4  # fewer are dots
 _UNUSABLE = {
     "bad_quality": f"marked {_BAD} by the contributor; nothing to do",
     "missing_strokes": "outside the file's {strokes} strokes; copy UNIPEN again",
+    "incomplete": "of fewer strokes than their labels need; nothing to do",
     "too_few_points": f"with fewer than {_FEWEST_POINTS} points, too few to draw; nothing to do",
 }
 
@@ -231,6 +233,8 @@ def _cut_digits(ink: _Ink, path: Path, root: Path) -> tuple[list[WrittenDigit], 
             problems.setdefault("missing_strokes", []).append(spans)
         elif sum(map(len, strokes)) < _FEWEST_POINTS:
             problems.setdefault("too_few_points", []).append(spans)
+        elif lacks_strokes(strokes, label):
+            problems.setdefault("incomplete", []).append(spans)
         else:
             digits.append(WrittenDigit(contributor, writer, label, strokes, source, sha256, position))
     rejects = [
