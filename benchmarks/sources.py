@@ -25,8 +25,9 @@ import numpy as np
 import torch
 
 from benchmarks.unseen import Readings, describe, measure
+from lenet_pipeline.ingest import RUBBISH_IMAGES, draw_rubbish
 from lenet_pipeline.lake import read_manifest
-from lenet_pipeline.schema import Floats, Images
+from lenet_pipeline.schema import Floats
 from lenet_pipeline.scoring import Engine
 from lenet_pipeline.system import describe_machine
 from lenet_pipeline.training import find_recipe, read_labelled, read_splits, train_network
@@ -115,25 +116,14 @@ def table(readings: dict[tuple[str, str], list[Readings]]) -> list[str]:
 
 def _train_all(options: argparse.Namespace, rows: Sequence[Row]) -> list[Trained]:
     jobs = [(row, seed) for row in rows for seed in range(options.seeds)]
-    rubbish = _draw_rubbish()
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
         waiting = [
-            pool.submit(_train, options.lake, row, seed, options.tests, options.epochs, rubbish)
-            for row, seed in jobs
+            pool.submit(_train, options.lake, row, seed, options.tests, options.epochs) for row, seed in jobs
         ]
         return [each.result() for each in as_completed(waiting)]
 
 
-def _draw_rubbish() -> Images:
-    # Imported here: the processes that train need neither fonts nor Pillow.
-    from lenet_pipeline.ingest import RUBBISH_IMAGES, draw_rubbish
-
-    return draw_rubbish(RUBBISH_IMAGES)
-
-
-def _train(
-    lake: Path, row: Row, seed: int, tests: Sequence[str], epochs: int | None, rubbish: Images
-) -> Trained:
+def _train(lake: Path, row: Row, seed: int, tests: Sequence[str], epochs: int | None) -> Trained:
     torch.set_num_threads(1)
     recipe = find_recipe("modern")
     if recipe.distortion is not None:
@@ -147,7 +137,7 @@ def _train(
         seed=seed,
         epochs=epochs,
         device="cpu",
-        rubbish=rubbish,
+        rubbish=draw_rubbish(RUBBISH_IMAGES, splits["train"].images, seed),
     )
     engine = Engine(result.model, "cpu", threads=1)
     digits = {test: read_labelled(lake, [read_manifest(lake, test)]) for test in tests}

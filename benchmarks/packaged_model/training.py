@@ -90,7 +90,7 @@ def train_packaged_model(
         seed=plan.seed,
         epochs=plan.epochs,
         device="cpu",
-        rubbish=draw_rubbish(RUBBISH_IMAGES, plan.seed),
+        rubbish=draw_rubbish(RUBBISH_IMAGES, splits["train"].images, plan.seed),
     )
     training = PackagedTraining(
         release=plan.release,

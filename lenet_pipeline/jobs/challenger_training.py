@@ -154,7 +154,7 @@ def _train(
         observer.log(_describe_epoch(epoch, epochs))
 
     per_epoch = len(training) // plan.recipe.batch_size * plan.recipe.batch_size
-    rubbish = draw_rubbish(RUBBISH_IMAGES, plan.seed) if plan.recipe.rubbish else None
+    rubbish = draw_rubbish(RUBBISH_IMAGES, training.images, plan.seed) if plan.recipe.rubbish else None
     with observer.progress(f"Training {plan.architecture}", epochs * per_epoch) as advance:
         return train_network(
             plan.architecture,

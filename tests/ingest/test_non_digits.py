@@ -47,11 +47,12 @@ def test_a_kind_that_there_is_not_is_named_with_those_there_are(digits):
 
 
 def test_rubbish_to_learn_from_is_drawn_again_and_is_not_what_is_measured(digits):
-    rubbish = draw_rubbish(300)
+    others = images_array(digits_table(40, scan="another"))
+    rubbish = draw_rubbish(300, digits)
     assert (rubbish.shape, rubbish.dtype) == ((300, 28, 28), np.uint8)
-    assert (rubbish == draw_rubbish(300)).all()
+    assert (rubbish == draw_rubbish(300, digits)).all()
     seen = {image.tobytes() for image in rubbish if image.any()}
-    measured = {image.tobytes() for kind in INTRUDERS for image in draw_intruders(kind, 300, digits)}
+    measured = {image.tobytes() for kind in INTRUDERS for image in draw_intruders(kind, 300, others)}
     assert not seen & measured
 
 

@@ -1,8 +1,7 @@
 """Images of cells that contain something other than a digit, as a scanner would see them.
 
 ``draw_rubbish`` draws the images that a network learns to refuse. ``draw_intruders`` draws the images that
-measure it. The two use different rules and different font families for letters, and only the second draws
-halves of digits.
+measure it. The two use different rules, different font families for letters, and different digits.
 """
 
 from __future__ import annotations
@@ -18,9 +17,10 @@ from scipy import ndimage
 from lenet_pipeline.errors import UnknownNameError
 from lenet_pipeline.ingest.normalisation import place_ink
 from lenet_pipeline.ingest.printed.fonts import draw_letters
+from lenet_pipeline.ingest.printed.miscuts import draw_framed, draw_pair, draw_part
 from lenet_pipeline.schema import IMAGE_SIDE, Floats, Images
 
-RUBBISH_IMAGES = 8_000  # for one training: they take a second to draw, and each epoch distorts them
+RUBBISH_IMAGES = 8_000  # for one training: they take two seconds to draw, and each epoch distorts them
 
 Drawer = Callable[[np.random.Generator, Images], Images]
 
@@ -37,7 +37,7 @@ def draw_intruders(kind: str, count: int, digits: Images, seed: int = 0) -> Imag
     Args:
         kind: a key of ``INTRUDERS``.
         count: the number of images.
-        digits: uint8 (n, 28, 28), real digits, from which half digits are cut.
+        digits: uint8 (n, 28, 28), real digits, from which wrong cuts are made.
         seed: the seed of all random values.
 
     Returns:
@@ -52,11 +52,12 @@ def draw_intruders(kind: str, count: int, digits: Images, seed: int = 0) -> Imag
     return np.stack([INTRUDERS[kind](rng, digits) for _ in range(count)])
 
 
-def draw_rubbish(count: int, seed: int = 0) -> Images:
+def draw_rubbish(count: int, digits: Images, seed: int = 0) -> Images:
     """Draw images that are not digits, for training.
 
     Args:
         count: the number of images.
+        digits: uint8 (n, 28, 28), the training digits, which are cut and joined wrongly.
         seed: the seed of all random values.
 
     Returns:
@@ -64,17 +65,17 @@ def draw_rubbish(count: int, seed: int = 0) -> Images:
     """
     rng = np.random.default_rng([seed, len(INTRUDERS)])
     drawers, shares = zip(*_RUBBISH, strict=True)
-    return np.stack([drawers[kind](rng) for kind in rng.choice(len(drawers), count, p=shares)])
+    return np.stack([drawers[kind](rng, digits) for kind in rng.choice(len(drawers), count, p=shares)])
 
 
-def _blank_paper(rng: np.random.Generator) -> Images:
+def _blank_paper(rng: np.random.Generator, _: Images) -> Images:
     """Draw paper of random brightness, shade and grain."""
     across = np.linspace(-1, 1, IMAGE_SIDE)
     shade = rng.uniform(0, 40) + rng.normal(0, 8) * across[:, None] + rng.normal(0, 8) * across
     return _grey(shade * rng.integers(2) + rng.normal(0, rng.uniform(0, 25), (IMAGE_SIDE, IMAGE_SIDE)))
 
 
-def _scribble(rng: np.random.Generator) -> Images:
+def _scribble(rng: np.random.Generator, _: Images) -> Images:
     """Draw one to four straight or bent strokes. A single one is nearly level: upright it would be a 1."""
     canvas = Image.new("L", (_SIDE, _SIDE))
     pen, width = ImageDraw.Draw(canvas), round(rng.uniform(6, 20))
@@ -89,7 +90,7 @@ def _scribble(rng: np.random.Generator) -> Images:
     return _placed(ndimage.gaussian_filter(np.asarray(canvas, np.float32) / 255, rng.uniform(0.5, 4)))
 
 
-def _print(rng: np.random.Generator) -> Images:
+def _print(rng: np.random.Generator, _: Images) -> Images:
     """Draw one to four level and upright lines across the whole image. A single line is level."""
     image = np.zeros((IMAGE_SIDE, IMAGE_SIDE))
     count = rng.integers(1, 5)
@@ -100,19 +101,19 @@ def _print(rng: np.random.Generator) -> Images:
     return _grey(ndimage.gaussian_filter(image, rng.uniform(0, 0.8)))
 
 
-def _dust(rng: np.random.Generator) -> Images:
+def _dust(rng: np.random.Generator, _: Images) -> Images:
     """Draw a random number of small dots."""
     dots = (rng.random((IMAGE_SIDE, IMAGE_SIDE)) < 10 ** rng.uniform(-2.8, -0.8)) * rng.uniform(100, 400)
     return _grey(ndimage.gaussian_filter(dots, rng.uniform(0, 1)))
 
 
-def _blot(rng: np.random.Generator) -> Images:
+def _blot(rng: np.random.Generator, _: Images) -> Images:
     """Draw shapeless patches of ink."""
     noise = ndimage.gaussian_filter(rng.normal(0, 1, (IMAGE_SIDE, IMAGE_SIDE)), rng.uniform(0.8, 2.5))
     return _grey((noise / noise.std() - rng.uniform(-0.5, 1.5)) * rng.uniform(60, 250))
 
 
-def _lettering(rng: np.random.Generator) -> Images:
+def _lettering(rng: np.random.Generator, digits: Images) -> Images:
     """Draw a letter that resembles no digit, slanted, turned, stretched, and thinner or bolder."""
     letters = draw_letters(_CLEAR_LETTERS, "train")
     glyph = np.pad(letters[rng.integers(len(letters))].astype(np.float32) / 255, 24)
@@ -123,16 +124,19 @@ def _lettering(rng: np.random.Generator) -> Images:
     moved = ndimage.affine_transform(glyph, way, middle - way @ middle, order=1)
     soft = ndimage.gaussian_filter(moved, rng.uniform(2, 6))
     ink = np.clip((soft - rng.uniform(0.1, 0.4)) * rng.uniform(3, 12), 0, 1).astype(np.float32)
-    return _placed(ink) if (ink > 0.05).any() else _lettering(rng)
+    return _placed(ink) if (ink > 0.05).any() else _lettering(rng, digits)
 
 
-_RUBBISH: tuple[tuple[Callable[[np.random.Generator], Images], float], ...] = (
-    (_blank_paper, 0.1),
-    (_scribble, 0.35),
-    (_print, 0.1),
-    (_dust, 0.1),
-    (_blot, 0.05),
-    (_lettering, 0.3),
+_RUBBISH: tuple[tuple[Drawer, float], ...] = (
+    (_blank_paper, 0.08),
+    (_scribble, 0.27),
+    (_print, 0.08),
+    (_dust, 0.08),
+    (_blot, 0.04),
+    (_lettering, 0.22),
+    (draw_part, 0.08),
+    (draw_pair, 0.1),
+    (draw_framed, 0.05),
 )
 
 
@@ -221,6 +225,8 @@ INTRUDERS: dict[str, Drawer] = {
     "form-line": _form_line,
     "speckle": _speckle,
     "half-digit": _half_digit,
+    "two-digits": draw_pair,
+    "framed-digit": draw_framed,
 }
 
 
