@@ -50,7 +50,7 @@ SOURCES = (
         licence="CC BY 4.0",
         origin="Guyon, Schomaker, Plamondon, Liberman, Janet: UNIPEN train_r01_v07, 1994, "
         "DOI 10.5281/zenodo.1195803",
-        ingest=lambda settings, folder: ingest_unipen(settings, UnipenJob(folder)),
+        ingest=lambda settings, folder: ingest_unipen(settings, UnipenJob(folder, drawings=8)),
         training=("unipen/train",),
         tests=(("unipen/test", "writers of UNIPEN that were left out"),),
     ),

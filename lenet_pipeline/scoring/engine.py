@@ -21,6 +21,7 @@ from lenet_pipeline.network import DigitNetwork, build_network
 from lenet_pipeline.schema import IMAGE_SIDE, Floats, Images
 from lenet_pipeline.scoring.cuda_forward import CudaForward
 from lenet_pipeline.scoring.torch_forward import TorchForward, TorchNetwork
+from lenet_pipeline.scoring.views import MOST_VIEWS, SHIFTS, score_views, shift_images
 from lenet_pipeline.system import usable_cores
 
 FLOAT32, FAST = "float32", "fast"
@@ -33,17 +34,21 @@ class Preprocessing:
 
     Grey 0 becomes ``paper``, and grey 255 becomes ``ink``. The defaults are those of the 1998 paper: -0.1 and
     1.175 make the mean roughly 0 and the variance roughly 1, and the 28x28 image is centred in 32x32
-    (section II.B).
+    (section II.B). The network reads ``views`` of each image, 1 to 5, and their probabilities are averaged.
     """
 
     paper: float = -0.1
     ink: float = 1.175
     padding_px: int = 2
+    views: int = 1
 
     @property
     def fingerprint(self) -> str:
         """The sha256 over these values, which every shard score records."""
-        return fingerprint_record(asdict(self))
+        values = asdict(self)
+        if self.views == 1:  # versions from before there were views keep their fingerprints
+            del values["views"]
+        return fingerprint_record(values)
 
     def apply(self, images: Tensor) -> Tensor:
         """Convert uint8 (n, 28, 28) to float32 (n, 1, 28 + 2 padding_px, 28 + 2 padding_px)."""
@@ -140,11 +145,14 @@ class Engine:
 
         Raises:
             ScoringError: The device is not available, the weights are damaged or do not fit the
-                architecture, or ``batch_size`` is less than 1.
+                architecture, or ``batch_size`` or the number of views is out of range.
             UnknownNameError: No architecture or precision has this name.
         """
         if batch_size is not None and batch_size < 1:
             raise ScoringError(f"the batch size must be 1 or more, not {batch_size}")
+        views = model.preprocessing.views
+        if not 1 <= views <= MOST_VIEWS:
+            raise ScoringError(f"the model has {views} views of an image; expected 1 to {MOST_VIEWS}")
         if precision not in PRECISIONS:
             raise UnknownNameError("precision", precision, PRECISIONS)
         self.device = choose_device(device)
@@ -152,21 +160,23 @@ class Engine:
         if not all(np.isfinite(values).all() for values in model.weights.values()):
             raise ScoringError("the model's weights are damaged: they are not finite numbers; train again")
         self._forward = _make_forward(model, network, self.device, precision, batch_size, threads)
+        self._shifts = SHIFTS[:views]
 
     @property
     def description(self) -> str:
         """The processor or device, the precision and the batch size, as the database records them."""
-        return self._forward.description
+        views = len(self._shifts)
+        return self._forward.description + (f"; mean of {views} views" if views > 1 else "")
 
     def score(self, images: Images, advance: Callable[[int], None] = lambda _: None) -> Scores:
         """Score images, uint8 (n, 28, 28), row-major, bright ink on a dark background.
 
-        ``advance`` is called after each batch with its number of images.
+        ``advance`` is called from time to time with the number of images scored since the last call.
 
         Raises:
             ScoringError: The images have another shape or type, or a probability is not a number.
         """
-        probabilities, rubbish = self._forward.score(_checked(images), advance)
+        probabilities, rubbish = score_views(self._forward.score, _checked(images), self._shifts, advance)
         if not np.isfinite(probabilities).all():
             raise ScoringError(
                 "the model's weights are damaged: a probability is not a finite number; train again"
@@ -174,12 +184,15 @@ class Engine:
         return Scores(probabilities, rubbish)
 
     def raw_scores(self, images: Images) -> Floats:
-        """Return log scores, float32 (n, 10), without the temperature, for calibration.
+        """Return the log scores of each view, float32 (views, n, 10), without the temperature.
+
+        Calibration needs them.
 
         Raises:
             ScoringError: The images have another shape or type.
         """
-        return self._forward.raw_scores(_checked(images))
+        checked = _checked(images)
+        return np.stack([self._forward.raw_scores(shift_images(checked, shift)) for shift in self._shifts])
 
 
 def _checked(images: Images) -> Images:

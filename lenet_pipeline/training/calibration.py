@@ -63,30 +63,33 @@ def measure_reliability(
 
 
 def uncalibrated_confidences(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the confidences at temperature 1, float32 (n,), of log scores float32 (n, 10)."""
-    confidences: npt.NDArray[np.float32] = softmax(scores, axis=1).max(axis=1)
+    """Return the confidences at temperature 1, float32 (n,), of log scores float32 (views, n, 10)."""
+    confidences: npt.NDArray[np.float32] = softmax(scores, axis=2).mean(axis=0).max(axis=1)
     return confidences
 
 
 def fit_temperature(scores: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> float:
-    """Fit the temperature T that minimises the mean of -log softmax(scores / T)[label].
+    """Fit the temperature T that minimises the mean of -log p[label], where p is softmax(scores / T).
+
+    If there are several views of each image, p is the mean over them.
 
     Source: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", 2017, section 4.2.
 
     Args:
-        scores: A network's log scores, float32 (n, 10).
+        scores: A network's log scores for each view, float32 (views, n, 10).
         labels: The true classes, uint8 (n,).
 
     Returns:
         T between 0.1 and 100. T is 1 if every digit is classified correctly, because then the loss keeps
         falling with the temperature and has no meaningful optimum.
     """
-    if (scores.argmax(axis=1) == labels).all():
+    if (softmax(scores, axis=2).mean(axis=0).argmax(axis=1) == labels).all():
         return 1.0
     exact, rows = scores.astype(np.float64), np.arange(len(labels))
 
     def loss(log_temperature: float) -> float:
-        return float(-log_softmax(exact / np.exp(log_temperature), axis=1)[rows, labels].mean())
+        of_label = log_softmax(exact / np.exp(log_temperature), axis=2)[:, rows, labels]
+        return float(np.log(len(exact)) - logsumexp(of_label, axis=0).mean())
 
     found = minimize_scalar(loss, bounds=(np.log(0.1), np.log(100)), method="bounded")
     return float(np.exp(found.x))
@@ -166,7 +169,7 @@ def fit_none_score(scores: npt.NDArray[np.float32], refused: float) -> float:
     Out-of-distribution Detection", NeurIPS 2020.
 
     Args:
-        scores: The log scores of digits, float32 (n, 10), at temperature 1.
+        scores: The log scores of digits, float32 (n, 10), at temperature 1, for the first view.
         refused: The share of these digits to refuse, 0 to 1.
     """
     return float(np.quantile(logsumexp(scores.astype(np.float64), axis=1), refused))

@@ -128,11 +128,12 @@ def train_network(
         merit = (accuracy or 0.0, -(validation_loss or 0.0))
         if not chooses or merit > best_merit:
             kept, best_epoch, best_merit = model, number, merit
+    kept = replace(kept, preprocessing=replace(kept.preprocessing, views=recipe.views))
     if validation and chooses:
         scores = Engine(kept, device).raw_scores(validation.images)
         kept = replace(kept, temperature=fit_temperature(scores, validation.labels))
         if kept.none_score is not None:
-            kept = replace(kept, none_score=fit_none_score(scores, _REFUSED_DIGITS))
+            kept = replace(kept, none_score=fit_none_score(scores[0], _REFUSED_DIGITS))
         found = Engine(kept, device).score(validation.images)
         kept = replace(kept, reference=count_reference(validation.images, found))
     return TrainingResult(kept, tuple(history), best_epoch, learner.device)

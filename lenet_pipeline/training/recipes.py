@@ -41,6 +41,7 @@ class Recipe:
             are kept.
         distortion: How to distort the training digits, or None.
         rubbish: The number of rubbish images to learn per digit (equation 9).
+        views: The number of views of each image that the trained model reads, 1 to 5.
         effort: ``quick`` or ``best``.
     """
 
@@ -60,6 +61,7 @@ class Recipe:
     validates: bool = True
     distortion: Distortion | None = None
     rubbish: float = 0.0
+    views: int = 1
     effort: str = "quick"
 
     def passes(self, digits: int) -> int:

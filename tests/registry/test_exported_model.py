@@ -25,7 +25,7 @@ def test_an_exported_model_scores_as_its_module_does_in_float64(name: str, tmp_p
     preprocessing = Preprocessing(padding_px=find_architecture(name).padding_px)
     write_model(tmp_path, TrainedModel(name, network_weights(network), preprocessing))
     images = separable_images(list(range(10)))
-    found = Engine(read_model(tmp_path), "cpu").raw_scores(images)
+    found = Engine(read_model(tmp_path), "cpu").raw_scores(images)[0]
     with torch.no_grad():
         expected = network.double()(preprocessing.apply(torch.from_numpy(images)).double()).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())

@@ -85,7 +85,7 @@ def test_only_an_architecture_with_a_rubbish_class_has_not_a_digit(images):
 
 
 def test_not_a_digit_is_the_rubbish_classs_probability_among_eleven(images):
-    scores = engine("lenet5").raw_scores(images).astype(np.float64)
+    scores = engine("lenet5").raw_scores(images)[0].astype(np.float64)
     others = np.exp(scores).sum(axis=1)
     found = engine("lenet5", temperature=3.0).score(images).not_a_digit
     np.testing.assert_allclose(found, np.exp(-10) / (np.exp(-10) + others), rtol=1e-4)
@@ -99,7 +99,7 @@ def test_temperature_changes_the_confidence_and_not_the_label(architecture, imag
 
 
 def test_probabilities_are_the_softmax_of_the_raw_scores_over_the_temperature(images):
-    scores = engine(temperature=2.5).raw_scores(images).astype(np.float64) / 2.5
+    scores = engine(temperature=2.5).raw_scores(images)[0].astype(np.float64) / 2.5
     expected = np.exp(scores - scores.max(axis=1, keepdims=True))
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(engine(temperature=2.5).score(images).probabilities, expected, atol=1e-6)
@@ -110,7 +110,7 @@ def test_no_images_give_no_scores():
     scores = engine().score(nothing)
     assert scores.probabilities.shape == (0, 10)
     assert scores.not_a_digit.shape == scores.labels.shape == scores.confidences.shape == (0,)
-    assert engine().raw_scores(nothing).shape == (0, 10)
+    assert engine().raw_scores(nothing).shape == (1, 0, 10)
 
 
 def test_images_in_arrows_memory_are_read_without_a_warning_and_not_changed():
@@ -184,7 +184,7 @@ def test_the_fingerprint_of_preprocessing_depends_only_on_its_values():
 
 def test_a_model_is_scored_with_its_own_preprocessing(images):
     model = replace(untrained_model(), preprocessing=Preprocessing(paper=1.0, ink=-1.0))
-    found = Engine(model, "cpu").raw_scores(images)
+    (found,) = Engine(model, "cpu").raw_scores(images)
     with torch.inference_mode():
         expected = load_network(model)(model.preprocessing.apply(torch.from_numpy(images))).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-5)

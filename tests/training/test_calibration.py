@@ -26,14 +26,19 @@ def scores_and_labels(temperature: float) -> tuple[NDArray[np.float32], NDArray[
     return (honest * temperature).astype(np.float32), (honest + gumbel).argmax(axis=1).astype(np.uint8)
 
 
+def fitted(scores: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
+    """Return the temperature for scores of one view."""
+    return fit_temperature(scores[None], labels)
+
+
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
 def test_a_known_temperature_is_recovered(temperature):
-    assert fit_temperature(*scores_and_labels(temperature)) == pytest.approx(temperature, rel=0.03)
+    assert fitted(*scores_and_labels(temperature)) == pytest.approx(temperature, rel=0.03)
 
 
 def test_confidences_at_the_fitted_temperature_match_the_accuracy():
     scores, labels = scores_and_labels(3.0)
-    scaled = scores / fit_temperature(scores, labels)
+    scaled = scores / fitted(scores, labels)
     probabilities = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
@@ -45,22 +50,37 @@ def test_confidences_at_the_fitted_temperature_match_the_accuracy():
 
 def test_without_any_error_the_temperature_is_one():
     labels = (np.arange(50) % 10).astype(np.uint8)
-    assert fit_temperature(np.eye(10, dtype=np.float32)[labels], labels) == 1.0
+    assert fitted(np.eye(10, dtype=np.float32)[labels], labels) == 1.0
+
+
+def test_equal_views_have_the_temperature_of_one_and_the_mean_of_unequal_ones_is_calibrated():
+    scores, labels = scores_and_labels(2.0)
+    assert fit_temperature(np.stack([scores] * 3), labels) == pytest.approx(fitted(scores, labels), rel=1e-3)
+    noise = np.random.default_rng(2).normal(0, 3, (3, *scores.shape)).astype(np.float32)
+    views = scores + noise
+    temperature = fit_temperature(views, labels)
+
+    def loss(chosen: float) -> float:
+        exact = np.exp(views.astype(float) / chosen)
+        mean = (exact / exact.sum(axis=2, keepdims=True)).mean(axis=0)
+        return float(-np.log(mean[np.arange(COUNT), labels]).mean())
+
+    assert loss(temperature) <= min(loss(temperature * 0.97), loss(temperature * 1.03))
 
 
 def test_the_temperature_stays_between_a_tenth_and_a_hundred():
     labels = (np.arange(50) % 10).astype(np.uint8)
     hopeless = np.roll(np.eye(10, dtype=np.float32)[labels], 1, axis=1)  # surely wrong, each time
-    assert fit_temperature(hopeless * 100, labels) == pytest.approx(100, rel=0.01)
+    assert fitted(hopeless * 100, labels) == pytest.approx(100, rel=0.01)
     almost = np.eye(10, dtype=np.float32)[labels] * np.float32(0.01)
     almost[0, 5] = 0.02
-    assert 0.1 <= fit_temperature(almost, labels) < 0.2
+    assert 0.1 <= fitted(almost, labels) < 0.2
 
 
 def test_adding_a_constant_to_an_images_scores_changes_nothing():
     scores, labels = scores_and_labels(2.0)
     shifted = scores + np.random.default_rng(1).normal(0, 50, (COUNT, 1)).astype(np.float32)
-    assert fit_temperature(shifted, labels) == pytest.approx(fit_temperature(scores, labels), rel=1e-3)
+    assert fitted(shifted, labels) == pytest.approx(fitted(scores, labels), rel=1e-3)
 
 
 def test_the_expected_calibration_error_is_the_mean_distance_over_the_digits():
@@ -81,8 +101,8 @@ def test_a_confidence_of_one_is_in_the_last_bin_and_no_digits_mean_no_error():
 def test_accurate_confidences_have_almost_no_calibration_error():
     scores, labels = scores_and_labels(3.0)
     is_right = scores.argmax(axis=1) == labels
-    before = measure_reliability(uncalibrated_confidences(scores), is_right)
-    after = measure_reliability(uncalibrated_confidences(scores / fit_temperature(scores, labels)), is_right)
+    before = measure_reliability(uncalibrated_confidences(scores[None]), is_right)
+    after = measure_reliability(uncalibrated_confidences(scores[None] / fitted(scores, labels)), is_right)
     assert before.expected_error > 0.1
     assert after.expected_error < 0.02
 

@@ -69,4 +69,5 @@ def _draw_digit(rng: np.random.Generator, digits: Images) -> Floats:
     """Draw a digit, and cut it out along its ink; values are 0 to 1."""
     ink = digits[rng.integers(len(digits))].astype(np.float32) / np.float32(255)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    digit: Floats = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return digit

@@ -1,7 +1,7 @@
 """Find digits whose strokes are too few for their label, because a stroke is missing from the file.
 
 Such a digit is a mistake of the collection: the slash of a zero without the zero, or one loop of an eight.
-Nobody can read it, so it would teach a wrong shape and count as an error in every test.
+No person can read it, so it would teach a wrong shape and count as an error in every test.
 """
 
 from __future__ import annotations
