@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, _imaging
 
-from lenet_pipeline.ingest.colour import read_grey
+from lenet_pipeline.ingest.grey_levels import read_grey_levels
 from lenet_pipeline.ingest.image_formats import (
     FORMATS,
     HEAD_BYTES,
@@ -30,7 +28,7 @@ from lenet_pipeline.ingest.image_formats import (
     too_many_pixels,
 )
 from lenet_pipeline.ingest.normalisation import Pixels
-from lenet_pipeline.schema import Floats
+from lenet_pipeline.ingest.tiff import is_tiff, locate_tiff_pages, open_tiff_page
 
 # A damaged file can make Pillow's decoders raise almost any exception, in Python and from C, with no
 # documented common base. A fuzz test over damaged files checks that this list is complete. MemoryError
@@ -121,10 +119,21 @@ def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
     """
     with (
         decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=max_pixels),
-        Image.open(BytesIO(content), formats=FORMATS) as image,
+        Image.open(_single_picture(content), formats=FORMATS) as image,
     ):
         check_single_frame(image)
         return decode_frame(image, max_pixels, choose_channel=True)
+
+
+def _single_picture(content: bytes) -> BinaryIO:
+    """Return a stream over an image file that starts with its picture. In a TIFF, a copy may come first."""
+    stream = BytesIO(content)
+    pages = locate_tiff_pages(stream) if is_tiff(content) else []
+    if not pages:
+        return stream
+    if pages[-1] >= len(content):
+        raise UnreadableImageError("truncated_image", "the end of the file is missing; copy or scan it again")
+    return open_tiff_page(stream, pages[0])
 
 
 @contextmanager
@@ -174,8 +183,12 @@ def check_single_frame(image: ImageFile.ImageFile) -> None:
     Raises:
         UnreadableImageError: the image has several frames or pages.
     """
-    # The JPEG of a camera (MPO) can also contain previews and gain maps, which are not frames.
-    frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    if image.format == "TIFF" and image.fp is not None:
+        frames = len(locate_tiff_pages(cast(BinaryIO, image.fp)))
+    elif image.format in ("JPEG", "MPO"):
+        frames = 1  # the JPEG of a camera (MPO) can also contain previews and gain maps, which are not frames
+    else:
+        frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise UnreadableImageError(
             "several_frames",
@@ -203,7 +216,7 @@ def decode_frame(image: ImageFile.ImageFile, max_pixels: int, *, choose_channel:
     if image.format == "TIFF":
         _silence_libtiff()
     image.load()
-    return _grey_levels(ImageOps.exif_transpose(image), choose_channel)
+    return read_grey_levels(ImageOps.exif_transpose(image), choose_channel=choose_channel)
 
 
 @functools.cache
@@ -221,50 +234,3 @@ def _silence_libtiff() -> None:
             setter(None)
     except (OSError, AttributeError):
         return
-
-
-def _grey_levels(image: Image.Image, choose_channel: bool) -> Pixels:
-    """Return the grey levels (height, width), 0 to 255, of an image in any mode."""
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.float32) / np.float32(257)
-    if image.mode in ("I", "F"):
-        return _stretch_range(np.asarray(image, dtype=np.float64))
-    if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
-        if with_alpha.getchannel("A").getextrema() == (255, 255):
-            return _grey_levels(with_alpha.convert("RGB"), choose_channel)
-        return _composite(with_alpha)
-    if image.mode == "LAB":
-        return np.asarray(image.getchannel("L"))
-    if image.mode not in ("1", "L", "RGB"):
-        image = image.convert("RGB")
-    if choose_channel and image.mode == "RGB":
-        return read_grey(image)
-    return np.asarray(image.convert("L"))
-
-
-def _stretch_range(values: NDArray[np.float64]) -> Floats:
-    """Scale 32-bit values, which have no defined white, from their own range to 0 to 255."""
-    if not np.isfinite(values).all():
-        raise ValueError("some pixels are infinite or not a number")
-    low, high = values.min(), values.max()
-    scaled: NDArray[np.float64] = (values - low) * (255 / max(high - low, 1e-30))
-    return scaled.astype(np.float32)
-
-
-def _composite(image: Image.Image) -> Floats:
-    """Place an RGBA image on a background that contrasts with its ink.
-
-    Usually the opaque pixels are ink, and the background is the opposite: white for dark ink, else black.
-    If most of the image is opaque and contains both light and dark, it includes the paper. Then the
-    background has the median level of the opaque pixels.
-    """
-    grey = np.asarray(image.convert("L"), dtype=np.float32)
-    alpha = np.asarray(image.getchannel("A"), dtype=np.float32) / 255
-    opaque = grey[alpha >= 0.5]
-    if not opaque.size:
-        opaque = grey[alpha > 0]
-    middle = float(np.median(opaque)) if opaque.size else 0.0
-    holds_paper = opaque.size > 0.6 * grey.size and float(np.ptp(opaque)) > 64
-    background = middle if holds_paper else (255.0 if middle < 128 else 0.0)
-    return (grey * alpha + background * (1 - alpha)).astype(np.float32, copy=False)

@@ -6,12 +6,13 @@ several processes to read pages in parallel.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -24,13 +25,14 @@ from lenet_pipeline.ingest import UnreadableImageError
 _POINTS_PER_INCH = 72
 _DRAWN_DPI = 300.0  # for pages that are drawn instead of scanned
 PDF_HEAD_BYTES = 1024  # PDFium and other readers look for %PDF- within these bytes
-_TAIL_BYTES = 65_536
-_TRAILER_BYTES = 2_048  # a complete PDF has %%EOF within these last bytes, before any padding
 _SCAN_COVERS = 0.9  # of the area of a page, for its images to count as a scan of the whole page
 _LEAST_PART = 0.01  # of the area of a page: smaller images are not part of the scan
 _INSET_PX = 0.01
 # PDFium keeps every stream in memory until the document closes: 0.7 MB for a page of 300 dpi grey JPEG.
 _PAGES_PER_OPENING = 50
+
+# Keep pypdfium2's message about XFA forms off the terminal. They also store their values as form fields.
+logging.getLogger("pypdfium2").addHandler(logging.NullHandler())
 
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
@@ -51,25 +53,10 @@ def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
     if not handle:
         raise _explain_refusal(pdfium_c.FPDF_GetLastError())
     with pdfium.PdfDocument(handle) as document:
+        document.init_forms()  # before any page is opened: pages then show the values of form fields
         if not len(document):
             raise UnreadableImageError("damaged_pdf", "the PDF has no pages; save or scan it again")
         yield document
-
-
-def check_pdf_end(stream: BinaryIO) -> None:
-    """Check that a PDF is complete. PDFium shows the missing pages of a truncated file as blank.
-
-    Raises:
-        UnreadableImageError: the end of the file is missing.
-    """
-    size = stream.seek(0, 2)
-    stream.seek(max(0, size - _TAIL_BYTES))
-    if b"%%EOF" not in stream.read().rstrip(b"\0\t\n\f\r ")[-_TRAILER_BYTES:]:
-        raise UnreadableImageError(
-            "truncated_pdf",
-            f"the PDF is truncated: it has {size:,} bytes but no %%EOF at its end, so pages may be missing "
-            "or blank; copy or scan it again",
-        )
 
 
 class PdfPages:
@@ -130,13 +117,16 @@ def read_pdf_page(document: pdfium.PdfDocument, number: int, max_pixels: int) ->
 
 @contextmanager
 def open_pdf_page(document: pdfium.PdfDocument, number: int) -> Iterator[pdfium.PdfPage]:
-    """Open one page, counted from 1, for the duration of a block.
+    """Open one page, counted from 1, for the duration of a block. Its form fields become visible.
 
     Raises:
         UnreadableImageError: PDFium cannot read this page.
     """
     try:
-        with closing(document[number - 1]) as page:
+        with ExitStack() as opened:
+            page = opened.enter_context(closing(document[number - 1]))
+            if page.formenv is None and _flatten_fields(page):
+                page = opened.enter_context(closing(document[number - 1]))
             yield page
     except pdfium.PdfiumError as exc:
         raise UnreadableImageError(
@@ -144,8 +134,27 @@ def open_pdf_page(document: pdfium.PdfDocument, number: int) -> Iterator[pdfium.
         ) from exc
 
 
+def _flatten_fields(page: pdfium.PdfPage) -> bool:
+    """Make the form fields of a page part of its content. Return whether the page must be opened again.
+
+    Programs that copy pages often leave the form itself behind, and PDFium does not draw fields without one.
+    """
+    if not any(_is_field(page, index) for index in range(pdfium_c.FPDFPage_GetAnnotCount(page))):
+        return False
+    return bool(pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY) == pdfium_c.FLATTEN_SUCCESS)
+
+
+def _is_field(page: pdfium.PdfPage, index: int) -> bool:
+    """Return whether an annotation of a page is a form field."""
+    annotation = pdfium_c.FPDFPage_GetAnnot(page, index)
+    try:
+        return bool(pdfium_c.FPDFAnnot_GetSubtype(annotation) == pdfium_c.FPDF_ANNOT_WIDGET)
+    finally:
+        pdfium_c.FPDFPage_CloseAnnot(annotation)
+
+
 def render_pdf_page(page: pdfium.PdfPage, *, width: int, height: int) -> Grey:
-    """Render a page with its annotations, in grey on white, at exactly this size in pixels."""
+    """Render a page with its annotations and fields, in grey on white, at exactly this size in pixels."""
     bitmap = pdfium.PdfBitmap.new_native(width, height, format=pdfium_c.FPDFBitmap_Gray)
     try:
         bitmap.fill_rect((255, 255, 255, 255), 0, 0, width, height)
@@ -157,6 +166,8 @@ def render_pdf_page(page: pdfium.PdfPage, *, width: int, height: int) -> Grey:
         clip = pdfium_c.FS_RECTF(0, 0, width, height)
         flags = pdfium_c.FPDF_GRAYSCALE | pdfium_c.FPDF_ANNOT
         pdfium_c.FPDF_RenderPageBitmapWithMatrix(bitmap, page, matrix, clip, flags)
+        if page.formenv is not None:
+            pdfium_c.FPDF_FFLDraw(page.formenv, bitmap, page, 0, 0, width, height, 0, flags)
         # Copy, because closing the bitmap frees its memory.
         return np.array(bitmap.to_numpy(), dtype=np.uint8).reshape(height, width)
     finally:

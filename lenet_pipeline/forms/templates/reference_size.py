@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image
 
@@ -13,7 +13,15 @@ from lenet_pipeline.forms.documents.pdf import is_pdf, open_pdf, open_pdf_page
 from lenet_pipeline.forms.documents.resolution import judge_resolution
 from lenet_pipeline.forms.page import MM_PER_INCH
 from lenet_pipeline.forms.templates.model import Reference
-from lenet_pipeline.ingest import HEAD_BYTES, UnreadableImageError, decoding, read_content
+from lenet_pipeline.ingest import (
+    HEAD_BYTES,
+    UnreadableImageError,
+    decoding,
+    is_tiff,
+    locate_tiff_pages,
+    open_tiff_page,
+    read_content,
+)
 
 _POINTS_PER_INCH = 72
 _MOST_BYTES = 100_000_000  # the limit for rendering, too
@@ -58,13 +66,16 @@ def read_reference_size(reference: Reference) -> ReferenceSize:
 
 def _image_size(reference: Reference, content: bytes, sha256: str) -> ReferenceSize:
     suffix = reference.path.suffix
+    stream: BinaryIO = BytesIO(content)
+    places = locate_tiff_pages(stream) if is_tiff(content) else []
+    # Only a TIFF has pages. A camera's JPEG may contain previews after its picture (MPO).
+    check_page_exists(reference, max(len(places), 1))
+    if places:
+        stream = open_tiff_page(stream, places[reference.page - 1])
     with (
         decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=_MOST_PIXELS),
-        Image.open(BytesIO(content), formats=_FORMATS) as image,
+        Image.open(stream, formats=_FORMATS) as image,
     ):
-        # A camera's JPEG may contain previews after its picture (MPO), which are not pages.
-        check_page_exists(reference, getattr(image, "n_frames", 1) if image.format == "TIFF" else 1)
-        image.seek(reference.page - 1)
         (width, height), stated = image.size, image.info.get("dpi")
         if image.getexif().get(ExifTags.Base.Orientation) in _TURNED_SIDEWAYS:
             width, height, stated = height, width, stated and stated[::-1]

@@ -2,6 +2,9 @@
 
 Each page of a TIFF has a directory, which holds the offset of the next one. Pillow can follow this chain too,
 but after a damaged directory it loses the following pages or returns the pixels of an earlier page.
+
+Some directories hold a smaller copy of a page, such as a thumbnail, or its transparency mask. They are not
+pages.
 """
 
 from __future__ import annotations
@@ -10,20 +13,27 @@ import io
 import os
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 _LONGEST_HEADER = 16
 _MOST_PAGES = 100_000  # above any setting: the chain in a damaged file may be endless
 _BIG = 43  # the version of BigTIFF, which has 64-bit offsets
+_NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255  # TIFF 6.0, section 8; 255 is the older of the two
+_IS_COPY = 0b001 | 0b100  # bits of NewSubfileType: a copy at reduced resolution, a transparency mask
+_REDUCED = 2  # value of SubfileType: a copy at reduced resolution
+_ENTRIES_SEARCHED = 64  # both tags come first, because entries are in the order of their tags
+_INTEGERS = {3: "H", 4: "I"}  # the struct formats of the types SHORT and LONG
 
 
 @dataclass(frozen=True)
 class _Layout:
     """The struct formats of an offset and an entry count, and the sizes, in one variant of TIFF."""
 
+    order: str
     place: str
     count: str
     entry_bytes: int
+    value_at: int
     first_at: int
 
 
@@ -35,36 +45,57 @@ def is_tiff(head: bytes) -> bool:
 def locate_tiff_pages(stream: BinaryIO) -> list[int]:
     """Return the offset of each page's directory from the start of the file.
 
-    If the file is truncated, the last offset is the file's size. No page is there, and the number of missing
-    pages is unknown.
+    Reduced copies and transparency masks do not count, unless the file has nothing else. If the file is
+    truncated, the last offset is the file's size. No page is there, and the number of missing pages is
+    unknown.
     """
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     layout = _layout(stream.read(4))
     stream.seek(layout.first_at)
-    places: dict[int, None] = {}  # a dict keeps the order and is fast to search
+    places: dict[int, bool] = {}  # offset: whether a page is there; a dict keeps the order
     place = _unpack(stream, layout.place) or 0
     # Stop at a repeated offset: some writers end the chain by pointing back.
     while place and len(places) < _MOST_PAGES and place not in places:
-        places[min(place, size)] = None
+        places[min(place, size)] = True
         stream.seek(min(place, size))
         entries = _unpack(stream, layout.count)
         if entries is None:
             break
-        end = stream.tell() + layout.entry_bytes * entries
-        if end > size:
-            places[size] = None
+        length = layout.entry_bytes * entries
+        begin = stream.tell()
+        if begin + length > size:
+            places[size] = True
             break
-        stream.seek(end)
+        places[place] = not _is_copy(stream.read(min(length, _ENTRIES_SEARCHED * layout.entry_bytes)), layout)
+        stream.seek(begin + length)
         place = _unpack(stream, layout.place) or 0
-    return list(places)
+    return [place for place, is_page in places.items() if is_page] or list(places)
 
 
-class OneTiffPage(io.RawIOBase):
-    """A stream over a TIFF in which a given page comes first. Only the offset in the header differs.
+def _is_copy(directory: bytes, layout: _Layout) -> bool:
+    """Return whether the first entries of a directory describe a reduced copy or a mask of another page."""
+    for start in range(0, len(directory), layout.entry_bytes):
+        tag, kind = struct.unpack_from(f"{layout.order}HH", directory, start)
+        if tag in (_NEW_SUBFILE_TYPE, _SUBFILE_TYPE) and kind in _INTEGERS:
+            form = f"{layout.order}{_INTEGERS[kind]}"
+            (value,) = struct.unpack_from(form, directory, start + layout.value_at)
+            return bool(value & _IS_COPY) if tag == _NEW_SUBFILE_TYPE else value == _REDUCED
+    return False
 
-    Pillow closes this stream but not the file beneath it.
+
+def open_tiff_page(stream: BinaryIO, place: int) -> BinaryIO:
+    """Return a stream over a TIFF in which a given page comes first. Closing it leaves the file open.
+
+    Args:
+        stream: the TIFF.
+        place: the offset of the page's directory.
     """
+    return cast(BinaryIO, _OnePage(stream, place))
+
+
+class _OnePage(io.RawIOBase):
+    """A TIFF in which only the offset in the header differs."""
 
     def __init__(self, stream: BinaryIO, place: int) -> None:
         self._stream = stream
@@ -103,8 +134,8 @@ class OneTiffPage(io.RawIOBase):
 def _layout(head: bytes) -> _Layout:
     order = "<" if head[:2] == b"II" else ">"
     if _BIG in head[2:4]:
-        return _Layout(place=f"{order}Q", count=f"{order}Q", entry_bytes=20, first_at=8)
-    return _Layout(place=f"{order}I", count=f"{order}H", entry_bytes=12, first_at=4)
+        return _Layout(order, f"{order}Q", f"{order}Q", entry_bytes=20, value_at=12, first_at=8)
+    return _Layout(order, f"{order}I", f"{order}H", entry_bytes=12, value_at=8, first_at=4)
 
 
 def _unpack(stream: BinaryIO, form: str) -> int | None:
