@@ -6,7 +6,6 @@ several processes to read pages in parallel.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Iterator
@@ -31,9 +30,6 @@ _INSET_PX = 0.01
 # PDFium keeps every stream in memory until the document closes: 0.7 MB for a page of 300 dpi grey JPEG.
 _PAGES_PER_OPENING = 50
 
-# Keep pypdfium2's message about XFA forms off the terminal. They also store their values as form fields.
-logging.getLogger("pypdfium2").addHandler(logging.NullHandler())
-
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
 
@@ -53,10 +49,21 @@ def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
     if not handle:
         raise _explain_refusal(pdfium_c.FPDF_GetLastError())
     with pdfium.PdfDocument(handle) as document:
-        document.init_forms()  # before any page is opened: pages then show the values of form fields
+        _open_form(document)
         if not len(document):
             raise UnreadableImageError("damaged_pdf", "the PDF has no pages; save or scan it again")
         yield document
+
+
+def _open_form(document: pdfium.PdfDocument) -> None:
+    """Make the pages of a document show its form fields. Call it before any page is opened.
+
+    ``PdfDocument.init_forms`` skips documents without a form. But programs that copy pages often leave the
+    form behind, and the fields of the pages still have their values.
+    """
+    settings = pdfium_c.FPDF_FORMFILLINFO(version=2)
+    form = pdfium_c.FPDFDOC_InitFormFillEnvironment(document, settings)
+    document.formenv = pdfium.PdfFormEnv(form, settings)
 
 
 class PdfPages:
@@ -117,40 +124,18 @@ def read_pdf_page(document: pdfium.PdfDocument, number: int, max_pixels: int) ->
 
 @contextmanager
 def open_pdf_page(document: pdfium.PdfDocument, number: int) -> Iterator[pdfium.PdfPage]:
-    """Open one page, counted from 1, for the duration of a block. Its form fields become visible.
+    """Open one page, counted from 1, for the duration of a block.
 
     Raises:
         UnreadableImageError: PDFium cannot read this page.
     """
     try:
-        with ExitStack() as opened:
-            page = opened.enter_context(closing(document[number - 1]))
-            if page.formenv is None and _flatten_fields(page):
-                page = opened.enter_context(closing(document[number - 1]))
+        with closing(document[number - 1]) as page:
             yield page
     except pdfium.PdfiumError as exc:
         raise UnreadableImageError(
             "damaged_page", f"PDFium cannot read this page ({exc}); save or scan it again"
         ) from exc
-
-
-def _flatten_fields(page: pdfium.PdfPage) -> bool:
-    """Make the form fields of a page part of its content. Return whether the page must be opened again.
-
-    Programs that copy pages often leave the form itself behind, and PDFium does not draw fields without one.
-    """
-    if not any(_is_field(page, index) for index in range(pdfium_c.FPDFPage_GetAnnotCount(page))):
-        return False
-    return bool(pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY) == pdfium_c.FLATTEN_SUCCESS)
-
-
-def _is_field(page: pdfium.PdfPage, index: int) -> bool:
-    """Return whether an annotation of a page is a form field."""
-    annotation = pdfium_c.FPDFPage_GetAnnot(page, index)
-    try:
-        return bool(pdfium_c.FPDFAnnot_GetSubtype(annotation) == pdfium_c.FPDF_ANNOT_WIDGET)
-    finally:
-        pdfium_c.FPDFPage_CloseAnnot(annotation)
 
 
 def render_pdf_page(page: pdfium.PdfPage, *, width: int, height: int) -> Grey:
@@ -166,8 +151,7 @@ def render_pdf_page(page: pdfium.PdfPage, *, width: int, height: int) -> Grey:
         clip = pdfium_c.FS_RECTF(0, 0, width, height)
         flags = pdfium_c.FPDF_GRAYSCALE | pdfium_c.FPDF_ANNOT
         pdfium_c.FPDF_RenderPageBitmapWithMatrix(bitmap, page, matrix, clip, flags)
-        if page.formenv is not None:
-            pdfium_c.FPDF_FFLDraw(page.formenv, bitmap, page, 0, 0, width, height, 0, flags)
+        pdfium_c.FPDF_FFLDraw(page.formenv, bitmap, page, 0, 0, width, height, 0, flags)
         # Copy, because closing the bitmap frees its memory.
         return np.array(bitmap.to_numpy(), dtype=np.uint8).reshape(height, width)
     finally:
