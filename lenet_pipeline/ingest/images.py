@@ -15,6 +15,7 @@ from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, _imaging
 
 from lenet_pipeline.ingest.grey_levels import read_grey_levels
@@ -48,6 +49,8 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
+
+_LEAST_HIGH_BYTE = 16  # of the brightest colour, unless the picture has 12 bits or fewer
 
 # Keep Pillow's log messages about damaged files off the terminal; the reject has the reason.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -208,15 +211,30 @@ def decode_frame(image: ImageFile.ImageFile, max_pixels: int, *, choose_channel:
         Grey levels (height, width), 0 to 255, uint8 or float32, upright.
 
     Raises:
-        UnreadableImageError: the image has more than ``max_pixels`` pixels. It is not decoded.
+        UnreadableImageError: the image has more than ``max_pixels`` pixels, and is not decoded; or its
+            colours use 12 of 16 bits or fewer.
     """
     pixels = image.width * image.height
     if pixels > max_pixels:
         raise too_many_pixels(f"the image has {image.width} x {image.height} = {pixels:,} pixels", max_pixels)
     if image.format == "TIFF":
         _silence_libtiff()
+    has_deep_colours = image.mode in ("RGB", "RGBA") and ";16" in str(image.tile)
     image.load()
+    if has_deep_colours:
+        _check_high_bytes(image)
     return read_grey_levels(ImageOps.exif_transpose(image), choose_channel=choose_channel)
+
+
+def _check_high_bytes(image: Image.Image) -> None:
+    """Check that an image of 16 bits per colour is not black, because Pillow keeps only the high bytes."""
+    extrema = image.convert("RGB").getextrema()
+    if np.max(extrema) < _LEAST_HIGH_BYTE:
+        raise UnreadableImageError(
+            "unsupported_depth",
+            "its 16-bit colours are all below 4096, as if they had 12 bits or fewer; save it in grey, or "
+            "with 8 bits per colour",
+        )
 
 
 @functools.cache

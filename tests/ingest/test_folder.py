@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -180,6 +181,20 @@ def test_dark_and_pale_levels_of_sixteen_bits_stay_as_they_are(tmp_path, ink, pa
     content = save(tmp_path / "a.png", Image.fromarray(levels)).read_bytes()
     found = decode_image(content, suffix=".png", max_pixels=10**6)
     assert np.allclose(found, levels / 257)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_ten_and_twelve_bits_are_a_reject_and_those_of_sixteen_are_read(tmp_path, name, channels):
+    grey = np.dstack([np.asarray(picture())] * 3).astype(np.uint16)
+    for factor in (4, 16, 257):
+        alpha = np.full((HEIGHT, WIDTH), 65535, np.uint16)
+        cv2.imwrite(str(tmp_path / name), np.dstack([grey * factor, alpha])[:, :, :channels])
+        if factor == 257:
+            assert digit_of(tmp_path / name)["polarity"] == DARK_ON_BRIGHT
+        else:
+            reject = reject_of(tmp_path / name)
+            assert reject.kind == "unsupported_depth" and "save it in grey" in reject.reason
 
 
 def test_the_noise_of_a_black_picture_of_sixteen_bits_is_not_ink(tmp_path):
