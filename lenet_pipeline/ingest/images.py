@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, _imaging
@@ -29,7 +29,7 @@ from lenet_pipeline.ingest.image_formats import (
     too_many_pixels,
 )
 from lenet_pipeline.ingest.normalisation import Pixels
-from lenet_pipeline.ingest.tiff import is_tiff, locate_tiff_pages, open_tiff_page
+from lenet_pipeline.ingest.tiff import is_tiff, locate_tiff_pages, move_page_first
 
 # A damaged file can make Pillow's decoders raise almost any exception, in Python and from C, with no
 # documented common base. A fuzz test over damaged files checks that this list is complete. MemoryError
@@ -122,21 +122,25 @@ def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
     """
     with (
         decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=max_pixels),
-        Image.open(_single_picture(content), formats=FORMATS) as image,
+        Image.open(BytesIO(_single_picture(content)), formats=FORMATS) as image,
     ):
         check_single_frame(image)
         return decode_frame(image, max_pixels, choose_channel=True)
 
 
-def _single_picture(content: bytes) -> BinaryIO:
-    """Return a stream over an image file that starts with its picture. In a TIFF, a copy may come first."""
-    stream = BytesIO(content)
-    pages = locate_tiff_pages(stream) if is_tiff(content) else []
+def _single_picture(content: bytes) -> bytes:
+    """Return the bytes of an image file in which its picture comes first. In a TIFF, a copy may come first.
+
+    Raises:
+        UnreadableImageError: the TIFF is truncated or has several pages.
+    """
+    pages = locate_tiff_pages(BytesIO(content)) if is_tiff(content) else []
     if not pages:
-        return stream
+        return content
     if pages[-1] >= len(content):
         raise UnreadableImageError("truncated_image", "the end of the file is missing; copy or scan it again")
-    return open_tiff_page(stream, pages[0])
+    _check_frames("TIFF", len(pages))
+    return move_page_first(content, pages[0])
 
 
 @contextmanager
@@ -186,16 +190,17 @@ def check_single_frame(image: ImageFile.ImageFile) -> None:
     Raises:
         UnreadableImageError: the image has several frames or pages.
     """
-    if image.format == "TIFF" and image.fp is not None:
-        frames = len(locate_tiff_pages(cast(BinaryIO, image.fp)))
-    elif image.format in ("JPEG", "MPO"):
-        frames = 1  # the JPEG of a camera (MPO) can also contain previews and gain maps, which are not frames
-    else:
-        frames = getattr(image, "n_frames", 1)
+    # The JPEG of a camera (MPO) can also contain previews and gain maps, which are not frames. The pages of a
+    # TIFF are counted before it is opened.
+    if image.format not in ("JPEG", "MPO", "TIFF"):
+        _check_frames(image.format, getattr(image, "n_frames", 1))
+
+
+def _check_frames(kind: str | None, frames: int) -> None:
     if frames > 1:
         raise UnreadableImageError(
             "several_frames",
-            f"the {image.format} has {frames} frames or pages, expected one; save each as its own file",
+            f"the {kind} has {frames} frames or pages, expected one; save each as its own file",
         )
 
 

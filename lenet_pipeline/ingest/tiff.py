@@ -84,6 +84,21 @@ def _is_copy(directory: bytes, layout: _Layout) -> bool:
     return False
 
 
+def move_page_first(content: bytes, place: int) -> bytes:
+    """Return the bytes of a TIFF, or its header, in which a given page comes first.
+
+    Args:
+        content: at least the header.
+        place: the offset of the page's directory.
+    """
+    layout = _layout(content)
+    offset = struct.pack(layout.place, place)
+    end = layout.first_at + len(offset)
+    if content[layout.first_at : end] == offset:
+        return content
+    return content[: layout.first_at] + offset + content[end:]
+
+
 def open_tiff_page(stream: BinaryIO, place: int) -> BinaryIO:
     """Return a stream over a TIFF in which a given page comes first. Closing it leaves the file open.
 
@@ -100,10 +115,7 @@ class _OnePage(io.RawIOBase):
     def __init__(self, stream: BinaryIO, place: int) -> None:
         self._stream = stream
         stream.seek(0)
-        header = bytearray(stream.read(_LONGEST_HEADER))
-        layout = _layout(bytes(header))
-        struct.pack_into(layout.place, header, layout.first_at, place)
-        self._header = bytes(header)
+        self._header = move_page_first(stream.read(_LONGEST_HEADER), place)
         stream.seek(0)
 
     def readable(self) -> bool:

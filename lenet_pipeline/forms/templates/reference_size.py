@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import Any
 
 from PIL import ExifTags, Image
 
@@ -19,7 +19,7 @@ from lenet_pipeline.ingest import (
     decoding,
     is_tiff,
     locate_tiff_pages,
-    open_tiff_page,
+    move_page_first,
     read_content,
 )
 
@@ -66,15 +66,14 @@ def read_reference_size(reference: Reference) -> ReferenceSize:
 
 def _image_size(reference: Reference, content: bytes, sha256: str) -> ReferenceSize:
     suffix = reference.path.suffix
-    stream: BinaryIO = BytesIO(content)
-    places = locate_tiff_pages(stream) if is_tiff(content) else []
+    places = locate_tiff_pages(BytesIO(content)) if is_tiff(content) else []
     # Only a TIFF has pages. A camera's JPEG may contain previews after its picture (MPO).
     check_page_exists(reference, max(len(places), 1))
     if places:
-        stream = open_tiff_page(stream, places[reference.page - 1])
+        content = move_page_first(content, places[reference.page - 1])
     with (
         decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=_MOST_PIXELS),
-        Image.open(stream, formats=_FORMATS) as image,
+        Image.open(BytesIO(content), formats=_FORMATS) as image,
     ):
         (width, height), stated = image.size, image.info.get("dpi")
         if image.getexif().get(ExifTags.Base.Orientation) in _TURNED_SIDEWAYS:
