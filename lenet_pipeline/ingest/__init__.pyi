@@ -35,6 +35,10 @@ from .printed.fonts import split_fonts as split_fonts
 from .printed.non_digits import RUBBISH_IMAGES as RUBBISH_IMAGES
 from .printed.non_digits import draw_rubbish as draw_rubbish
 from .printed.printing import print_digits as print_digits
+from .tiff import is_tiff as is_tiff
+from .tiff import locate_tiff_pages as locate_tiff_pages
+from .tiff import move_page_first as move_page_first
+from .tiff import open_tiff_page as open_tiff_page
 from .unipen.drawing import MOST_DRAWINGS as MOST_DRAWINGS
 from .unipen.drawing import draw_trajectories as draw_trajectories
 from .unipen.trajectories import WrittenDigit as WrittenDigit

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, _imaging
 
-from lenet_pipeline.ingest.colour import read_grey
+from lenet_pipeline.ingest.grey_levels import read_grey_levels
 from lenet_pipeline.ingest.image_formats import (
     FORMATS,
     HEAD_BYTES,
@@ -30,7 +29,7 @@ from lenet_pipeline.ingest.image_formats import (
     too_many_pixels,
 )
 from lenet_pipeline.ingest.normalisation import Pixels
-from lenet_pipeline.schema import Floats
+from lenet_pipeline.ingest.tiff import is_tiff, locate_tiff_pages, move_page_first
 
 # A damaged file can make Pillow's decoders raise almost any exception, in Python and from C, with no
 # documented common base. A fuzz test over damaged files checks that this list is complete. MemoryError
@@ -50,6 +49,8 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
+
+_LEAST_HIGH_BYTE = 16  # of the brightest colour, unless the picture has 12 bits or fewer
 
 # Keep Pillow's log messages about damaged files off the terminal; the reject has the reason.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -121,10 +122,25 @@ def decode_image(content: bytes, *, suffix: str, max_pixels: int) -> Pixels:
     """
     with (
         decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=max_pixels),
-        Image.open(BytesIO(content), formats=FORMATS) as image,
+        Image.open(BytesIO(_single_picture(content)), formats=FORMATS) as image,
     ):
         check_single_frame(image)
         return decode_frame(image, max_pixels, choose_channel=True)
+
+
+def _single_picture(content: bytes) -> bytes:
+    """Return the bytes of an image file in which its picture comes first. In a TIFF, a copy may come first.
+
+    Raises:
+        UnreadableImageError: the TIFF is truncated or has several pages.
+    """
+    pages = locate_tiff_pages(BytesIO(content)) if is_tiff(content) else []
+    if not pages:
+        return content
+    if pages[-1] >= len(content):
+        raise UnreadableImageError("truncated_image", "the end of the file is missing; copy or scan it again")
+    _check_frames("TIFF", len(pages))
+    return move_page_first(content, pages[0])
 
 
 @contextmanager
@@ -174,12 +190,17 @@ def check_single_frame(image: ImageFile.ImageFile) -> None:
     Raises:
         UnreadableImageError: the image has several frames or pages.
     """
-    # The JPEG of a camera (MPO) can also contain previews and gain maps, which are not frames.
-    frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    # The JPEG of a camera (MPO) can also contain previews and gain maps, which are not frames. The pages of a
+    # TIFF are counted before it is opened.
+    if image.format not in ("JPEG", "MPO", "TIFF"):
+        _check_frames(image.format, getattr(image, "n_frames", 1))
+
+
+def _check_frames(kind: str | None, frames: int) -> None:
     if frames > 1:
         raise UnreadableImageError(
             "several_frames",
-            f"the {image.format} has {frames} frames or pages, expected one; save each as its own file",
+            f"the {kind} has {frames} frames or pages, expected one; save each as its own file",
         )
 
 
@@ -195,15 +216,30 @@ def decode_frame(image: ImageFile.ImageFile, max_pixels: int, *, choose_channel:
         Grey levels (height, width), 0 to 255, uint8 or float32, upright.
 
     Raises:
-        UnreadableImageError: the image has more than ``max_pixels`` pixels. It is not decoded.
+        UnreadableImageError: the image has more than ``max_pixels`` pixels, and is not decoded; or its
+            colours use 12 of 16 bits or fewer.
     """
     pixels = image.width * image.height
     if pixels > max_pixels:
         raise too_many_pixels(f"the image has {image.width} x {image.height} = {pixels:,} pixels", max_pixels)
     if image.format == "TIFF":
         _silence_libtiff()
+    has_deep_colours = image.mode in ("RGB", "RGBA") and ";16" in str(image.tile)
     image.load()
-    return _grey_levels(ImageOps.exif_transpose(image), choose_channel)
+    if has_deep_colours:
+        _check_high_bytes(image)
+    return read_grey_levels(ImageOps.exif_transpose(image), choose_channel=choose_channel)
+
+
+def _check_high_bytes(image: Image.Image) -> None:
+    """Check that an image of 16 bits per colour is not black, because Pillow keeps only the high bytes."""
+    extrema = image.convert("RGB").getextrema()
+    if np.max(extrema) < _LEAST_HIGH_BYTE:
+        raise UnreadableImageError(
+            "unsupported_depth",
+            "its 16-bit colours are all below 4096, as if they had 12 bits or fewer; save it in grey, or "
+            "with 8 bits per colour",
+        )
 
 
 @functools.cache
@@ -221,50 +257,3 @@ def _silence_libtiff() -> None:
             setter(None)
     except (OSError, AttributeError):
         return
-
-
-def _grey_levels(image: Image.Image, choose_channel: bool) -> Pixels:
-    """Return the grey levels (height, width), 0 to 255, of an image in any mode."""
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.float32) / np.float32(257)
-    if image.mode in ("I", "F"):
-        return _stretch_range(np.asarray(image, dtype=np.float64))
-    if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
-        if with_alpha.getchannel("A").getextrema() == (255, 255):
-            return _grey_levels(with_alpha.convert("RGB"), choose_channel)
-        return _composite(with_alpha)
-    if image.mode == "LAB":
-        return np.asarray(image.getchannel("L"))
-    if image.mode not in ("1", "L", "RGB"):
-        image = image.convert("RGB")
-    if choose_channel and image.mode == "RGB":
-        return read_grey(image)
-    return np.asarray(image.convert("L"))
-
-
-def _stretch_range(values: NDArray[np.float64]) -> Floats:
-    """Scale 32-bit values, which have no defined white, from their own range to 0 to 255."""
-    if not np.isfinite(values).all():
-        raise ValueError("some pixels are infinite or not a number")
-    low, high = values.min(), values.max()
-    scaled: NDArray[np.float64] = (values - low) * (255 / max(high - low, 1e-30))
-    return scaled.astype(np.float32)
-
-
-def _composite(image: Image.Image) -> Floats:
-    """Place an RGBA image on a background that contrasts with its ink.
-
-    Usually the opaque pixels are ink, and the background is the opposite: white for dark ink, else black.
-    If most of the image is opaque and contains both light and dark, it includes the paper. Then the
-    background has the median level of the opaque pixels.
-    """
-    grey = np.asarray(image.convert("L"), dtype=np.float32)
-    alpha = np.asarray(image.getchannel("A"), dtype=np.float32) / 255
-    opaque = grey[alpha >= 0.5]
-    if not opaque.size:
-        opaque = grey[alpha > 0]
-    middle = float(np.median(opaque)) if opaque.size else 0.0
-    holds_paper = opaque.size > 0.6 * grey.size and float(np.ptp(opaque)) > 64
-    background = middle if holds_paper else (255.0 if middle < 128 else 0.0)
-    return (grey * alpha + background * (1 - alpha)).astype(np.float32, copy=False)

@@ -53,6 +53,8 @@ class PdfWriter:
     def __init__(self) -> None:
         self.objects: list[bytes] = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
         self.kids: list[int] = []
+        self.fields: list[int] = []
+        self.form: str | None = None  # entries of the form beside its fields; None leaves the form out
         self.trailer = ""
 
     def add(self, content: bytes) -> int:
@@ -77,6 +79,33 @@ class PdfWriter:
         )
         self.kids.append(self.add(page.encode()))
 
+    def add_field(
+        self,
+        value: str,
+        place: tuple[float, float, float, float],
+        *,
+        appearance: str | None = None,
+        entries: str = "/F 4",
+    ) -> int:
+        """Add a text field with a value, at left, bottom, right and top in points; return its number.
+
+        ``appearance`` is the text that its appearance shows. Without one, viewers draw the value themselves.
+        """
+        if appearance is not None:
+            drawing = stream_object(
+                f"/Tx BMC BT /F 16 Tf 0 g 4 5 Td ({appearance}) Tj ET EMC".encode(),
+                f"/Type /XObject /Subtype /Form /BBox [0 0 {place[2] - place[0]} {place[3] - place[1]}] "
+                "/Resources << /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>",
+            )
+            entries += f" /AP << /N {self.add(drawing)} 0 R >>"
+        left, bottom, right, top = place
+        field = (
+            f"<< /Type /Annot /Subtype /Widget /FT /Tx /T (field{len(self.fields)}) /V ({value}) /Q 1 "
+            f"/DA (/Helv 16 Tf 0 g) /Rect [{left} {bottom} {right} {top}] {entries} >>"
+        )
+        self.fields.append(self.add(field.encode()))
+        return self.fields[-1]
+
     def add_scan(self, grey: Grey, *, dpi: float, filters: str = "FlateDecode", entries: str = "") -> None:
         """Add a page that is one image."""
         height, width = grey.shape
@@ -87,6 +116,11 @@ class PdfWriter:
 
     def write(self, path: Path) -> Path:
         kids = " ".join(f"{number} 0 R" for number in self.kids)
+        if self.form is not None:
+            fields = " ".join(f"{number} 0 R" for number in self.fields)
+            self.objects[0] = (
+                f"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [{fields}] {self.form} >> >>".encode()
+            )
         self.objects[1] = f"<< /Type /Pages /Count {len(self.kids)} /Kids [{kids}] >>".encode()
         parts, offsets, offset = [b"%PDF-1.7\n"], [], 9
         for number, content in enumerate(self.objects, start=1):
@@ -123,6 +157,15 @@ def write_tiff(path: Path, *pages: Grey, **options: object) -> Path:
     """Write a TIFF of several pages."""
     first, *others = (Image.fromarray(grey) for grey in pages)
     first.save(path, "TIFF", save_all=True, append_images=others, **options)
+    return path
+
+
+def write_tiff_of_kinds(path: Path, *frames: tuple[Grey, dict[int, int]], **options: object) -> Path:
+    """Write a TIFF whose frames have extra tags, such as 254 (NewSubfileType)."""
+    first, *others = (Image.fromarray(grey) for grey, _ in frames)
+    for image, (_, tags) in zip(others, frames[1:], strict=True):
+        image.encoderinfo = {"tiffinfo": tags}
+    first.save(path, "TIFF", save_all=True, append_images=others, tiffinfo=frames[0][1], **options)
     return path
 
 

@@ -28,11 +28,13 @@ from tests.forms.document_builders import (
     PdfWriter,
     image_object,
     page_picture,
+    stream_object,
     tiff_directories,
     tiff_tag,
     write_encrypted,
     write_scans,
     write_tiff,
+    write_tiff_of_kinds,
 )
 
 LIMITS = PageLimits(max_bytes=10_000_000, max_pixels=50_000_000, max_pages=500)
@@ -174,6 +176,149 @@ def test_a_pdf_padded_after_its_end_is_read(tmp_path):
     assert outcomes(read(path)) == [(1, "read")]
 
 
+@pytest.mark.parametrize(
+    "tail",
+    [b"\0" * 80_000, b"\0" * 2_000_000, b"<html>" + b"<p>upload page</p>\n" * 5000, b"0123456789 " * 9000],
+    ids=["NULs", "many NULs", "web page", "digits"],
+)
+@pytest.mark.parametrize("gap", [b"", b"\r\n"])
+def test_any_bytes_after_the_end_of_a_pdf_do_no_harm(tmp_path, tail, gap):
+    grey = page_picture()
+    path = write_scans(tmp_path / "a.pdf", grey)
+    path.write_bytes(path.read_bytes() + gap + tail)
+    assert np.array_equal(only_page(path).image, grey)
+
+
+def test_a_pdf_that_was_changed_is_read_as_changed_and_truncated_in_its_change_is_a_reject(tmp_path):
+    writer = PdfWriter()
+    writer.add_page("0 0 306 792 re f")
+    path = writer.write(tmp_path / "a.pdf")
+    before = path.read_bytes()
+    change = b"3 0 obj\n" + stream_object(b"306 0 306 792 re f") + b"\nendobj\n"
+    table = b"xref\n3 1\n%010d 00000 n \n" % len(before)
+    trailer = b"trailer\n<< /Size 5 /Root 1 0 R /Prev %d >>\n" % before.rindex(b"xref\n0")
+    start = b"startxref\n%d\n%%%%EOF\n" % (len(before) + len(change))
+    path.write_bytes(before + change + table + trailer + start + b"\0" * 80_000)
+    page = only_page(path).image
+    assert page[:, :1274].min() == 255 and page[:, 1276:].max() == 0
+    for length in (20, len(change), len(change + table), len(change + table + trailer)):
+        path.write_bytes(before + (change + table + trailer)[:length])
+        assert reject_of(path).kind == "truncated_pdf"
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.99])
+@pytest.mark.parametrize("tail", [b"", b"\0" * 80_000])
+def test_a_truncated_pdf_for_the_web_is_a_reject_although_it_has_an_end_in_the_middle(tmp_path, kept, tail):
+    path = write_scans(tmp_path / "a.pdf", page_picture(1), page_picture(2))
+    content = path.read_bytes().replace(b"2 0 obj", b"startxref\n0\n%%EOF\n2 0 obj", 1)
+    path.write_bytes(content[: int(kept * content.rindex(b"%%EOF"))] + tail)
+    assert reject_of(path).kind == "truncated_pdf"
+
+
+# --- form fields of PDFs -----------------------------------------------------------------------------
+
+HELVETICA = "/DR << /Font << /Helv << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"
+FIELD = (36, 36, 136, 66)  # points
+VALUES = [f"7{digit}0358" for digit in range(10)]
+# How a program may store a value: the text of the appearance ({} is the value), and the form's entries.
+STORED = {
+    "with an appearance": ("{}", HELVETICA),
+    "without an appearance": (None, HELVETICA),
+    "without any font": (None, ""),
+    "appearances needed": (None, f"{HELVETICA} /NeedAppearances true"),
+    "stale appearance": ("000000", f"{HELVETICA} /NeedAppearances true"),
+    "copied without the form": ("{}", None),
+    "beside an XFA form": (None, f"{HELVETICA} /XFA [(template) 2 0 R]"),
+}
+
+
+def write_filled(path: Path, value: str, stored: str, *, entries: str = "/F 4", page: str = "") -> Path:
+    """Write a page of 172 x 102 points with one form field."""
+    appearance, form = STORED[stored]
+    writer = PdfWriter()
+    writer.form = form
+    field = writer.add_field(
+        value, FIELD, appearance=appearance and appearance.format(value), entries=entries
+    )
+    writer.add_page(size=(172, 102), entries=f"/Annots [{field} 0 R] {page}")
+    return writer.write(path)
+
+
+def cropped_ink(grey: Grey) -> Grey:
+    """Return the smallest part of a page that has all its ink."""
+    rows, columns = np.nonzero(grey < 128)
+    return grey[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grey]:
+    """The ink of each of ``VALUES``, as part of a page's content."""
+    writer = PdfWriter()
+    for value in VALUES:
+        writer.add_page(f"BT /F 16 Tf 40 41 Td ({value}) Tj ET", size=(172, 102))
+    pages = read(writer.write(tmp_path_factory.mktemp("printed") / "a.pdf"))
+    return {
+        value: cropped_ink(page.image)
+        for value, page in zip(VALUES, pages, strict=True)
+        if isinstance(page, Page)
+    }
+
+
+def read_value(page: Page | Reject, printed: dict[str, Grey]) -> str:
+    """Return the one of ``VALUES`` that the ink of a page resembles most."""
+    assert isinstance(page, Page)
+    ink = cropped_ink(page.image)
+    height, width = np.min([ink.shape, *(text.shape for text in printed.values())], axis=0)
+    assert max(np.subtract(ink.shape, (height, width))) <= 1
+    crops = {value: text[:height, :width].astype(int) for value, text in printed.items()}
+    return min(crops, key=lambda value: np.abs(crops[value] - ink[:height, :width]).mean())
+
+
+@pytest.mark.parametrize("stored", STORED)
+def test_the_value_of_a_form_field_is_drawn_where_the_field_is(tmp_path, capfd, printed, stored):
+    for value in VALUES[:4]:
+        page = only_page(write_filled(tmp_path / "a.pdf", value, stored))
+        assert read_value(page, printed) == value
+        left, bottom, right, top = (side * 300 // 72 for side in FIELD)
+        page.image[425 - top : 425 - bottom, left:right] = 255
+        assert page.image.min() == 255
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("stored", ["with an appearance", "without an appearance", "copied without the form"])
+def test_form_fields_turn_with_their_page_and_hidden_ones_are_not_drawn(tmp_path, stored):
+    upright = only_page(write_filled(tmp_path / "a.pdf", VALUES[2], stored)).image
+    turned = only_page(write_filled(tmp_path / "b.pdf", VALUES[2], stored, page="/Rotate 90")).image
+    assert np.abs(np.rot90(turned).astype(int) - upright).mean() < 1
+    hidden = only_page(write_filled(tmp_path / "c.pdf", VALUES[2], stored, entries="/F 2")).image
+    assert hidden.min() == 255
+
+
+def test_a_scan_with_form_fields_keeps_its_resolution_and_its_other_pixels(tmp_path):
+    grey = page_picture(6)
+    grey[-100:-40, 40:200] = 255
+    writer = PdfWriter()
+    writer.form = HELVETICA
+    field = writer.add_field(VALUES[0], FIELD)
+    writer.add_scan(grey, dpi=100, entries=f"/Annots [{field} 0 R]")
+    page = only_page(writer.write(tmp_path / "a.pdf"))
+    assert page.dpi == 100 and page.image.shape == grey.shape
+    differs = page.image != grey
+    assert page.image[differs].min() < 60
+    differs[-100:-40, 40:200] = False
+    assert not differs.any()
+
+
+def test_the_pages_of_a_long_pdf_show_their_own_fields(tmp_path, printed):
+    writer = PdfWriter()
+    writer.form = HELVETICA
+    values = [VALUES[number % 10] for number in range(60)]
+    for value in values:
+        writer.add_page(size=(172, 102), entries=f"/Annots [{writer.add_field(value, FIELD)} 0 R]")
+    pages = read(writer.write(tmp_path / "a.pdf"))
+    assert [read_value(page, printed) for page in pages] == values
+
+
 @pytest.mark.parametrize("name", ["a.pdf", "a.png", "a.tif", "a.jpg"])
 def test_an_empty_file_is_a_reject(tmp_path, name):
     (tmp_path / name).touch()
@@ -312,6 +457,43 @@ def test_a_big_tiff_is_read(tmp_path):
     ]
 
 
+REDUCED, SINGLE_PAGE, MASK = {254: 1}, {254: 2}, {254: 4}
+
+
+@pytest.mark.parametrize(
+    ("copy", "options"),
+    [
+        (REDUCED, {}),
+        (REDUCED, {"big_tiff": True}),
+        (REDUCED, {"compression": "tiff_adobe_deflate"}),
+        (MASK, {}),
+        ({254: 5}, {}),
+        ({255: 2}, {}),
+    ],
+)
+def test_a_reduced_copy_or_a_mask_in_a_tiff_is_not_a_page(tmp_path, copy, options):
+    first, second = page_picture(1), page_picture(2)
+    small = [(grey[::4, ::4], copy) for grey in (first, second)]
+    full = [(first, SINGLE_PAGE), (second, SINGLE_PAGE)]
+    for number, frames in enumerate(((full[0], small[0], full[1], small[1]), (*small, *full), full)):
+        pages = read(write_tiff_of_kinds(tmp_path / f"{number}.tif", *frames, **options))
+        assert outcomes(pages) == [(1, "read"), (2, "read")]
+        for page, grey in zip(pages, (first, second), strict=True):
+            assert isinstance(page, Page) and np.array_equal(page.image, grey)
+
+
+def test_a_reduced_copy_in_a_big_endian_tiff_is_not_a_page(tmp_path):
+    grey = (page_picture(1).astype(np.uint16) * 257).astype(">u2")
+    path = write_tiff_of_kinds(tmp_path / "a.tif", (grey, {}), (grey[::4, ::4], REDUCED))
+    assert path.read_bytes()[:2] == b"MM"
+    assert np.array_equal(only_page(path).image, page_picture(1))
+
+
+def test_a_tiff_of_reduced_copies_only_is_read(tmp_path):
+    frames = [(page_picture(seed), REDUCED) for seed in range(2)]
+    assert outcomes(read(write_tiff_of_kinds(tmp_path / "a.tif", *frames))) == [(1, "read"), (2, "read")]
+
+
 def test_oblong_pixels_of_fax_are_made_square(tmp_path):
     grey = page_picture(height=980, width=1632)
     page = only_page(write_tiff(tmp_path / "a.tif", grey, dpi=(204, 98)))
@@ -347,6 +529,23 @@ def test_a_page_of_any_kind_of_pixels_becomes_the_same_grey_page(tmp_path, name,
     page = only_page(save(tmp_path / name, image, **options))
     assert page.image.shape == grey.shape
     assert np.abs(page.image.astype(int) - grey).mean() < 2
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_a_page_with_fewer_bits_than_its_file_has_the_levels_of_its_depth(tmp_path, suffix, bits):
+    grey = page_picture(4)
+    levels = np.rint(grey / 255 * (2**bits - 1)).astype(np.uint16)
+    page = only_page(save(tmp_path / f"a{suffix}", Image.fromarray(levels)))
+    assert np.array_equal(page.image, grey)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 4096), (200, 13_000), (9_000, 20_000), (50_000, 60_000)])
+def test_a_dark_or_pale_page_of_sixteen_bits_stays_as_it_is(tmp_path, low, high):
+    levels = np.random.default_rng(3).integers(low, high, (330, 255), dtype=np.uint16, endpoint=True)
+    levels[0, 0] = high
+    page = only_page(save(tmp_path / "a.png", Image.fromarray(levels)))
+    assert np.array_equal(page.image, np.rint(levels / 257).astype(np.uint8))
 
 
 def test_a_jpeg_is_turned_upright_by_its_exif_and_its_resolution_with_it(tmp_path):
@@ -490,14 +689,16 @@ def test_no_damage_to_a_document_escapes_as_an_error(tmp_path):
         write_scans(tmp_path / "b.pdf", page_picture(1), filters="DCTDecode"),
         write_tiff(tmp_path / "a.tif", page_picture(1), page_picture(2), compression="tiff_lzw"),
         write_tiff(tmp_path / "b.tif", page_picture(1), page_picture(2)),
+        write_filled(tmp_path / "c.pdf", VALUES[2], "appearances needed"),
+        write_filled(tmp_path / "d.pdf", VALUES[2], "copied without the form"),
     ]
     contents = [path.read_bytes() for path in seeds]
     seen = set()
-    for trial in range(400):
-        content = bytearray(contents[trial % 4])
+    for trial in range(600):
+        content = bytearray(contents[trial % len(seeds)])
         for _ in range(generator.integers(1, 30)):
             content[generator.integers(0, len(content))] = generator.integers(0, 256)
-        path = tmp_path / f"damaged{seeds[trial % 4].suffix}"
+        path = tmp_path / f"damaged{seeds[trial % len(seeds)].suffix}"
         path.write_bytes(content)
         document = inspect_document(path, PageLimits(10**7, 10**6, 50))
         pages = [document] if isinstance(document, Reject) else read_pages(document, LIMITS)
@@ -621,6 +822,21 @@ def test_a_folder_named_in_a_list_and_a_named_pipe_are_rejects(tmp_path):
 
 
 # --- real scans --------------------------------------------------------------------------------------
+
+
+def test_pdfs_with_bytes_after_their_end_are_read_until_they_are_truncated(tmp_path, cases_root):
+    paths = list_documents(cases_root / "pdf-after-end")
+    assert [path.name for path in paths] == ["html_after_end.pdf", "nul_padded_80k.pdf"]
+    for path in paths:
+        assert only_page(path).image.shape == (3508, 2480)
+        content = path.read_bytes()
+        for length in (content.rindex(b"%%EOF"), 500_000, 100_000):
+            (tmp_path / "a.pdf").write_bytes(content[:length])
+            assert reject_of(tmp_path / "a.pdf").kind == "truncated_pdf"
+
+
+def test_a_thumbnail_in_a_scan_is_not_a_page(cases_root):
+    assert only_page(cases_root / "tiff-with-thumbnail.tif").image.shape == (2339, 1654)
 
 
 def test_each_exam_booklet_has_six_pages_at_the_resolution_it_was_scanned_at(forms_root):

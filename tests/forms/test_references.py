@@ -11,8 +11,16 @@ from PIL import Image
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.templates.model import Reference, Template
+from lenet_pipeline.forms.templates.reference_size import read_reference_size
 from lenet_pipeline.forms.templates.references import render_reference
-from tests.forms.document_builders import PdfWriter, page_picture, write_encrypted, write_scans, write_tiff
+from tests.forms.document_builders import (
+    PdfWriter,
+    page_picture,
+    write_encrypted,
+    write_scans,
+    write_tiff,
+    write_tiff_of_kinds,
+)
 
 FORMS = Path(os.environ.get("LENET_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "forms"
 
@@ -66,6 +74,30 @@ def test_a_page_of_a_tiff_is_chosen_by_its_number(tmp_path):
     path = write_tiff(tmp_path / "blank.tif", page_picture(1), page_picture(2))
     grey = render_reference(template(Reference(path, 2), width=64.77, height=83.82), 100)
     assert np.array_equal(grey, page_picture(2))
+
+
+def test_a_thumbnail_in_a_tiff_is_not_a_page_of_the_reference(tmp_path):
+    whole, other = page_picture(1), page_picture(2)
+    small = (whole[::5, ::5], {254: 1})
+    path = write_tiff_of_kinds(tmp_path / "blank.tif", small, (whole, {}), small, (other, {}))
+    for page, grey in ((1, whole), (2, other)):
+        assert read_reference_size(Reference(path, page)).pixels == (255, 330)
+        found = render_reference(template(Reference(path, page), width=64.77, height=83.82), 100)
+        assert np.array_equal(found, grey)
+    with pytest.raises(IngestError, match="it has 2 pages"):
+        render_reference(template(Reference(path, 3)), 100)
+
+
+@pytest.mark.parametrize("form", ["", None])
+def test_the_fields_of_a_blank_form_are_drawn_as_on_its_filled_copies(tmp_path, form):
+    writer = PdfWriter()
+    writer.form = form
+    field = writer.add_field("", (144, 144, 288, 216), appearance="7")
+    writer.add_page(entries=f"/Annots [{field} 0 R]")
+    grey = render_reference(template(Reference(writer.write(tmp_path / "blank.pdf"))), 72)
+    rows, columns = np.nonzero(grey < 128)
+    assert 792 - 216 < rows.min() <= rows.max() < 792 - 144
+    assert 144 < columns.min() <= columns.max() < 160
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +24,7 @@ from lenet_pipeline.ingest.folder import ListedImage, list_images, read_images
 from lenet_pipeline.ingest.images import UnreadableImageError, decode_image
 from lenet_pipeline.ingest.listing import describe_label_folders
 from lenet_pipeline.schema import BRIGHT_ON_DARK, DARK_ON_BRIGHT, DIGITS, derive_digit_id
+from tests.forms.document_builders import write_tiff_of_kinds
 
 WIDTH, HEIGHT = 30, 40
 INK = {"x": 9, "y": 6, "width": 13, "height": 26}
@@ -135,6 +137,8 @@ MODES: dict[str, tuple[Callable[[], Image.Image], str, str]] = {
     "palette": (lambda: in_palette(picture()), "png", DARK_ON_BRIGHT),
     "16-bit png": (lambda: scaled(np.uint16, 257), "png", DARK_ON_BRIGHT),
     "16-bit tiff": (lambda: scaled(np.uint16, 257), "tif", DARK_ON_BRIGHT),
+    "8 bits in 16": (lambda: scaled(np.uint16, 1), "tif", DARK_ON_BRIGHT),
+    "10 bits in 16": (lambda: scaled(np.uint16, 4), "png", DARK_ON_BRIGHT),
     "12 bits in 16": (lambda: scaled(np.uint16, 16), "png", DARK_ON_BRIGHT),
     "32-bit whole": (lambda: scaled(np.int32, 1e6), "tif", DARK_ON_BRIGHT),
     "32-bit float": (lambda: scaled(np.float32, 1 / 255), "tif", DARK_ON_BRIGHT),
@@ -159,6 +163,44 @@ def test_every_mode_is_read_and_its_polarity_is_right(tmp_path, mode):
     assert row["polarity"] == polarity
     found, expected = row["source_box"], INK
     assert all(abs(found[key] - expected[key]) <= 1 for key in expected)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_levels_of_ten_and_twelve_bits_are_as_bright_as_those_of_eight(tmp_path, suffix, bits):
+    grey = np.asarray(picture())
+    levels = np.rint(grey / 255 * (2**bits - 1)).astype(np.uint16)
+    content = save(tmp_path / f"a.{suffix}", Image.fromarray(levels)).read_bytes()
+    found = decode_image(content, suffix=f".{suffix}", max_pixels=10**6)
+    assert np.abs(found - grey).max() < 0.2
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(0, 4096), (2_000, 13_000), (50_000, 60_000)])
+def test_dark_and_pale_levels_of_sixteen_bits_stay_as_they_are(tmp_path, ink, paper):
+    levels = np.where(np.asarray(picture()) < 128, ink, paper).astype(np.uint16)
+    content = save(tmp_path / "a.png", Image.fromarray(levels)).read_bytes()
+    found = decode_image(content, suffix=".png", max_pixels=10**6)
+    assert np.allclose(found, levels / 257)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_ten_and_twelve_bits_are_a_reject_and_those_of_sixteen_are_read(tmp_path, name, channels):
+    grey = np.dstack([np.asarray(picture())] * 3).astype(np.uint16)
+    for factor in (4, 16, 257):
+        alpha = np.full((HEIGHT, WIDTH), 65535, np.uint16)
+        cv2.imwrite(str(tmp_path / name), np.dstack([grey * factor, alpha])[:, :, :channels])
+        if factor == 257:
+            assert digit_of(tmp_path / name)["polarity"] == DARK_ON_BRIGHT
+        else:
+            reject = reject_of(tmp_path / name)
+            assert reject.kind == "unsupported_depth" and "save it in grey" in reject.reason
+
+
+def test_the_noise_of_a_black_picture_of_sixteen_bits_is_not_ink(tmp_path):
+    for number, (level, noise) in enumerate(((0, 0), (60, 10), (300, 50), (1200, 200))):
+        levels = np.random.default_rng(number).normal(level, noise, (60, 60)).clip(0).astype(np.uint16)
+        assert reject_of(save(tmp_path / f"{number}.png", Image.fromarray(levels))).kind == "no_ink"
 
 
 def test_a_scan_with_transparent_corners_keeps_its_paper(tmp_path):
@@ -194,6 +236,15 @@ def test_a_jpeg_named_png_is_read_as_what_it_is(tmp_path):
 def test_an_image_without_an_extension_is_read(tmp_path):
     save(tmp_path / "a.png").rename(tmp_path / "a")
     assert digit_of(tmp_path / "a")["source"] == str(tmp_path / "a")
+
+
+@pytest.mark.parametrize("kind", [1, 4])
+@pytest.mark.parametrize("copy_first", [False, True])
+def test_a_reduced_copy_or_a_mask_in_a_tiff_is_no_second_image(tmp_path, kind, copy_first):
+    whole, copy = (np.asarray(picture()), {254: 0}), (np.asarray(picture())[::3, ::3], {254: kind})
+    frames = (copy, whole) if copy_first else (whole, copy)
+    row = digit_of(write_tiff_of_kinds(tmp_path / "a.tif", *frames))
+    assert row["source_box"] == INK and row["polarity"] == DARK_ON_BRIGHT
 
 
 def test_a_previews_frame_in_a_camera_jpeg_is_no_second_image(tmp_path):

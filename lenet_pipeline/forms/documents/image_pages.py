@@ -6,14 +6,13 @@ import math
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from lenet_pipeline.forms.documents.resolution import judge_resolution
-from lenet_pipeline.forms.documents.tiff import OneTiffPage, is_tiff, locate_tiff_pages
 from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.ingest import (
     HEAD_BYTES,
@@ -22,7 +21,10 @@ from lenet_pipeline.ingest import (
     check_single_frame,
     decode_frame,
     decoding,
+    is_tiff,
+    locate_tiff_pages,
     open_image,
+    open_tiff_page,
 )
 
 _STRIP_OFFSETS, _TILE_OFFSETS = 273, 324  # TIFF 6.0, sections 8 and 15: where the pixels are in the file
@@ -79,7 +81,7 @@ class ImagePages:
                     "truncated_image",
                     f"the TIFF is truncated at this page, and later pages may be missing; {_AGAIN}",
                 )
-            return open_image(cast(BinaryIO, OneTiffPage(self._stream, place)))
+            return open_image(open_tiff_page(self._stream, place))
         self._stream.seek(0)
         return open_image(self._stream)
 

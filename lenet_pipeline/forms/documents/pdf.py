@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -24,8 +24,6 @@ from lenet_pipeline.ingest import UnreadableImageError
 _POINTS_PER_INCH = 72
 _DRAWN_DPI = 300.0  # for pages that are drawn instead of scanned
 PDF_HEAD_BYTES = 1024  # PDFium and other readers look for %PDF- within these bytes
-_TAIL_BYTES = 65_536
-_TRAILER_BYTES = 2_048  # a complete PDF has %%EOF within these last bytes, before any padding
 _SCAN_COVERS = 0.9  # of the area of a page, for its images to count as a scan of the whole page
 _LEAST_PART = 0.01  # of the area of a page: smaller images are not part of the scan
 _INSET_PX = 0.01
@@ -51,25 +49,21 @@ def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
     if not handle:
         raise _explain_refusal(pdfium_c.FPDF_GetLastError())
     with pdfium.PdfDocument(handle) as document:
+        _open_form(document)
         if not len(document):
             raise UnreadableImageError("damaged_pdf", "the PDF has no pages; save or scan it again")
         yield document
 
 
-def check_pdf_end(stream: BinaryIO) -> None:
-    """Check that a PDF is complete. PDFium shows the missing pages of a truncated file as blank.
+def _open_form(document: pdfium.PdfDocument) -> None:
+    """Make the pages of a document show its form fields. Call it before any page is opened.
 
-    Raises:
-        UnreadableImageError: the end of the file is missing.
+    ``PdfDocument.init_forms`` skips documents without a form. But programs that copy pages often leave the
+    form behind, and the fields of the pages still have their values.
     """
-    size = stream.seek(0, 2)
-    stream.seek(max(0, size - _TAIL_BYTES))
-    if b"%%EOF" not in stream.read().rstrip(b"\0\t\n\f\r ")[-_TRAILER_BYTES:]:
-        raise UnreadableImageError(
-            "truncated_pdf",
-            f"the PDF is truncated: it has {size:,} bytes but no %%EOF at its end, so pages may be missing "
-            "or blank; copy or scan it again",
-        )
+    settings = pdfium_c.FPDF_FORMFILLINFO(version=2)
+    form = pdfium_c.FPDFDOC_InitFormFillEnvironment(document, settings)
+    document.formenv = pdfium.PdfFormEnv(form, settings)
 
 
 class PdfPages:
@@ -145,7 +139,7 @@ def open_pdf_page(document: pdfium.PdfDocument, number: int) -> Iterator[pdfium.
 
 
 def render_pdf_page(page: pdfium.PdfPage, *, width: int, height: int) -> Grey:
-    """Render a page with its annotations, in grey on white, at exactly this size in pixels."""
+    """Render a page with its annotations and fields, in grey on white, at exactly this size in pixels."""
     bitmap = pdfium.PdfBitmap.new_native(width, height, format=pdfium_c.FPDFBitmap_Gray)
     try:
         bitmap.fill_rect((255, 255, 255, 255), 0, 0, width, height)
@@ -157,6 +151,7 @@ def render_pdf_page(page: pdfium.PdfPage, *, width: int, height: int) -> Grey:
         clip = pdfium_c.FS_RECTF(0, 0, width, height)
         flags = pdfium_c.FPDF_GRAYSCALE | pdfium_c.FPDF_ANNOT
         pdfium_c.FPDF_RenderPageBitmapWithMatrix(bitmap, page, matrix, clip, flags)
+        pdfium_c.FPDF_FFLDraw(page.formenv, bitmap, page, 0, 0, width, height, 0, flags)
         # Copy, because closing the bitmap frees its memory.
         return np.array(bitmap.to_numpy(), dtype=np.uint8).reshape(height, width)
     finally:

@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.documents.image_pages import ImagePages
-from lenet_pipeline.forms.documents.pdf import PDF_HEAD_BYTES, PdfPages, check_pdf_end, is_pdf, open_pdf
+from lenet_pipeline.forms.documents.pdf import PDF_HEAD_BYTES, PdfPages, is_pdf, open_pdf
+from lenet_pipeline.forms.documents.pdf_end import check_pdf_end
 from lenet_pipeline.forms.page import Grey, Page
 from lenet_pipeline.ingest import (
     NotAnImageError,

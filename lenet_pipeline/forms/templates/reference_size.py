@@ -13,7 +13,15 @@ from lenet_pipeline.forms.documents.pdf import is_pdf, open_pdf, open_pdf_page
 from lenet_pipeline.forms.documents.resolution import judge_resolution
 from lenet_pipeline.forms.page import MM_PER_INCH
 from lenet_pipeline.forms.templates.model import Reference
-from lenet_pipeline.ingest import HEAD_BYTES, UnreadableImageError, decoding, read_content
+from lenet_pipeline.ingest import (
+    HEAD_BYTES,
+    UnreadableImageError,
+    decoding,
+    is_tiff,
+    locate_tiff_pages,
+    move_page_first,
+    read_content,
+)
 
 _POINTS_PER_INCH = 72
 _MOST_BYTES = 100_000_000  # the limit for rendering, too
@@ -58,13 +66,15 @@ def read_reference_size(reference: Reference) -> ReferenceSize:
 
 def _image_size(reference: Reference, content: bytes, sha256: str) -> ReferenceSize:
     suffix = reference.path.suffix
+    places = locate_tiff_pages(BytesIO(content)) if is_tiff(content) else []
+    # Only a TIFF has pages. A camera's JPEG may contain previews after its picture (MPO).
+    check_page_exists(reference, max(len(places), 1))
+    if places:
+        content = move_page_first(content, places[reference.page - 1])
     with (
         decoding(content[:HEAD_BYTES], len(content), suffix=suffix, max_pixels=_MOST_PIXELS),
         Image.open(BytesIO(content), formats=_FORMATS) as image,
     ):
-        # A camera's JPEG may contain previews after its picture (MPO), which are not pages.
-        check_page_exists(reference, getattr(image, "n_frames", 1) if image.format == "TIFF" else 1)
-        image.seek(reference.page - 1)
         (width, height), stated = image.size, image.info.get("dpi")
         if image.getexif().get(ExifTags.Base.Orientation) in _TURNED_SIDEWAYS:
             width, height, stated = height, width, stated and stated[::-1]
