@@ -5,9 +5,9 @@
 
 The lake has the datasets that the rows of ``ROWS`` learn from, and the test
 sets. Each row trains one network per seed, in several processes with one thread
-each, and reads every test set. The figures are means over the seeds. With three
-seeds or more, a further line averages the probabilities of each three networks
-of a row: a committee.
+each, and reads every test set. The figures are means over the seeds. Further
+lines average probabilities: those of several views of an image by one network,
+and those of each three networks of a row, a committee.
 """
 
 from __future__ import annotations
@@ -30,13 +30,20 @@ from lenet_pipeline.lake import read_manifest
 from lenet_pipeline.schema import Floats
 from lenet_pipeline.scoring import Engine
 from lenet_pipeline.system import describe_machine
-from lenet_pipeline.training import find_recipe, read_labelled, read_splits, train_network
+from lenet_pipeline.training import (
+    calibrate_model,
+    find_recipe,
+    read_labelled,
+    read_splits,
+    train_network,
+)
 
 MNIST, UNIPEN, HANDS, PRINTED = "mnist/train", "unipen/train", "hands/train", "printed/train"
 AS_WRITTEN = "written/train"  # lenet ingest unipen --name written --as-written
 TESTS = ("mnist/test", "unipen/test", "hands/test", "printed/test", "hwd1000/test")
 _ALL = (MNIST, UNIPEN, HANDS, PRINTED)
 _MEMBERS = 3  # of a committee
+_VIEWS = (1, 3, 5)
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Trained:
-    """The probabilities, float32 (n, 10), that the network of one row and seed gives to each test set."""
+    """The probabilities, float32 (n, 10), of one row and seed, by test set and number of views."""
 
     row: Row
     seed: int
-    probabilities: dict[str, Floats]
+    probabilities: dict[tuple[str, int], Floats]
 
 
 ROWS = (
@@ -94,13 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         own = sorted((run for run in runs if run.row == row), key=lambda run: run.seed)
         groups = [own[first : first + _MEMBERS] for first in range(0, len(own) - _MEMBERS + 1, _MEMBERS)]
         for test, digits in tests.items():
-            probabilities = [run.probabilities[test] for run in own]
-            readings[row.name, test] = [measure(test, each, digits.labels) for each in probabilities]
-            if groups:
-                means = [np.mean([run.probabilities[test] for run in group], axis=0) for group in groups]
-                readings[f"{row.name}, committee", test] = [
-                    measure(test, each, digits.labels) for each in means
-                ]
+            for views in _VIEWS:
+                name = row.name if views == 1 else f"{row.name}, {views} views"
+                found = [run.probabilities[test, views] for run in own]
+                readings[name, test] = [measure(test, each, digits.labels) for each in found]
+            means = [np.mean([run.probabilities[test, 1] for run in group], axis=0) for group in groups]
+            if means:
+                name = f"{row.name}, committee"
+                readings[name, test] = [measure(test, each, digits.labels) for each in means]
     print("\n".join(table(readings)))  # noqa: T201 - a benchmark prints its figures
     if options.output:
         figures = [{"row": row, **asdict(each)} for (row, _), several in readings.items() for each in several]
@@ -139,11 +147,15 @@ def _train(lake: Path, row: Row, seed: int, tests: Sequence[str], epochs: int | 
         device="cpu",
         rubbish=draw_rubbish(RUBBISH_IMAGES, splits["train"].images, seed),
     )
-    engine = Engine(result.model, "cpu", threads=1)
-    digits = {test: read_labelled(lake, [read_manifest(lake, test)]) for test in tests}
-    return Trained(
-        row, seed, {test: engine.score(each.images).probabilities for test, each in digits.items()}
-    )
+    found = {}
+    for views in _VIEWS:
+        scaling = replace(result.model.preprocessing, views=views)
+        model = calibrate_model(replace(result.model, preprocessing=scaling), splits["validation"], "cpu")
+        engine = Engine(model, "cpu", threads=1)
+        for test in tests:
+            images = read_labelled(lake, [read_manifest(lake, test)]).images
+            found[test, views] = engine.score(images).probabilities
+    return Trained(row, seed, found)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

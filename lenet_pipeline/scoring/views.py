@@ -16,7 +16,7 @@ Shift = tuple[int, int]  # pixels down and to the right
 SHIFTS: tuple[Shift, ...] = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 MOST_VIEWS = len(SHIFTS)
 
-_IMAGES_AT_A_TIME = 50_000  # enough for every thread, and copies of 40 MB
+_IMAGES_AT_A_TIME = 65_536  # copies of 51 MB; whole batches of every device
 
 _Score = Callable[[Images, Callable[[int], None]], tuple[Floats, Floats | None]]
 

@@ -15,6 +15,7 @@ from .figures import draw_worst_mistakes as draw_worst_mistakes
 from .figures import style_figure as style_figure
 from .loop import Epoch as Epoch
 from .loop import TrainingResult as TrainingResult
+from .loop import calibrate_model as calibrate_model
 from .loop import train_network as train_network
 from .network_figures import draw_feature_maps as draw_feature_maps
 from .network_figures import draw_filters as draw_filters

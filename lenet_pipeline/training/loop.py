@@ -130,13 +130,24 @@ def train_network(
             kept, best_epoch, best_merit = model, number, merit
     kept = replace(kept, preprocessing=replace(kept.preprocessing, views=recipe.views))
     if validation and chooses:
-        scores = Engine(kept, device).raw_scores(validation.images)
-        kept = replace(kept, temperature=fit_temperature(scores, validation.labels))
-        if kept.none_score is not None:
-            kept = replace(kept, none_score=fit_none_score(scores[0], _REFUSED_DIGITS))
-        found = Engine(kept, device).score(validation.images)
-        kept = replace(kept, reference=count_reference(validation.images, found))
+        kept = calibrate_model(kept, validation, device)
     return TrainingResult(kept, tuple(history), best_epoch, learner.device)
+
+
+def calibrate_model(model: TrainedModel, validation: LabelledDigits, device: str = "auto") -> TrainedModel:
+    """Return a model with the temperature, the score of 'not a digit' and the drift reference of some digits.
+
+    Args:
+        model: The trained model, with its views.
+        validation: Digits that the model did not learn from.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+    scores = Engine(model, device).raw_scores(validation.images)
+    model = replace(model, temperature=fit_temperature(scores, validation.labels))
+    if model.none_score is not None:
+        model = replace(model, none_score=fit_none_score(scores[0], _REFUSED_DIGITS))
+    found = Engine(model, device).score(validation.images)
+    return replace(model, reference=count_reference(validation.images, found))
 
 
 class _Learner:
