@@ -6,7 +6,7 @@ This holds for one type of processor and the same versions of the libraries, whi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,7 +43,6 @@ class Plan:
         effort: ``quick`` or ``best``.
         seed: of the weights, the order of the digits, the distortions and the images that are not digits.
         epochs: number of passes over the training digits; the recipe decides if None.
-        views: number of views of each image that the model reads, 1 to 5.
         note: what a reader of the card must know about the model, if anything.
     """
 
@@ -53,18 +52,16 @@ class Plan:
     effort: str
     seed: int
     epochs: int | None
-    views: int = 1
     note: str = ""
 
 
 PLAN = Plan(
     release="0.3.0",
     architecture="lenet5",
-    recipe="modern",
+    recipe="modern-views",
     effort="quick",
     seed=0,
     epochs=20,
-    views=3,  # a third of the wrong readings that are sure disappear (docs/benchmarks.md)
 )
 
 
@@ -83,7 +80,7 @@ def train_packaged_model(
         source: [read_manifest(settings.lake, dataset) for dataset in source.training] for source in sources
     }
     everything = [manifest for each in manifests.values() for manifest in each]
-    recipe = replace(find_recipe(plan.recipe, plan.effort), views=plan.views)
+    recipe = find_recipe(plan.recipe, plan.effort)
     splits = read_splits(settings.lake, everything)
     result = train_network(
         plan.architecture,

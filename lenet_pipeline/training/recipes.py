@@ -115,8 +115,19 @@ _MODERN = Recipe(
     distortion=replace(_WORN, rotation_degrees=7, shear=0.08, scale=0.08, shift_px=1.0, elastic_px=0.3),
 )
 
+
+def _with_views(recipe: Recipe) -> Recipe:
+    return replace(
+        recipe,
+        name=f"{recipe.name}-views",
+        summary=f"{recipe.name}; the model reads three views of each image",
+        views=3,
+    )
+
+
 _TABLE = (
     _MODERN,
+    _with_views(_MODERN),
     _PAPER,
     replace(
         _PAPER,
@@ -153,14 +164,13 @@ _TABLE = (
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _TABLE}
 
 # Variants that spend more time for a higher accuracy.
-_BEST: Mapping[str, Recipe] = {
-    "modern": replace(
-        _MODERN,
-        effort="best",
-        epochs=80,
-        distortion=replace(_WORN, rotation_degrees=10, shear=0.12, scale=0.12, shift_px=1.5, elastic_px=0.6),
-    ),
-}
+_MODERN_BEST = replace(
+    _MODERN,
+    effort="best",
+    epochs=80,
+    distortion=replace(_WORN, rotation_degrees=10, shear=0.12, scale=0.12, shift_px=1.5, elastic_px=0.6),
+)
+_BEST: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (_MODERN_BEST, _with_views(_MODERN_BEST))}
 
 
 EFFORTS = ("quick", "best")

@@ -216,7 +216,7 @@ def test_a_training_run_says_in_mlflow_what_it_did(trained: Settings) -> None:
 def test_unknown_architectures_recipes_and_datasets_are_named_before_training(trained: Settings) -> None:
     for arguments, message in (
         ({"architecture": "lenet6"}, "no architecture 'lenet6'; available: lenet-3x3, lenet5, lenet5-28"),
-        ({"recipe": "magic"}, "no recipe 'magic'; available: keras-adam, keras-sgd, modern"),
+        ({"recipe": "magic"}, "no recipe 'magic'; available: keras-adam, keras-sgd, modern, modern-views"),
         ({"tests": ("nowhere/test",)}, "no dataset 'nowhere/test'"),
     ):
         with pytest.raises(UnknownNameError, match=message):

@@ -30,7 +30,8 @@ def test_an_unknown_recipe_lists_the_known_ones():
     with pytest.raises(UnknownNameError) as caught:
         find_recipe("secret")
     assert str(caught.value) == (
-        "there is no recipe 'secret'; available: keras-adam, keras-sgd, modern, paper, paper-distorted"
+        "there is no recipe 'secret'; available: keras-adam, keras-sgd, modern, modern-views, paper, "
+        "paper-distorted"
     )
 
 

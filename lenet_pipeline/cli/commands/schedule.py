@@ -76,7 +76,7 @@ def retrain_command(
         str, typer.Option(help="Architecture, as listed by `lenet architectures`")
     ] = "lenet5",
     recipe: Annotated[
-        str, typer.Option(help="modern, paper, paper-distorted, keras-adam or keras-sgd")
+        str, typer.Option(help="modern, modern-views, paper, paper-distorted, keras-adam or keras-sgd")
     ] = "modern",
     effort: Annotated[str, typer.Option(help="quick, or best: more accurate, but takes minutes")] = "quick",
     epochs: Annotated[

@@ -40,7 +40,7 @@ class RetrainingSchedule:
         datasets: the datasets to learn from; ``reviewed/all`` has the digits that people reviewed.
         tests: the datasets to report on after training.
         architecture: a name that `lenet architectures` lists.
-        recipe: ``modern``, ``paper``, ``paper-distorted``, ``keras-adam`` or ``keras-sgd``.
+        recipe: ``modern``, ``modern-views``, ``paper``, ``paper-distorted``, ``keras-adam`` or ``keras-sgd``.
         effort: ``quick`` or ``best``, for recipes that have both.
         epochs: number of epochs; that of the recipe if None.
         seed: of initial weights, order and distortions.
