@@ -201,6 +201,19 @@ def test_a_file_that_is_too_large_is_a_reject(tmp_path):
     assert reject.kind == "too_many_bytes"
 
 
+def test_files_that_include_each_other_many_times_are_a_reject(tmp_path):
+    write_unipen(tmp_path, ["abc/good"])
+    include = tmp_path / "include" / "abc"
+    for number in range(6):
+        write_file(include / f"{number}.dat", *[f".INCLUDE abc/{number + 1}.dat"] * 100)
+    write_file(include / "6.dat", stroke_text(POINTS))
+    write_file(tmp_path / "data" / "1a" / "abc" / "one.dat", ".INCLUDE abc/0.dat")
+    digits, (reject,) = read_trajectories(tmp_path, max_bytes=100_000)
+    assert len(digits) == 10
+    assert reject.kind == "too_many_bytes"
+    assert "with the files that it includes, it has more than 100,000 bytes" in reject.reason
+
+
 @pytest.mark.parametrize(
     ("folders", "message"),
     [

@@ -73,6 +73,7 @@ class _Ink:
     """The contents of a file and the files that it includes, in the order of their statements."""
 
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    size: int = 0  # in bytes
     columns: tuple[int, int, int] = (0, 1, 2)  # of x, of y, and their number
     resolution: dict[str, float] = field(default_factory=dict)  # points per length of X and Y
     writer: str | None = None
@@ -87,7 +88,7 @@ def read_trajectories(
 
     Args:
         root: the folder with ``data`` and ``include``.
-        max_bytes: the maximum size of a file.
+        max_bytes: the maximum size of a file with the files that it includes.
         advance: called with 1 after every file.
 
     Returns:
@@ -149,6 +150,13 @@ def _read_file(path: Path, root: Path, ink: _Ink, max_bytes: int, depth: int = 0
     """
     content = read_content(path, max_bytes=max_bytes, noun="UNIPEN file")
     ink.digest.update(content)
+    ink.size += len(content)
+    if ink.size > max_bytes:  # a few small files that include each other many times never end
+        raise UnreadableImageError(
+            "too_many_bytes",
+            f"with the files that it includes, it has more than {max_bytes:,} bytes; "
+            "raise LENET_IMAGE_MAX_BYTES to read it",
+        )
     text = content.decode("latin-1").replace("\r", "\n")
     marks = list(_STATEMENT.finditer(text))
     for mark, end in zip(marks, [*(mark.start() for mark in marks[1:]), len(text)], strict=True):
