@@ -93,6 +93,13 @@ def test_each_architecture_gets_its_own_padding():
     assert train(keras, epochs=1).model.preprocessing == Preprocessing(paper=0.0, ink=1.0)
 
 
+def test_views_change_the_confidences_and_not_the_weights():
+    plain, viewed = train(epochs=2).model, train(replace(QUICK, views=3), epochs=2).model
+    assert same_weights(plain, viewed)
+    assert (plain.preprocessing.views, viewed.preprocessing.views) == (1, 3)
+    assert viewed.reference["confidence"] != plain.reference["confidence"]
+
+
 # Without validation
 
 

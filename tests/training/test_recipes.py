@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -52,6 +53,13 @@ def test_the_best_effort_is_a_variant_of_the_same_recipe():
         find_recipe("modern", "some")
     with pytest.raises(UnknownNameError, match="the recipe paper has no effort 'best'; available: quick"):
         find_recipe("paper", "best")
+
+
+@pytest.mark.parametrize("effort", ["quick", "best"])
+def test_the_recipe_with_views_differs_in_nothing_else(effort):
+    plain, viewed = find_recipe("modern", effort), find_recipe("modern-views", effort)
+    assert (plain.views, viewed.views) == (1, 3)
+    assert replace(viewed, views=1, name=plain.name, summary=plain.summary) == plain
 
 
 def test_the_papers_recipes_use_no_validation_digits():
