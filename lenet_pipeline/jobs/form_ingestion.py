@@ -12,7 +12,6 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import counted
-from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import Document, FormJob, Template, UniqueRule, find_documents, read_template
 from lenet_pipeline.ingest import Reject
 from lenet_pipeline.jobs.dataset_names import default_dataset
@@ -22,6 +21,7 @@ from lenet_pipeline.jobs.page_store import IngestedForms, PageStore
 from lenet_pipeline.jobs.provenance import provenance
 from lenet_pipeline.jobs.rejects import record_rejects, refuse_too_many_rejects
 from lenet_pipeline.jobs.run_form import RUN_FORM
+from lenet_pipeline.jobs.template_checks import check_templates
 from lenet_pipeline.lake import fingerprint_parts, validate_dataset
 from lenet_pipeline.schema import DOCUMENTS
 from lenet_pipeline.settings import Settings
@@ -91,7 +91,7 @@ def _store_forms(
     observer: Observer,
 ) -> IngestedForms:
     """Find documents and store them, unless too many are rejected."""
-    refuse_repeated_templates(templates)
+    check_templates(templates)
     record_template_texts(templates, settings)
     listed = find_documents(path)
     journal = IngestJournal("forms", str(path), settings, observer)
@@ -180,12 +180,6 @@ def store_documents(
 def record_template_texts(templates: Sequence[Template], settings: Settings) -> None:
     """Record the templates that pages are read with."""
     record_templates(settings.warehouse, [_record(t, settings) for t in templates])
-
-
-def refuse_repeated_templates(templates: Sequence[Template]) -> None:
-    """Raise an IngestError if two templates are the same."""
-    if len({template.fingerprint for template in templates}) < len(templates):
-        raise IngestError("the same template is given twice; give each template once")
 
 
 def _record(template: Template, settings: Settings) -> TemplateRecord:

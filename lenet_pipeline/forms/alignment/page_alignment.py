@@ -24,7 +24,8 @@ from lenet_pipeline.forms.alignment.candidates import (
 from lenet_pipeline.forms.alignment.homographies import Homography, map_points, quarter_turns
 from lenet_pipeline.forms.alignment.legibility import measure_legibility
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
-from lenet_pipeline.forms.alignment.refinement import Scan, scale_page
+from lenet_pipeline.forms.alignment.refinement import Scan
+from lenet_pipeline.forms.alignment.scaled_pages import Undecided, choose_scaled_page
 from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD
 from lenet_pipeline.forms.alignment.similar_forms import find_similar_forms
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey, Page
@@ -114,12 +115,29 @@ def _match_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage
             return _conclude(scan, choose_likeliest([best, *find_similar_forms(scan, best, unseen)]))
     if is_blank(scan.image):
         return Unaligned("blank_page", "the page is blank, apart from specks and shadows at its edges")
-    for one in prepared:
-        if one.template.alignment == "scale" and (scaled := scale_page(scan, one.template)) is not None:
-            image, to_scan = scaled
-            turn = quarter_turns(to_scan, *one.template.aligned_size)
-            return AlignedPage(one, image, to_scan, turn, residual_px=None, score=None)
-    return _unmatched(finished)
+    scaled = choose_scaled_page(scan, [one for one in prepared if one.template.alignment == "scale"])
+    if scaled is None:
+        return _unmatched(finished)
+    if isinstance(scaled, Undecided):
+        return _undecided(scaled)
+    turn = quarter_turns(scaled.to_scan, *scaled.prepared.template.aligned_size)
+    return AlignedPage(scaled.prepared, scaled.image, scaled.to_scan, turn, residual_px=None, score=None)
+
+
+def _undecided(scaled: Undecided) -> Unaligned:
+    """Return a page that several templates with ``register: scale`` may fit."""
+    forms = " and ".join(repr(form) for form in scaled.forms)
+    if scaled.matches_none:
+        return Unaligned(
+            "unmatched_page",
+            f"the page has the proportions of the forms {forms}, but the print of none of them; it "
+            "may belong to another form, or it is cropped more than 2 mm off",
+        )
+    return Unaligned(
+        "poor_registration",
+        f"the page may be any of the forms {forms}, which register: scale cannot tell apart by their "
+        "proportions or print; ingest the pages of each form separately, or set register: features",
+    )
 
 
 def _conclude(scan: Scan, candidate: Candidate) -> AlignedPage | Unaligned:

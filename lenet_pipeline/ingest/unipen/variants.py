@@ -84,9 +84,7 @@ def _crossbar(strokes: list[Stroke], rng: np.random.Generator) -> list[Stroke]:
     return [*strokes, _line(stem - half, stem + half)]
 
 
-def _leave_gaps(
-    strokes: list[Stroke], rng: np.random.Generator, largest: float = _GAP
-) -> list[Stroke]:
+def _leave_gaps(strokes: list[Stroke], rng: np.random.Generator, largest: float = _GAP) -> list[Stroke]:
     """Shorten every stroke at its ends, so that its loop stays open."""
     gaps = [rng.uniform(0, largest) * np.array([share, 1 - share]) for share in rng.random(len(strokes))]
     return [_shorten(stroke, *gap) for stroke, gap in zip(strokes, gaps, strict=True)]
