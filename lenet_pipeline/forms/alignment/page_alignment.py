@@ -68,6 +68,8 @@ class Unaligned:
         nearest: the form that the page resembles most, if any of its print was found.
         residual_px: the residual for that form, in pixels of the aligned page.
         score: the share of that form's print that was found.
+        prepared: the template that the page matches, or None if it matches none.
+        to_scan: the alignment with that template, as in ``AlignedPage``.
     """
 
     kind: Literal["blank_page", "unmatched_page", "poor_registration", "poor_scan"]
@@ -75,6 +77,8 @@ class Unaligned:
     nearest: str | None = None
     residual_px: float | None = None
     score: float | None = None
+    prepared: PreparedTemplate | None = None
+    to_scan: Homography | None = None
 
 
 def align_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
@@ -95,7 +99,7 @@ def align_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage 
         return found
     form = found.prepared.template.form
     reason = f"the page is form {form!r}, but {fault}"
-    return Unaligned("poor_scan", reason, form, found.residual_px, found.score)
+    return Unaligned("poor_scan", reason, form, found.residual_px, found.score, found.prepared, found.to_scan)
 
 
 def _match_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
@@ -170,7 +174,9 @@ def _conclude(scan: Scan, candidate: Candidate) -> AlignedPage | Unaligned:
         fault = f"field {off!r} extends beyond the scan; scan the whole page"
     if fault or candidate.image is None:
         reason = f"the page is form {template.form!r}, but {fault}"
-        return Unaligned("poor_registration", reason, template.form, residual, share)
+        return Unaligned(
+            "poor_registration", reason, template.form, residual, share, candidate.prepared, to_scan
+        )
     turn = quarter_turns(to_scan, *template.aligned_size)
     return AlignedPage(candidate.prepared, candidate.image, to_scan, turn, residual, share)
 

@@ -1,0 +1,157 @@
+"""Find every sheet on a scan: two A5 forms on one A4 scan, or two pages on A3.
+
+Alignment finds one sheet. Its place is then painted over and the rest of the scan is aligned in the same way,
+until the rest is blank or too small for another sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from lenet_pipeline.forms.alignment.blank_pages import is_blank
+from lenet_pipeline.forms.alignment.homographies import Points, map_points, reduce_picture
+from lenet_pipeline.forms.alignment.illumination import percentile_level
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
+from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
+from lenet_pipeline.forms.page import Grey, Page
+
+_LEAST_LEFT = 0.6  # of the area of the smallest form: less is left around a skewed or cropped page
+_BRIGHT_SHARE = 0.75  # of the paper's grey level: a table or the bed of a scanner is darker
+_REDUCED = 8  # the factor to shrink a scan by before measuring areas
+_GROWTH = 1.03  # of a sheet's sides: the edge of the paper is painted over with the sheet
+_MOST_OVERLAP = 0.2  # of the area of a sheet
+_MOST_SHEETS = 16
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A sheet with its corners in pixels of the scan, clockwise from its top left, (4, 2)."""
+
+    found: AlignedPage | Unaligned
+    corners: Points
+
+    @property
+    def middle(self) -> Points:
+        return np.asarray(self.corners.mean(axis=0))
+
+    @property
+    def height(self) -> float:
+        """Return its extent down the scan."""
+        return float(np.ptp(self.corners[:, 1]))
+
+    @property
+    def area(self) -> float:
+        return float(cv2.contourArea(self.corners.astype(np.float32)))
+
+
+def align_sheets(page: Page, prepared: Sequence[PreparedTemplate]) -> list[AlignedPage | Unaligned]:
+    """Find all sheets on a scan, and align each with its template.
+
+    Args:
+        page: the scan, in any rotation and at any resolution.
+        prepared: the templates to try, with ``register: scale`` templates last.
+
+    Returns:
+        The result of ``align_page`` for each sheet, from top to bottom and from left to right. If the rest of
+        the scan has print that matches no template, an ``Unaligned`` for it comes last. A scan of one sheet
+        has one result.
+    """
+    first = align_page(page, prepared)
+    # A scaled page is the whole scan, so those templates cannot match a part of it.
+    others = [one for one in prepared if one.template.alignment != "scale"]
+    sheet = _locate_sheet(first)
+    if sheet is None or not others:
+        return [first]
+    sheets, unread = [sheet], list[Unaligned]()
+    least = _LEAST_LEFT * _smallest_area(sheet, others)
+    rest = page.image
+    while len(sheets) < _MOST_SHEETS and _has_room(page.image, sheets, least):
+        rest = _paint_over(rest, sheets[-1])
+        if is_blank(rest):
+            break
+        found = align_page(replace(page, image=rest), others)
+        sheet = _locate_sheet(found)
+        if sheet is None or _overlaps(sheet, sheets, rest.shape):
+            unread = [_unread_rest(sheets)]
+            break
+        sheets.append(sheet)
+    if isinstance(first, Unaligned):
+        # Its place is uncertain. The rest of the scan counts only if it is certain to be a form.
+        return [first, *(one.found for one in sheets[1:] if isinstance(one.found, AlignedPage))]
+    return [*(one.found for one in _in_reading_order(sheets)), *unread]
+
+
+def _locate_sheet(found: AlignedPage | Unaligned) -> _Sheet | None:
+    """Return the sheet of a page that matches a template, or None."""
+    if found.prepared is None or found.to_scan is None:
+        return None
+    height, width = found.prepared.template.aligned_size
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
+    return _Sheet(found, map_points(found.to_scan, corners))
+
+
+def _smallest_area(sheet: _Sheet, prepared: Sequence[PreparedTemplate]) -> float:
+    """Return the area of the smallest form in pixels of the scan, at the scale of a sheet."""
+    own = sheet.found.prepared
+    areas = [one.template.width * one.template.height for one in prepared]
+    return min(areas) * sheet.area / (own.template.width * own.template.height) if own else min(areas)
+
+
+def _has_room(scan: Grey, sheets: Sequence[_Sheet], least: float) -> bool:
+    """Return whether paper of an area is left on a scan."""
+    if scan.size - sum(sheet.area for sheet in sheets) < least:
+        return False
+    height, width = (max(side // _REDUCED, 1) for side in scan.shape)
+    small = reduce_picture(scan, height, width)
+    is_paper = small >= _BRIGHT_SHARE * percentile_level(small, 75)
+    is_paper &= ~_cover(sheets, scan.shape)
+    return float(is_paper.mean()) * scan.size >= least
+
+
+def _cover(
+    sheets: Sequence[_Sheet], shape: tuple[int, ...]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Return where sheets are on the reduced scan."""
+    covered = np.zeros([max(side // _REDUCED, 1) for side in shape], np.uint8)
+    for sheet in sheets:
+        cv2.fillConvexPoly(covered, np.rint(sheet.corners / _REDUCED).astype(np.int32), 1)
+    return covered > 0
+
+
+def _overlaps(sheet: _Sheet, others: Sequence[_Sheet], shape: tuple[int, ...]) -> bool:
+    own = _cover([sheet], shape)
+    return bool((own & _cover(others, shape)).sum() > _MOST_OVERLAP * own.sum())
+
+
+def _paint_over(scan: Grey, sheet: _Sheet) -> Grey:
+    """Return a scan with a sheet replaced by empty paper."""
+    painted = scan.copy()
+    corners = sheet.middle + (sheet.corners - sheet.middle) * _GROWTH
+    cv2.fillConvexPoly(painted, np.rint(corners).astype(np.int32), (percentile_level(scan[::8, ::8], 75),))
+    return painted
+
+
+def _in_reading_order(sheets: Sequence[_Sheet]) -> list[_Sheet]:
+    """Return sheets row by row. A sheet is in a row if its middle is less than half its height off."""
+    rows: list[list[_Sheet]] = []
+    for sheet in sorted(sheets, key=lambda one: float(one.middle[1])):
+        if rows and sheet.middle[1] - rows[-1][0].middle[1] < sheet.height / 2:
+            rows[-1].append(sheet)
+        else:
+            rows.append([sheet])
+    return [sheet for row in rows for sheet in sorted(row, key=lambda one: float(one.middle[0]))]
+
+
+def _unread_rest(sheets: Sequence[_Sheet]) -> Unaligned:
+    forms = " and ".join(
+        dict.fromkeys(repr(sheet.found.prepared.template.form) for sheet in sheets if sheet.found.prepared)
+    )
+    return Unaligned(
+        "unmatched_page",
+        f"the rest of the scan, outside form {forms}, has print that matches none of the templates; if it is "
+        "another form, add its template or cut the scan into one picture per form, and ingest it again",
+    )
