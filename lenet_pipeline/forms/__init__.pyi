@@ -40,6 +40,9 @@ from .reading.page_reading import CellReading as CellReading
 from .reading.page_reading import read_cells as read_cells
 from .rules.across_rules import UniqueRule as UniqueRule
 from .rules.across_rules import rule_fields as rule_fields
+from .sheet_pages import align_sheet as align_sheet
+from .sheet_pages import locate_sheet as locate_sheet
+from .sheet_pages import read_scan as read_scan
 from .templates.content import TemplateContent as TemplateContent
 from .templates.content import read_content as read_content
 from .templates.drafting import Draft as Draft

@@ -20,7 +20,7 @@ from lenet_pipeline.forms import (
     FieldValue,
     Template,
     Unaligned,
-    align_page,
+    align_sheet,
     draft_template,
     draw_page,
     outline_template,
@@ -124,7 +124,7 @@ def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
         return draw_page(paper, cells, f"{template.form}: the template on its blank form", fields=fields)
     check_blank_form(template)
     prepared = prepare_template(template)
-    found = align_page(read_page(scan, job.page, settings.page_limits), [prepared])
+    found = align_sheet(scan, job.page, prepared, settings.page_limits)
     if isinstance(found, Unaligned):
         raise IngestError(f"page {job.page} of {scan} could not be read: {found.reason}")
     readings = read_cells(found.image, prepared.reference, template, found.to_scan)

@@ -167,9 +167,10 @@ def store_documents(
     total = sum(len(part.numbers) for part in parts)
     with observer.progress("Reading pages", total) as advance:
         is_small = total <= _PAGES_WITHOUT_PROCESSES and not isolates_pages
-        for part in read_parts(job, parts, 0 if is_small else processes, observer):
-            store.add(part)
-            advance(len(part.pages))
+        done_parts = read_parts(job, parts, 0 if is_small else processes, observer)
+        for part, done in zip(parts, done_parts, strict=True):
+            store.add(done)
+            advance(len(part.numbers))
     outcome = store.finish()
     after = list_current_documents(settings.warehouse, dataset)
     replaced = sum(source in before and before[source] != after[source] for source in after)
