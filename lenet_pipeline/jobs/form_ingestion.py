@@ -74,8 +74,9 @@ def ingest_forms(settings: Settings, job: FormIngestJob, observer: Observer = SI
         f"store-forms-{dataset}", _store_forms, job.path, dataset, templates, processes, settings, observer
     )
     replaced = f"{counted(outcome.replaced, 'document')} replaced, " if outcome.replaced else ""
+    further = f", {outcome.further_sheets:,} further on the same scans" if outcome.further_sheets else ""
     observer.log(
-        f"{dataset}: {counted(outcome.read, 'page')} read, {outcome.known:,} read before, "
+        f"{dataset}: {counted(outcome.read, 'page')} read{further}, {outcome.known:,} read before, "
         f"{outcome.unmatched:,} unmatched, {outcome.rejected:,} rejected; "
         f"{replaced}{counted(outcome.added, 'digit')} added, {outcome.digits:,} in total"
     )
@@ -99,7 +100,7 @@ def _store_forms(
     outcome = replace(stored.outcome, unrecognised=listed.unrecognised)
     refuse_too_many_rejects(
         outcome.rejected,
-        outcome.pages + len(stored.rejects),
+        outcome.pages + outcome.further_sheets + len(stored.rejects),
         f"pages in {path}",
         f"the other {outcome.read} were read",
         settings,
@@ -167,10 +168,9 @@ def store_documents(
     total = sum(len(part.numbers) for part in parts)
     with observer.progress("Reading pages", total) as advance:
         is_small = total <= _PAGES_WITHOUT_PROCESSES and not isolates_pages
-        done_parts = read_parts(job, parts, 0 if is_small else processes, observer)
-        for part, done in zip(parts, done_parts, strict=True):
-            store.add(done)
-            advance(len(part.numbers))
+        for part in read_parts(job, parts, 0 if is_small else processes, observer):
+            store.add(part)
+            advance(part.scanned)
     outcome = store.finish()
     after = list_current_documents(settings.warehouse, dataset)
     replaced = sum(source in before and before[source] != after[source] for source in after)

@@ -42,6 +42,8 @@ class IngestedForms:
         added: number of digits that were added.
         unrecognised: number of files that are not documents.
         replaced: number of documents that replace an earlier scan of the same name.
+        further_sheets: number of sheets beyond the first on their scan. They are pages of their own, which
+            ``pages`` does not count.
     """
 
     dataset: str
@@ -57,6 +59,7 @@ class IngestedForms:
     added: int = 0
     unrecognised: int = 0
     replaced: int = 0
+    further_sheets: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class PageStore:
     def add(self, part: ReadPart) -> None:
         """Add the pages of a part, and store all pending pages if there are enough."""
         self.rejects += part.rejects
+        self._count(further_sheets=len(part.pages) - part.scanned)
         for rows in part.pages:
             if rows.page["status"] == "read":
                 original = self.pictures.get(rows.page["page_fingerprint"])

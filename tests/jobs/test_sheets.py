@@ -124,7 +124,7 @@ def test_two_copies_on_one_scan_are_two_pages_with_their_own_values(
     path = save(tmp_path / "scan.png", stack(upper.image, upside_down(lower.image)))
     outcome = ingest(settings, path, templates["order"])
     assert (outcome.documents, outcome.pages, outcome.read, outcome.rejected) == (1, 1, 2, 0)
-    assert outcome.added == 16
+    assert (outcome.added, outcome.further_sheets) == (16, 1)
     assert statuses(settings) == [(1, "read", "order"), (2, "read", "order")]
     values = read_values(settings, path)
     assert agrees(values[1], upper)
@@ -147,6 +147,7 @@ def test_a_scan_of_several_sheets_is_stored_exactly_once(
     digits = ask(settings, "select digit_id from cells order by digit_id")
     again = ingest(settings, path, templates["order"])
     assert (again.known, again.read, again.added, again.digits) == (1, 0, 0, 16)
+    assert again.further_sheets == 0
     save(tmp_path / "copy.png", stack(upper.image, lower.image))
     with Image.open(tmp_path / "copy.png") as picture:
         picture.save(tmp_path / "copy.tif")
@@ -191,11 +192,13 @@ def test_an_unknown_form_next_to_a_known_one_is_listed_with_advice(
 def test_a_sheet_that_cannot_be_read_is_a_reject_and_the_other_is_read(
     settings: Settings, templates: dict[str, Path], tmp_path: Path
 ) -> None:
-    good, pale = fill(templates["order"], range(2))
-    faded = (255 - (255 - pale.image.astype(np.float64)) * 0.1).astype(np.uint8)
-    path = save(tmp_path / "scan.png", stack(good.image, faded))
+    good, poor = fill(templates["order"], range(2))
+    grain = np.random.default_rng(0).normal(0, 60, poor.image.shape)
+    noisy = np.clip(poor.image * 0.7 + 40 + grain, 0, 255).astype(np.uint8)
+    path = save(tmp_path / "scan.png", stack(good.image, noisy))
     outcome = ingest(settings, path, templates["order"])
-    assert (outcome.read, outcome.rejected + outcome.unmatched) == (1, 1)
+    assert (outcome.read, outcome.rejected) == (1, 1)
+    assert ask(settings, "select page, kind from rejects") == [{"page": 2, "kind": "poor_scan"}]
     assert agrees(read_values(settings, path)[1], good)
     (row,) = audit(settings, "pages_not_read")
     assert row["page"] == 2

@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 
 from lenet_pipeline.forms.alignment.blank_pages import is_blank
-from lenet_pipeline.forms.alignment.homographies import Points, map_points, reduce_picture
+from lenet_pipeline.forms.alignment.homographies import Points, map_points, reduce_picture, shifting
 from lenet_pipeline.forms.alignment.illumination import percentile_level
 from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
-from lenet_pipeline.forms.page import Grey, Page
+from lenet_pipeline.forms.page import MM_PER_INCH, Grey, Page
+from lenet_pipeline.forms.templates.model import Template
 
 _LEAST_LEFT = 0.6  # of the area of the smallest form: less is left around a skewed or cropped page
 _BRIGHT_SHARE = 0.75  # of the paper's grey level: a table or the bed of a scanner is darker
@@ -25,6 +26,9 @@ _REDUCED = 8  # the factor to shrink a scan by before measuring areas
 _GROWTH = 1.03  # of a sheet's sides: the edge of the paper is painted over with the sheet
 _MOST_OVERLAP = 0.2  # of the area of a sheet
 _MOST_SHEETS = 16
+_HALF = 0.6  # of the longer side of a scan: the parts overlap, so that one of them has a whole sheet
+_LARGER = 1.8  # the area of a scan relative to a form from which on it may hold several sheets
+_LONGER = 1.5  # the same for the ratio of its sides, if its resolution is unknown
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def align_sheets(page: Page, prepared: Sequence[PreparedTemplate]) -> list[Align
         the scan has print that matches no template, an ``Unaligned`` for it comes last. A scan of one sheet
         has one result.
     """
-    first = align_page(page, prepared)
+    first = _align_part(page, prepared)
     # A scaled page is the whole scan, so those templates cannot match a part of it.
     others = [one for one in prepared if one.template.alignment != "scale"]
     sheet = _locate_sheet(first)
@@ -73,7 +77,7 @@ def align_sheets(page: Page, prepared: Sequence[PreparedTemplate]) -> list[Align
         rest = _paint_over(rest, sheets[-1])
         if is_blank(rest):
             break
-        found = align_page(replace(page, image=rest), others)
+        found = _align_part(replace(page, image=rest), others)
         sheet = _locate_sheet(found)
         if sheet is None or _overlaps(sheet, sheets, rest.shape):
             unread = [_unread_rest(sheets)]
@@ -83,6 +87,33 @@ def align_sheets(page: Page, prepared: Sequence[PreparedTemplate]) -> list[Align
         # Its place is uncertain. The rest of the scan counts only if it is certain to be a form.
         return [first, *(one.found for one in sheets[1:] if isinstance(one.found, AlignedPage))]
     return [*(one.found for one in _in_reading_order(sheets)), *unread]
+
+
+def _align_part(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
+    """Align one sheet of a scan. If a scan matches nothing but has room for several, try its halves."""
+    found = align_page(page, prepared)
+    small = [one for one in prepared if one.template.alignment != "scale" and _is_larger(page, one.template)]
+    if not isinstance(found, Unaligned) or found.kind != "unmatched_page" or not small:
+        return found
+    axis = int(page.image.shape[1] > page.image.shape[0])
+    side = page.image.shape[axis]
+    for start, stop in ((0, round(_HALF * side)), (round((1 - _HALF) * side), side)):
+        half = page.image[start:stop] if axis == 0 else page.image[:, start:stop]
+        part = _align_part(replace(page, image=np.ascontiguousarray(half)), small)
+        if part.to_scan is not None:
+            corner = (0, start) if axis == 0 else (start, 0)
+            return replace(part, to_scan=shifting(*corner) @ part.to_scan)
+    return found
+
+
+def _is_larger(page: Page, template: Template) -> bool:
+    """Return whether a scan has room for several sheets of a form, by its resolution or its proportions."""
+    height, width = page.image.shape
+    longer, shorter = max(template.width, template.height), min(template.width, template.height)
+    if max(height, width) / min(height, width) >= _LONGER * longer / shorter:
+        return True
+    area = height * width * (MM_PER_INCH / page.dpi) ** 2 if page.dpi else 0.0
+    return area >= _LARGER * longer * shorter
 
 
 def _locate_sheet(found: AlignedPage | Unaligned) -> _Sheet | None:
