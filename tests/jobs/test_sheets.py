@@ -173,6 +173,18 @@ def test_pages_side_by_side_are_counted_from_the_left_and_after_the_pages_of_the
     assert broken_checks(settings) == []
 
 
+def test_four_sheets_on_a_scan_are_found_row_by_row(
+    settings: Settings, templates: dict[str, Path], tmp_path: Path
+) -> None:
+    pages = fill(templates["order"], range(4))
+    rows = [stack(pages[start].image, pages[start + 1].image, axis=1) for start in (0, 2)]
+    path = save(tmp_path / "scan.png", stack(*rows))
+    outcome = ingest(settings, path, templates["order"])
+    assert (outcome.pages, outcome.read, outcome.further_sheets) == (1, 4, 3)
+    values = read_values(settings, path)
+    assert [agrees(values[number], page) for number, page in enumerate(pages, start=1)] == [True] * 4
+
+
 def test_an_unknown_form_next_to_a_known_one_is_listed_with_advice(
     settings: Settings, templates: dict[str, Path], tmp_path: Path
 ) -> None:

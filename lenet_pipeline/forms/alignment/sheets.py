@@ -28,7 +28,7 @@ _MOST_OVERLAP = 0.2  # of the area of a sheet
 _MOST_SHEETS = 16
 _HALF = 0.6  # of the longer side of a scan: the parts overlap, so that one of them has a whole sheet
 _LARGER = 1.8  # the area of a scan relative to a form from which on it may hold several sheets
-_LONGER = 1.5  # the same for the ratio of its sides, if its resolution is unknown
+_LONGER = 1.4  # the same for the ratio of its sides, if its resolution is unknown
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,18 @@ def _align_part(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage
         return found
     axis = int(page.image.shape[1] > page.image.shape[0])
     side = page.image.shape[axis]
+    cut_off = None
     for start, stop in ((0, round(_HALF * side)), (round((1 - _HALF) * side), side)):
         half = page.image[start:stop] if axis == 0 else page.image[:, start:stop]
         part = _align_part(replace(page, image=np.ascontiguousarray(half)), small)
-        if part.to_scan is not None:
-            corner = (0, start) if axis == 0 else (start, 0)
-            return replace(part, to_scan=shifting(*corner) @ part.to_scan)
-    return found
+        if part.to_scan is None:
+            continue
+        corner = (0, start) if axis == 0 else (start, 0)
+        part = replace(part, to_scan=shifting(*corner) @ part.to_scan)
+        if isinstance(part, AlignedPage):
+            return part
+        cut_off = cut_off or part  # perhaps only by the edge of this half
+    return cut_off or found
 
 
 def _is_larger(page: Page, template: Template) -> bool:
