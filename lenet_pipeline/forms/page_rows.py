@@ -76,11 +76,11 @@ class PageRows:
 
 @dataclass(frozen=True)
 class ReadPart:
-    """The rows of ``scanned`` pages, one for each sheet on them, and the rejects among them."""
+    """The rows of the pages in a part, one for each sheet on them, and the rejects among them."""
 
+    part: PagePart
     pages: tuple[PageRows, ...]
     rejects: tuple[Reject, ...]
-    scanned: int
 
 
 def read_part(part: PagePart, job: FormJob) -> ReadPart:
@@ -99,7 +99,7 @@ def read_part(part: PagePart, job: FormJob) -> ReadPart:
             else:
                 rows = _aligned_page(job, part.document, sheet, outcome)
             pages.append(rows)
-    return ReadPart(tuple(pages), tuple(rejects), len(part.numbers))
+    return ReadPart(part, tuple(pages), tuple(rejects))
 
 
 def rejected_page(job: FormJob, document: Document, reject: Reject) -> PageRows:

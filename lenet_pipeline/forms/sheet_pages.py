@@ -43,13 +43,14 @@ def read_sheets(
         prepared: the templates to try, with ``register: scale`` templates last.
         pages: number of pages in the document.
     """
-    for place, found in enumerate(align_sheets(page, prepared)):
+    sheets = align_sheets(page, prepared)
+    for place, found in enumerate(sheets):
+        if isinstance(found, Unaligned) and len(sheets) > 1:
+            found = replace(found, reason=f"sheet {place + 1} of page {page.number}: {found.reason}")
         if place == 0:
             yield page, found
             continue
         fingerprint = hashlib.sha256(f"{page.fingerprint} {place}".encode()).hexdigest()
-        if isinstance(found, Unaligned):
-            found = replace(found, reason=f"sheet {place + 1} of page {page.number}: {found.reason}")
         yield replace(page, number=page.number + place * pages, fingerprint=fingerprint), found
 
 

@@ -168,9 +168,9 @@ def store_documents(
     total = sum(len(part.numbers) for part in parts)
     with observer.progress("Reading pages", total) as advance:
         is_small = total <= _PAGES_WITHOUT_PROCESSES and not isolates_pages
-        for part in read_parts(job, parts, 0 if is_small else processes, observer):
-            store.add(part)
-            advance(part.scanned)
+        for done in read_parts(job, parts, 0 if is_small else processes, observer):
+            store.add(done)
+            advance(len(done.part.numbers))
     outcome = store.finish()
     after = list_current_documents(settings.warehouse, dataset)
     replaced = sum(source in before and before[source] != after[source] for source in after)

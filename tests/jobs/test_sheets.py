@@ -197,7 +197,40 @@ def test_an_unknown_form_next_to_a_known_one_is_listed_with_advice(
     assert row["reason"].startswith(
         "sheet 2 of page 1: the rest of the scan, outside form 'order', has print"
     )
-    assert "cut the scan into one picture per form" in row["reason"]
+    assert "add its template and ingest the scan again" in row["reason"]
+    assert broken_checks(settings) == []
+
+
+@pytest.mark.parametrize("known_first", [True, False])
+def test_an_unknown_form_is_read_once_its_template_is_added(
+    settings: Settings, templates: dict[str, Path], tmp_path: Path, known_first: bool
+) -> None:
+    (order,), (other,) = fill(templates["order"], range(1)), fill(templates["return"], range(1, 2))
+    sheets = [order, other] if known_first else [other, order]
+    path = save(tmp_path / "scan.png", stack(*(sheet.image for sheet in sheets)))
+    ingest(settings, path, templates["order"])
+    ingest(settings, path, *templates.values())
+    values = read_values(settings, path)
+    assert [agrees(values[number], sheet) for number, sheet in enumerate(sheets, start=1)] == [True] * 2
+    assert [row["form"] for row in audit(settings, "document_values", document=path.name)] == (
+        ["order", "return"] if known_first else ["return", "order"]
+    )
+    assert audit(settings, "pages_not_read") == []
+    again = ingest(settings, path, *templates.values())
+    assert (again.known, again.read, again.added) == (1, 0, 0)
+    assert broken_checks(settings) == []
+
+
+def test_a_form_between_two_unknown_ones_is_never_stored_twice(
+    settings: Settings, templates: dict[str, Path], tmp_path: Path
+) -> None:
+    (order,), others = fill(templates["order"], range(1)), fill(templates["return"], range(1, 3))
+    path = save(tmp_path / "scan.png", stack(others[0].image, order.image, others[1].image))
+    first = ingest(settings, path, templates["order"])
+    assert (first.read, first.unmatched, first.added) == (1, 1, 8)
+    ingest(settings, path, *templates.values())
+    rows = ask(settings, "select field, count(*) as fields from fields group by field order by field")
+    assert rows[0] == {"field": "customer", "fields": 1}
     assert broken_checks(settings) == []
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lenet_pipeline.forms.alignment.blank_pages import is_blank
 from lenet_pipeline.forms.alignment.homographies import Points, map_points, reduce_picture, shifting
@@ -61,8 +62,8 @@ def align_sheets(page: Page, prepared: Sequence[PreparedTemplate]) -> list[Align
 
     Returns:
         The result of ``align_page`` for each sheet, from top to bottom and from left to right. If the rest of
-        the scan has print that matches no template, an ``Unaligned`` for it comes last. A scan of one sheet
-        has one result.
+        the scan has print that matches no template, it counts as a sheet too, as an ``Unaligned``. A scan of
+        one sheet has one result.
     """
     first = _align_part(page, prepared)
     # A scaled page is the whole scan, so those templates cannot match a part of it.
@@ -70,7 +71,7 @@ def align_sheets(page: Page, prepared: Sequence[PreparedTemplate]) -> list[Align
     sheet = _locate_sheet(first)
     if sheet is None or not others:
         return [first]
-    sheets, unread = [sheet], list[Unaligned]()
+    sheets = [sheet]
     least = _LEAST_LEFT * _smallest_area(sheet, others)
     rest = page.image
     while len(sheets) < _MOST_SHEETS and _has_room(page.image, sheets, least):
@@ -80,13 +81,13 @@ def align_sheets(page: Page, prepared: Sequence[PreparedTemplate]) -> list[Align
         found = _align_part(replace(page, image=rest), others)
         sheet = _locate_sheet(found)
         if sheet is None or _overlaps(sheet, sheets, rest.shape):
-            unread = [_unread_rest(sheets)]
+            sheets.append(_unread_rest(page.image, sheets))
             break
         sheets.append(sheet)
     if isinstance(first, Unaligned):
         # Its place is uncertain. The rest of the scan counts only if it is certain to be a form.
-        return [first, *(one.found for one in sheets[1:] if isinstance(one.found, AlignedPage))]
-    return [*(one.found for one in _in_reading_order(sheets)), *unread]
+        sheets = [one for one in sheets if one.found is first or isinstance(one.found, AlignedPage)]
+    return [one.found for one in _in_reading_order(sheets)]
 
 
 def _align_part(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
@@ -97,18 +98,13 @@ def _align_part(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage
         return found
     axis = int(page.image.shape[1] > page.image.shape[0])
     side = page.image.shape[axis]
-    cut_off = None
     for start, stop in ((0, round(_HALF * side)), (round((1 - _HALF) * side), side)):
         half = page.image[start:stop] if axis == 0 else page.image[:, start:stop]
         part = _align_part(replace(page, image=np.ascontiguousarray(half)), small)
-        if part.to_scan is None:
-            continue
-        corner = (0, start) if axis == 0 else (start, 0)
-        part = replace(part, to_scan=shifting(*corner) @ part.to_scan)
-        if isinstance(part, AlignedPage):
-            return part
-        cut_off = cut_off or part  # perhaps only by the edge of this half
-    return cut_off or found
+        if isinstance(part, AlignedPage):  # a poor match may only be cut off by the edge of this half
+            corner = (0, start) if axis == 0 else (start, 0)
+            return replace(part, to_scan=shifting(*corner) @ part.to_scan)
+    return found
 
 
 def _is_larger(page: Page, template: Template) -> bool:
@@ -141,16 +137,18 @@ def _has_room(scan: Grey, sheets: Sequence[_Sheet], least: float) -> bool:
     """Return whether paper of an area is left on a scan."""
     if scan.size - sum(sheet.area for sheet in sheets) < least:
         return False
+    return float(_free_paper(scan, sheets).mean()) * scan.size >= least
+
+
+def _free_paper(scan: Grey, sheets: Sequence[_Sheet]) -> NDArray[np.bool_]:
+    """Return where the reduced scan has paper outside all sheets."""
     height, width = (max(side // _REDUCED, 1) for side in scan.shape)
     small = reduce_picture(scan, height, width)
     is_paper = small >= _BRIGHT_SHARE * percentile_level(small, 75)
-    is_paper &= ~_cover(sheets, scan.shape)
-    return float(is_paper.mean()) * scan.size >= least
+    return np.asarray(is_paper & ~_cover(sheets, scan.shape))
 
 
-def _cover(
-    sheets: Sequence[_Sheet], shape: tuple[int, ...]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _cover(sheets: Sequence[_Sheet], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return where sheets are on the reduced scan."""
     covered = np.zeros([max(side // _REDUCED, 1) for side in shape], np.uint8)
     for sheet in sheets:
@@ -182,12 +180,18 @@ def _in_reading_order(sheets: Sequence[_Sheet]) -> list[_Sheet]:
     return [sheet for row in rows for sheet in sorted(row, key=lambda one: float(one.middle[0]))]
 
 
-def _unread_rest(sheets: Sequence[_Sheet]) -> Unaligned:
+def _unread_rest(scan: Grey, sheets: Sequence[_Sheet]) -> _Sheet:
+    """Return the paper outside all sheets as one more sheet, a square around its middle."""
     forms = " and ".join(
         dict.fromkeys(repr(sheet.found.prepared.template.form) for sheet in sheets if sheet.found.prepared)
     )
-    return Unaligned(
+    found = Unaligned(
         "unmatched_page",
         f"the rest of the scan, outside form {forms}, has print that matches none of the templates; if it is "
-        "another form, add its template or cut the scan into one picture per form, and ingest it again",
+        "another form, add its template and ingest the scan again, or cut the scan into one picture per form",
     )
+    y, x = np.nonzero(_free_paper(scan, sheets))
+    half = np.sqrt(len(x)) / 2
+    corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
+    corners += x.mean(), y.mean()
+    return _Sheet(found, corners * _REDUCED)
