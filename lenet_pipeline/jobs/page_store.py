@@ -121,7 +121,7 @@ class PageStore:
                     yield PagePart(document, range(start, min(start + _PAGES_PER_PART, run.stop)))
 
     def _missing_pages(self, document: Document) -> list[int]:
-        """Return the pages that these templates have not tried, or of which a sheet was not read."""
+        """Return the pages that these templates have not tried, and those with a sheet that was not read."""
         sha256, pages = document.sha256, document.pages
         unread = (number for number in self.unread.get(sha256, ()) if (sha256, number) not in self.known)
         in_part = {locate_sheet(number, pages)[0] for number in unread}

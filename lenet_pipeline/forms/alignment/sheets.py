@@ -101,7 +101,7 @@ def _align_part(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage
     for start, stop in ((0, round(_HALF * side)), (round((1 - _HALF) * side), side)):
         half = page.image[start:stop] if axis == 0 else page.image[:, start:stop]
         part = _align_part(replace(page, image=np.ascontiguousarray(half)), small)
-        if isinstance(part, AlignedPage):  # a poor match may only be cut off by the edge of this half
+        if isinstance(part, AlignedPage):  # a poor match may only lack what is in the other half
             corner = (0, start) if axis == 0 else (start, 0)
             return replace(part, to_scan=shifting(*corner) @ part.to_scan)
     return found

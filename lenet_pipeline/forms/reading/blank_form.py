@@ -1,7 +1,7 @@
 """Check that a blank form is blank: everything on it is removed from scans, so writing would remove digits.
 
 Print may be in cells: hints such as "DD" or a currency sign, tick marks, or a guide for digits. It is small
-or pale, or the same in every cell of its field. Writing is none of these.
+or pale, or the same in every cell of its field, unlike writing.
 """
 
 from __future__ import annotations
