@@ -144,7 +144,7 @@ def _read_small_pages(
     settings: Settings, source: str, sha256: str, numbers: Sequence[int]
 ) -> Iterator[tuple[int, Image.Image]]:
     """Yield reduced pages of a document; none if it is not here, or has changed since it was ingested."""
-    from lenet_pipeline.forms import inspect_document, read_pages  # loads OpenCV
+    from lenet_pipeline.forms import inspect_document, locate_sheet, read_pages  # loads OpenCV
     from lenet_pipeline.ingest import Reject
 
     limits = settings.page_limits
@@ -155,7 +155,8 @@ def _read_small_pages(
     else:
         return
     for number in numbers:
-        for page in read_pages(document, limits, range(number, number + 1)):
+        scanned, _ = locate_sheet(number, document.pages)
+        for page in read_pages(document, limits, range(scanned, scanned + 1)):
             if not isinstance(page, Reject):
                 picture = Image.fromarray(page.image)
                 picture = picture.reduce(max(1, picture.height // _PAGE_HEIGHT_PX))

@@ -196,9 +196,9 @@ def _pictures(
 
 def _crop_scan(settings: Settings, scan: Path, place: Mapping[str, Any]) -> bytes:
     """Crop a cell and a margin around it from the scan; return a PNG."""
-    from lenet_pipeline.forms import read_page  # loads OpenCV, which few digits need
+    from lenet_pipeline.forms import read_scan  # loads OpenCV, which few digits need
 
-    page, box = read_page(scan, place["page"], settings.page_limits), place["source_box"]
+    page, box = read_scan(scan, place["page"], settings.page_limits), place["source_box"]
     margin = round(_MARGIN * max(box["width"], box["height"]))
     corners = (
         max(0, box["x"] - margin),

@@ -1,6 +1,7 @@
 from .alignment.page_alignment import Unaligned as Unaligned
 from .alignment.page_alignment import align_page as align_page
 from .alignment.prepared_template import prepare_template as prepare_template
+from .alignment.scaled_pages import are_alike as are_alike
 from .documents.reader import Document as Document
 from .documents.reader import PageLimits as PageLimits
 from .documents.reader import find_documents as find_documents
@@ -30,6 +31,8 @@ from .page_rows import ReadPart as ReadPart
 from .page_rows import duplicate_page as duplicate_page
 from .page_rows import read_part as read_part
 from .page_rows import rejected_page as rejected_page
+from .reading.blank_form import WrittenCells as WrittenCells
+from .reading.blank_form import find_written_cells as find_written_cells
 from .reading.field_pictures import cut_cells as cut_cells
 from .reading.field_pictures import picture_area as picture_area
 from .reading.field_pictures import place_in_picture as place_in_picture
@@ -37,6 +40,9 @@ from .reading.page_reading import CellReading as CellReading
 from .reading.page_reading import read_cells as read_cells
 from .rules.across_rules import UniqueRule as UniqueRule
 from .rules.across_rules import rule_fields as rule_fields
+from .sheet_pages import align_sheet as align_sheet
+from .sheet_pages import locate_sheet as locate_sheet
+from .sheet_pages import read_scan as read_scan
 from .templates.content import TemplateContent as TemplateContent
 from .templates.content import read_content as read_content
 from .templates.drafting import Draft as Draft

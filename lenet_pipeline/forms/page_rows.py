@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages
 from lenet_pipeline.forms.page import Page
 from lenet_pipeline.forms.reading.field_pictures import field_picture
 from lenet_pipeline.forms.reading.page_reading import CellReading, FieldReading, locate_in_scan, read_fields
+from lenet_pipeline.forms.sheet_pages import read_sheets
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.ingest import Reject, digits_table
 from lenet_pipeline.schema import CELLS, DIGITS, FIELDS, derive_digit_id, derive_uuid
@@ -75,8 +76,9 @@ class PageRows:
 
 @dataclass(frozen=True)
 class ReadPart:
-    """The rows of the pages in a part, and the rejects among them."""
+    """The rows of the pages in a part, one for each sheet on them, and the rejects among them."""
 
+    part: PagePart
     pages: tuple[PageRows, ...]
     rejects: tuple[Reject, ...]
 
@@ -89,15 +91,15 @@ def read_part(part: PagePart, job: FormJob) -> ReadPart:
             rejects.append(page)
             pages.append(rejected_page(job, part.document, page))
             continue
-        outcome = align_page(page, _prepare(job.templates))
-        if isinstance(outcome, Unaligned):
-            rows = _unaligned_page(job, part.document, page, outcome)
-            if rows.page["status"] == "rejected":
-                rejects.append(_reject_of(part.document, page, outcome))
-        else:
-            rows = _aligned_page(job, part.document, page, outcome)
-        pages.append(rows)
-    return ReadPart(tuple(pages), tuple(rejects))
+        for sheet, outcome in read_sheets(page, _prepare(job.templates), part.document.pages):
+            if isinstance(outcome, Unaligned):
+                rows = _unaligned_page(job, part.document, sheet, outcome)
+                if rows.page["status"] == "rejected":
+                    rejects.append(_reject_of(part.document, sheet, outcome))
+            else:
+                rows = _aligned_page(job, part.document, sheet, outcome)
+            pages.append(rows)
+    return ReadPart(part, tuple(pages), tuple(rejects))
 
 
 def rejected_page(job: FormJob, document: Document, reject: Reject) -> PageRows:

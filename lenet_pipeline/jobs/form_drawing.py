@@ -20,7 +20,7 @@ from lenet_pipeline.forms import (
     FieldValue,
     Template,
     Unaligned,
-    align_page,
+    align_sheet,
     draft_template,
     draw_page,
     outline_template,
@@ -31,6 +31,7 @@ from lenet_pipeline.forms import (
     render_reference,
     sum_to_one,
 )
+from lenet_pipeline.jobs.template_checks import check_blank_form
 from lenet_pipeline.registry import (
     CHAMPION,
     list_versions,
@@ -111,7 +112,7 @@ def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
     In a home without any model version, the packaged model stands in for the champion. Nothing is recorded.
 
     Raises:
-        IngestError: the page cannot be read, or does not fit the template.
+        IngestError: the page cannot be read or does not fit the template, or the blank form is a filled one.
         RegistryError: there is no model version, and the job names one by its number.
         UnknownNameError: model versions exist, but not this one.
     """
@@ -121,8 +122,9 @@ def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
         blank = render_reference(template, ALIGNED_DPI)
         paper = np.full(template.aligned_size, 255, np.uint8) if blank is None else blank
         return draw_page(paper, cells, f"{template.form}: the template on its blank form", fields=fields)
+    check_blank_form(template)
     prepared = prepare_template(template)
-    found = align_page(read_page(scan, job.page, settings.page_limits), [prepared])
+    found = align_sheet(scan, job.page, prepared, settings.page_limits)
     if isinstance(found, Unaligned):
         raise IngestError(f"page {job.page} of {scan} could not be read: {found.reason}")
     readings = read_cells(found.image, prepared.reference, template, found.to_scan)

@@ -12,7 +12,6 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import counted
-from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import Document, FormJob, Template, UniqueRule, find_documents, read_template
 from lenet_pipeline.ingest import Reject
 from lenet_pipeline.jobs.dataset_names import default_dataset
@@ -22,6 +21,7 @@ from lenet_pipeline.jobs.page_store import IngestedForms, PageStore
 from lenet_pipeline.jobs.provenance import provenance
 from lenet_pipeline.jobs.rejects import record_rejects, refuse_too_many_rejects
 from lenet_pipeline.jobs.run_form import RUN_FORM
+from lenet_pipeline.jobs.template_checks import check_templates
 from lenet_pipeline.lake import fingerprint_parts, validate_dataset
 from lenet_pipeline.schema import DOCUMENTS
 from lenet_pipeline.settings import Settings
@@ -74,8 +74,9 @@ def ingest_forms(settings: Settings, job: FormIngestJob, observer: Observer = SI
         f"store-forms-{dataset}", _store_forms, job.path, dataset, templates, processes, settings, observer
     )
     replaced = f"{counted(outcome.replaced, 'document')} replaced, " if outcome.replaced else ""
+    further = f", {outcome.further_sheets:,} further on the same scans" if outcome.further_sheets else ""
     observer.log(
-        f"{dataset}: {counted(outcome.read, 'page')} read, {outcome.known:,} read before, "
+        f"{dataset}: {counted(outcome.read, 'page')} read{further}, {outcome.known:,} read before, "
         f"{outcome.unmatched:,} unmatched, {outcome.rejected:,} rejected; "
         f"{replaced}{counted(outcome.added, 'digit')} added, {outcome.digits:,} in total"
     )
@@ -91,7 +92,7 @@ def _store_forms(
     observer: Observer,
 ) -> IngestedForms:
     """Find documents and store them, unless too many are rejected."""
-    refuse_repeated_templates(templates)
+    check_templates(templates)
     record_template_texts(templates, settings)
     listed = find_documents(path)
     journal = IngestJournal("forms", str(path), settings, observer)
@@ -99,7 +100,7 @@ def _store_forms(
     outcome = replace(stored.outcome, unrecognised=listed.unrecognised)
     refuse_too_many_rejects(
         outcome.rejected,
-        outcome.pages + len(stored.rejects),
+        outcome.pages + outcome.further_sheets + len(stored.rejects),
         f"pages in {path}",
         f"the other {outcome.read} were read",
         settings,
@@ -167,9 +168,9 @@ def store_documents(
     total = sum(len(part.numbers) for part in parts)
     with observer.progress("Reading pages", total) as advance:
         is_small = total <= _PAGES_WITHOUT_PROCESSES and not isolates_pages
-        for part in read_parts(job, parts, 0 if is_small else processes, observer):
-            store.add(part)
-            advance(len(part.pages))
+        for done in read_parts(job, parts, 0 if is_small else processes, observer):
+            store.add(done)
+            advance(len(done.part.numbers))
     outcome = store.finish()
     after = list_current_documents(settings.warehouse, dataset)
     replaced = sum(source in before and before[source] != after[source] for source in after)
@@ -180,12 +181,6 @@ def store_documents(
 def record_template_texts(templates: Sequence[Template], settings: Settings) -> None:
     """Record the templates that pages are read with."""
     record_templates(settings.warehouse, [_record(t, settings) for t in templates])
-
-
-def refuse_repeated_templates(templates: Sequence[Template]) -> None:
-    """Raise an IngestError if two templates are the same."""
-    if len({template.fingerprint for template in templates}) < len(templates):
-        raise IngestError("the same template is given twice; give each template once")
 
 
 def _record(template: Template, settings: Settings) -> TemplateRecord:

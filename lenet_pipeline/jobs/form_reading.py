@@ -62,7 +62,7 @@ def _read_one_by_one(job: FormJob, done: Done[PagePart, ReadPart], observer: Obs
             reject = _failed_page(document, page.part.numbers.start, page.result, observer)
             rejects.append(reject)
             pages.append(rejected_page(job, document, reject))
-    return ReadPart(tuple(pages), tuple(rejects))
+    return ReadPart(done.part, tuple(pages), tuple(rejects))
 
 
 def _failed_page(document: Document, number: int, error: Exception, observer: Observer) -> Reject:

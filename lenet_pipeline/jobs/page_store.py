@@ -8,7 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from lenet_pipeline.forms import Document, FormJob, PagePart, PageRows, ReadPart, duplicate_page
+from lenet_pipeline.forms import (
+    Document,
+    FormJob,
+    PagePart,
+    PageRows,
+    ReadPart,
+    duplicate_page,
+    locate_sheet,
+)
 from lenet_pipeline.ingest import Reject
 from lenet_pipeline.jobs.appending import append_to_dataset
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
@@ -42,6 +50,8 @@ class IngestedForms:
         added: number of digits that were added.
         unrecognised: number of files that are not documents.
         replaced: number of documents that replace an earlier scan of the same name.
+        further_sheets: number of sheets beyond the first on their scan. They are pages of their own, which
+            ``pages`` does not count.
     """
 
     dataset: str
@@ -57,6 +67,7 @@ class IngestedForms:
     added: int = 0
     unrecognised: int = 0
     replaced: int = 0
+    further_sheets: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,8 @@ class PageStore:
     pending_bytes: int = 0
     rejects: list[Reject] = field(default_factory=list)
     known: set[tuple[str, int]] = field(default_factory=set)
+    unread: dict[str, set[int]] = field(default_factory=dict)  # page numbers by sha256
+    sheets: dict[str, dict[int, bytes]] = field(default_factory=dict)  # ids of read pages, likewise
     pictures: dict[str, _Original] = field(default_factory=dict)  # by page_fingerprint
 
     def missing_parts(self, documents: Iterable[Document]) -> Iterator[PagePart]:
@@ -101,15 +114,25 @@ class PageStore:
                 self._count(duplicates=document.pages, pages=document.pages)
                 continue
             seen.add(document.sha256)
-            missing = [n for n in range(1, document.pages + 1) if (document.sha256, n) not in self.known]
+            missing = self._missing_pages(document)
             self._count(known=document.pages - len(missing), pages=document.pages)
             for run in _runs(missing):
                 for start in range(run.start, run.stop, _PAGES_PER_PART):
                     yield PagePart(document, range(start, min(start + _PAGES_PER_PART, run.stop)))
 
+    def _missing_pages(self, document: Document) -> list[int]:
+        """Return the pages that these templates have not tried, and those with a sheet that was not read."""
+        sha256, pages = document.sha256, document.pages
+        unread = (number for number in self.unread.get(sha256, ()) if (sha256, number) not in self.known)
+        in_part = {locate_sheet(number, pages)[0] for number in unread}
+        numbers = range(1, pages + 1)
+        return [number for number in numbers if (sha256, number) not in self.known or number in in_part]
+
     def add(self, part: ReadPart) -> None:
         """Add the pages of a part, and store all pending pages if there are enough."""
+        part = self._without_stored_sheets(part)
         self.rejects += part.rejects
+        self._count(further_sheets=max(len(part.pages) - len(part.part.numbers), 0))
         for rows in part.pages:
             if rows.page["status"] == "read":
                 original = self.pictures.get(rows.page["page_fingerprint"])
@@ -126,6 +149,32 @@ class PageStore:
         if is_full or len(self.pending) >= _PAGES_PER_COMMIT:
             self._store()
 
+    def _without_stored_sheets(self, part: ReadPart) -> ReadPart:
+        """Leave out sheets that are stored, and scans on which other sheets would now have their numbers."""
+        document = part.part.document
+        stored = self.sheets.get(document.sha256)
+        if stored is None:
+            return part
+        found = {rows.page["page"]: rows.page["page_id"] for rows in part.pages}
+        recounted = {
+            scanned
+            for number, page_id in stored.items()
+            if (scanned := locate_sheet(number, document.pages)[0]) in part.part.numbers
+            and found.get(number) != page_id
+        }
+        for scanned in sorted(recounted):
+            self.observer.log(
+                f"page {scanned} of {document.source}: with these templates, its forms have other numbers "
+                "than before, so it was not read again; cut the scan into one picture per form"
+            )
+
+        def is_new(number: int) -> bool:
+            return number not in stored and locate_sheet(number, document.pages)[0] not in recounted
+
+        pages = tuple(rows for rows in part.pages if is_new(rows.page["page"]))
+        rejects = tuple(reject for reject in part.rejects if is_new(reject.page or 1))
+        return replace(part, pages=pages, rejects=rejects)
+
     def finish(self) -> IngestedForms:
         """Store the remaining pages, and return the result."""
         self._store()
@@ -141,6 +190,11 @@ class PageStore:
             has_picture = row["page_fingerprint"] is not None
             if is_read or (has_picture and row["templates"] == self.job.templates_fingerprint):
                 self.known.add((row["source_sha256"], row["page"]))
+            if row["status"] in ("unmatched", "rejected"):
+                self.unread.setdefault(row["source_sha256"], set()).add(row["page"])
+            if is_read:
+                read = self.sheets.setdefault(row["source_sha256"], {})
+                read[row["page"]] = identifier_bytes(row["page_id"])
             if is_read and has_picture and row["source_sha256"] in self.current:
                 self.pictures[row["page_fingerprint"]] = _Original.of(row)
 

@@ -131,10 +131,10 @@ def page_records(
 
 
 def _decode(settings: Settings, path: Path, page: Mapping[str, Any], width: int) -> bytes:
-    from lenet_pipeline.forms import draw_registered_page, read_page  # loads OpenCV
+    from lenet_pipeline.forms import draw_registered_page, read_scan  # loads OpenCV
 
     try:
-        scan = read_page(path, page["page"], settings.page_limits)
+        scan = read_scan(path, page["page"], settings.page_limits)
     except PipelineError as exc:
         raise NoPictureError(f"The scan cannot be shown: {exc}") from exc
     return draw_registered_page(scan.image, registered_page(page), width)

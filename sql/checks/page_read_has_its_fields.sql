@@ -30,6 +30,12 @@ found_fields as (
     group by page_id
 ),
 
+-- Further sheets on a page have numbers beyond the last page, in steps of the number of pages.
+scanned_pages as (
+    select distinct dataset, source_sha256, page as scanned_page
+    from page_rows
+),
+
 found_cells as (
     select page_id, count(*) as cells, count(distinct (field_id, position)) as places
     from cells
@@ -51,7 +57,8 @@ compared as (
         page_rows.page_id,
         case
             when known_documents.pages is null then 'the document is not recorded'
-            when page_rows.page not between 1 and known_documents.pages
+            when page_rows.page < 1
+                or (page_rows.page > known_documents.pages and scanned_pages.scanned_page is null)
                 then 'the document has no such page'
             when page_rows.status <> 'read' and found_fields.fields is not null
                 then 'the page was not read but has fields'
@@ -61,6 +68,10 @@ compared as (
         end as problem
     from page_rows
     left join known_documents using (dataset, source_sha256)
+    left join scanned_pages
+        on page_rows.dataset = scanned_pages.dataset
+        and page_rows.source_sha256 = scanned_pages.source_sha256
+        and scanned_pages.scanned_page = (page_rows.page - 1) % known_documents.pages + 1
     left join expected_fields using (template)
     left join found_fields using (page_id)
     left join found_cells using (page_id)

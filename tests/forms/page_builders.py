@@ -84,17 +84,17 @@ def draw_letter(path: Path, *, seed: int, fields: Sequence[Field], marks: str = 
     page = _paper()
     for line in range(16):
         words = "".join(rng.choice(list(LETTERS), 44))
-        _write(page, words, 22, 30 + 8 * line + 60 * (line > 6))
+        write_text(page, words, 22, 30 + 8 * line + 60 * (line > 6))
     if marks:
-        _write(page, marks, 150, 20)
-    _draw_fields(page, fields, level=0)
+        write_text(page, marks, 150, 20)
+    draw_fields(page, fields, level=0)
     return _save(page, path)
 
 
 def draw_grid(path: Path, fields: Sequence[Field], *, discs: bool = True) -> Path:
     """Draw a form of A4 with nothing but equal pale boxes and discs near its corners, and save it as PNG."""
     page = _paper()
-    _draw_fields(page, fields, level=170)
+    draw_fields(page, fields, level=170)
     for x, y in ((15, 15), (195, 15), (195, 282), (15, 282)) if discs else ():
         cv2.circle(page, _point(x, y), _length(4), 0, -1, cv2.LINE_AA)
     return _save(page, path)
@@ -103,12 +103,12 @@ def draw_grid(path: Path, fields: Sequence[Field], *, discs: bool = True) -> Pat
 def draw_rows(path: Path, fields: Sequence[Field], *, labels: bool = True) -> Path:
     """Draw a form of A4 with a title and alike cells, a number above every row, and save it as PNG."""
     page = _paper()
-    _write(page, "Numbers", 20, 20)
-    _draw_fields(page, fields, level=110)
+    write_text(page, "Numbers", 20, 20)
+    draw_fields(page, fields, level=110)
     for field in fields if labels else ():
         for number, place in enumerate(_places(field)):
             if number % 8 == 0:
-                _write(page, f"{field.name} {number // 8 + 1}", place.x, place.y - 1.5, size=0.7)
+                write_text(page, f"{field.name} {number // 8 + 1}", place.x, place.y - 1.5, size=0.7)
     return _save(page, path)
 
 
@@ -171,11 +171,13 @@ def _point(x: float, y: float) -> tuple[int, int]:
     return _length(x), _length(y)
 
 
-def _write(page: Grey, text: str, x: float, y: float, size: float = 1.3) -> None:
+def write_text(page: Grey, text: str, x: float, y: float, size: float = 1.3) -> None:
+    """Write text with its baseline at a place in millimetres, in place."""
     cv2.putText(page, text, _point(x, y), cv2.FONT_HERSHEY_COMPLEX, size, 0, 2, cv2.LINE_AA)
 
 
-def _draw_fields(page: Grey, fields: Sequence[Field], level: int) -> None:
+def draw_fields(page: Grey, fields: Sequence[Field], level: int) -> None:
+    """Draw the outline of every cell, in place."""
     for field in fields:
         for place in _places(field):
             start, end = _point(place.x, place.y), _point(place.x + place.width, place.y + place.height)

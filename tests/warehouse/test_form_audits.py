@@ -370,7 +370,16 @@ VIOLATIONS = [
         ["several cells have the same position in a field"],
     ),
     ("page_read_has_its_fields", "delete from documents", ["the document is not recorded"] * 2),
-    ("page_read_has_its_fields", "update documents set pages = 1", ["the document has no such page"]),
+    (
+        "page_read_has_its_fields",
+        "update documents set pages = 1; update pages set page = 2 where page = 1",
+        ["the document has no such page"] * 2,
+    ),
+    (
+        "page_read_has_its_fields",
+        "update pages set page = 0 where page = 2",
+        ["the document has no such page"],
+    ),
     (
         "correction_is_never_silent",
         "update values_read set value = '999' where raw_value = '123'",
@@ -427,6 +436,12 @@ VIOLATIONS = [
         ["the field has predicted digits but no raw value"],
     ),
 ]
+
+
+def test_a_second_sheet_on_the_only_page_of_a_document_is_no_violation(forms: FormBuilder) -> None:
+    with forms.builder.by_hand() as connection:
+        connection.execute("update documents set pages = 1")
+    assert forms.builder.violations("page_read_has_its_fields") == []
 
 
 @pytest.mark.parametrize(("check", "change", "problems"), VIOLATIONS)

@@ -272,6 +272,9 @@ def print_ingested_forms(outcome: IngestedForms) -> None:
     found = f"{counted(outcome.documents, 'document')}, {counted(outcome.pages, 'page')}"
     print_line(f": {found}: {pages}", lead=outcome.dataset)
     print_line(f"  {counted(outcome.added, 'digit')} added; {outcome.digits:,} in total")
+    if outcome.further_sheets:
+        noun = "form shares its scan" if outcome.further_sheets == 1 else "forms share their scan"
+        print_line(f"  {outcome.further_sheets:,} further {noun} with another; each is a page of its own")
     if outcome.replaced:
         verb = "replaces an earlier scan" if outcome.replaced == 1 else "replace earlier scans"
         print_line(f"  {counted(outcome.replaced, 'document')} {verb} of the same name")

@@ -11,15 +11,23 @@ from lenet_pipeline.forms.alignment.prepared_template import COARSE_DPI
 from lenet_pipeline.forms.page import ALIGNED_DPI, Grey
 
 _BLUR_PX = 1.5  # at COARSE_DPI: the tolerance for differences between the two alignments
+_LEAST_POWER = 1.0  # square grey levels: forms that differ less are the same picture
 
 
 def fits_better(
     page: Grey, reference: Grey, to_scan: Homography, other_reference: Grey, other_to_scan: Homography
 ) -> bool:
-    """Return whether a page fits this form at least as well as the other form.
+    """Return whether a page fits this form at least as well as the other form."""
+    return measure_preference(page, reference, to_scan, other_reference, other_to_scan) >= 0
 
-    The comparison is a matched filter, the best test between two known pictures under uniform noise. It only
-    depends on pixels at which the two blank forms differ.
+
+def measure_preference(
+    page: Grey, reference: Grey, to_scan: Homography, other_reference: Grey, other_to_scan: Homography
+) -> float:
+    """Return how clearly a page fits this form better than the other form: about 0.5, or -0.5 for the other.
+
+    It is 0 if the blank forms do not differ. The comparison is a matched filter, the best test between two
+    known pictures under uniform noise. It only depends on pixels at which the two blank forms differ.
 
     Args:
         page: the page aligned with this form, uint8, of the same size as ``reference``.
@@ -31,7 +39,10 @@ def fits_better(
     from_other = np.linalg.inv(other_to_scan) @ to_scan
     other = warp_picture(other_reference, from_other, (reference.shape[0], reference.shape[1]), paper=255)
     this_form, other_form, found = (_prepare(picture) for picture in (reference, other, page))
-    return bool(((this_form - other_form) * (found - (this_form + other_form) / 2)).sum() >= 0)
+    difference = this_form - other_form
+    power = float((difference * difference).sum())
+    agreement = float((difference * (found - (this_form + other_form) / 2)).sum())
+    return agreement / power if power > _LEAST_POWER else 0.0
 
 
 def _prepare(picture: Grey) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -24,7 +24,8 @@ from lenet_pipeline.forms.alignment.candidates import (
 from lenet_pipeline.forms.alignment.homographies import Homography, map_points, quarter_turns
 from lenet_pipeline.forms.alignment.legibility import measure_legibility
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
-from lenet_pipeline.forms.alignment.refinement import Scan, scale_page
+from lenet_pipeline.forms.alignment.refinement import Scan
+from lenet_pipeline.forms.alignment.scaled_pages import Undecided, choose_scaled_page
 from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD
 from lenet_pipeline.forms.alignment.similar_forms import find_similar_forms
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey, Page
@@ -67,6 +68,8 @@ class Unaligned:
         nearest: the form that the page resembles most, if any of its print was found.
         residual_px: the residual for that form, in pixels of the aligned page.
         score: the share of that form's print that was found.
+        prepared: the template that the page matches, or None if it matches none.
+        to_scan: the alignment with that template, as in ``AlignedPage``.
     """
 
     kind: Literal["blank_page", "unmatched_page", "poor_registration", "poor_scan"]
@@ -74,6 +77,8 @@ class Unaligned:
     nearest: str | None = None
     residual_px: float | None = None
     score: float | None = None
+    prepared: PreparedTemplate | None = None
+    to_scan: Homography | None = None
 
 
 def align_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
@@ -94,7 +99,7 @@ def align_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage 
         return found
     form = found.prepared.template.form
     reason = f"the page is form {form!r}, but {fault}"
-    return Unaligned("poor_scan", reason, form, found.residual_px, found.score)
+    return Unaligned("poor_scan", reason, form, found.residual_px, found.score, found.prepared, found.to_scan)
 
 
 def _match_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage | Unaligned:
@@ -114,12 +119,29 @@ def _match_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage
             return _conclude(scan, choose_likeliest([best, *find_similar_forms(scan, best, unseen)]))
     if is_blank(scan.image):
         return Unaligned("blank_page", "the page is blank, apart from specks and shadows at its edges")
-    for one in prepared:
-        if one.template.alignment == "scale" and (scaled := scale_page(scan, one.template)) is not None:
-            image, to_scan = scaled
-            turn = quarter_turns(to_scan, *one.template.aligned_size)
-            return AlignedPage(one, image, to_scan, turn, residual_px=None, score=None)
-    return _unmatched(finished)
+    scaled = choose_scaled_page(scan, [one for one in prepared if one.template.alignment == "scale"])
+    if scaled is None:
+        return _unmatched(finished)
+    if isinstance(scaled, Undecided):
+        return _undecided(scaled)
+    turn = quarter_turns(scaled.to_scan, *scaled.prepared.template.aligned_size)
+    return AlignedPage(scaled.prepared, scaled.image, scaled.to_scan, turn, residual_px=None, score=None)
+
+
+def _undecided(scaled: Undecided) -> Unaligned:
+    """Return a page that several templates with ``register: scale`` may fit."""
+    forms = " and ".join(repr(form) for form in scaled.forms)
+    if scaled.matches_none:
+        return Unaligned(
+            "unmatched_page",
+            f"the page has the proportions of the forms {forms}, but the print of none of them; it "
+            "may belong to another form, or it is cropped more than 2 mm off",
+        )
+    return Unaligned(
+        "poor_registration",
+        f"the page may be any of the forms {forms}, which register: scale cannot tell apart by their "
+        "proportions or print; ingest the pages of each form separately, or set register: features",
+    )
 
 
 def _conclude(scan: Scan, candidate: Candidate) -> AlignedPage | Unaligned:
@@ -152,7 +174,9 @@ def _conclude(scan: Scan, candidate: Candidate) -> AlignedPage | Unaligned:
         fault = f"field {off!r} extends beyond the scan; scan the whole page"
     if fault or candidate.image is None:
         reason = f"the page is form {template.form!r}, but {fault}"
-        return Unaligned("poor_registration", reason, template.form, residual, share)
+        return Unaligned(
+            "poor_registration", reason, template.form, residual, share, candidate.prepared, to_scan
+        )
     turn = quarter_turns(to_scan, *template.aligned_size)
     return AlignedPage(candidate.prepared, candidate.image, to_scan, turn, residual, share)
 

@@ -39,7 +39,6 @@ _DISPLACED_PX = 2.0  # at COARSE_DPI
 _FEWEST_DISPLACED = 3  # fewer may be chance
 _NEAR_FIELDS = 0.2  # the weight of displaced print near fields, where digits may be mistaken for print
 _NEIGHBOURS = 5  # bent paper moves neighbouring places alike
-_LONGER = 1.1  # the largest ratio between the proportions of a page and its template, if it is only scaled
 _REDUCED_FROM = 1.75  # scan pixels per pixel of the aligned page: from here on, averaging loses nothing
 
 
@@ -216,31 +215,6 @@ def _is_shared(middles: NDArray[np.float64], shifts: NDArray[np.float64]) -> NDA
     usual = np.median(shifts[nearest], axis=1)
     shared: NDArray[np.bool_] = np.hypot(*(shifts - usual).T) <= _DISPLACED_PX
     return shared
-
-
-def scale_page(scan: Scan, template: Template) -> tuple[Grey, Homography] | None:
-    """Scale a page to a template's size. Return it with the homography to the scan.
-
-    The page is rotated by 90 degrees clockwise if it matches the template's proportions only then. Return
-    None if it does not match them either way.
-    """
-    height, width = scan.image.shape
-    aligned_height, aligned_width = template.aligned_size
-    proportions = aligned_width / aligned_height
-    upright, sideways = proportions * height / width, proportions * width / height
-    if max(upright, 1 / upright) <= _LONGER:
-        to_scan = scaling(width / aligned_width, height / aligned_height)
-    elif max(sideways, 1 / sideways) <= _LONGER:
-        # The left edge of the scan, from bottom to top, becomes the top edge of the page.
-        turned = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, aligned_width], [0.0, 0.0, 1.0]])
-        to_scan = scaling(width / aligned_height, height / aligned_width) @ turned
-    else:
-        return None
-    scale = mean_scale(to_scan, *template.aligned_size)
-    picture, from_picture = scan.reduced(scale)
-    homography = np.linalg.inv(from_picture) @ to_scan
-    image = warp_picture(picture, homography, template.aligned_size, paper=scan.paper, sharp=scale < 1)
-    return image, to_scan
 
 
 def _size_at(dpi: int, template: Template) -> tuple[int, int]:

@@ -85,7 +85,7 @@ class FieldReading:
 
 
 @dataclass(frozen=True)
-class _PreparedField:
+class PreparedField:
     """A field with the values that all pages of its form share.
 
     Attributes:
@@ -107,7 +107,7 @@ class _PreparedField:
     places: Places
 
 
-_PREPARED: deque[tuple[Grey | None, Template, tuple[_PreparedField, ...]]] = deque(maxlen=8)
+_PREPARED: deque[tuple[Grey | None, Template, tuple[PreparedField, ...]]] = deque(maxlen=8)
 
 
 def read_cells(
@@ -132,7 +132,7 @@ def read_fields(
         to_scan: the homography from pixels of the aligned page to pixels of the original scan.
     """
     fields = _prepare_fields(reference, template)
-    cleared = [_clear_field(page, field) for field in fields]
+    cleared = [clear_field(page, field) for field in fields]
     written = [one.usual for one in cleared if one.usual is not None]
     usual = float(np.median(written)) if written else 0.0
     return [
@@ -141,27 +141,27 @@ def read_fields(
     ]
 
 
-def _prepare_fields(reference: Grey | None, template: Template) -> tuple[_PreparedField, ...]:
+def _prepare_fields(reference: Grey | None, template: Template) -> tuple[PreparedField, ...]:
     """Return the prepared fields of a template, cached because preparing takes half as long as a page."""
     for known, form, fields in _PREPARED:
         if known is reference and form is template:
             return fields
-    fields = tuple(_prepare_field(reference, field, template.aligned_size) for field in template.fields)
+    fields = tuple(prepare_field(reference, field, template.aligned_size) for field in template.fields)
     _PREPARED.append((reference, template, fields))
     return fields
 
 
-def _prepare_field(reference: Grey | None, field: Field, shape: tuple[int, int]) -> _PreparedField:
+def prepare_field(reference: Grey | None, field: Field, shape: tuple[int, int]) -> PreparedField:
     places = template_places(field)
     rows, columns = _around(places, _MARGIN_PX, shape)
     corner = np.array([columns.start, rows.start] * 2, dtype=np.float64)
     blank = None if reference is None else measure_darkness(reference[rows, columns])
     expected = expect_edges(blank, places - corner)
     own = np.column_stack([side for edges in expected for side in np.split(edges.across, 2)])[:, [0, 2, 1, 3]]
-    return _PreparedField(field, rows, columns, corner, blank, expected, own)
+    return PreparedField(field, rows, columns, corner, blank, expected, own)
 
 
-def _clear_field(page: Grey, prepared: _PreparedField) -> ClearedField:
+def clear_field(page: Grey, prepared: PreparedField) -> ClearedField:
     """Find a field's cells on the page and remove the form's own print from it."""
     darkness = measure_darkness(page[prepared.rows, prepared.columns])
     refined = refine_cells(darkness, prepared.expected)
@@ -176,12 +176,12 @@ def _clear_field(page: Grey, prepared: _PreparedField) -> ClearedField:
 
 
 def _read_field(
-    prepared: _PreparedField, strokes: Strokes, places: Places, to_scan: NDArray[np.float64]
+    prepared: PreparedField, strokes: Strokes, places: Places, to_scan: NDArray[np.float64]
 ) -> FieldReading:
     field, corner = prepared.field, prepared.corner
     digits: list[Digit | None]
     if isinstance(field.place, WritingBox):
-        digits, inside = _cut_box(strokes, field.place)
+        digits, inside = cut_box(strokes, field.place)
     else:
         digits, inside = cut_digits(strokes, strokes.cells, strokes.palest), places
     boxes = _whole_boxes(inside + corner)
@@ -194,7 +194,7 @@ def _read_field(
     return FieldReading(field.name, cells, extra)
 
 
-def _cut_box(strokes: Strokes, box: WritingBox) -> tuple[list[Digit | None], Places]:
+def cut_box(strokes: Strokes, box: WritingBox) -> tuple[list[Digit | None], Places]:
     """Return the digits of a box without dividers, and their places."""
     labels, count = cut_run(strokes.cells > 0, strokes.soft, box.fewest, box.most)
     found = cut_digits(strokes, labels, np.repeat(strokes.palest, count))

@@ -87,6 +87,12 @@ def _reference() -> _Schema:
                 "minimum": 10,
                 "maximum": 2400,
             },
+            "print_in_cells": {
+                "description": "true or false: whether the blank form itself has large print inside its "
+                "cells, which is otherwise taken for writing",
+                "type": "boolean",
+                "default": False,
+            },
         },
     }
 

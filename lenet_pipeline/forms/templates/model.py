@@ -113,10 +113,14 @@ class Field:
 
 @dataclass(frozen=True)
 class Reference:
-    """A blank form that scans are aligned with: an image, or a page of a PDF or TIFF, counted from 1."""
+    """A blank form that scans are aligned with: an image, or a page of a PDF or TIFF, counted from 1.
+
+    ``has_print_in_cells`` states that the large print inside its cells belongs to the blank form.
+    """
 
     path: Path
     page: int = 1
+    has_print_in_cells: bool = False
 
 
 @dataclass(frozen=True)

@@ -73,11 +73,12 @@ def read_sheet(written: Located, folders: list[Path]) -> Sheet:
 def _find_reference(found: Located, folders: list[Path]) -> Reference:
     file = found if isinstance(found.value, str) else found["file"]
     page = 1 if isinstance(found.value, str) or "page" not in found else int(found["page"].value)
+    has_print = isinstance(found.value, dict) and "print_in_cells" in found and found["print_in_cells"].value
     tried = [folder / file.value for folder in folders]
     for candidate in tried:
         with suppress(OSError):  # such as a name that is too long, or a folder without access
             if candidate.exists():
-                return Reference(candidate, page)
+                return Reference(candidate, page, bool(has_print))
     places = " or ".join(dict.fromkeys(path_text(candidate) for candidate in tried))
     reason = f"the reference {file.value!r} is missing; expected the blank form at {places}"
     raise FaultyFile(Fault(file.line, reason))

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import read_template
 from lenet_pipeline.ingest import absolute_path
-from lenet_pipeline.jobs.form_ingestion import refuse_repeated_templates
 from lenet_pipeline.jobs.inbox.defaults import SETTLE_S
 from lenet_pipeline.jobs.inbox.look import find_inbox
+from lenet_pipeline.jobs.template_checks import check_templates
 from lenet_pipeline.lake import mask_url, open_place
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.warehouse import InboxRecord, read_inboxes, record_inbox
@@ -68,7 +68,7 @@ def declare_inbox(
         archive=str(absolute_path(archive.expanduser())) if archive else None,
         settle_s=settle_s,
     )
-    refuse_repeated_templates(
+    check_templates(
         [
             read_template(Path(path), Path(inbox.references) if inbox.references else None)
             for path in inbox.templates

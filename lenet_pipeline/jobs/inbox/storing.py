@@ -13,12 +13,12 @@ from lenet_pipeline.ingest import path_text
 from lenet_pipeline.jobs.form_ingestion import (
     StoredDocuments,
     record_template_texts,
-    refuse_repeated_templates,
     store_documents,
 )
 from lenet_pipeline.jobs.inbox.look import Look, PlannedFile
 from lenet_pipeline.jobs.inbox.records import InboxIngest, InboxRecorder
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
+from lenet_pipeline.jobs.template_checks import check_templates
 from lenet_pipeline.system import usable_cores
 
 
@@ -33,7 +33,7 @@ def store_new_documents(
     inbox, settings, observer = recorder.inbox, recorder.settings, recorder.observer
     references = Path(inbox.references) if inbox.references else None
     templates = [read_template(Path(path), references) for path in inbox.templates]
-    refuse_repeated_templates(templates)
+    check_templates(templates)
     record_template_texts(templates, settings)
     by_dataset = defaultdict[str, list[PlannedFile]](list)
     for each in seen.documents:
