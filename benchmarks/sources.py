@@ -118,8 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def table(readings: dict[tuple[str, str], list[Readings]]) -> list[str]:
     """Return the lines of a table: for each row and test set, the means over the seeds."""
-    lines = [f"{'row':28}{describe(None)}"]
-    return lines + [f"{row:28}{describe(several)}" for (row, _), several in readings.items()]
+    lines = [f"{'row':36}{describe(None)}"]
+    return lines + [f"{row:36}{describe(several)}" for (row, _), several in readings.items()]
 
 
 def _train_all(options: argparse.Namespace, rows: Sequence[Row]) -> list[Trained]:

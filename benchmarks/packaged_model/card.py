@@ -26,7 +26,8 @@ paper say little about yours.
 ## Data and licences
 
 It learned from {training_digits} digits; {validation_digits} others chose the epoch and the temperature. It
-did not learn from the gate digits of its sources, a twentieth of the digits in the table.
+did not learn from the gate digits of its sources, about a twentieth of the digits or the writers. The digits
+of UNIPEN are drawings, eight of each.
 
 {sources}
 
@@ -48,9 +49,11 @@ The model did not learn from any of these digits. A reading is sure if its confi
 
 ## Rebuild
 
+In a clone of the project, this command takes about twenty minutes:
+
     {command}
 
-writes the same bytes on the same type of processor with the same versions of the libraries; `--check`
+It writes the same bytes on the same type of processor with the same versions of the libraries; `--check`
 compares them with the package. These were used:
 
 {libraries}

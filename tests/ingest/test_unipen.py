@@ -201,6 +201,15 @@ def test_a_file_that_is_too_large_is_a_reject(tmp_path):
     assert reject.kind == "too_many_bytes"
 
 
+def test_a_file_without_statements_is_a_reject(tmp_path):
+    write_unipen(tmp_path, ["abc/good"])
+    write_file(tmp_path / "data" / "1a" / "abc" / "bad.dat", "not UNIPEN at all")
+    digits, (reject,) = read(tmp_path)
+    assert len(digits) == 10
+    assert (reject.kind, reject.source) == ("no_digits", str(tmp_path / "data" / "1a" / "abc" / "bad.dat"))
+    assert is_unreadable_file(reject)
+
+
 def test_files_that_include_each_other_many_times_are_a_reject(tmp_path):
     write_unipen(tmp_path, ["abc/good"])
     include = tmp_path / "include" / "abc"

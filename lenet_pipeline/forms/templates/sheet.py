@@ -80,7 +80,10 @@ def _find_reference(found: Located, folders: list[Path]) -> Reference:
             if candidate.exists():
                 return Reference(candidate, page, bool(has_print))
     places = " or ".join(dict.fromkeys(path_text(candidate) for candidate in tried))
-    reason = f"the reference {file.value!r} is missing; expected the blank form at {places}"
+    reason = (
+        f"the reference {file.value!r} is missing; expected the blank form at {places}, "
+        "or in the folder of --references"
+    )
     raise FaultyFile(Fault(file.line, reason))
 
 

@@ -38,10 +38,10 @@ _SHOWN = 5  # of the unusable digits of a file, in its reject
 _FEWEST_POINTS = 4  # fewer are dots
 # The kinds of rejects for digits that are unusable, and their reasons.
 _UNUSABLE = {
-    "bad_quality": f"marked {_BAD} by the contributor; nothing to do",
+    "bad_quality": f"marked {_BAD} by the contributor; no action needed",
     "missing_strokes": "outside the file's {strokes} strokes; copy UNIPEN again",
-    "incomplete": "of fewer strokes than their labels need; nothing to do",
-    "too_few_points": f"with fewer than {_FEWEST_POINTS} points, too few to draw; nothing to do",
+    "incomplete": "with shapes that their labels need more strokes for; no action needed",
+    "too_few_points": f"with fewer than {_FEWEST_POINTS} points, too few to draw; no action needed",
 }
 
 
@@ -159,7 +159,8 @@ def _read_file(path: Path, root: Path, ink: _Ink, max_bytes: int, depth: int = 0
         )
     text = content.decode("latin-1").replace("\r", "\n")
     marks = list(_STATEMENT.finditer(text))
-    for mark, end in zip(marks, [*(mark.start() for mark in marks[1:]), len(text)], strict=True):
+    ends = [*(mark.start() for mark in marks), len(text)][1:]
+    for mark, end in zip(marks, ends, strict=True):
         keyword, arguments = mark.group(1), text[mark.end() : end]
         if keyword == "INCLUDE":
             _include(arguments.strip(), root, ink, max_bytes, depth)
