@@ -78,7 +78,7 @@ def describe_differences(settings: Settings, scoring_run_id: UUID) -> tuple[str,
 def _describe_difference(differences: Sequence[RunDifference]) -> str:
     first = differences[0]
     measures = ", ".join(
-        f"{each.measure} ({each.stability_index:.2f}, alarm from {each.alarm_from:.2f})"
+        f"{each.measure} ({each.stability_index:.3f}, alarm from {each.alarm_from:.3f})"
         for each in differences
     )
     consequence = (
