@@ -1,18 +1,21 @@
 """Measure how normalisation handles the kinds of paper that `lenet ingest images` meets.
 
     python -m benchmarks.paper --home H --root DIR
+    python -m benchmarks.paper --home H --root DIR --steps
 
 Draw MNIST test digits on each kind of paper, 12 to 100 pixels high, and read
 them like image files. The home H holds a model: ``--model`` or the champion.
 A row per kind: rejected crops, crops with the wrong polarity, the mean
-correlation with the same digit on clean paper, and the model's accuracy.
+correlation with the same digit on clean paper, and the model's accuracy. With
+``--steps``, print the accuracy alone: with all steps of normalisation, without
+each of them, and without all of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +27,7 @@ from PIL import Image
 
 from benchmarks.machine import describe_machine
 from benchmarks.paper_crops import KINDS, PLAIN_KINDS, Sheet, enlarge, scan
+from benchmarks.paper_steps import STEPS, without_steps
 from lenet_pipeline.ingest import read_mnist
 from lenet_pipeline.ingest.images import decode_image
 from lenet_pipeline.ingest.normalisation import normalise_digit
@@ -60,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     digits = read_mnist(options.root)["test"].slice(0, options.digits)
     images, labels = images_array(digits), digits["label"].to_numpy()
     kinds = options.kinds or list(KINDS)
+    if options.steps:
+        measured = measure_steps(kinds, images, labels, engine, options.seed)
+        print("\n".join(steps_table(measured)))  # noqa: T201 - a benchmark prints its figures
+        return
     rows = [measure_kind(kind, images, labels, engine, options.seed) for kind in kinds]
     print("\n".join(table(rows)))  # noqa: T201 - a benchmark prints its figures
     if options.output:
@@ -69,6 +77,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "rows": [asdict(r) for r in rows],
         }
         options.output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def measure_steps(
+    kinds: Sequence[str], images: Images, labels: npt.NDArray[np.uint8], engine: Engine, seed: int
+) -> dict[str, dict[str, float]]:
+    """Return the accuracy, 0 to 1, on each kind of paper with all steps, without each, and without all."""
+    settings = {"all": (), **{f"-{step}": (step,) for step in STEPS}, "none": tuple(STEPS)}
+    measured: dict[str, dict[str, float]] = {}
+    for kind in kinds:
+        measured[kind] = {}
+        for name, left_out in settings.items():
+            with without_steps(left_out):
+                measured[kind][name] = measure_kind(kind, images, labels, engine, seed).accuracy
+    return measured
+
+
+def steps_table(measured: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return accuracies by kind of paper and steps as lines of at most 80 columns."""
+    names = next(iter(measured.values()))
+    lines = [f"{'kind':<16}" + "".join(f"{name:>8}" for name in names)]
+    for kind, accuracies in measured.items():
+        lines.append(f"{kind[:16]:<16}" + "".join(f"{accuracy:>8.1%}" for accuracy in accuracies.values()))
+    return lines
 
 
 def measure_kind(kind: str, images: Images, labels: npt.NDArray[np.uint8], engine: Engine, seed: int) -> Row:
@@ -155,6 +186,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", default="champion")
     parser.add_argument("--digits", type=int, default=500, help="test digits per kind")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), help="kinds of paper (default: all)")
+    parser.add_argument("--steps", action="store_true", help="turn off the steps of normalisation")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="JSON file to write")
     return parser.parse_args(arguments)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks.paper import Row, correlation, draw_crop, table
+from benchmarks.paper import Row, correlation, draw_crop, steps_table, table
 from benchmarks.paper_crops import KINDS, PLAIN_KINDS, enlarge
+from benchmarks.paper_steps import STEPS, without_steps
+from lenet_pipeline.ingest.images import decode_image
+from lenet_pipeline.ingest.normalisation import normalise_digit
 from tests.ingest.test_normalisation import mnist_like
 
 
@@ -36,3 +42,36 @@ def test_the_table_fits_on_a_terminal():
     lines = table([Row("tight crop, blurred", 10_000, 0.0, 1.0, 0.95, 1.0, 10.5)])
     assert len(lines) == 2 and all(len(line) <= 80 for line in lines)
     assert lines[1].split()[-1] == "10.50"
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        ("lines", "frame, 1 side"),
+        ("remains", "neighbour"),
+        ("print", "guilloche"),
+        ("colours", "coloured tint"),
+    ],
+)
+def test_a_step_that_is_turned_off_changes_the_paper_that_it_is_for_and_comes_back(step, kind):
+    def read_crops() -> list[bytes | None]:
+        found = []
+        for seed in range(6):
+            picture, _, _ = draw_crop(kind, mnist_like(5), np.random.default_rng(seed))
+            content = BytesIO()
+            Image.fromarray(picture).save(content, "PNG")
+            digit = normalise_digit(decode_image(content.getvalue(), suffix=".png", max_pixels=10**6))
+            found.append(None if digit is None else digit.image.tobytes())
+        return found
+
+    whole = read_crops()
+    with without_steps([step]):
+        assert read_crops() != whole
+    assert read_crops() == whole
+
+
+def test_the_table_of_steps_fits_on_a_terminal():
+    names = ["all", *(f"-{step}" for step in STEPS), "none"]
+    lines = steps_table({"tight crop, blurred": dict.fromkeys(names, 1.0)})
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[1].split()[-1] == "100.0%"
