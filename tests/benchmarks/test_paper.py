@@ -48,18 +48,21 @@ def test_the_table_fits_on_a_terminal():
     ("step", "kind"),
     [
         ("lines", "frame, 1 side"),
-        ("remains", "neighbour"),
         ("print", "guilloche"),
+        ("remains", "neighbour"),
+        ("shape", "tight crop, bold"),
         ("colours", "coloured tint"),
+        ("frames", "frame, 4 sides"),
     ],
 )
 def test_a_step_that_is_turned_off_changes_the_paper_that_it_is_for_and_comes_back(step, kind):
     def read_crops() -> list[bytes | None]:
         found = []
-        for seed in range(6):
+        for seed in range(12):
             picture, _, _ = draw_crop(kind, mnist_like(5), np.random.default_rng(seed))
             content = BytesIO()
-            Image.fromarray(picture).save(content, "PNG")
+            mode = "RGB" if step == "colours" else "L"
+            Image.fromarray(picture).convert(mode).save(content, "PNG")
             digit = normalise_digit(decode_image(content.getvalue(), suffix=".png", max_pixels=10**6))
             found.append(None if digit is None else digit.image.tobytes())
         return found
