@@ -197,7 +197,7 @@ def test_a_version_that_misses_the_target_waits_or_is_promoted_as_the_schedule_s
     assert find_champion(settings.registry).version == 2  # type: ignore[union-attr]
 
     # Another seed, because the same data, recipe and code would be skipped.
-    declare_schedule(settings, replace(schedule, seed=2, if_target_missed="promote"))
+    declare_schedule(settings, replace(schedule, seed=3, if_target_missed="promote"))
     report = night(settings, NightJob(NIGHT + DAY), listener)
     assert report.decision is not None
     assert report.decision.record.action == "promote"

@@ -104,7 +104,7 @@ def test_a_policy_per_form_needs_digits_from_forms(lenet: Run, settings: Setting
     assert "--per form needs labelled digits from forms" in done.stderr
 
 
-def test_the_command_warns_in_one_line_that_a_run_is_held(lenet: Run, settings: Settings) -> None:
+def test_the_command_warns_once_that_a_run_is_held(lenet: Run, settings: Settings) -> None:
     make_pale(settings)
     lenet("policy", "set", "--max-error", "0.1", "--on", TEST)
     done = lenet("score", PALE)

@@ -81,7 +81,7 @@ def print_report(report: ScoringReport) -> None:
         print_line(f"  field values stored for {counted(report.form_pages, 'page')}")
     print_line(f"  scoring run {report.scoring_run_id}")
     for difference in report.differences:
-        print_line(f" this run {difference}", lead="  warning:")
+        print_line(f" this run {difference}", lead="  warning:", is_wrapped=True)
     if report.drifted and not report.differences:
         print_line(f" {', '.join(report.drifted)}; see `lenet audit drift`", lead="  drift in:")
     number, _, sha256 = report.chain_head.partition(":")
