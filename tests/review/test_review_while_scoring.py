@@ -44,6 +44,7 @@ LATER, LATER_DIGITS = "later/all", 1_797
 SHARD_ROWS = 10  # so that the run loads predictions many times
 KILLED_AT = 8  # when the browser sends this batch
 TIMEOUT_MS = 60_000
+LOOK_MS = 800  # before the groups of each label; without a pause, people finish before the run begins
 
 READ = """
 select cast(digit_id as varchar) as digit_id, label
@@ -163,6 +164,7 @@ def walk(person: Person, server: Running, run: str, truth: dict[str, int], folde
             for label in range(10):
                 page.goto(f"{server.url}/groups?run={run}&label={label}&open=0")
                 page.wait_for_selector(".cut:focus, #onward")
+                page.wait_for_timeout(LOOK_MS)
                 while page.locator("#onward").count() == 0:
                     review_group(page, truth, label, 0, person.done)
                 page.wait_for_function(SAVED)
