@@ -83,7 +83,7 @@ def measure_steps(
     kinds: Sequence[str], images: Images, labels: npt.NDArray[np.uint8], engine: Engine, seed: int
 ) -> dict[str, dict[str, float]]:
     """Return the accuracy, 0 to 1, on each kind of paper with all steps, without each, and without all."""
-    settings = {"all": (), **{f"-{step}": (step,) for step in STEPS}, "none": tuple(STEPS)}
+    settings = {"all": (), **{step: (step,) for step in STEPS}, "none": tuple(STEPS)}
     measured: dict[str, dict[str, float]] = {}
     for kind in kinds:
         measured[kind] = {}
@@ -96,7 +96,7 @@ def measure_steps(
 def steps_table(measured: Mapping[str, Mapping[str, float]]) -> list[str]:
     """Return accuracies by kind of paper and steps as lines of at most 80 columns."""
     names = next(iter(measured.values()))
-    lines = [f"{'kind':<16}" + "".join(f"{name:>8}" for name in names)]
+    lines = [f"{'kind, without':<16}" + "".join(f"{name:>8}" for name in names)]
     for kind, accuracies in measured.items():
         lines.append(f"{kind[:16]:<16}" + "".join(f"{accuracy:>8.1%}" for accuracy in accuracies.values()))
     return lines

@@ -74,7 +74,7 @@ def test_a_step_that_is_turned_off_changes_the_paper_that_it_is_for_and_comes_ba
 
 
 def test_the_table_of_steps_fits_on_a_terminal():
-    names = ["all", *(f"-{step}" for step in STEPS), "none"]
+    names = ["all", *STEPS, "none"]
     lines = steps_table({"tight crop, blurred": dict.fromkeys(names, 1.0)})
     assert all(len(line) <= 80 for line in lines)
     assert lines[1].split()[-1] == "100.0%"
