@@ -147,14 +147,13 @@ def _train(lake: Path, row: Row, seed: int, tests: Sequence[str], epochs: int | 
         device="cpu",
         rubbish=draw_rubbish(RUBBISH_IMAGES, splits["train"].images, seed),
     )
+    images = {test: read_labelled(lake, [read_manifest(lake, test)]).images for test in tests}
     found = {}
     for views in _VIEWS:
         scaling = replace(result.model.preprocessing, views=views)
         model = calibrate_model(replace(result.model, preprocessing=scaling), splits["validation"], "cpu")
         engine = Engine(model, "cpu", threads=1)
-        for test in tests:
-            images = read_labelled(lake, [read_manifest(lake, test)]).images
-            found[test, views] = engine.score(images).probabilities
+        found |= {(test, views): engine.score(each).probabilities for test, each in images.items()}
     return Trained(row, seed, found)
 
 

@@ -10,11 +10,8 @@ from lenet_pipeline.ingest.colour import read_grey
 from lenet_pipeline.ingest.normalisation import Pixels
 from lenet_pipeline.schema import Floats
 
-_SENSOR_BITS = (
-    8,
-    10,
-    12,
-)  # depths whose levels are found in 16-bit files; 14 bits are bright enough as they are
+# Depths whose levels are found in 16-bit files; 14 bits are bright enough as they are.
+_SENSOR_BITS = (8, 10, 12)
 
 
 def read_grey_levels(image: Image.Image, *, choose_channel: bool) -> Pixels:

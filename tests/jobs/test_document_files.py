@@ -79,7 +79,7 @@ def write_filled_note(
 
 
 def store_bits(path: Path, page: Grey, bits: int, dpi: int) -> None:
-    """Store a page as unscaled levels of so many bits in a file of 16 bits."""
+    """Store the levels of a page, reduced to ``bits`` bits and not scaled, in a file of 16 bits."""
     levels = np.rint(page / 255 * (2**bits - 1)).astype(np.uint16)
     levels[0, bits] = 0  # otherwise it is the same picture as the page
     Image.fromarray(levels).save(path, dpi=(dpi, dpi))

@@ -22,8 +22,8 @@ _NEVER_ONE_CURVE = frozenset({4, 8})  # the other digits can be one line that tu
 def lacks_strokes(strokes: Sequence[NDArray[np.float64]], label: int) -> bool:
     """Return whether a stroke of a digit must be missing, judged by its label.
 
-    Only a 1 is a straight line, and an upright one; neither a 4 nor an 8 is a single
-    curve that turns one way, open or closed.
+    Only a 1 is a straight line, and it is upright. Neither a 4 nor an 8 is a single curve that turns one way,
+    open or closed.
 
     Args:
         strokes: each float64 (n, 2), in one unit for x and y, with at least two points in all.
