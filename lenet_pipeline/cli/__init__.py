@@ -13,3 +13,7 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(130)  # what shells expect after Ctrl-C
+    finally:
+        # Libraries execute code from strings (dataclasses do). Once Ctrl-C has interrupted such code, CPython
+        # ends `python -m` by SIGINT, whatever the exit code, until other code from a string has run.
+        exec("")  # noqa: S102 - the string is empty

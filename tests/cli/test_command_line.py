@@ -359,6 +359,29 @@ def test_control_c_exits_with_130_and_the_next_run_goes_on(
     assert lenet("score", "optdigits/test").returncode == 0
 
 
+_INTERRUPTED_IN_A_STRING = """
+import lenet_pipeline.cli.app
+from lenet_pipeline.cli import main
+
+def app():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        raise SystemExit(130)
+
+lenet_pipeline.cli.app.app = app
+main()
+"""
+
+
+def test_control_c_in_code_that_a_library_executes_from_a_string_exits_with_130(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "interrupted.py").write_text(_INTERRUPTED_IN_A_STRING)
+    command = [sys.executable, "-m", "interrupted"]
+    assert subprocess.run(command, env=environment, cwd=tmp_path, check=False).returncode == 130
+
+
 def test_common_options_hold_before_the_command_and_after_it(lenet: Run, tmp_path: Path) -> None:
     other = str(tmp_path / "other")
     for arguments in (

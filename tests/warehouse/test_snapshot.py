@@ -17,6 +17,7 @@ from lenet_pipeline.warehouse.snapshot import AsOf
 from tests.warehouse.test_connection import COMMIT_AND_HANG, HOLD, WAIT_S, other_process
 
 _COUNT = "select count(*) as predictions from predictions"
+_A_DAY_S = 86_400.0  # the database is a copy of one as old as the test run, with its time
 
 
 def changed_at(path: Path) -> datetime:
@@ -91,7 +92,8 @@ def test_a_snapshot_is_renewed_only_after_a_change(scored: Any) -> None:
     assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S)).path.stat().st_ino == first
     with scored.by_hand() as connection:
         connection.execute("delete from predictions").fetchall()
-    assert warehouse.take_snapshot(Warehouse(scored.database, WAIT_S), keep_s=600).path.stat().st_ino == first
+    kept = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S), keep_s=_A_DAY_S)
+    assert kept.path.stat().st_ino == first
     snapshot = warehouse.take_snapshot(Warehouse(scored.database, WAIT_S))
     assert snapshot.path.stat().st_ino != first
     assert warehouse.run_select(snapshot, _COUNT).to_pylist() == [{"predictions": 0}]
