@@ -2,9 +2,10 @@
 
     python -m benchmarks.accuracy --root DIR
 Train a network on MNIST once per seed, through the pipeline's jobs in a
-temporary home. With ``--printed``, train on printed digits too. Print a row
-for each seed, the means and the standard deviations. Write them as JSON, with
-a description of the machine.
+temporary home. With ``--printed``, train on printed digits too. With
+``--views 3 5``, also measure what each network reads from the mean of so many
+views of an image. Print a row for each seed, the means and the standard
+deviations. Write them as JSON, with a description of the machine.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import json
 import statistics
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
+from lenet_pipeline.lake import read_manifest
+from lenet_pipeline.scoring import Engine, TrainedModel
+from lenet_pipeline.training import LabelledDigits, read_labelled
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ def main() -> None:
         "--all-digits", action="store_true", help="train on the validation and gate digits too"
     )
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds: 0, 1, ... (default: 3)")
+    parser.add_argument("--views", type=int, nargs="+", default=[], help="also read so many views, 2 to 5")
     parser.add_argument("--output", type=Path, default=Path("accuracy.json"))
     arguments = parser.parse_args()
     machine = describe_machine()
@@ -59,6 +64,7 @@ def main() -> None:
 def measure(home: Path, arguments: argparse.Namespace) -> list[Row]:
     """Ingest the datasets, then train and test once per seed."""
     from lenet_pipeline.jobs import IngestJob, PrintingJob, TrainingJob, ingest, ingest_printed, retrain
+    from lenet_pipeline.registry import read_version, resolve_version
     from lenet_pipeline.settings import read_settings
 
     settings = read_settings(home, "benchmark")
@@ -85,8 +91,19 @@ def measure(home: Path, arguments: argparse.Namespace) -> list[Row]:
         report = retrain(settings, job)
         seconds = time.perf_counter() - started
         accuracies = {test.dataset: 100 * test.accuracy for test in report.tests}
+        model = read_version(settings.registry, resolve_version(settings.registry, str(report.version))).model
+        for dataset in list(accuracies):
+            digits = read_labelled(settings.lake, [read_manifest(settings.lake, dataset)])
+            for views in arguments.views:
+                accuracies[f"{dataset}, {views} views"] = 100 * _accuracy(model, views, digits)
         rows.append(Row(seed, seconds, report.images_per_second, accuracies))
     return rows
+
+
+def _accuracy(model: TrainedModel, views: int, digits: LabelledDigits) -> float:
+    """Return the share of digits that the model reads correctly from so many views, 0 to 1."""
+    engine = Engine(replace(model, preprocessing=replace(model.preprocessing, views=views)))
+    return float((engine.score(digits.images).labels == digits.labels).mean())
 
 
 def summarise(rows: list[Row]) -> dict[str, str]:
