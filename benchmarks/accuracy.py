@@ -3,7 +3,7 @@
     python -m benchmarks.accuracy --root DIR
 Train a network on MNIST once per seed, through the pipeline's jobs in a
 temporary home. With ``--printed``, train on printed digits too. With
-``--views 3 5``, also measure what each network reads from the mean of so many
+``--views 3 5``, also measure what each network reads from the mean of that number
 views of an image. Print a row for each seed, the means and the standard
 deviations. Write them as JSON, with a description of the machine.
 """
@@ -49,7 +49,9 @@ def main() -> None:
         "--all-digits", action="store_true", help="train on the validation and gate digits too"
     )
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds: 0, 1, ... (default: 3)")
-    parser.add_argument("--views", type=int, nargs="+", default=[], help="also read so many views, 2 to 5")
+    parser.add_argument(
+        "--views", type=int, nargs="+", default=[], help="also read this number of views, 2 to 5"
+    )
     parser.add_argument("--output", type=Path, default=Path("accuracy.json"))
     arguments = parser.parse_args()
     machine = describe_machine()
@@ -101,7 +103,7 @@ def measure(home: Path, arguments: argparse.Namespace) -> list[Row]:
 
 
 def _accuracy(model: TrainedModel, views: int, digits: LabelledDigits) -> float:
-    """Return the share of digits that the model reads correctly from so many views, 0 to 1."""
+    """Return the share of digits that the model reads correctly from this number of views, 0 to 1."""
     engine = Engine(replace(model, preprocessing=replace(model.preprocessing, views=views)))
     return float((engine.score(digits.images).labels == digits.labels).mean())
 
