@@ -28,10 +28,8 @@ tables:
 fields:
   - {name: total, cells: {x: 34, y: 48, width: 7, height: 9, pitch: 7, count: 5}}
 """
-NAMES = [
-    "total",
-    *(f"{row}.{column}" for row in ("tea", "milk", "sugar") for column in ("count", "price", "amount")),
-]
+ROWS, COLUMNS = ("tea", "milk", "sugar"), ("count", "price", "amount")
+NAMES = ["total", *(f"{row}.{column}" for row in ROWS for column in COLUMNS)]
 
 
 @pytest.fixture(scope="module")
@@ -46,23 +44,26 @@ def values(orders: Read) -> dict[tuple[str, str], Row]:
     return {(Path(row["source"]).name, row["field"]): row for row in orders.values()}
 
 
-def test_values_of_a_table_are_as_written_and_nothing_needs_review(orders: Read) -> None:
+def test_fields_of_a_table_are_read_and_its_rules_find_every_misread_field(orders: Read) -> None:
     found = values(orders)
     assert set(found) == set(orders.truth)
-    for key, truth in orders.truth.items():
-        row = found[key]
-        if row["reason"] is None:
-            assert (row["value"] or "") == truth
+    misread = {key for key, truth in orders.truth.items() if (found[key]["value"] or "") != truth}
+    assert len(misread) <= 0.1 * len(found)  # by the small model of the tests
+    assert misread
+    assert all("rule_failed: " in found[key]["reason"] for key in misread)
 
 
-def test_rules_of_rows_and_columns_find_misread_amounts(orders: Read) -> None:
-    failures = {row["rule"] for row in audit(orders.settings, "rule_failures")}
+def test_a_row_or_total_that_is_right_breaks_no_rule(orders: Read) -> None:
+    failures = {(Path(row["source"]).name, row["rule"]) for row in audit(orders.settings, "rule_failures")}
     found, truth = values(orders), orders.truth
+    rules = {
+        f"{row}.count x {row}.price = {row}.amount": [f"{row}.{column}" for column in COLUMNS] for row in ROWS
+    }
+    rules["sum of amount = total"] = [*(f"{row}.amount" for row in ROWS), "total"]
     for source in {source for source, _ in truth}:
-        for row in ("tea", "milk", "sugar"):
-            names = [f"{row}.{column}" for column in ("count", "price", "amount")]
-            if any((found[source, name]["value"] or "") != truth[source, name] for name in names):
-                assert f"{row}.count x {row}.price = {row}.amount" in failures
+        for rule, names in rules.items():
+            is_right = all((found[source, name]["value"] or "") == truth[source, name] for name in names)
+            assert ((source, rule) in failures) == (not is_right)
 
 
 def test_documents_have_a_column_for_each_field_of_a_table(orders: Read) -> None:
