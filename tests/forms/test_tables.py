@@ -214,7 +214,7 @@ CONTENT_FAULTS = [
     ("rows: [tea, milk]", "rows: [tea, milch]", 15, "unknown row 'milch'; did you mean 'milk'?"),
     ("of: [tea, milk]", "of: [tea, water]", 19, "unknown row or field 'water' in the rule"),
     ("columns: [amount]", "columns: [amounts]", 20, "unknown column 'amounts'; did you mean 'amount'?"),
-    ("equal: [count, price]", "equal: [count, count]", 13, "expected at least two, each once"),
+    ("equal: [count, price]", "equal: [count, count]", 16, "expected at least two, each once"),
 ]  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def test_content_fault_of_a_table_names_its_row_or_column_once(
     message = fault(write(ORDER.replace(old, new, 1)))
     assert words in message
     assert message.count(words) == 1
-    assert f"line {line}: " in message or line == 13
+    assert f"line {line}: " in message
 
 
 def test_one_field_is_not_the_total_of_several_columns(write: Any) -> None:
@@ -339,16 +339,15 @@ def draw_table(folder: Path, dividers: tuple[float, ...] = (), *, slant: float =
 def test_a_table_takes_its_places_from_the_printed_lines(
     write: Any, tmp_path: Path, dividers: tuple[float, ...], slant: float
 ) -> None:
-    text = PRINTED
     draw_table(tmp_path, dividers, slant=slant)
-    template = read_template(write(text))
+    template = read_template(write(PRINTED))
     outlines = {field.name: field.outline for field in template.fields}
     assert list(outlines) == ["a.count", "a.code", "a.note", "c.count", "c.code", "c.note"]
     found = outlines["c.code"]
     corners = [found.x, found.x + found.width, found.y, found.y + found.height]
     assert corners == pytest.approx([60, 91, 57, 70], abs=0.15)
     assert outlines["a.count"].x == pytest.approx(30, abs=0.15)
-    assert read_template(write(text)).fingerprint == template.fingerprint
+    assert read_template(write(PRINTED)).fingerprint == template.fingerprint
     assert len(read_content(template.text).fields) == 6
 
 

@@ -15,7 +15,7 @@ _REDUCED = 0.6  # of a number, when a result does not fit
 
 
 def arithmetic_rules(rules: Sequence[AcrossRule]) -> list[ArithmeticRule]:
-    """Return the rules that compute a value, those that others depend on first."""
+    """Return the rules that compute a value, each before the rules that depend on it."""
     waiting = [rule for rule in rules if isinstance(rule, ArithmeticRule)]
     ordered: list[ArithmeticRule] = []
     while waiting:
