@@ -7,8 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.filling.linked_values import (
+    arithmetic_rules,
+    capacity,
+    compute_results,
+    write_number,
+)
 from lenet_pipeline.forms.filling.pattern_generation import generate_match
-from lenet_pipeline.forms.rules.across_rules import EqualRule, SumRule
+from lenet_pipeline.forms.rules.across_rules import ColumnSumRule, EqualRule, ProductRule, SumRule
 from lenet_pipeline.forms.rules.checksums import resolve_method
 from lenet_pipeline.forms.rules.field_rules import (
     Checksum,
@@ -67,18 +73,11 @@ def generate_value(field: Field, rng: np.random.Generator) -> str:
         if len(value) in lengths and all(rule.accepts(value) for rule in field.rules):
             return value
     rules = ", ".join(rule.name for rule in field.rules)
-    fewest, most = _capacity(field)
+    fewest, most = capacity(field)
     raise IngestError(
         f"cannot generate a value for field {field.name!r}: found no value of {fewest} to {most} digits that "
         f"passes its rules ({rules}); correct the rules or the size of the field in the template"
     )
-
-
-def _capacity(field: Field) -> tuple[int, int]:
-    """Return the smallest and largest number of digits that a field takes."""
-    if isinstance(field.place, Cells):
-        return 1, field.place.columns * field.place.rows
-    return max(1, field.place.fewest), field.place.most
 
 
 def _lengths(field: Field) -> list[int]:
@@ -86,7 +85,7 @@ def _lengths(field: Field) -> list[int]:
 
     People fill all cells of a field, unless its rules or its mark for unused cells suggest otherwise.
     """
-    fewest, most = _capacity(field)
+    fewest, most = capacity(field)
     possible = [
         length
         for length in range(fewest, most + 1)
@@ -165,13 +164,16 @@ def _choose_blank(template: Template, rng: np.random.Generator, blank_rate: floa
         draw = rng.random()
         if field.name == first and draw < blank_rate and groups[first] <= may_be_blank:
             blank |= groups[first]
+    for rule in template.rules:
+        if isinstance(rule, ColumnSumRule) and rule.equals in may_be_blank:
+            blank = blank | {rule.equals} if blank >= set(rule.of) else blank - {rule.equals}
     return blank
 
 
 def _linked_fields(rule: object) -> tuple[str, ...]:
     """Return the fields that a rule requires to be all filled or all blank."""
     match rule:
-        case SumRule():
+        case SumRule() | ProductRule():
             return (*rule.of, rule.equals)
         case EqualRule():
             return rule.fields
@@ -182,6 +184,11 @@ def _link_values(
     template: Template, fields: Mapping[str, Field], values: dict[str, str], rng: np.random.Generator
 ) -> None:
     """Change values, in place, to satisfy the rules across fields."""
+    if any(isinstance(rule, ProductRule | ColumnSumRule) for rule in template.rules):
+        _copy_equal(template, values)
+        compute_results(arithmetic_rules(template.rules), fields, values)
+        _copy_equal(template, values)
+        return
     for rule in template.rules:
         if not set(_linked_fields(rule)) <= values.keys():
             continue
@@ -192,37 +199,33 @@ def _link_values(
                 values |= dict.fromkeys(rule.fields, values[rule.fields[0]])
 
 
+def _copy_equal(template: Template, values: dict[str, str]) -> None:
+    """Copy values, in place, to the fields that must be equal to them."""
+    for rule in template.rules:
+        if isinstance(rule, EqualRule) and set(rule.fields) <= values.keys():
+            values |= dict.fromkeys(rule.fields, values[rule.fields[0]])
+
+
 def _link_sum(
     rule: SumRule, fields: Mapping[str, Field], values: dict[str, str], rng: np.random.Generator
 ) -> None:
     """Set a field to the sum of others. Reduce the summands if the sum does not fit."""
     total = fields[rule.equals]
-    largest = 10 ** _capacity(total)[1] - 1
+    largest = 10 ** capacity(total)[1] - 1
     for each in total.rules:
         if isinstance(each, Range) and each.highest is not None:
             largest = min(largest, each.highest)
     if sum(int(values[name]) for name in rule.of) > largest:
         for name in rule.of:
             share = _draw_between(0, min(largest // len(rule.of), int(values[name])), rng)
-            values[name] = _write_number(share, fields[name])
-    values[rule.equals] = _write_number(sum(int(values[name]) for name in rule.of), total)
-
-
-def _write_number(number: int, field: Field) -> str:
-    """Return a number as a value of its field, with as few leading zeros as the rules allow."""
-    natural = str(number)
-    fewest, most = _capacity(field)
-    for length in range(max(fewest, len(natural)), most + 1):
-        value = natural.zfill(length)
-        if all(rule.accepts(value) for rule in field.rules):
-            return value
-    return natural
+            values[name] = write_number(share, fields[name])
+    values[rule.equals] = write_number(sum(int(values[name]) for name in rule.of), total)
 
 
 def _find_refusal(template: Template, fields: Mapping[str, Field], values: Mapping[str, str]) -> str:
     """Return the first rule that the values break, or an empty text."""
     for name, field in fields.items():
-        fewest, most = _capacity(field)
+        fewest, most = capacity(field)
         if not fewest <= len(values[name]) <= most:
             return f"the size of {name} ({fewest} to {most} digits)"
         for rule in field.rules:

@@ -5,6 +5,7 @@ The constructors refuse rules that are clearly mistakes, so a template with such
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -62,6 +63,76 @@ class SumRule:
 
 
 @dataclass(frozen=True)
+class ProductRule:
+    """The values of several fields, as numbers, multiply to the value of another field.
+
+    A page passes if all of these fields are blank and fails if only some are.
+
+    Raises:
+        IngestError: there is nothing to multiply, or the rule names a field twice.
+    """
+
+    of: tuple[str, ...]
+    equals: str
+
+    def __post_init__(self) -> None:
+        _refuse_repeats("a product", (*self.of, self.equals))
+
+    @property
+    def name(self) -> str:
+        """Return the rule in a few words."""
+        return f"{' x '.join(self.of)} = {self.equals}"
+
+    def accepts(self, values: Mapping[str, str | None]) -> bool:
+        """Return whether the product is right. It never is if a value contains other characters."""
+        written = _values_of((*self.of, self.equals), values)
+        if not written:
+            return True
+        if len(written) <= len(self.of) or not all(map(is_digits, written)):
+            return False
+        *factors, result = map(int, written)
+        return math.prod(factors) == result
+
+
+@dataclass(frozen=True)
+class ColumnSumRule:
+    """The values in a column of a table, as numbers, add up to the value of another field.
+
+    Unlike in ``SumRule``, a blank field adds nothing, because people leave rows of a table empty. A page
+    fails if only the total is blank.
+
+    Attributes:
+        column: the name of the column.
+        of: the fields to add.
+        equals: the field that holds the total.
+
+    Raises:
+        IngestError: there is nothing to add, or the rule names a field twice.
+    """
+
+    column: str
+    of: tuple[str, ...]
+    equals: str
+
+    def __post_init__(self) -> None:
+        _refuse_repeats("a sum", (*self.of, self.equals))
+
+    @property
+    def name(self) -> str:
+        """Return the rule in a few words, without the names of all rows."""
+        return f"sum of {self.column} = {self.equals}"
+
+    def accepts(self, values: Mapping[str, str | None]) -> bool:
+        """Return whether the sum is right. It never is if a value contains other characters."""
+        summands, total = _values_of(self.of, values), values.get(self.equals)
+        if total is None:
+            return not summands
+        if not all(map(is_digits, (*summands, total))):
+            return False
+        return sum(map(int, summands)) == int(total)
+
+
+@dataclass(frozen=True)
 class EqualRule:
     """Several fields have the same digits, because the form asks for a value more than once.
 
@@ -107,7 +178,9 @@ class UniqueRule:
 
 def rule_fields(rule: AcrossRule) -> tuple[str, ...]:
     """Return the names of the fields on one page that a rule relates; none for ``UniqueRule``."""
-    return (*rule.of, rule.equals) if isinstance(rule, SumRule) else getattr(rule, "fields", ())
+    if isinstance(rule, SumRule | ProductRule | ColumnSumRule):
+        return (*rule.of, rule.equals)
+    return rule.fields if isinstance(rule, EqualRule) else ()
 
 
 def find_repeated(values: Iterable[tuple[Key, str]]) -> set[Key]:

@@ -15,6 +15,7 @@ from lenet_pipeline.forms.templates.model import Field
 from lenet_pipeline.forms.templates.page_sizes import named_page_size
 from lenet_pipeline.forms.templates.shape import find_shape_faults
 from lenet_pipeline.forms.templates.sheet import Sheet
+from lenet_pipeline.forms.templates.tables import expand_tables
 from lenet_pipeline.forms.templates.yaml_text import FaultyFile, Located, read_yaml
 
 _NO_SHEET = Sheet(width=0, height=0, across=1, down=1, reference=None, reference_sha256=None)
@@ -45,6 +46,7 @@ def read_content(text: str) -> TemplateContent:
         written = read_yaml(text)
         if faults := find_shape_faults(written, template_schema()):
             raise FaultyFile(*faults)
+        written = expand_tables(written, None)
         fields = tuple(read_field(item, _NO_SHEET) for item in written["fields"].items())
         rules, faults = read_across_rules(written)
         if faults:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from lenet_pipeline.errors import PipelineError
-from lenet_pipeline.forms.rules.across_rules import AcrossRule, EqualRule, SumRule, UniqueRule
+from lenet_pipeline.forms.rules.across_rules import (
+    AcrossRule,
+    ColumnSumRule,
+    EqualRule,
+    ProductRule,
+    SumRule,
+    UniqueRule,
+)
 from lenet_pipeline.forms.rules.field_rules import (
     Checksum,
     Length,
@@ -138,8 +145,9 @@ def read_across_rules(written: Located) -> tuple[tuple[AcrossRule, ...], list[Fa
 
 def _named_in(rule: Located) -> list[Located]:
     """Return the field names in a rule, with their lines."""
-    if "sum" in rule:
-        return [*rule["sum"]["of"].items(), rule["sum"]["equals"]]
+    for kind in ("sum", "product", "column_sum"):
+        if kind in rule:
+            return [*rule[kind]["of"].items(), rule[kind]["equals"]]
     return rule["equal"].items() if "equal" in rule else [rule["unique"]]
 
 
@@ -147,4 +155,8 @@ def _read_across_rule(rule: Located) -> AcrossRule:
     names = [name.value for name in _named_in(rule)]
     if "sum" in rule:
         return SumRule(of=tuple(names[:-1]), equals=names[-1])
+    if "product" in rule:
+        return ProductRule(of=tuple(names[:-1]), equals=names[-1])
+    if "column_sum" in rule:  # a table expands to this kind, which is not part of the schema
+        return ColumnSumRule(rule["column_sum"]["column"].value, of=tuple(names[:-1]), equals=names[-1])
     return EqualRule(tuple(names)) if "equal" in rule else UniqueRule(names[0])

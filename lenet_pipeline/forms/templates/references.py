@@ -49,7 +49,7 @@ def render_reference(template: Template, dpi: float) -> Grey | None:
                 f"at {dpi:g} dpi its page of {template.width:g} x {template.height:g} mm has "
                 f"{width} x {height} pixels, and the limit is {_MOST_PIXELS:,}; correct the page size",
             )
-        return _render(reference, width=width, height=height)
+        return render_page(reference, width=width, height=height)
     except UnreadableImageError as exc:
         is_other = isinstance(exc, NotAnImageError)
         reason = "it is not a PDF, TIFF, PNG or JPEG; correct its path" if is_other else str(exc)
@@ -59,8 +59,12 @@ def render_reference(template: Template, dpi: float) -> Grey | None:
         ) from exc
 
 
-def _render(reference: Reference, *, width: int, height: int) -> Grey:
-    """Render the page of a PDF or image file at exactly this width and height in pixels."""
+def render_page(reference: Reference, *, width: int, height: int) -> Grey:
+    """Render the page of a PDF or image file at exactly this width and height in pixels.
+
+    Raises:
+        UnreadableImageError: the file is unreadable or too large, or lacks the page.
+    """
     with open_content(reference.path, max_bytes=_MOST_BYTES, noun="reference") as stream:
         if is_pdf(stream.read(PDF_HEAD_BYTES)):
             with open_pdf(reference.path) as document:

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 _Schema = dict[str, Any]
 
-_ITEM_NAMES = {"fields": "the field", "rules": "the rule"}
+_ITEM_NAMES = {
+    "fields": "the field",
+    "tables": "the table",
+    "columns": "the column",
+    "rules": "the rule",
+    "row_rules": "the rule",
+    "column_rules": "the rule",
+}
 _LONGEST_QUOTE = 60
 
 
@@ -77,7 +84,7 @@ def _error_faults(error: ValidationError, root: Located) -> Iterator[Fault]:
             for key, needed in error.validator_value.items():
                 for other in _missing_keys(found, error.schema, needed) if key in found else ():
                     yield Fault(found[key].line, f"{key!r} in {name} also needs {other!r}")
-        case "oneOf":
+        case "oneOf" | "anyOf":
             yield from _alternative_faults(found, error, name)
         case _:
             yield _value_fault(found, error.schema, name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from lenet_pipeline.forms.templates.model import AlignmentMethod, Cells, Field, 
 from lenet_pipeline.forms.templates.places import find_place_faults
 from lenet_pipeline.forms.templates.shape import find_shape_faults
 from lenet_pipeline.forms.templates.sheet import Sheet, read_sheet
+from lenet_pipeline.forms.templates.table_lines import find_table_lines
+from lenet_pipeline.forms.templates.tables import expand_tables
 from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located, read_yaml
 from lenet_pipeline.ingest import path_text
 from lenet_pipeline.lake import fingerprint_record
@@ -81,6 +84,7 @@ def _refusal(path: Path, faults: Sequence[Fault]) -> IngestError:
 
 def _build_template(written: Located, text: str, folders: list[Path]) -> Template:
     sheet = read_sheet(written, folders)
+    written = expand_tables(written, sheet, partial(find_table_lines, sheet=sheet))
     fields: list[tuple[Located, Field]] = []
     faults: list[Fault] = []
     for item in written["fields"].items():
