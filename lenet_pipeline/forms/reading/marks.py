@@ -100,20 +100,67 @@ def _may_be_cross(mask: Mask) -> bool:
     )
 
 
-def _is_dash(points: Points) -> bool:
+@dataclass(frozen=True)
+class Dash:
+    """The straight stroke that fits ink best.
+
+    Attributes:
+        rise: degrees from the horizontal, -90 to 90.
+        length: in pixels.
+        thickness: the mean thickness of the ink along the stroke, in pixels.
+        share: of the ink, on the stroke.
+        covered: the share of the stroke's length that has ink.
+    """
+
+    rise: float
+    length: float
+    thickness: float
+    share: float
+    covered: float
+
+    @property
+    def has_even_ink(self) -> bool:
+        """Whether the ink is long and without gaps."""
+        return self.length >= _DASH_LENGTH * self.thickness and self.covered >= _LEAST_COVERED
+
+
+@dataclass(frozen=True)
+class Cross:
+    """The two straight strokes that fit ink best. Pairs are in increasing order.
+
+    Attributes:
+        lengths: of the strokes, in pixels.
+        rises: degrees from the horizontal, -90 to 90.
+        thickness: the mean thickness of the ink along the strokes, in pixels.
+        share: of the ink, on the strokes.
+        covered: the share of a stroke's length that has ink, of the stroke with less.
+        crossings: where along each stroke the other one crosses it, from 0 at one end to 1 at the other.
+    """
+
+    lengths: tuple[float, float]
+    rises: tuple[float, float]
+    thickness: float
+    share: float
+    covered: float
+    crossings: tuple[float, float]
+
+
+def fit_dash(points: Points) -> Dash:
+    """Fit one stroke to ink."""
     stroke = _fit_stroke(points)
     length = stroke.length + 1
     thickness = len(points) / length
-    return (
-        abs(stroke.rise) <= _DASH_RISE
-        and length >= _DASH_LENGTH * thickness
-        and _share_on([stroke], points, thickness) >= _LEAST_ON_STROKES
-        and _covered(stroke, points, thickness) >= _LEAST_COVERED
+    return Dash(
+        stroke.rise,
+        length,
+        thickness,
+        _share_on([stroke], points, thickness),
+        _covered(stroke, points, thickness),
     )
 
 
-def _is_cross(points: Points, mask: Mask) -> bool:
-    """Fit the two diagonals to the ink, and return whether the ink consists of them alone."""
+def fit_cross(points: Points, mask: Mask) -> Cross | None:
+    """Fit two strokes to ink, beginning with its diagonals, or return None if one of them gets no ink."""
     share = len(points) / len(points[:: 1 + len(points) // _MOST_POINTS])
     points = points[:: 1 + len(points) // _MOST_POINTS]
     height, width = mask.shape
@@ -124,21 +171,39 @@ def _is_cross(points: Points, mask: Mask) -> bool:
         distances = np.stack([stroke.distances(points) for stroke in strokes])
         nearest = distances.argmin(axis=0)
         if min((nearest == 0).sum(), (nearest == 1).sum()) < 5:
-            return False
+            return None
         strokes = [_fit_stroke(points[nearest == index]) for index in (0, 1)]
-    lengths = sorted(stroke.length + 1 for stroke in strokes)
-    thickness = len(points) * share / sum(lengths)
-    rises = sorted(stroke.rise for stroke in strokes)
-    return bool(
-        lengths[0] >= _LEAST_LENGTH * lengths[1]
-        and lengths[0] >= _CROSS_LENGTH * thickness
-        and -_STEEPEST <= rises[0] <= -_FLATTEST
-        and _FLATTEST <= rises[1] <= _STEEPEST
-        and _share_on(strokes, points, thickness) >= _LEAST_ON_STROKES
-        and all(_covered(stroke, points, thickness) >= _LEAST_COVERED for stroke in strokes)
-        and _largest_hole(mask) <= _LARGEST_HOLE * thickness**2
-        and _crosses_inside(strokes[0], strokes[1])
-        and _crosses_inside(strokes[1], strokes[0])
+    first, second = strokes
+    shorter, longer = sorted(stroke.length + 1 for stroke in strokes)
+    falling, rising = sorted(stroke.rise for stroke in strokes)
+    thickness = len(points) * share / (shorter + longer)
+    return Cross(
+        (shorter, longer),
+        (falling, rising),
+        thickness,
+        _share_on(strokes, points, thickness),
+        min(_covered(stroke, points, thickness) for stroke in strokes),
+        (_crossing(first, second), _crossing(second, first)),
+    )
+
+
+def _is_dash(points: Points) -> bool:
+    dash = fit_dash(points)
+    return abs(dash.rise) <= _DASH_RISE and dash.has_even_ink and dash.share >= _LEAST_ON_STROKES
+
+
+def _is_cross(points: Points, mask: Mask) -> bool:
+    """Return whether the ink consists of two crossing strokes alone."""
+    cross = fit_cross(points, mask)
+    return cross is not None and bool(
+        cross.lengths[0] >= _LEAST_LENGTH * cross.lengths[1]
+        and cross.lengths[0] >= _CROSS_LENGTH * cross.thickness
+        and -_STEEPEST <= cross.rises[0] <= -_FLATTEST
+        and _FLATTEST <= cross.rises[1] <= _STEEPEST
+        and cross.share >= _LEAST_ON_STROKES
+        and cross.covered >= _LEAST_COVERED
+        and _largest_hole(mask) <= _LARGEST_HOLE * cross.thickness**2
+        and all(_CROSSING[0] <= crossing <= _CROSSING[1] for crossing in cross.crossings)
     )
 
 
@@ -172,11 +237,11 @@ def _largest_hole(mask: Mask) -> int:
     return int(np.sort(areas)[-2]) if len(areas) > 1 else 0
 
 
-def _crosses_inside(stroke: _Stroke, other: _Stroke) -> bool:
-    """Return whether another stroke's line crosses this stroke well between its ends."""
+def _crossing(stroke: _Stroke, other: _Stroke) -> float:
+    """Return where another stroke's line crosses this stroke: 0 at its start, 1 at its end, inf if never."""
     normal = np.array([-other.direction[1], other.direction[0]])
     slant = float(stroke.direction @ normal)
     if abs(slant) < 1e-6 or stroke.length <= 0:
-        return False
+        return float("inf")
     crossing = float((other.middle - stroke.middle) @ normal) / slant
-    return _CROSSING[0] <= (crossing - stroke.start) / stroke.length <= _CROSSING[1]
+    return (crossing - stroke.start) / stroke.length
