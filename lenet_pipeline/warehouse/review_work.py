@@ -169,7 +169,7 @@ def read_review_records(warehouse: Warehouse, field_ids: Sequence[str]) -> Revie
 
 
 def _reading(cell: Row | None, state: str) -> Row:
-    """Return what a model read in a cell, and its state for this model; ``state`` is the state without one."""
+    """Return what a model read in a cell, and the cell's state: ``state`` without a reading."""
     names = ("label", "confidence", "not_a_digit")
     score = cell["shard_score_id"] if cell else None
     known = {"shard_score_id": str(score) if score else None, "state": cell["state"] if cell else state}

@@ -9,15 +9,17 @@ from lenet_pipeline.forms.filling.handwriting import render_strokes
 from lenet_pipeline.forms.reading.marks import find_mark
 from lenet_pipeline.forms.reading.possible_marks import find_possible_mark
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle
-from lenet_pipeline.forms.values.field_values import CellState, read_field_value
+from lenet_pipeline.forms.values.cell_states import CellState
+from lenet_pipeline.forms.values.field_values import read_field_value
 from lenet_pipeline.schema import Mask
 from tests.forms.cell_builders import STROKES, Points
 
-BENT_CROSS: list[Points] = [[(0, 0), (0.55, 0.4), (0.9, 1)], [(1, 0.1), (0.5, 0.6), (0.05, 0.9)]]
+BENT_CROSS: list[Points] = [[(0, 0), (0.72, 0.35), (0.9, 1)], [(1, 0), (0.3, 0.4), (0.1, 0.95)]]
 LOOPED_CROSS: list[Points] = [[(0, 0), (1, 1), (1.15, 0.5), (1, 0), (0, 1)]]
 BENT_DASH: list[Points] = [[(0, 0.5), (0.5, 0.36), (1, 0.5)]]
-WAVE: list[Points] = [[(0, 0.6), (0.2, 0.3), (0.4, 0.6), (0.6, 0.3), (0.8, 0.6), (1, 0.35)]]
+WAVE: list[Points] = [[(0, 0.75), (0.2, 0.2), (0.4, 0.75), (0.6, 0.2), (0.8, 0.75), (1, 0.25)]]
 
+CELL = (60, 50)  # height and width in pixels
 FIELD = Field("number", Cells(Rectangle(0, 0, 6, 8), 3, 6), unused_mark="X")
 
 
@@ -42,23 +44,27 @@ def cell(position: int, digit: int, **columns: object) -> CellState:
 def test_ink_that_is_no_clear_mark_may_be_one(strokes: list[Points], mark: str) -> None:
     mask = mask_of(strokes)
     assert find_mark(mask) is None
-    found = find_possible_mark(mask)
+    found = find_possible_mark(mask, CELL)
     assert found is not None
     assert found.mark == mark
 
 
 @pytest.mark.parametrize("digit", [0, 2, 5, 8])
 def test_no_shape_of_a_digit_is_a_likely_mark(digit: int) -> None:
-    found = find_possible_mark(mask_of(STROKES[digit]))
+    found = find_possible_mark(mask_of(STROKES[digit]), CELL)
     assert found is None or not found.is_likely
 
 
-def test_a_stroke_from_another_cell_next_to_a_digit_is_no_curl() -> None:
+def test_a_stroke_from_another_cell_next_to_a_digit_is_no_mark() -> None:
     digit, wave = mask_of(STROKES[0]), mask_of(WAVE)
     both = np.zeros((digit.shape[0], digit.shape[1] + wave.shape[1] + 3), np.bool_)
     both[:, : digit.shape[1]] = digit
     both[: wave.shape[0], digit.shape[1] + 3 :] = wave
-    assert find_possible_mark(both) is None
+    assert find_possible_mark(both, (60, 200)) is None
+
+
+def test_ink_that_reaches_into_the_next_cell_is_no_mark() -> None:
+    assert find_possible_mark(mask_of(WAVE), (60, 20)) is None
 
 
 def test_a_possible_mark_that_is_no_digit_counts_as_a_mark() -> None:

@@ -216,7 +216,7 @@ def _reading(field: Field, position: int, digit: Digit | None, box: Box, source_
     mark = asked if asked is not None and is_mark(digit.mask, asked) else find_mark(digit.mask)
     if mark is not None:
         return CellReading(field.name, position, "mark", digit.image, digit.ink, box, source_box, mark=mark)
-    possible = find_possible_mark(digit.mask)
+    possible = find_possible_mark(digit.mask, (box.height, box.width))
     return CellReading(
         field.name, position, "digit", digit.image, digit.ink, box, source_box, possible_mark=possible
     )

@@ -25,7 +25,9 @@ _CROSS_RISES = (15.0, 82.0)  # degrees between the strokes and the horizontal
 _CROSSING = (0.2, 0.8)  # the range along a stroke in which the other may cross it
 _DASH_SHAPE = 0.5  # height relative to width: one digit in a thousand is as flat
 _CURL_SHAPE, _LIKELY_CURL_SHAPE = 1.05, 0.55  # the same for curls; one digit in 300 is as flat as the second
-_ONE_PART = 0.97  # of the ink of a curl, in its largest part
+_CURL_FILL = 0.5  # of its box: fuller ink is a blot, or a digit in a thick pen
+_MOST_SIDE = 1.25  # of a mark, relative to its cell
+_ONE_PART = 0.97  # of the ink of a mark, in its largest part
 _SLASH_RISE, _LIKELY_SLASH_RISE = 65.0, 50.0  # degrees: ones are steeper than the second, but for one in 600
 _SLASH_SHARE, _SLASH_THICKNESSES = 0.9, 3.5  # of the ink on the stroke, and its smallest length
 _RING_HOLE = 0.3  # of a ring's box, at least
@@ -44,14 +46,17 @@ class ShapeVerdict:
     is_likely: bool
 
 
-def find_possible_mark(mask: Mask) -> ShapeVerdict | None:
+def find_possible_mark(mask: Mask, cell: tuple[int, int]) -> ShapeVerdict | None:
     """Return the mark that ink resembles, or None if it has the shape of no mark.
 
     Args:
         mask: bool (height, width), cropped to the ink.
+        cell: the height and width of the cell. Larger ink is a digit joined to a mark in the next cell.
     """
+    if mask.shape[0] > _MOST_SIDE * cell[0] or mask.shape[1] > _MOST_SIDE * cell[1]:
+        return None
     rows, columns = np.nonzero(mask)
-    if len(rows) < 5:
+    if len(rows) < 5 or not _is_one_part(mask):
         return None
     points = np.column_stack([columns, rows]).astype(np.float64)
     shape = mask.shape[0] / mask.shape[1]
@@ -64,7 +69,7 @@ def find_possible_mark(mask: Mask) -> ShapeVerdict | None:
         return ShapeVerdict("/", abs(fit_dash(points).rise) <= _LIKELY_SLASH_RISE)
     if _is_ring(mask):
         return ShapeVerdict("circle", is_likely=False)
-    if shape <= _CURL_SHAPE and _is_one_part(mask):
+    if shape <= _CURL_SHAPE and mask.mean() <= _CURL_FILL:
         return ShapeVerdict("curl", shape <= _LIKELY_CURL_SHAPE)
     return None
 

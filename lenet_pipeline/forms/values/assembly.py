@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from lenet_pipeline.forms.rules.across_rules import AcrossRule, rule_fields
 from lenet_pipeline.forms.templates.content import TemplateContent
+from lenet_pipeline.forms.values.cell_states import CellState
 from lenet_pipeline.forms.values.field_values import (
-    CellState,
     FieldValue,
     apply_across_rules,
     read_field_value,

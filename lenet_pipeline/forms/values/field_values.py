@@ -12,43 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from lenet_pipeline.forms.rules.across_rules import AcrossRule
 from lenet_pipeline.forms.rules.field_rules import Length, Rule
 from lenet_pipeline.forms.templates.model import Field, WritingBox
+from lenet_pipeline.forms.values.cell_states import CellState, State
 from lenet_pipeline.forms.values.decoding import MOST_TRIED, Decoded, decode
 from lenet_pipeline.forms.values.marked_cells import MARK_NAMES, doubt_marks, settle_marks
 
-State = Literal["blank", "digit", "mark", "not_a_digit"]
 Status = Literal["read", "blank", "corrected", "rule_failed", "unreadable"]
 
 UNREAD = "?"  # stands for writing that is not a digit in a raw value
-
-
-@dataclass(frozen=True, eq=False)
-class CellState:
-    """The content of one cell of a field, or one piece of ink in a box without dividers.
-
-    Attributes:
-        position: its position in the field, from 0, left to right and row by row.
-        state: what it contains. ``mark`` is a clear dash or cross, as in an unused cell.
-        probabilities: the probability of each class, float64 (10,) with sum 1. Required for a ``digit``.
-        not_a_digit: the score for not being a digit, 0 to 1.
-        mark: which mark the cell has, or None if it has none or it is unknown.
-        possible_mark: the mark that a digit resembles, or None without any.
-        is_like_mark: whether this shape alone makes the cell doubtful.
-
-    Raises:
-        ValueError: a digit has no probabilities.
-    """
-
-    position: int
-    state: State
-    probabilities: NDArray[np.float64] | None = None
-    not_a_digit: float | None = None
-    mark: str | None = None
-    possible_mark: str | None = None
-    is_like_mark: bool = False
-
-    def __post_init__(self) -> None:
-        if self.state == "digit" and self.probabilities is None:
-            raise ValueError(f"the digit at position {self.position} has no probabilities")
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lenet_pipeline.forms.values.field_values import CellState
+from lenet_pipeline.forms.values.cell_states import CellState
 
 MARK_FROM = 0.5  # the score from which a possible mark counts as a mark; the macro settled_state has it too
 _DOUBT_FROM = 0.02  # from this score on, a possible mark is a doubt; one digit in 500 reaches it
