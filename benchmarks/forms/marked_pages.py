@@ -51,6 +51,8 @@ def read_marked_page(
 ) -> Iterator[MarkedCell]:
     """Fill and read one page: digits in some of its cells, and a mark in each of the others.
 
+    A page that cannot be aligned yields no cells.
+
     Args:
         prepared: the template of a form whose fields are all cells.
         digits: the images of digits.
@@ -85,7 +87,7 @@ def read_marked_page(
     scan = scan_sheet(sheet, blank.dpi, severity, rng, size_mm=(template.width, template.height))
     found = align_page(Page(1, scan.image, float(severity.dpi), ""), [prepared])
     if not isinstance(found, AlignedPage):
-        raise ValueError(f"a filled page was not aligned: {found.reason}")
+        return
     for field in read_fields(found.image, found.prepared.reference, template, found.to_scan):
         for cell in field.cells:
             yield MarkedCell(written[cell.field, cell.position], cell)

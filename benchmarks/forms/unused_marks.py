@@ -98,6 +98,8 @@ def measure_marks(digits: LabelledImages, pages: int, seed: int) -> Iterator[Out
 
 def _judge(cells: Sequence[MarkedCell], engine: Engine) -> Iterator[Outcome]:
     inked = [cell for cell in cells if cell.reading.image is not None]
+    if not inked:  # the page was rejected
+        return
     scores = engine.score(np.stack([cell.reading.image for cell in inked]))  # type: ignore[misc]
     refused = scores.not_a_digit
     if refused is None:
