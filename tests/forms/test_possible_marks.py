@@ -17,7 +17,7 @@ from tests.forms.cell_builders import STROKES, Points
 BENT_CROSS: list[Points] = [[(0, 0), (0.72, 0.35), (0.9, 1)], [(1, 0), (0.3, 0.4), (0.1, 0.95)]]
 LOOPED_CROSS: list[Points] = [[(0, 0), (1, 1), (1.15, 0.5), (1, 0), (0, 1)]]
 BENT_DASH: list[Points] = [[(0, 0.5), (0.5, 0.36), (1, 0.5)]]
-WAVE: list[Points] = [[(0, 0.7), (0.25, 0.1), (0.5, 0.7), (0.75, 0.1), (1, 0.6)]]
+WAVE: list[Points] = [[(0, 0.6), (0.25, 0.15), (0.5, 0.6), (0.75, 0.15), (1, 0.6), (1.25, 0.15), (1.5, 0.6)]]
 
 CELL = (60, 50)  # height and width in pixels
 FIELD = Field("number", Cells(Rectangle(0, 0, 6, 8), 3, 6), unused_mark="X")
@@ -82,6 +82,11 @@ def test_a_mark_of_another_kind_than_the_form_asks_for_is_a_doubt() -> None:
 def test_between_digit_and_mark_the_field_is_doubtful(columns: dict[str, object]) -> None:
     value = read_field_value(FIELD, [cell(0, 8, possible_mark="X", **columns), cell(1, 4)])
     assert (value.value, value.reasons) == ("84", ("mark: position 0 may be a cross",))
+
+
+def test_a_slash_is_a_doubt_whatever_its_score() -> None:
+    value = read_field_value(FIELD, [cell(0, 1, not_a_digit=0.99, possible_mark="/"), cell(1, 4)])
+    assert (value.value, value.reasons) == ("14", ("mark: position 0 may be a slash",))
 
 
 def test_a_digit_with_the_shape_of_a_mark_and_a_low_score_stays_a_digit() -> None:

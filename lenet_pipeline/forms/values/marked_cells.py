@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from lenet_pipeline.forms.values.cell_states import CellState
 
-MARK_FROM = 0.5  # the score from which a possible mark counts as a mark; the macro settled_state has it too
+MARK_FROM = 0.5  # the score from which a possible mark counts as one, as in the macro settled_state
 _DOUBT_FROM = 0.02  # from this score on, a possible mark is a doubt; one digit in 500 reaches it
+SLASH = "/"  # never a mark for sure, because a blotted 1 has its shape and scores like it
 
 MARK_NAMES = {"-": "a dash", "X": "a cross", "/": "a slash", "curl": "a curl", "circle": "a circle"}
 
@@ -21,7 +22,7 @@ def settle_marks(cells: Sequence[CellState]) -> list[CellState]:
     """Return cells in which possible marks without a digit have the state ``mark``."""
     return [
         replace(cell, state="mark", mark=cell.possible_mark)
-        if cell.state == "digit" and cell.possible_mark is not None and _score(cell) >= MARK_FROM
+        if cell.state == "digit" and cell.possible_mark not in (None, SLASH) and _score(cell) >= MARK_FROM
         else cell
         for cell in cells
     ]
