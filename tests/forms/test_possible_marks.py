@@ -17,7 +17,7 @@ from tests.forms.cell_builders import STROKES, Points
 BENT_CROSS: list[Points] = [[(0, 0), (0.72, 0.35), (0.9, 1)], [(1, 0), (0.3, 0.4), (0.1, 0.95)]]
 LOOPED_CROSS: list[Points] = [[(0, 0), (1, 1), (1.15, 0.5), (1, 0), (0, 1)]]
 BENT_DASH: list[Points] = [[(0, 0.5), (0.5, 0.36), (1, 0.5)]]
-WAVE: list[Points] = [[(0, 0.6), (0.25, 0.15), (0.5, 0.6), (0.75, 0.15), (1, 0.6), (1.25, 0.15), (1.5, 0.6)]]
+WAVE: list[Points] = [[(0.0, 0.8), (0.25, 0.3), (0.5, 0.8), (0.75, 0.3), (1.0, 0.8), (1.25, 0.3)]]
 
 CELL = (60, 50)  # height and width in pixels
 FIELD = Field("number", Cells(Rectangle(0, 0, 6, 8), 3, 6), unused_mark="X")

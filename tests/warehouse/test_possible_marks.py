@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from lenet_pipeline.forms import CellState
 from lenet_pipeline.forms.values.marked_cells import settle_marks
+from lenet_pipeline.warehouse import Warehouse
+from lenet_pipeline.warehouse.migrations import writing
 
 KINDS = (None, "X", "-", "/", "curl", "circle")
 SCORES = (None, 0.0, 0.02, 0.4999, 0.5, 0.9, 1.0)
 
 
-def test_the_state_of_a_possible_mark_is_the_same_in_sql_and_in_values(builder: Any) -> None:
+def test_the_state_of_a_possible_mark_is_the_same_in_sql_and_in_values(tmp_path: Path) -> None:
     chances = np.full(10, 0.1)
-    with builder.by_hand() as connection:
+    with writing(Warehouse(tmp_path / "audit.duckdb", 1)) as connection:
         for kind, score in product(KINDS, SCORES):
             ((found,),) = connection.execute(
                 "select settled_state('digit', cast($kind as varchar), cast($score as float))",
