@@ -12,7 +12,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from lenet_pipeline.forms.reading.marks import Cross, Points, fit_cross, fit_dash
+from lenet_pipeline.forms.reading.marks import Cross, Dash, Points, fit_cross, fit_dash
 from lenet_pipeline.schema import Mask
 
 PossibleMark = Literal["X", "-", "/", "curl", "circle"]
@@ -55,23 +55,52 @@ def find_possible_mark(mask: Mask, cell: tuple[int, int]) -> ShapeVerdict | None
     """
     if mask.shape[0] > _MOST_SIDE * cell[0] or mask.shape[1] > _MOST_SIDE * cell[1]:
         return None
-    rows, columns = np.nonzero(mask)
-    if len(rows) < 5 or not _is_one_part(mask):
-        return None
-    points = np.column_stack([columns, rows]).astype(np.float64)
     shape = mask.shape[0] / mask.shape[1]
-    if shape <= _DASH_SHAPE and fit_dash(points).has_even_ink:
+    if mask.size < 25 or not _is_one_part(mask):
+        return None
+    # Fitting strokes takes as long as the rest of a cell, so only ink that passes quick tests is fitted.
+    if shape <= _DASH_SHAPE and fit_dash(_points(mask)).has_even_ink:
         return ShapeVerdict("-", is_likely=True)
-    cross = fit_cross(points, mask)
-    if cross is not None and _is_like_cross(cross):
-        return ShapeVerdict("X", cross.share >= _LIKELY_CROSS_SHARE)
-    if _is_slash(points):
-        return ShapeVerdict("/", abs(fit_dash(points).rise) <= _LIKELY_SLASH_RISE)
+    if _may_be_cross(mask):
+        cross = fit_cross(_points(mask), mask)
+        if cross is not None and _is_like_cross(cross):
+            return ShapeVerdict("X", cross.share >= _LIKELY_CROSS_SHARE)
+    if _may_be_slash(mask):
+        dash = fit_dash(_points(mask))
+        if _is_slash(dash):
+            return ShapeVerdict("/", abs(dash.rise) <= _LIKELY_SLASH_RISE)
     if _is_ring(mask):
         return ShapeVerdict("circle", is_likely=False)
     if shape <= _CURL_SHAPE and mask.mean() <= _CURL_FILL:
         return ShapeVerdict("curl", shape <= _LIKELY_CURL_SHAPE)
     return None
+
+
+def _points(mask: Mask) -> Points:
+    rows, columns = np.nonzero(mask)
+    return np.column_stack([columns, rows]).astype(np.float64)
+
+
+def _may_be_cross(mask: Mask) -> bool:
+    """Return whether ink is in the middle, and missing at the middles of at least two sides."""
+    height, width = mask.shape
+    rows, columns = (
+        slice(int(0.4 * height), int(0.6 * height) + 1),
+        slice(int(0.4 * width), int(0.6 * width) + 1),
+    )
+    down, across = max(1, int(0.15 * height)), max(1, int(0.15 * width))
+    sides = (mask[:down, columns], mask[-down:, columns], mask[rows, :across], mask[rows, -across:])
+    inner = mask[int(0.3 * height) : int(0.7 * height) + 1, int(0.3 * width) : int(0.7 * width) + 1]
+    return bool(inner.any()) and sum(bool(side.any()) for side in sides) <= 2
+
+
+def _may_be_slash(mask: Mask) -> bool:
+    """Return whether two opposite corners are without ink, and both others have some."""
+    height, width = (max(1, round(0.3 * side)) for side in mask.shape)
+    first = (mask[:height, :width], mask[-height:, -width:])
+    second = (mask[:height, -width:], mask[-height:, :width])
+    has_first, has_second = ([bool(corner.any()) for corner in pair] for pair in (first, second))
+    return (all(has_first) and not any(has_second)) or (all(has_second) and not any(has_first))
 
 
 def _is_like_cross(cross: Cross) -> bool:
@@ -88,8 +117,7 @@ def _is_like_cross(cross: Cross) -> bool:
     )
 
 
-def _is_slash(points: Points) -> bool:
-    dash = fit_dash(points)
+def _is_slash(dash: Dash) -> bool:
     return (
         abs(dash.rise) <= _SLASH_RISE
         and dash.length >= _SLASH_THICKNESSES * dash.thickness
