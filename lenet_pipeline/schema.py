@@ -157,6 +157,8 @@ CELLS = pa.schema(
         pa.field("box", _BOX, nullable=False),
         pa.field("source_box", _BOX, nullable=False),
         pa.field("mark", pa.string()),
+        pa.field("possible_mark", pa.string()),
+        pa.field("is_like_mark", pa.bool_()),
     ]
 )
 

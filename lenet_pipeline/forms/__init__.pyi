@@ -55,7 +55,7 @@ from .templates.references import render_reference as render_reference
 from .templates.template_file import read_template as read_template
 from .values.assembly import AssembledPages as AssembledPages
 from .values.assembly import assemble_pages as assemble_pages
-from .values.field_values import CellState as CellState
+from .values.cell_states import CellState as CellState
 from .values.field_values import FieldValue as FieldValue
 from .values.field_values import field_rules as field_rules
 from .values.field_values import read_field_value as read_field_value

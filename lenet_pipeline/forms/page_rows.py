@@ -291,6 +291,8 @@ def _cells(
                 "position": cell.position,
                 "state": cell.state,
                 "mark": cell.mark,
+                "possible_mark": cell.possible_mark and cell.possible_mark.mark,
+                "is_like_mark": cell.possible_mark and cell.possible_mark.is_likely,
                 "digit_id": digit_id,
                 "ink": cell.ink,
                 "box": vars(cell.box),

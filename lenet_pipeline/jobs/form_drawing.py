@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from lenet_pipeline.errors import IngestError
@@ -170,21 +171,37 @@ def _with_readings(
     scored = 0
     for reading in readings:
         cell = DrawnCell(reading.field, reading.position, reading.box, reading.state)
-        probabilities = None
+        probabilities = score = None
         if reading.image is not None and scores is not None:
             probabilities = sum_to_one(scores.probabilities[scored])
             label, confidence = int(scores.labels[scored]), float(scores.confidences[scored])
+            score = None if scores.not_a_digit is None else float(scores.not_a_digit[scored])
             scored += 1
             if reading.state == "digit":
                 cell = replace(cell, text=str(label), confidence=confidence)
         drawn.append(cell)
         if reading.state != "digit" or probabilities is not None:
-            states[reading.field].append(CellState(reading.position, reading.state, probabilities))
+            states[reading.field].append(_cell_state(reading, probabilities, score))
     _, outlines = outline_template(template)
     if scores is None:
         return drawn, outlines
     values = {field.name: read_field_value(field, states[field.name]) for field in template.fields}
     return drawn, [_with_value(outline, values[outline.name]) for outline in outlines]
+
+
+def _cell_state(
+    reading: CellReading, probabilities: NDArray[np.float64] | None, score: float | None
+) -> CellState:
+    shape = reading.possible_mark
+    return CellState(
+        reading.position,
+        reading.state,
+        probabilities,
+        score,
+        reading.mark,
+        None if shape is None else shape.mark,
+        shape is not None and shape.is_likely,
+    )
 
 
 def _with_value(outline: DrawnField, value: FieldValue) -> DrawnField:

@@ -164,16 +164,16 @@ def read_review_records(warehouse: Warehouse, field_ids: Sequence[str]) -> Revie
     readings = {
         (row["field_id"], cell["position"]): cell for row in fields for cell in row["cells_read"] or []
     }
-    cells = [row | _reading(readings.get((row["field_id"], row["position"]))) for row in places]
+    cells = [row | _reading(readings.get((row["field_id"], row["position"])), row["state"]) for row in places]
     return ReviewRecords(fields, cells, siblings, verdicts, pages)
 
 
-def _reading(cell: Row | None) -> Row:
+def _reading(cell: Row | None, state: str) -> Row:
+    """Return what a model read in a cell, and the cell's state: ``state`` without a reading."""
     names = ("label", "confidence", "not_a_digit")
     score = cell["shard_score_id"] if cell else None
-    return {"shard_score_id": str(score) if score else None} | {
-        name: cell[name] if cell else None for name in names
-    }
+    known = {"shard_score_id": str(score) if score else None, "state": cell["state"] if cell else state}
+    return known | {name: cell[name] if cell else None for name in names}
 
 
 def read_review_pages(warehouse: Warehouse, page_ids: Sequence[str]) -> pa.Table:

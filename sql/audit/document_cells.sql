@@ -47,7 +47,7 @@ final as (
         document_pages.page,
         fields.field,
         cells.position,
-        cells.state,
+        settled_state(cells.state, cells.possible_mark, run_predictions.not_a_digit) as state,
         run_predictions.label,
         run_predictions.confidence,
         run_predictions.not_a_digit,

@@ -20,9 +20,11 @@ run_shards as (
 ),
 
 marks as (
-    select digit_id
+    select cells.digit_id, predictions.shard_score_id
     from cells
-    where state = 'mark'
+    inner join predictions using (digit_id)
+    inner join run_shards using (shard_score_id)
+    where settled_state(cells.state, cells.possible_mark, predictions.not_a_digit) = 'mark'
 ),
 
 unsure_predictions as (

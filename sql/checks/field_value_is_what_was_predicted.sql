@@ -27,6 +27,7 @@ readers_digits as (
     select distinct
         predictions.digit_id,
         predictions.label,
+        predictions.not_a_digit,
         shard_scores.model_name,
         shard_scores.model_version,
         shard_scores.preprocessing_fingerprint,
@@ -54,6 +55,8 @@ written as (
         and readers_values.model_version = readers_digits.model_version
         and readers_values.preprocessing_fingerprint = readers_digits.preprocessing_fingerprint
         and readers_values.precision = readers_digits.precision
+    -- A cell with the shape of a mark counts as one for the readers that find no digit in it.
+    where settled_state(cells.state, cells.possible_mark, readers_digits.not_a_digit) = 'digit'
     group by
         readers_values.field_id,
         readers_values.model_name,

@@ -12,6 +12,13 @@ settled as (
     where state = 'mark' or field_id in (select field_id from field_verdicts)
 ),
 
+possible_marks as (
+    select digit_id, any_value(state) as state, any_value(possible_mark) as possible_mark
+    from cells
+    where possible_mark is not null
+    group by digit_id
+),
+
 counted as (
     select
         scoring_run_shards.scoring_run_id,
@@ -39,7 +46,11 @@ counted as (
         on predictions.digit_id = form_thresholds.digit_id
         and current_runs.dataset = form_thresholds.dataset
         and run_policies.policy_number = form_thresholds.policy_number
+    left join possible_marks on predictions.digit_id = possible_marks.digit_id
     anti join settled on predictions.digit_id = settled.digit_id
+    where
+        settled_state(possible_marks.state, possible_marks.possible_mark, predictions.not_a_digit)
+        is distinct from 'mark'
     group by scoring_run_shards.scoring_run_id, predictions.label
 ),
 

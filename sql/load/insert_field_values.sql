@@ -36,13 +36,13 @@ fields_cells as (
         cells.field_id,
         list(
             struct_pack(
-                cells.position,
-                cells.state,
-                cells.digit_id,
-                run_predictions.shard_score_id,
-                run_predictions.label,
-                run_predictions.confidence,
-                run_predictions.not_a_digit
+                "position" := cells.position,
+                state := settled_state(cells.state, cells.possible_mark, run_predictions.not_a_digit),
+                digit_id := cells.digit_id,
+                shard_score_id := run_predictions.shard_score_id,
+                label := run_predictions.label,
+                confidence := run_predictions.confidence,
+                not_a_digit := run_predictions.not_a_digit
             )
             order by cells.position
         ) as cells_read

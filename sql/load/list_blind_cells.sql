@@ -21,7 +21,7 @@ readings as (
 
 select
     cells.position,
-    cells.state,
+    coalesce(readings.state, cells.state) as state,
     cast(cells.digit_id as varchar) as digit_id,
     cast(readings.shard_score_id as varchar) as shard_score_id
 from cells

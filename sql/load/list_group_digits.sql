@@ -36,6 +36,13 @@ settled as (
     where state = 'mark' or field_id in (select field_id from field_verdicts)
 ),
 
+possible_marks as (
+    select digit_id, any_value(state) as state, any_value(possible_mark) as possible_mark
+    from cells
+    where possible_mark is not null
+    group by digit_id
+),
+
 unreviewed as (
     select
         scoring_run_shards.shard_fingerprint,
@@ -48,10 +55,13 @@ unreviewed as (
     inner join scoring_run_shards using (shard_score_id)
     cross join policy
     left join form_digits on predictions.digit_id = form_digits.digit_id
+    left join possible_marks on predictions.digit_id = possible_marks.digit_id
     anti join settled on predictions.digit_id = settled.digit_id
     where
         scoring_run_shards.scoring_run_id = cast($scoring_run_id as uuid)
         and predictions.label = $label
+        and settled_state(possible_marks.state, possible_marks.possible_mark, predictions.not_a_digit)
+            is distinct from 'mark'
         and (
             not $is_open
             or policy.hold_reason is not null

@@ -39,6 +39,8 @@ read_cells as (
         cells.position,
         cells.state,
         cells.mark,
+        cells.possible_mark,
+        cells.is_like_mark,
         cells.digit_id,
         run_predictions.digit_id is not null as is_read,
         run_predictions.probabilities,
@@ -70,6 +72,8 @@ final as (
         read_cells.position,
         read_cells.state,
         read_cells.mark,
+        read_cells.possible_mark,
+        read_cells.is_like_mark,
         read_cells.probabilities,
         read_cells.not_a_digit
     from fields
@@ -78,7 +82,7 @@ final as (
 )
 
 select
-    page_id, field_id, template, field, field_number, extra_ink, position, state, mark, probabilities,
-    not_a_digit
+    page_id, field_id, template, field, field_number, extra_ink, position, state, mark, possible_mark,
+    is_like_mark, probabilities, not_a_digit
 from final
 order by page_id, field_number, position

@@ -62,6 +62,8 @@ def row(page: str, field: str, position: int | None, sign: str, **columns: Any) 
         "position": position,
         "state": state,
         "mark": None,
+        "possible_mark": None,
+        "is_like_mark": None,
         "probabilities": probabilities,
         "not_a_digit": None,
     }
@@ -78,10 +80,11 @@ def rows(page: str, *fields: str) -> list[dict[str, Any]]:
 
 
 def assemble(cells: Sequence[dict[str, Any]], content: TemplateContent) -> AssembledPages:
-    texts = {"extra_ink": pa.string(), "mark": pa.string()}
+    texts = {"extra_ink": pa.string(), "mark": pa.string(), "possible_mark": pa.string()}
     types = texts | {
         "probabilities": pa.list_(pa.float32()),
         "not_a_digit": pa.float32(),
+        "is_like_mark": pa.bool_(),
         "position": pa.int32(),
     }
     table = pa.table({name: pa.array([each[name] for each in cells], types.get(name)) for name in cells[0]})

@@ -23,6 +23,7 @@ from lenet_pipeline.forms.reading.edge_profiles import SEARCHED_PX
 from lenet_pipeline.forms.reading.extra_ink import describe_extra_ink
 from lenet_pipeline.forms.reading.ink import measure_darkness, remove_print
 from lenet_pipeline.forms.reading.marks import find_mark, is_mark
+from lenet_pipeline.forms.reading.possible_marks import ShapeVerdict, find_possible_mark
 from lenet_pipeline.forms.reading.writing import (
     ClearedField,
     Digit,
@@ -51,6 +52,7 @@ class CellReading:
         position: its position in the field, from 0.
         state: whether it is blank, a digit or a mark, which is a clear dash or cross.
         mark: the mark, None unless the state is ``mark``.
+        possible_mark: the mark that a digit resembles, or None if it has the shape of no mark.
         image: uint8 (28, 28), ink bright on dark, normalised as in training. None for a blank cell.
         ink: the amount of ink, in square millimetres of full ink.
         box: the cell, or the digit within a box, in pixels of the aligned page.
@@ -67,6 +69,7 @@ class CellReading:
     source_box: Box
     polarity: str = DARK_ON_BRIGHT
     mark: UnusedMark | None = None
+    possible_mark: ShapeVerdict | None = None
 
 
 @dataclass(frozen=True)
@@ -211,8 +214,12 @@ def _reading(field: Field, position: int, digit: Digit | None, box: Box, source_
         return CellReading(field.name, position, "blank", None, 0.0, box, source_box)
     asked = field.unused_mark
     mark = asked if asked is not None and is_mark(digit.mask, asked) else find_mark(digit.mask)
-    state: State = "digit" if mark is None else "mark"
-    return CellReading(field.name, position, state, digit.image, digit.ink, box, source_box, mark=mark)
+    if mark is not None:
+        return CellReading(field.name, position, "mark", digit.image, digit.ink, box, source_box, mark=mark)
+    possible = find_possible_mark(digit.mask, (box.height, box.width))
+    return CellReading(
+        field.name, position, "digit", digit.image, digit.ink, box, source_box, possible_mark=possible
+    )
 
 
 def _around(places: Places, margin: float, shape: tuple[int, ...]) -> tuple[slice, slice]:

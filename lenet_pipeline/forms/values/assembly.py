@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from lenet_pipeline.forms.rules.across_rules import AcrossRule, rule_fields
 from lenet_pipeline.forms.templates.content import TemplateContent
+from lenet_pipeline.forms.values.cell_states import CellState
 from lenet_pipeline.forms.values.field_values import (
-    CellState,
     FieldValue,
     apply_across_rules,
     read_field_value,
@@ -85,7 +85,15 @@ def _field_values(
 def _cell_state(cell: Row) -> CellState:
     probabilities = cell["probabilities"]
     known = None if probabilities is None else sum_to_one(probabilities)
-    return CellState(cell["position"], cell["state"], known, cell["not_a_digit"], cell["mark"])
+    return CellState(
+        cell["position"],
+        cell["state"],
+        known,
+        cell["not_a_digit"],
+        cell["mark"],
+        cell["possible_mark"],
+        bool(cell["is_like_mark"]),
+    )
 
 
 def _value_row(page_id: str, field_id: str, value: FieldValue) -> Row:

@@ -12,38 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from lenet_pipeline.forms.rules.across_rules import AcrossRule
 from lenet_pipeline.forms.rules.field_rules import Length, Rule
 from lenet_pipeline.forms.templates.model import Field, WritingBox
+from lenet_pipeline.forms.values.cell_states import CellState, State
 from lenet_pipeline.forms.values.decoding import MOST_TRIED, Decoded, decode
+from lenet_pipeline.forms.values.marked_cells import MARK_NAMES, doubt_marks, settle_marks
 
-State = Literal["blank", "digit", "mark", "not_a_digit"]
 Status = Literal["read", "blank", "corrected", "rule_failed", "unreadable"]
 
 UNREAD = "?"  # stands for writing that is not a digit in a raw value
-
-
-@dataclass(frozen=True, eq=False)
-class CellState:
-    """The content of one cell of a field, or one piece of ink in a box without dividers.
-
-    Attributes:
-        position: its position in the field, from 0, left to right and row by row.
-        state: what it contains. ``mark`` is a clear dash or cross, as in an unused cell.
-        probabilities: the probability of each class, float64 (10,) with sum 1. Required for a ``digit``.
-        not_a_digit: the score for not being a digit, 0 to 1.
-        mark: which mark the cell has, or None if it has none or it is unknown.
-
-    Raises:
-        ValueError: a digit has no probabilities.
-    """
-
-    position: int
-    state: State
-    probabilities: NDArray[np.float64] | None = None
-    not_a_digit: float | None = None
-    mark: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.state == "digit" and self.probabilities is None:
-            raise ValueError(f"the digit at position {self.position} has no probabilities")
 
 
 @dataclass(frozen=True)
@@ -110,8 +85,9 @@ def read_field_value(
 
     Blank and marked cells before and after the digits are ignored, so a value may be left- or right-aligned.
     Between two digits, they are ignored too, but become a reason to review the field. So do a mark that the
-    form does not ask for, and ink that belongs to no digit. For a box without
-    dividers, the number of digits is an additional rule.
+    form does not ask for, and ink that belongs to no digit. A digit with the shape of a mark counts as a mark
+    if its score for not being a digit is high, and is a reason otherwise. For a box without dividers, the
+    number of digits is an additional rule.
 
     Args:
         field: the field.
@@ -125,8 +101,9 @@ def read_field_value(
     ordered = sorted(cells, key=lambda cell: cell.position)
     if len({cell.position for cell in ordered}) < len(ordered):
         raise ValueError(f"two cells of the field {field.name} have the same position")
+    ordered = settle_marks(ordered)
     written = [cell for cell in ordered if cell.state in ("digit", "not_a_digit")]
-    doubts = _unexpected_marks(field, ordered)
+    doubts = [*_unexpected_marks(field, ordered), *doubt_marks(ordered)]
     if extra_ink is not None:
         doubts.append(f"extra_ink: {extra_ink}")
     if not written:
@@ -173,15 +150,14 @@ def apply_across_rules(rules: Sequence[AcrossRule], values: Mapping[str, FieldVa
 
 
 _GAPS: dict[State, str] = {"blank": "blank", "mark": "crossed out"}
-_MARKS = {"-": "a dash", "X": "a cross"}
 
 
 def _unexpected_marks(field: Field, cells: Sequence[CellState]) -> list[str]:
     """Return a reason for each mark that the form does not ask for."""
     return [
-        f"mark: {_MARKS[cell.mark]} at position {cell.position}"
+        f"mark: {MARK_NAMES[cell.mark]} at position {cell.position}"
         for cell in cells
-        if cell.state == "mark" and cell.mark in _MARKS and cell.mark != field.unused_mark
+        if cell.state == "mark" and cell.mark in MARK_NAMES and cell.mark != field.unused_mark
     ]
 
 
