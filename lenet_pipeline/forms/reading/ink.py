@@ -37,7 +37,7 @@ _REFERENCE_MARGIN = 8.0  # grey levels
 _FAINTEST_STROKE = 15.0  # grey levels: paler strokes are not mended
 _SOFT_EDGE = 0.25  # of a line's full darkness
 _MEND_ANGLES = (-50, -25, 0, 25, 50)  # degrees from perpendicular at which strokes may cross a line
-_MOST_MENDED = 14  # pixels: lines leave no wider gaps
+_MOST_MENDED = 10  # pixels: strokes on both sides of a wider gap may belong to two digits
 
 
 @dataclass(frozen=True)

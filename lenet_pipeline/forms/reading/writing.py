@@ -22,7 +22,9 @@ _MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
 _PALE_SPREADS, _LEAST_PALE = 4.0, 9.0  # the palest edge of a stroke, in deviations of the paper and in levels
 _STRONG_SPREADS, _LEAST_STRONG = 7.0, 20.0  # the darkness that a stroke must reach somewhere, likewise
 _PALE_SHARE, _STRONG_SHARE = 0.18, 0.28  # the same two limits relative to the darkness of a page's writing
+_MOST_SPREAD = 0.08  # of the writing's darkness: more grain in one cell than in others is ink
 _FEWEST_STRONG = 3  # pixels in a part of a stroke
+_WATERMARK_SHARE = 0.5  # of the darkest writing: paler pixels may be of a watermark
 _FEWEST_WRITTEN = 30  # pixels of a field's writing, to measure its darkness
 _SMALLEST_PART = 0.03  # relative to a cell's largest part: smaller ones are specks
 _SMALL_PART, _NEAR_MM = 0.15, 0.8  # a smaller part counts only within this distance of the largest part
@@ -138,8 +140,13 @@ def measure_cleared_field(printed: Floats, darkness: Floats, places: Places) -> 
     above, soft = darkness - ground, soft - ground
     strong = np.maximum(_LEAST_STRONG, _STRONG_SPREADS * paper.spread)
     written = soft[soft > np.concatenate([_NEVER_INK, strong])[inner]]
-    usual = _quantile(written, 0.9) if written.size >= _FEWEST_WRITTEN else None
+    usual = _measure_writing(written) if written.size >= _FEWEST_WRITTEN else None
     return ClearedField(smooth(printed), above, soft, places, paper, owners, inner, usual)
+
+
+def _measure_writing(inked: Floats) -> float:
+    """Return the usual darkness of writing among pixels that may also be of a watermark, which is paler."""
+    return _quantile(inked[inked > _WATERMARK_SHARE * _quantile(inked, 0.98)], 0.8)
 
 
 def find_strokes(cleared: ClearedField, usual: float) -> Strokes:
@@ -152,6 +159,9 @@ def find_strokes(cleared: ClearedField, usual: float) -> Strokes:
     """
     soft, spread, owners = cleared.soft, cleared.paper.spread, cleared.owners
     usual = max(usual, cleared.usual or 0.0)
+    if usual > 0:
+        # A bold digit that fills its cell looks like grain.
+        spread = np.minimum(spread, max(_MOST_SPREAD * usual, float(np.median(spread))))
     palest = np.maximum(np.maximum(_LEAST_PALE, _PALE_SPREADS * spread), _PALE_SHARE * usual)
     strong = np.maximum(np.maximum(_LEAST_STRONG, _STRONG_SPREADS * spread), _STRONG_SHARE * usual)
     inked = soft > np.concatenate([_NEVER_INK, palest])[owners]
