@@ -76,7 +76,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class LinedField:
-    """The lines of a field on paper: left, top, right and bottom of its cells in mm, (n, 4), and their look."""
+    """The lines of a field: left, top, right and bottom of its cells in mm, (n, 4), and their look."""
 
     cells: NDArray[np.float64]
     thickness: float
@@ -183,12 +183,12 @@ def draw_form(fields: Sequence[LinedField], rng: np.random.Generator | None = No
     return sheet
 
 
-def _field_lines(cells: NDArray[np.float64]) -> set[tuple[bool, float, float, float]]:
+def _field_lines(cells: NDArray[np.float64]) -> list[tuple[bool, float, float, float]]:
     lines = set()
     for left, top, right, bottom in np.round(cells, 4).tolist():
         lines |= {(True, left, top, bottom), (True, right, top, bottom)}
         lines |= {(False, top, left, right), (False, bottom, left, right)}
-    return set(sorted(lines))
+    return sorted(lines)
 
 
 def _draw_line(
