@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -142,10 +143,17 @@ def fill_lined_form(
     severity: Severity,
     rng: np.random.Generator,
     habits: Habits | None = None,
+    paper: Grey | None = None,
 ) -> FilledPage:
-    """Write digits into half of the cells that are on the paper, and scan the page."""
+    """Write digits into half of the cells that are on the paper, and scan the page.
+
+    ``paper`` is the paper that the form is printed on, of the shape of ``draw_form``; white by default.
+    """
     habits = habits or Habits()
-    sheet = Sheet(draw_form(fields, rng), REFERENCE_DPI)
+    drawn = draw_form(fields, rng)
+    if paper is not None:
+        drawn = np.asarray(cv2.multiply(drawn, paper, scale=1 / 255), dtype=np.uint8)
+    sheet = Sheet(drawn, REFERENCE_DPI)
     writer = Writer(sheet, digits, habits, rng)
     truth, written = {}, list[WrittenCell]()
     for field, lines in zip(template.fields, fields, strict=True):

@@ -30,6 +30,8 @@ _MOST_UNLIKE = 3.0  # spreads between the quantiles: from here on, the second on
 _MEDIAN_STEP = 0.954  # standard deviations: the median difference of two pixels of normal grain
 _LEAST_LINE = 6.0  # grey levels: fainter lines stay
 _SWELL = 1.1  # the variation of a line's darkness along its length
+_STREAK_MEAN = 15  # pixels of a streak to average
+_LEAST_STREAK = 6.0  # grey levels: paler streaks stay
 _PLAIN_RULE = 30.0  # grey levels: paler long lines stay, because they connect to nothing
 _CORNER = 6  # pixels that a line extends beyond the corners of its cell: the thickness of other lines
 _REFERENCE_SWELL = 1.25  # the variation between the print of the page and of the reference
@@ -130,7 +132,9 @@ def remove_print(
         reference: the darkness of the blank form at the same places, of the same shape, or None.
         longest_stroke: in pixels. Without a blank form, longer straight lines count as print.
     """
-    expected = _long_lines(darkness, longest_stroke) if reference is None else np.zeros_like(darkness)
+    expected = _find_streaks(darkness, longest_stroke)
+    if reference is None:
+        np.maximum(expected, _long_lines(darkness, longest_stroke), out=expected)
     for line in lines:
         _expect_line(expected, line)
     expected *= _SWELL
@@ -161,6 +165,21 @@ def _long_lines(darkness: Floats, length: int) -> Floats:
         )
         np.maximum(found, lines, out=found)
     return np.where(found >= _PLAIN_RULE, found, np.float32(0))
+
+
+def _find_streaks(darkness: Floats, length: int) -> Floats:
+    """Return the darkness of upright and level streaks above a length, which dust in a scanner leaves.
+
+    They are paler than the paper's grain in single pixels, so average along them.
+    """
+    found = np.zeros_like(darkness)
+    for along, soften in (((length, 1), (1, _STREAK_MEAN)), ((1, length), (_STREAK_MEAN, 1))):
+        soft = cv2.blur(darkness, soften, borderType=cv2.BORDER_REPLICATE)
+        streaks = cv2.morphologyEx(
+            soft, cv2.MORPH_OPEN, np.ones(along, np.uint8), borderType=cv2.BORDER_REPLICATE
+        )
+        np.maximum(found, streaks, out=found)
+    return np.where(found >= _LEAST_STREAK, found, np.float32(0))
 
 
 def _line_zone(line: Line, shape: tuple[int, ...], beyond: int = 0) -> tuple[slice, slice, slice]:

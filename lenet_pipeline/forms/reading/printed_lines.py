@@ -26,6 +26,9 @@ from lenet_pipeline.schema import Floats
 
 _FREE_PX = 8  # 1 mm: the largest distance of a line from the smooth model of its field
 _SIMILAR = 0.5  # of the darkest line near an edge: the nearest line that is as dark as this is the edge's
+_DARKER = 1.6  # times the usual darkness of a field's lines: darker ones are strokes
+_NO_LINE = 12.0  # pixels: the distance that counts for an edge without a line
+_SAME_PX = 3.0  # places that are closer are the same line
 _LEAST_LINE = 7.0  # grey levels between a line and its surroundings
 _LINE_REACH = 10  # pixels on each side of an edge, enough for a thick line or both lines of a double one
 _AT_PLACE = 2  # pixels: up to this distance from its edge, a line may have gaps
@@ -50,16 +53,62 @@ def find_line_places(
     full, _ = measure_full_profiles(sums, edges, across)
     ridges = find_ridges(full)[:, REACH - _FREE_PX - 1 : REACH + _FREE_PX + 2]
     before, peak, after = ridges[:, :-2], ridges[:, 1:-1], ridges[:, 2:]
-    limit = np.maximum(_SIMILAR * peak.max(axis=1, keepdims=True), _LEAST_LINE)
-    is_peak = (peak >= before) & (peak >= after) & (peak > limit)
-    distance = np.where(is_peak, np.abs(np.arange(-_FREE_PX, _FREE_PX + 1)), np.inf)
-    rows, best = np.arange(len(across)), distance.argmin(axis=1)
-    before, peak, after = (side[rows, best] for side in (before, peak, after))
+    darkest = peak.max(axis=1, keepdims=True)
+    # A pen is darker than most lines, so a much darker one is a stroke.
+    usual = float(np.median(darkest))
+    is_peak = (peak >= before) & (peak >= after) & (peak <= _DARKER * usual + _EXCESS_LEVELS)
+    likely = np.where(is_peak, peak, 0).max(axis=1, keepdims=True)
+    is_peak &= peak > np.maximum(_SIMILAR * likely, _LEAST_LINE)
     bend = before - 2 * peak + after
     part = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, 1), 0)
-    is_found = np.isfinite(distance.min(axis=1))
-    found = nearest_columns(across) + 0.5 + best - _FREE_PX + np.clip(part, -0.5, 0.5)
-    return np.where(is_found, found, across), is_found
+    steps = np.arange(-_FREE_PX, _FREE_PX + 1)
+    places = nearest_columns(across)[:, None] + 0.5 + steps + np.clip(part, -0.5, 0.5)
+    distances = np.where(is_peak, np.abs(places - across[:, None]), _NO_LINE)
+    chosen = _choose_lines(places, distances, edges.start, across)
+    rows = np.arange(len(across))
+    is_found = distances[rows, chosen] < _NO_LINE
+    return np.where(is_found, places[rows, chosen], across), is_found
+
+
+def _choose_lines(
+    places: NDArray[np.float64],
+    distances: NDArray[np.float64],
+    starts: NDArray[np.float64],
+    across: NDArray[np.float64],
+) -> NDArray[np.intp]:
+    """Choose a line for each edge: the nearest one, but never the same line for two edges with a gap between.
+
+    Args:
+        places: the places at which there may be a line, (m, k).
+        distances: their distances from the edge, or ``_NO_LINE`` if there is no line, (m, k).
+        starts: where the edges start, (m,).
+        across: the expected place of each edge, (m,).
+    """
+    chosen = np.asarray(distances.argmin(axis=1), dtype=np.intp)
+    order = np.argsort(across, kind="stable").tolist()
+    for index, one in enumerate(order):
+        for other in order[index + 1 :]:
+            gap = across[other] - across[one]
+            if gap > 2 * _FREE_PX + _SAME_PX:
+                break
+            if gap <= _SAME_PX or abs(starts[one] - starts[other]) > _SAME_START_PX:
+                continue
+            mine, theirs = (distances[row, chosen[row]] for row in (one, other))
+            between = places[other, chosen[other]] - places[one, chosen[one]]
+            if max(mine, theirs) >= _NO_LINE or between > _SAME_PX:
+                continue
+            left = np.where(places[one] < places[other, chosen[other]] - _SAME_PX, distances[one], _NO_LINE)
+            right = np.where(places[other] > places[one, chosen[one]] + _SAME_PX, distances[other], _NO_LINE)
+            if theirs + left.min() <= mine + right.min():
+                chosen[one] = left.argmin() if left.min() < _NO_LINE else _none(distances[one])
+            else:
+                chosen[other] = right.argmin() if right.min() < _NO_LINE else _none(distances[other])
+    return chosen
+
+
+def _none(distances: NDArray[np.float64]) -> int:
+    """Return the index of a place without a line."""
+    return int(distances.argmax())
 
 
 def cut_lines(
