@@ -74,9 +74,10 @@ def measure_papers(reader: Reader, pages: int, seed: int, severity: Severity) ->
                 for page in range(pages):
                     rng = np.random.default_rng([seed, number, list(PENCILS).index(name), page])
                     drawn = draw_paper(paper, level, rng)
-                    filled = fill_lined_form(
-                        template, fields, reader.digits, severity, rng, Habits(pen=pen), drawn
-                    )
+                    # A pencil is as pale against grey paper as against white.
+                    grey = float(np.median(drawn)) / 255
+                    habits = Habits(pen=(pen[0] * grey, pen[1] * grey))
+                    filled = fill_lined_form(template, fields, reader.digits, severity, rng, habits, drawn)
                     found = align_page(Page(1, filled.image, float(filled.dpi), ""), [prepared])
                     if isinstance(found, Unaligned):
                         for row in rows:

@@ -23,6 +23,7 @@ _PALE_SPREADS, _LEAST_PALE = 4.0, 9.0  # the palest edge of a stroke, in deviati
 _STRONG_SPREADS, _LEAST_STRONG = 7.0, 20.0  # the darkness that a stroke must reach somewhere, likewise
 _PALE_SHARE, _STRONG_SHARE = 0.18, 0.28  # the same two limits relative to the darkness of a page's writing
 _PATTERN_SHARE = 0.95  # the quantile of the paper around the cells that gives its pattern's darkness
+_MOST_PATTERN = 50.0  # grey levels: darker pixels are print or writing
 _PALE_PATTERN, _STRONG_PATTERN = 0.9, 1.25  # the two limits relative to this darkness
 _MOST_PALE, _MOST_STRONG = 0.4, 0.7  # of the writing's darkness: the largest such limits
 _MOST_SPREAD = 0.08  # of the writing's darkness: more grain in one cell than in others is ink
@@ -151,7 +152,8 @@ def measure_cleared_field(printed: Floats, darkness: Floats, places: Places) -> 
     strong = np.maximum(_LEAST_STRONG, _STRONG_SPREADS * paper.spread)
     written = soft[soft > np.concatenate([_NEVER_INK, strong])[inner]]
     usual = _measure_writing(written) if written.size >= _FEWEST_WRITTEN else None
-    pattern = _quantile(soft[inner == 0], _PATTERN_SHARE)
+    outside = soft[(inner == 0) & (soft < _MOST_PATTERN)]
+    pattern = _quantile(outside, _PATTERN_SHARE) if outside.size else 0.0
     return ClearedField(smooth(printed), above, soft, places, paper, owners, inner, usual, pattern)
 
 
