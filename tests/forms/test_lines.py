@@ -101,3 +101,33 @@ def test_a_bold_digit_that_fills_its_cell_is_not_grain() -> None:
     for column in range(COLUMNS):
         write(page, STROKES[7 if column else 8], in_cell(column), thickness=4 if column else 11)
     assert [reading.state for reading in read(page, blank_form())] == ["digit"] * COLUMNS
+
+
+@pytest.mark.parametrize("with_reference", [True, False])
+def test_streaks_of_a_scanner_are_no_ink(with_reference: bool) -> None:
+    page = blank_form()
+    write(page, STROKES[2], in_cell(2), pen=150)
+    for column in (1, 2, 5):
+        x = LEFT + column * SIDE + 25
+        page[:, x : x + 3] = np.minimum(page[:, x : x + 3], 205)
+    readings = read(page, blank_form() if with_reference else None)
+    assert [reading.state for reading in readings] == ["blank"] * 2 + ["digit"] + ["blank"] * 5
+
+
+def test_a_watermark_is_no_ink_and_pale_pencil_on_it_is() -> None:
+    page = blank_form()
+    for top in range(10, HEIGHT, 26):
+        cv2.putText(page, "ORIGINAL ORIGINAL ORIGINAL", (5, top), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (232,), 3)
+    for column in WRITTEN:
+        write(page, STROKES[5], in_cell(column), pen=140)
+    states = ["digit" if column in WRITTEN else "blank" for column in range(COLUMNS)]
+    assert [reading.state for reading in read(np.minimum(page, blank_form()), blank_form())] == states
+
+
+def test_pale_pencil_on_grey_paper_is_read() -> None:
+    page = blank_form()
+    for column in WRITTEN:
+        write(page, STROKES[5], in_cell(column), pen=190)
+    grey = np.rint(page * 0.65).astype(np.uint8)
+    states = ["digit" if column in WRITTEN else "blank" for column in range(COLUMNS)]
+    assert [reading.state for reading in read(grey, blank_form())] == states

@@ -132,7 +132,7 @@ def remove_print(
         reference: the darkness of the blank form at the same places, of the same shape, or None.
         longest_stroke: in pixels. Without a blank form, longer straight lines count as print.
     """
-    expected = _find_streaks(darkness, longest_stroke)
+    expected = _find_streaks(darkness)
     if reference is None:
         np.maximum(expected, _long_lines(darkness, longest_stroke), out=expected)
     for line in lines:
@@ -167,19 +167,23 @@ def _long_lines(darkness: Floats, length: int) -> Floats:
     return np.where(found >= _PLAIN_RULE, found, np.float32(0))
 
 
-def _find_streaks(darkness: Floats, length: int) -> Floats:
-    """Return the darkness of upright and level streaks above a length, which dust in a scanner leaves.
+def _find_streaks(darkness: Floats) -> Floats:
+    """Return the darkness of straight streaks from edge to edge, which dust in a scanner leaves.
 
-    They are paler than the paper's grain in single pixels, so average along them.
+    Writing stays in its field, and leaves a margin. Streaks are paler than the paper's grain in single
+    pixels, so average along them.
     """
-    found = np.zeros_like(darkness)
-    for along, soften in (((length, 1), (1, _STREAK_MEAN)), ((1, length), (_STREAK_MEAN, 1))):
-        soft = cv2.blur(darkness, soften, borderType=cv2.BORDER_REPLICATE)
-        streaks = cv2.morphologyEx(
-            soft, cv2.MORPH_OPEN, np.ones(along, np.uint8), borderType=cv2.BORDER_REPLICATE
-        )
-        np.maximum(found, streaks, out=found)
-    return np.where(found >= _LEAST_STREAK, found, np.float32(0))
+    upright = _streak_columns(darkness)[None, :]
+    level = _streak_columns(darkness.T)[:, None]
+    return np.maximum(np.broadcast_to(upright, darkness.shape), level)
+
+
+def _streak_columns(darkness: Floats) -> Floats:
+    """Return the darkness of each column, which is that of its lightest section, or 0 without a streak."""
+    sections = max(1, len(darkness) // _STREAK_MEAN)
+    whole = darkness[: sections * _STREAK_MEAN].reshape(sections, _STREAK_MEAN, -1)
+    columns = np.asarray(whole.mean(axis=1).min(axis=0), dtype=np.float32)
+    return np.where(columns >= _LEAST_STREAK, columns, np.float32(0))
 
 
 def _line_zone(line: Line, shape: tuple[int, ...], beyond: int = 0) -> tuple[slice, slice, slice]:

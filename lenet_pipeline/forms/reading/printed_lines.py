@@ -36,6 +36,7 @@ _LEAST_LEVEL = 6.0  # grey levels: paler columns are paper
 _AT_PLACE_SHARE, _AWAY_SHARE = 0.2, 0.5  # of the darkness of a field's lines: the same limit
 _SAME_START_PX = 3.0  # neighbouring cells may find the end of the line between them at different places
 _NEXT = np.ones((1, 3), np.uint8)
+_SAMPLES = 60  # pixels along each line
 _DARKEST = 0.85  # the quantile along a line that gives its darkness, which ignores the gaps of dotted lines
 _EXCESS, _EXCESS_LEVELS = 1.25, 10.0  # a line may be this much darker than the others of its field
 
@@ -137,45 +138,46 @@ def cut_lines(
         for one in measure_full_profiles(sums, edges, across)
     )
     columns = nearest_columns(across)
+    kept = _without_duplicates(edges, columns, chosen)
     offsets = np.arange(-_LINE_REACH, _LINE_REACH + 1)
     is_at_place = np.abs(offsets) <= _AT_PLACE
     is_near = (np.abs(offsets) <= _FREE_PX) | (
         np.abs(columns[:, None] + offsets - nearest_columns(expected)[:, None]) <= _FREE_PX
     )
-    covered = np.where(is_at_place, partial, np.where(is_near, full, 0))
-    levels = {index: _darkest(darkness, edges, int(columns[index]), index) for index in chosen.tolist()}
+    covered = np.where(is_at_place, partial, np.where(is_near, full, 0))[kept]
+    levels = _measure_darkest(darkness, edges, columns, kept)
     # Writing along one edge makes it darker than the others. Do not count the excess as line.
-    darkest = _EXCESS * float(np.median([level[is_at_place].max() for level in levels.values()]))
-    darkest += _EXCESS_LEVELS
-    usual = float(np.median(covered[chosen].max(axis=1)))
-    is_core = covered > np.where(is_at_place, max(_LEAST_LEVEL, _AT_PLACE_SHARE * usual), _AWAY_SHARE * usual)
-    lines = []
-    for index in _without_duplicates(edges, columns, chosen):
-        level = levels[index]
-        # A darker column away from the line's place is a stroke.
-        is_print = is_core[index] & (is_at_place | (level <= darkest))
-        is_print = cv2.dilate(is_print.view(np.uint8)[None], _NEXT)[0] > 0
-        profile = np.where(is_print, np.clip(level, 0, darkest), np.float32(0))
-        lines.append(
-            Line(
-                edges.is_vertical,
-                int(columns[index]),
-                round(edges.start[index]),
-                round(edges.stop[index]),
-                profile,
-            )
+    darkest = _EXCESS * float(np.median(levels[:, is_at_place].max(axis=1))) + _EXCESS_LEVELS
+    usual = float(np.median(covered.max(axis=1)))
+    least = np.where(is_at_place, max(_LEAST_LEVEL, _AT_PLACE_SHARE * usual), _AWAY_SHARE * usual)
+    # A darker column away from the line's place is a stroke.
+    is_print = (covered > least) & (is_at_place | (levels <= darkest))
+    is_print = cv2.dilate(is_print.view(np.uint8), _NEXT) > 0
+    profiles = np.where(is_print, np.minimum(np.maximum(levels, 0), darkest), 0).astype(np.float32)
+    return [
+        Line(
+            edges.is_vertical,
+            int(columns[index]),
+            round(edges.start[index]),
+            round(edges.stop[index]),
+            profile,
         )
-    return lines
+        for index, profile in zip(kept, profiles, strict=True)
+    ]
 
 
-def _darkest(darkness: Floats, edges: Edges, column: int, index: int) -> Floats:
-    """Return the darkness of the dark parts of an edge's column and the columns around it."""
+def _measure_darkest(
+    darkness: Floats, edges: Edges, columns: NDArray[np.intp], chosen: Sequence[int]
+) -> Floats:
+    """Return the darkness of the dark parts of each edge's column and the columns around it, (k, 2r + 1)."""
     height, width = darkness.shape
-    rows = darkness[max(0, round(edges.start[index])) : max(1, min(height, round(edges.stop[index])))]
-    columns = np.clip(column + np.arange(-_LINE_REACH, _LINE_REACH + 1), 0, width - 1)
-    near = rows[:, columns]
-    rank = int(_DARKEST * (len(near) - 1))
-    return np.asarray(np.partition(near, rank, axis=0)[rank], dtype=np.float32)
+    shares = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
+    start, stop = edges.start[chosen], edges.stop[chosen]
+    rows = np.clip((start[:, None] + (stop - start)[:, None] * shares).astype(np.intp), 0, height - 1)
+    near = np.clip(columns[chosen][:, None] + np.arange(-_LINE_REACH, _LINE_REACH + 1), 0, width - 1)
+    rank = int(_DARKEST * (_SAMPLES - 1))
+    sampled = darkness[rows[:, :, None], near[:, None, :]]
+    return np.asarray(np.partition(sampled, rank, axis=1)[:, rank], dtype=np.float32)
 
 
 def _without_duplicates(edges: Edges, columns: NDArray[np.intp], chosen: NDArray[np.intp]) -> list[int]:

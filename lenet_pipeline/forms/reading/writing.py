@@ -23,6 +23,7 @@ _PALE_SPREADS, _LEAST_PALE = 4.0, 9.0  # the palest edge of a stroke, in deviati
 _STRONG_SPREADS, _LEAST_STRONG = 7.0, 20.0  # the darkness that a stroke must reach somewhere, likewise
 _PALE_SHARE, _STRONG_SHARE = 0.18, 0.28  # the same two limits relative to the darkness of a page's writing
 _PATTERN_SHARE = 0.95  # the quantile of the paper around the cells that gives its pattern's darkness
+_PATTERN_MARGIN = 1.2  # the darkness to expect in the cells, relative to the paper around them
 _MOST_PATTERN = 50.0  # grey levels: darker pixels are print or writing
 _PALE_PATTERN, _STRONG_PATTERN = 0.9, 1.25  # the two limits relative to this darkness
 _MOST_PALE, _MOST_STRONG = 0.4, 0.7  # of the writing's darkness: the largest such limits
@@ -153,7 +154,7 @@ def measure_cleared_field(printed: Floats, darkness: Floats, places: Places) -> 
     written = soft[soft > np.concatenate([_NEVER_INK, strong])[inner]]
     usual = _measure_writing(written) if written.size >= _FEWEST_WRITTEN else None
     outside = soft[(inner == 0) & (soft < _MOST_PATTERN)]
-    pattern = _quantile(outside, _PATTERN_SHARE) if outside.size else 0.0
+    pattern = _PATTERN_MARGIN * _quantile(outside, _PATTERN_SHARE) if outside.size else 0.0
     return ClearedField(smooth(printed), above, soft, places, paper, owners, inner, usual, pattern)
 
 
