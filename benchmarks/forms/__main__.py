@@ -5,8 +5,8 @@
 The home holds a model and MNIST's test digits, as after ``lenet ingest mnist``
 and ``lenet train mnist/train``. The benchmark only reads it. The references
 folder holds the blank forms of the example templates. The parts are
-``accuracy``, ``severity``, ``calibration``, ``runs``, ``checksum`` and
-``speed``; the default is all of them. Print a table for each part. Write all
+``accuracy``, ``severity``, ``calibration``, ``runs``, ``lines``,
+``papers``, ``checksum`` and ``speed``; the default is all of them. Print a table for each part. Write all
 figures as JSON with a description of the machine, and a plot of the severities
 next to the JSON file.
 """
@@ -26,7 +26,7 @@ from lenet_pipeline.forms import SEVERITIES
 if TYPE_CHECKING:
     from benchmarks.forms.model import Reader
 
-PARTS = ("accuracy", "severity", "calibration", "runs", "checksum", "speed")
+PARTS = ("accuracy", "severity", "calibration", "runs", "lines", "papers", "checksum", "speed")
 SURE = 0.9  # the confidence from which fields pass without review by default
 
 _TEMPLATES = Path(__file__).parents[2] / "examples" / "templates"
@@ -50,7 +50,10 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--severity", choices=list(SEVERITIES), default="medium", help="quality of the scans in runs"
+        "--severity",
+        choices=list(SEVERITIES),
+        default="medium",
+        help="quality of the scans in runs, lines and papers",
     )
     parser.add_argument("--output", type=Path, default=Path("forms.json"))
     arguments = parser.parse_args()
@@ -94,6 +97,8 @@ def measure(part: str, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
         "severity": _measure_severity,
         "calibration": _measure_calibration,
         "runs": _measure_runs,
+        "lines": _measure_lines,
+        "papers": _measure_papers,
         "checksum": _measure_checksums,
     }
     return measured[part](reader, arguments)
@@ -142,6 +147,23 @@ def _measure_runs(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, l
         reader, pages, arguments.seed, arguments.processes, SEVERITIES[arguments.severity]
     )
     return runs.runs_record(figures, rejected), runs.runs_table(figures, rejected)
+
+
+def _measure_lines(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    from benchmarks.forms import lines
+
+    pages = _pages(lines.PAGES, arguments)
+    figures = lines.measure_lines(reader, pages, arguments.seed, SEVERITIES[arguments.severity], SURE)
+    return lines.lines_record(figures), lines.lines_table(figures)
+
+
+def _measure_papers(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    from benchmarks.forms import papers
+
+    pages = _pages(papers.PAGES, arguments)
+    figures = papers.measure_papers(reader, pages, arguments.seed, SEVERITIES[arguments.severity])
+    papers.plot_papers(figures, arguments.output.with_suffix(".png"))
+    return papers.papers_record(figures), papers.papers_table(figures)
 
 
 def _measure_checksums(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.reading.edge_profiles import (
-    REACH,
     SEARCHED_PX,
     Edges,
     Sums,
@@ -28,6 +27,7 @@ from lenet_pipeline.forms.reading.edge_profiles import (
     sum_darkness,
 )
 from lenet_pipeline.forms.reading.ink import Line
+from lenet_pipeline.forms.reading.printed_lines import cut_lines, find_line_places
 from lenet_pipeline.forms.templates.model import Field
 from lenet_pipeline.schema import Floats
 
@@ -36,13 +36,14 @@ Places = NDArray[np.float64]  # (n, 4): left, top, right and bottom
 _PLAIN_LINE = 20.0  # grey levels: from here on, a line is certain
 _PLAIN_MATCH = 0.5  # of 1: from here on, a match with the reference is certain
 _FAR_COST = 0.35  # of a perfect match, at the end of the search, so that the nearer of two equal places wins
+_SLOPES = np.linspace(-0.05, 0.05, 21)  # pixels per pixel: how much wider columns may be
+_STEEP_COST = 0.2  # of a perfect match, for the steepest slope
 _NEAR_PX = 3  # the distance from the common shift in which each edge finds its own
 _SLOPE_SPREAD = 0.004  # pixels per pixel: the local stretch or shear that alignment may leave
 _SHIFT_SPREAD = 4.0  # pixels
 _EDGE_SPREAD = 0.6  # pixels: the uncertainty of an edge's measured place
 _OWN_SHARE = 0.8  # of an edge's deviation from its field's smooth model, to apply as a correction
 _MOST_CORRECTION = 1.2  # pixels: the largest such correction
-_LINE_REACH = 6  # pixels on each side of a line, enough for a thick one
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,31 @@ def refine_cells(darkness: Floats, expected: tuple[ExpectedEdges, ExpectedEdges]
         expected: the result of ``expect_edges`` for the same area.
     """
     sums = sum_darkness(darkness)
-    sides: list[NDArray[np.float64]] = []
-    lines: list[Line] = []
-    for one, turned in zip(expected, (sums, sums.T), strict=True):
-        across, profiles, is_line = _find_edges(turned, one)
-        lines.extend(_cut_lines(one.edges, across, profiles, is_line))
-        sides.extend(np.split(across, 2))
-    left, right, top, bottom = sides
-    return RefinedCells(np.column_stack([left, top, right, bottom]), tuple(lines))
+    vertical, horizontal = expected
+    # Horizontal lines first: they show how long the vertical ones are, and a stroke is not as long.
+    top, bottom, level = _find_lines(darkness.T, sums.T, horizontal, horizontal.edges)
+    ends = Edges(True, vertical.edges.across, np.tile(top, 2), np.tile(bottom, 2))
+    left, right, upright = _find_lines(darkness, sums, vertical, ends)
+    return RefinedCells(np.column_stack([left, top, right, bottom]), (*upright, *level))
+
+
+def _find_lines(
+    darkness: Floats, sums: Sums, expected: ExpectedEdges, ends: Edges
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Sequence[Line]]:
+    """Return the first and the second edge of each cell in one direction, (n,) each, and their lines.
+
+    Args:
+        darkness: transposed if necessary, so that the edges run along its columns.
+        sums: the result of ``sum_darkness``, transposed likewise.
+        expected: the expected edges.
+        ends: the same edges with their ends on the page.
+    """
+    smooth, profiles = _find_edges(sums, expected)
+    found, is_found = find_line_places(sums, ends, smooth)
+    across = np.where(is_found & expected.is_printed, found, smooth)
+    is_line = expected.is_printed & (is_found | has_line(profiles))
+    first, second = np.split(across, 2)
+    return first, second, cut_lines(darkness, sums, ends, smooth, across, is_line)
 
 
 def _edges(places: Places, is_vertical: bool) -> Edges:
@@ -128,8 +146,8 @@ def _expect(sums: Sums | None, edges: Edges) -> ExpectedEdges:
     return ExpectedEdges(edges, across, pattern, has_line(pattern))
 
 
-def _find_edges(sums: Sums, expected: ExpectedEdges) -> tuple[NDArray[np.float64], Floats, NDArray[np.bool_]]:
-    """Return the place of each edge on the page, its profile there, and whether it is a printed line.
+def _find_edges(sums: Sums, expected: ExpectedEdges) -> tuple[NDArray[np.float64], Floats]:
+    """Return the place of each edge on the page by the model of its field, and its profile there.
 
     ``sums`` is transposed if necessary, so that the edges run along its columns.
     """
@@ -141,8 +159,7 @@ def _find_edges(sums: Sums, expected: ExpectedEdges) -> tuple[NDArray[np.float64
     else:
         rounded = nearest_columns(places) + 0.5 - places
         across = places + _displacements(match_lines(find_ridges(profiles)), _PLAIN_LINE, edges, rounded)
-    profiles = measure_profiles(sums, edges, across)
-    return across, profiles, expected.is_printed & has_line(profiles)
+    return across, measure_profiles(sums, edges, across)
 
 
 def _displacements(
@@ -159,30 +176,44 @@ def _displacements(
     Returns:
         The displacements, or zeros if no edge matches anywhere.
     """
-    offsets = np.arange(-SEARCHED_PX, SEARCHED_PX + 1)
     # Every line has one vote, however dark. Otherwise, a table's black rules would attract grey cells.
     votes = np.minimum(matches, enough) / enough
     if not votes.any():
         return np.zeros(len(matches))
-    total = votes.mean(axis=0) - _FAR_COST * (np.abs(offsets) / SEARCHED_PX)
-    common = float(offsets[int(total.argmax())])
     design = _design(edges)
+    start = _search_common(np.asarray(votes, dtype=np.float32), design[:, 1])
     spreads = np.array([_SHIFT_SPREAD, _SLOPE_SPREAD, _SLOPE_SPREAD])
     prior = _EDGE_SPREAD**2 / spreads**2
-    model = np.array([common, 0.0, 0.0])
+    model = start
     for _ in range(2):
         predicted = design @ model
         found, weight = _peaks_near(matches, predicted)
         residual = found + rounded - predicted
         robust = weight / (1 + (residual / _EDGE_SPREAD) ** 2)
         moments = (design * robust[:, None]).T @ design + np.diag(prior)
-        pull = prior * (model - [common, 0, 0])
+        pull = prior * (model - start)
         model = model + np.linalg.solve(moments, design.T @ (robust * residual) - pull)
     predicted = design @ model
     residual = found + rounded - predicted
     own = np.where(np.abs(residual) <= 2, residual, 0) * weight * _OWN_SHARE
     own = np.minimum(np.maximum(own, -_MOST_CORRECTION), _MOST_CORRECTION)
     return np.asarray(predicted + own, dtype=np.float64)
+
+
+def _search_common(votes: Floats, across: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the shift, the slope across and the slope along, 0, that most edges vote for.
+
+    Args:
+        votes: of each edge for each displacement, (m, 2 * SEARCHED_PX + 1), 0 to 1.
+        across: the coordinate of each edge from the field's middle, (m,).
+    """
+    offsets = np.arange(-SEARCHED_PX, SEARCHED_PX + 1)
+    moved = np.rint(_SLOPES[:, None] * across).astype(np.intp)[:, :, None] + offsets + SEARCHED_PX
+    padded = np.pad(votes, ((0, 0), (1, 1)))
+    found = padded[np.arange(len(across))[:, None], np.clip(moved + 1, 0, padded.shape[1] - 1)]
+    cost = _FAR_COST * np.abs(offsets) / SEARCHED_PX + _STEEP_COST * np.abs(_SLOPES[:, None]) / _SLOPES[-1]
+    slope, offset = np.unravel_index(int((found.mean(axis=1) - cost).argmax()), cost.shape)
+    return np.array([offsets[offset], _SLOPES[slope], 0.0])
 
 
 def _design(edges: Edges) -> NDArray[np.float64]:
@@ -203,36 +234,3 @@ def _peaks_near(matches: Floats, predicted: NDArray[np.float64]) -> tuple[NDArra
     usual = max(float(np.median(peak)), 1e-3)
     weight = np.clip(peak / usual, 0, 1)
     return best - SEARCHED_PX + np.clip(part, -0.5, 0.5), np.asarray(weight, dtype=np.float32)
-
-
-def _cut_lines(
-    edges: Edges, across: NDArray[np.float64], profiles: Floats, is_line: NDArray[np.bool_]
-) -> Sequence[Line]:
-    """Return the printed lines along the edges, with their profiles limited by the median of all lines."""
-    near = profiles[:, REACH - _LINE_REACH : REACH + _LINE_REACH + 1]
-    near = np.maximum(near, 0)
-    # Writing along one edge makes it darker than the others. Do not count the excess as line.
-    usual = np.median(near[is_line], axis=0) if is_line.any() else near[:0]
-    lines = []
-    columns = nearest_columns(across)
-    for index in _without_duplicates(edges, columns, np.flatnonzero(is_line)):
-        profile = np.minimum(near[index], 1.5 * usual + 10)
-        lines.append(
-            Line(
-                edges.is_vertical,
-                int(columns[index]),
-                round(edges.start[index]),
-                round(edges.stop[index]),
-                profile,
-            )
-        )
-    return lines
-
-
-def _without_duplicates(edges: Edges, columns: NDArray[np.intp], chosen: NDArray[np.intp]) -> list[int]:
-    """Return the chosen edges without repeats, because neighbouring cells may share a line."""
-    kept: list[int] = []
-    for index in sorted(chosen.tolist(), key=lambda index: (edges.start[index], columns[index])):
-        if not kept or edges.start[kept[-1]] != edges.start[index] or columns[index] - columns[kept[-1]] > 1:
-            kept.append(index)
-    return kept

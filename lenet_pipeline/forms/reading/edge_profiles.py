@@ -19,7 +19,10 @@ REACH = SEARCHED_PX + _AROUND_PX
 _SECTIONS = 8  # of an edge: writing crosses few of them, but a printed line crosses all
 _RANK = 2  # the section, counted from the lightest, that gives the darkness of an edge
 _INSET = 0.1  # of an edge's length at both ends, where other lines meet it
-_NARROW = 9  # pixels: lines are narrower
+_FULL_SECTIONS = 12  # of an edge, to tell lines from strokes, which are shorter
+_FULL_RANK, _PARTIAL_RANK = 1, 5  # of these sections, from the lightest
+_ENDS_PX = 4  # at both ends of an edge, where other lines meet it
+_NARROW = 12  # pixels: lines are narrower
 _LEAST_LINE = 7.0  # grey levels between a line and its surroundings
 
 
@@ -50,18 +53,39 @@ def measure_profiles(sums: Sums, edges: Edges, across: NDArray[np.float64]) -> F
     One of the lightest sections of a column gives its darkness, so that writing that crosses or follows a
     part of an edge has no effect.
     """
-    height, width = sums.shape[0] - 1, sums.shape[1] - 1
     length = edges.stop - edges.start
     shares = np.linspace(_INSET, 1 - _INSET, _SECTIONS + 1)
-    rows = np.rint(edges.start[:, None] + length[:, None] * shares).astype(np.intp)
-    rows = np.minimum(np.maximum(rows, 0), height)
-    columns = nearest_columns(across)[:, None] + np.arange(-REACH, REACH + 2)
-    columns = np.minimum(np.maximum(columns, 0), width)
-    bounds = sums[rows[:, :, None], columns[:, None, :]]
-    bounds = bounds[:, 1:] - bounds[:, :-1]
-    sections = (bounds[:, :, 1:] - bounds[:, :, :-1]) / np.maximum(1, np.diff(rows, axis=1))[:, :, None]
+    sections = _measure_sections(sums, edges.start[:, None] + length[:, None] * shares, across)
     sections.partition(_RANK, axis=1)
     return np.asarray(sections[:, _RANK], dtype=np.float32)
+
+
+def measure_full_profiles(sums: Sums, edges: Edges, across: NDArray[np.float64]) -> tuple[Floats, Floats]:
+    """Return two kinds of profiles like ``measure_profiles``, from short sections of the whole edge.
+
+    The first one is dark only where nearly the whole edge is dark, the second one where more than half is.
+    """
+    first, last = edges.start + _ENDS_PX, edges.stop - _ENDS_PX
+    shares = np.linspace(0, 1, _FULL_SECTIONS + 1)
+    sections = _measure_sections(sums, first[:, None] + (last - first)[:, None] * shares, across)
+    sections.partition((_FULL_RANK, _PARTIAL_RANK), axis=1)
+    full, partial = sections[:, _FULL_RANK], sections[:, _PARTIAL_RANK]
+    return np.asarray(full, dtype=np.float32), np.asarray(partial, dtype=np.float32)
+
+
+def _measure_sections(sums: Sums, rows: NDArray[np.float64], across: NDArray[np.float64]) -> Sums:
+    """Return the mean darkness of each section of each column near an edge, (m, sections, 2 * REACH + 1).
+
+    ``rows`` holds the bounds of the sections, (m, sections + 1).
+    """
+    height, width = sums.shape[0] - 1, sums.shape[1] - 1
+    bounds_at = np.minimum(np.maximum(np.rint(rows).astype(np.intp), 0), height)
+    columns = nearest_columns(across)[:, None] + np.arange(-REACH, REACH + 2)
+    columns = np.minimum(np.maximum(columns, 0), width)
+    bounds = sums[bounds_at[:, :, None], columns[:, None, :]]
+    bounds = bounds[:, 1:] - bounds[:, :-1]
+    heights = np.maximum(1, np.diff(bounds_at, axis=1))[:, :, None]
+    return np.asarray((bounds[:, :, 1:] - bounds[:, :, :-1]) / heights, dtype=np.float64)
 
 
 def nearest_columns(across: NDArray[np.float64]) -> NDArray[np.intp]:

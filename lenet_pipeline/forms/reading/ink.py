@@ -30,6 +30,8 @@ _MOST_UNLIKE = 3.0  # spreads between the quantiles: from here on, the second on
 _MEDIAN_STEP = 0.954  # standard deviations: the median difference of two pixels of normal grain
 _LEAST_LINE = 6.0  # grey levels: fainter lines stay
 _SWELL = 1.1  # the variation of a line's darkness along its length
+_STREAK_MEAN = 15  # pixels of a streak to average
+_LEAST_STREAK = 6.0  # grey levels: paler streaks stay
 _PLAIN_RULE = 30.0  # grey levels: paler long lines stay, because they connect to nothing
 _CORNER = 6  # pixels that a line extends beyond the corners of its cell: the thickness of other lines
 _REFERENCE_SWELL = 1.25  # the variation between the print of the page and of the reference
@@ -37,7 +39,7 @@ _REFERENCE_MARGIN = 8.0  # grey levels
 _FAINTEST_STROKE = 15.0  # grey levels: paler strokes are not mended
 _SOFT_EDGE = 0.25  # of a line's full darkness
 _MEND_ANGLES = (-50, -25, 0, 25, 50)  # degrees from perpendicular at which strokes may cross a line
-_MOST_MENDED = 14  # pixels: lines leave no wider gaps
+_MOST_MENDED = 10  # pixels: strokes on both sides of a wider gap may belong to two digits
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ def remove_print(
         reference: the darkness of the blank form at the same places, of the same shape, or None.
         longest_stroke: in pixels. Without a blank form, longer straight lines count as print.
     """
-    expected = _long_lines(darkness, longest_stroke) if reference is None else np.zeros_like(darkness)
+    expected = _find_streaks(darkness)
+    if reference is None:
+        np.maximum(expected, _long_lines(darkness, longest_stroke), out=expected)
     for line in lines:
         _expect_line(expected, line)
     expected *= _SWELL
@@ -161,6 +165,25 @@ def _long_lines(darkness: Floats, length: int) -> Floats:
         )
         np.maximum(found, lines, out=found)
     return np.where(found >= _PLAIN_RULE, found, np.float32(0))
+
+
+def _find_streaks(darkness: Floats) -> Floats:
+    """Return the darkness of straight streaks from edge to edge, which dust in a scanner leaves.
+
+    Writing stays in its field, and leaves a margin. Streaks are paler than the paper's grain in single
+    pixels, so average along them.
+    """
+    upright = _streak_columns(darkness)[None, :]
+    level = _streak_columns(darkness.T)[:, None]
+    return np.maximum(np.broadcast_to(upright, darkness.shape), level)
+
+
+def _streak_columns(darkness: Floats) -> Floats:
+    """Return the darkness of each column, which is that of its lightest section, or 0 without a streak."""
+    sections = max(1, len(darkness) // _STREAK_MEAN)
+    whole = darkness[: sections * _STREAK_MEAN].reshape(sections, _STREAK_MEAN, -1)
+    columns = np.asarray(whole.mean(axis=1).min(axis=0), dtype=np.float32)
+    return np.where(columns >= _LEAST_STREAK, columns, np.float32(0))
 
 
 def _line_zone(line: Line, shape: tuple[int, ...], beyond: int = 0) -> tuple[slice, slice, slice]:

@@ -40,6 +40,7 @@ State = Literal["blank", "digit", "mark"]
 Edges = tuple[float, float, float, float]  # left, top, right, bottom
 
 _MARGIN_PX = SEARCHED_PX + 12  # around a field, for the search and for strokes that leave their cells
+_SAME_EDGE_PX = 3.0  # edges of neighbouring cells that are closer share a line
 _LONGEST_STROKE = 1.5  # relative to the longer side of a cell, or the height of a box
 
 
@@ -233,19 +234,35 @@ def _around(places: Places, margin: float, shape: tuple[int, ...]) -> tuple[slic
 
 
 def _fit_blank(reference: Floats, expected: Places, found: Places) -> Floats:
-    """Shift and scale the blank form's darkness along each axis, to match the cells on the page."""
-    matrix = np.zeros((2, 3))
-    for axis in (0, 1):
-        before = expected[:, [axis, axis + 2]].ravel()
-        after = found[:, [axis, axis + 2]].ravel()
-        middle = before.mean()
-        spread = ((before - middle) ** 2).sum()
-        scale = 1 + ((before - middle) * (after - before)).sum() / spread
-        matrix[axis, axis] = scale
-        matrix[axis, 2] = after.mean() - scale * middle
+    """Move the blank form's darkness, so that the edges of its cells are at their places on the page."""
     height, width = reference.shape
-    moved = cv2.warpAffine(reference, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    columns, rows = (
+        _places_on_blank(expected[:, [axis, axis + 2]].ravel(), found[:, [axis, axis + 2]].ravel(), length)
+        for axis, length in ((0, width), (1, height))
+    )
+    across, down = np.meshgrid(columns, rows)
+    moved = cv2.remap(reference, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, dtype=np.float32)
+
+
+def _places_on_blank(expected: NDArray[np.float64], found: NDArray[np.float64], length: int) -> Floats:
+    """Return the coordinate on the blank form of each pixel's middle along one axis, (length,).
+
+    Args:
+        expected: the edges on the blank form, (n,).
+        found: the same edges on the page, (n,).
+        length: the number of pixels.
+    """
+    order = np.argsort(expected, kind="stable")
+    expected, found = expected[order], found[order]
+    # Neighbouring cells share an edge.
+    starts = np.flatnonzero(np.diff(expected, prepend=-np.inf) > _SAME_EDGE_PX)
+    counts = np.diff([*starts, len(expected)])
+    edges = np.add.reduceat(expected, starts) / counts
+    places = np.maximum.accumulate(np.add.reduceat(found, starts) / counts)
+    middles = np.arange(length) + 0.5
+    shift = np.interp(middles, places, edges - places)
+    return np.asarray(middles + shift - 0.5, dtype=np.float32)
 
 
 def _whole_boxes(places: Places) -> list[Box]:

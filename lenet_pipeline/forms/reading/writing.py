@@ -22,13 +22,25 @@ _MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
 _PALE_SPREADS, _LEAST_PALE = 4.0, 9.0  # the palest edge of a stroke, in deviations of the paper and in levels
 _STRONG_SPREADS, _LEAST_STRONG = 7.0, 20.0  # the darkness that a stroke must reach somewhere, likewise
 _PALE_SHARE, _STRONG_SHARE = 0.18, 0.28  # the same two limits relative to the darkness of a page's writing
+_PATTERN_SHARE = 0.95  # the quantile of the paper around the cells that gives its pattern's darkness
+_PATTERN_MARGIN = 1.2  # the darkness to expect in the cells, relative to the paper around them
+_MOST_PATTERN = 50.0  # grey levels: darker pixels are print or writing
+_PALE_PATTERN, _STRONG_PATTERN = 0.9, 1.25  # the two limits relative to this darkness
+_MOST_PALE, _MOST_STRONG = 0.4, 0.7  # of the writing's darkness: the largest such limits
+_MOST_SPREAD = 0.08  # of the writing's darkness: more grain in one cell than in others is ink
 _FEWEST_STRONG = 3  # pixels in a part of a stroke
+_WATERMARK_SHARE = 0.5  # of the darkest writing: paler pixels may be of a watermark
 _FEWEST_WRITTEN = 30  # pixels of a field's writing, to measure its darkness
 _SMALLEST_PART = 0.03  # relative to a cell's largest part: smaller ones are specks
 _SMALL_PART, _NEAR_MM = 0.15, 0.8  # a smaller part counts only within this distance of the largest part
 _SHORTEST_MM = 1.1  # a cell whose longest part is shorter contains specks instead of writing
 _SHORTEST_SHARE = 0.25  # the same limit relative to a cell's shorter side
 _REMNANT_PX = 4  # a part this thin and this close to an edge is a remnant of a line
+_LINE_PX, _LINE_AWAY_PX = (
+    6,
+    14,
+)  # a straight part this thin and this near to an edge is a line if it is as long
+_REMNANT_END_PX = 6  # the ends of such a part are within this distance of the cell's edges
 _REACH_SHARE, _MOST_REACH_MM = 0.35, 3.0  # how far strokes may leave a cell, relative to its side and in mm
 _LEAST_INSIDE = 0.35  # the share of a part's ink that must be inside its cell
 _SPLIT_SHARE = 0.3  # of a part's ink in a second cell: two digits touch, and the border separates them
@@ -52,6 +64,7 @@ class ClearedField:
         owners: 1 + the index of the cell that a pixel is in or near, 0 for none, int32 (height, width).
         inner: 1 + the index of the cell that a pixel is in, 0 for none, int32 (height, width).
         usual: the darkness of the field's writing, or None if it has too little.
+        pattern: the darkness of watermarks and stains on the paper around the cells, or 0 without any.
     """
 
     printed: Floats
@@ -62,6 +75,7 @@ class ClearedField:
     owners: Labels
     inner: Labels
     usual: float | None
+    pattern: float
 
 
 @dataclass(frozen=True)
@@ -138,22 +152,37 @@ def measure_cleared_field(printed: Floats, darkness: Floats, places: Places) -> 
     above, soft = darkness - ground, soft - ground
     strong = np.maximum(_LEAST_STRONG, _STRONG_SPREADS * paper.spread)
     written = soft[soft > np.concatenate([_NEVER_INK, strong])[inner]]
-    usual = _quantile(written, 0.9) if written.size >= _FEWEST_WRITTEN else None
-    return ClearedField(smooth(printed), above, soft, places, paper, owners, inner, usual)
+    usual = _measure_writing(written) if written.size >= _FEWEST_WRITTEN else None
+    outside = soft[(inner == 0) & (soft < _MOST_PATTERN)]
+    pattern = _PATTERN_MARGIN * _quantile(outside, _PATTERN_SHARE) if outside.size else 0.0
+    return ClearedField(smooth(printed), above, soft, places, paper, owners, inner, usual, pattern)
 
 
-def find_strokes(cleared: ClearedField, usual: float) -> Strokes:
+def _measure_writing(inked: Floats) -> float:
+    """Return the usual darkness of writing among pixels that may also be of a watermark, which is paler."""
+    return _quantile(inked[inked > _WATERMARK_SHARE * _quantile(inked, 0.98)], 0.8)
+
+
+def find_strokes(cleared: ClearedField, usual: float, caution: float = 1.0) -> Strokes:
     """Find the strokes of a field, and assign each to the cell that contains most of it.
 
     Args:
         cleared: the field without the form's print.
         usual: the darkness of the page's writing, or 0 if unknown. Watermarks, stains and print that shines
             through from the back are paler.
+        caution: a factor of the darkness that strokes must have. It trades pale strokes for blank cells.
     """
     soft, spread, owners = cleared.soft, cleared.paper.spread, cleared.owners
     usual = max(usual, cleared.usual or 0.0)
+    if usual > 0:
+        # A bold digit that fills its cell looks like grain.
+        spread = np.minimum(spread, max(_MOST_SPREAD * usual, float(np.median(spread))))
     palest = np.maximum(np.maximum(_LEAST_PALE, _PALE_SPREADS * spread), _PALE_SHARE * usual)
     strong = np.maximum(np.maximum(_LEAST_STRONG, _STRONG_SPREADS * spread), _STRONG_SHARE * usual)
+    # Ink around the cells is of the paper's pattern: in the cells, only darker ink is writing.
+    most = usual if usual > 0 else np.inf
+    palest = caution * np.maximum(palest, min(_PALE_PATTERN * cleared.pattern, _MOST_PALE * most))
+    strong = caution * np.maximum(strong, min(_STRONG_PATTERN * cleared.pattern, _MOST_STRONG * most))
     inked = soft > np.concatenate([_NEVER_INK, palest])[owners]
     count, labelled, measured, _ = cv2.connectedComponentsWithStats(inked.view(np.uint8), connectivity=8)
     parts, stats = np.asarray(labelled, dtype=np.int32), np.asarray(measured, dtype=np.int32)
@@ -267,14 +296,21 @@ def _gaps(stats: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.int
 
 
 def _is_line_remnant(stats: NDArray[np.int32], places: Places) -> Mask:
-    """Return which parts are thin and along an edge of their cell, as remnants of printed lines are."""
+    """Return which parts are remnants of printed lines.
+
+    They are thin and along an edge of their cell, or straight, parallel to an edge that is not far, and as
+    long as it, which strokes are not.
+    """
     is_remnant = np.zeros(len(stats), dtype=np.bool_)
-    for axis, (start, side) in enumerate(
-        [(cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH), (cv2.CC_STAT_TOP, cv2.CC_STAT_HEIGHT)]
-    ):
+    sides = ((cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH), (cv2.CC_STAT_TOP, cv2.CC_STAT_HEIGHT))
+    for axis, (start, side) in enumerate(sides):
+        along, length = sides[1 - axis]
         middle = stats[:, start] + stats[:, side] / 2
         distance = np.abs(middle[:, None] - places[:, [axis, axis + 2]]).min(axis=1)
         is_remnant |= (stats[:, side] <= _REMNANT_PX) & (distance <= _REMNANT_PX)
+        is_long = stats[:, along] <= places[:, 1 - axis] + _REMNANT_END_PX
+        is_long &= stats[:, along] + stats[:, length] >= places[:, 3 - axis] - _REMNANT_END_PX
+        is_remnant |= is_long & (stats[:, side] <= _LINE_PX) & (distance <= _LINE_AWAY_PX)
     return is_remnant
 
 
