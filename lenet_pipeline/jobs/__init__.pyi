@@ -1,4 +1,7 @@
 from .appending import Ingested as Ingested
+from .blank_forms import BlankJob as BlankJob
+from .blank_forms import BlankReport as BlankReport
+from .blank_forms import build_blank_form as build_blank_form
 from .checks import check as check
 from .checks import raise_if_failed as raise_if_failed
 from .form_drawing import DraftingJob as DraftingJob

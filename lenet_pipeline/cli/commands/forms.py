@@ -15,7 +15,7 @@ from lenet_pipeline.errors import IngestError
 
 if TYPE_CHECKING:
     from lenet_pipeline.forms import Template
-    from lenet_pipeline.jobs import FormEvaluation
+    from lenet_pipeline.jobs import BlankReport, FormEvaluation
     from lenet_pipeline.settings import Settings
 
 forms_app = typer.Typer(no_args_is_help=True, help="Draft, show, fill and evaluate forms.")
@@ -26,6 +26,15 @@ ReferencesOption = Annotated[
     typer.Option("--references", help="Folder with the blank forms (default: next to the template)"),
 ]
 PageOption = Annotated[int, typer.Option("--page", min=1, help="Page number in the document")]
+DpiOption = Annotated[
+    float | None, typer.Option("--dpi", min=50, help="Pixels per inch (default: read from the file)")
+]
+PaperOption = Annotated[
+    str | None,
+    typer.Option(
+        "--paper", help="Paper size: A4, letter, 'A5 landscape', 210x297 (default: read from the file)"
+    ),
+]
 
 
 @forms_app.command("draft", epilog="Example: lenet forms draft blank.pdf --output invoice.yaml")
@@ -66,6 +75,48 @@ def draft_command(
         f"{counted(len(draft.fields), 'field')} written to {output}, with "
         f"{counted(len(draft.suggestions), 'more box', 'more boxes')} in comments"
     )
+
+
+@forms_app.command("blank", epilog="Example: lenet forms blank scans/ --output blank.png")
+@command
+def blank_command(
+    settings: Settings,
+    scans: Annotated[
+        list[Path], typer.Argument(help="Filled copies of one form: files or folders", metavar="SCANS...")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write")],
+    page: Annotated[
+        int | None, typer.Option("--page", min=1, help="Page number in each document (default: all pages)")
+    ] = None,
+    dpi: DpiOption = None,
+    paper: PaperOption = None,
+) -> None:
+    """Build the blank form from filled copies of it.
+
+    Registers the scans with each other and keeps what they have in common: print stays, writing goes.
+    Five copies suffice if people wrote different values. Pages of other forms are left out.
+    """
+    from lenet_pipeline.jobs import BlankJob, build_blank_form
+
+    job = BlankJob(tuple(scans), output, page, dpi, paper)
+    print_blank(build_blank_form(settings, job, TerminalObserver()))
+
+
+def print_blank(report: BlankReport) -> None:
+    """Print what a blank form was built from, and where writing may remain."""
+    scans = counted(len(report.used), "scan")
+    total = len(report.used) + len(report.left_out)
+    print_line(f"{report.path} built from {scans} of {total}; its page is {report.paper.describe()}")
+    if report.paper.source == "guess":
+        print_line("  if that is wrong, delete it and build it again with --paper A4 or --dpi 300")
+    if report.remnants:
+        places = ", ".join(f"{x:.0f}/{y:.0f}" for x, y in report.remnants[:_MOST_PLACES])
+        more = len(report.remnants) - _MOST_PLACES
+        places += f" and {more} more" if more > 0 else ""
+        print_line(
+            f"  writing may remain at {places} mm from the left/from the top, where too many scans have ink "
+            "at the same place; add scans with other values, or erase it in the picture"
+        )
 
 
 @forms_app.command("show", epilog="Example: lenet forms show invoice.yaml scan.pdf --page 2")
@@ -211,3 +262,4 @@ def print_evaluation(outcome: FormEvaluation) -> None:
 
 
 _SHOWN = ["field", "fields", "field_accuracy_pct", "digit_accuracy_pct", "straight_through_pct"]
+_MOST_PLACES = 6
