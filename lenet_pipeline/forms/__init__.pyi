@@ -1,3 +1,4 @@
+from .alignment.homographies import reduce_picture as reduce_picture
 from .alignment.page_alignment import Unaligned as Unaligned
 from .alignment.page_alignment import align_page as align_page
 from .alignment.prepared_template import prepare_template as prepare_template
@@ -7,6 +8,7 @@ from .blanks.blank_building import BuiltBlank as BuiltBlank
 from .blanks.blank_building import build_blank as build_blank
 from .blanks.blank_building import count_blank_steps as count_blank_steps
 from .blanks.blank_building import reduce_copy as reduce_copy
+from .blanks.straightening import straighten as straighten
 from .documents.reader import Document as Document
 from .documents.reader import PageLimits as PageLimits
 from .documents.reader import find_documents as find_documents
@@ -30,6 +32,7 @@ from .filling.handwriting import LabelledImages as LabelledImages
 from .filling.scanning import SEVERITIES as SEVERITIES
 from .filling.scanning import Severity as Severity
 from .page import ALIGNED_DPI as ALIGNED_DPI
+from .page import Grey as Grey
 from .page import Page as Page
 from .page_rows import FormJob as FormJob
 from .page_rows import PagePart as PagePart

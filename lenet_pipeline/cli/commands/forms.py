@@ -41,12 +41,16 @@ PaperOption = Annotated[
 @command
 def draft_command(
     settings: Settings,
-    blank: Annotated[Path, typer.Argument(help="Blank form: a PDF, TIFF, PNG or JPEG file")],
+    blank: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="BLANK...", help="Blank form (PDF, TIFF, PNG or JPEG), or several filled copies of it"
+        ),
+    ],
     page: PageOption = 1,
     form: Annotated[str | None, typer.Option(help="Name of the form (default: the file name)")] = None,
-    dpi: Annotated[
-        float | None, typer.Option(min=50, help="Pixels per inch (default: read from the file)")
-    ] = None,
+    dpi: DpiOption = None,
+    paper: PaperOption = None,
     filled: Annotated[
         bool, typer.Option("--filled", help="Draft from a filled-in form, if there is no blank one")
     ] = False,
@@ -57,24 +61,42 @@ def draft_command(
     """Draft a template from the boxes on a blank form.
 
     Save it next to the blank form, name the fields, delete the false ones, and check it with
-    `lenet forms show`.
+    `lenet forms show`. From several filled copies, the blank form is built first and saved next to the
+    template.
     """
-    from lenet_pipeline.jobs import DraftingJob, draft_form
+    from lenet_pipeline.jobs import BlankJob, DraftingJob, build_blank_form, draft_form
 
     if output is not None and output.exists():
         raise IngestError(f"{output} already exists and may contain edits; choose another file")
-    draft = draft_form(settings, DraftingJob(blank, form or blank.stem, page, dpi, filled))
+    if len(blank) == 1 and not blank[0].is_dir():
+        job = DraftingJob(blank[0], form or blank[0].stem, page, dpi, filled, paper)
+    elif output is None:
+        raise IngestError("several scans need --output: the blank form built from them is saved next to it")
+    else:
+        path = output.with_name(f"{output.stem}-blank.png")
+        only = page if page > 1 else None
+        print_blank(
+            build_blank_form(settings, BlankJob(tuple(blank), path, only, dpi, paper), TerminalObserver())
+        )
+        job = DraftingJob(path, form or output.stem)
+    drafted = draft_form(settings, job)
+    for warning in drafted.warnings:
+        TerminalObserver().warn(warning)
     if output is None:
-        typer.echo(draft.text, nl=False)
+        typer.echo(drafted.draft.text, nl=False)
         return
     from lenet_pipeline.system import written_whole
 
     with written_whole(output) as temporary:
-        temporary.write_text(draft.text, encoding="utf-8")
+        temporary.write_text(drafted.draft.text, encoding="utf-8")
+    draft = drafted.draft
     print_line(
         f"{counted(len(draft.fields), 'field')} written to {output}, with "
         f"{counted(len(draft.suggestions), 'more box', 'more boxes')} in comments"
     )
+    print_line(f"  the page is {drafted.paper.describe()}")
+    if drafted.paper.source == "guess":
+        print_line("  if that is wrong, delete the draft and draft again with --paper A4 or --dpi 300")
 
 
 @forms_app.command("blank", epilog="Example: lenet forms blank scans/ --output blank.png")

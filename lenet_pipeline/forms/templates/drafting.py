@@ -16,6 +16,7 @@ import numpy as np
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, WritingBox
 from lenet_pipeline.forms.templates.printed_boxes import find_printed_boxes
+from lenet_pipeline.forms.templates.row_completion import complete_rows
 
 _NARROWEST_CELL, _LOWEST_CELL, _LARGEST_CELL = 3.0, 4.0, 20.0  # millimetres
 _FLATTEST_CELL, _TALLEST_CELL = 1.35, 0.4  # width to height
@@ -47,6 +48,7 @@ def draft_template(
     reference: str | None = None,
     reference_page: int = 1,
     filled: bool = False,
+    notes: Sequence[str] = (),
 ) -> Draft:
     """Draft a template from the rows of cells and the boxes on a blank form.
 
@@ -57,8 +59,11 @@ def draft_template(
         reference: the file name of the blank form for the template, or None to only scale scans.
         reference_page: the page of that file, counted from 1.
         filled: whether to include boxes with writing in them. Use it if only a filled form is available.
+        notes: sentences for the reader of the draft, about its page.
     """
     boxes = [box.place for box in find_printed_boxes(blank, dpi) if filled or not box.has_print]
+    if filled:
+        boxes = complete_rows(boxes)
     rows, lone = _find_rows([box for box in boxes if _is_cell(box)])
     rows += [[cell] for cell in lone if min(cell.width, cell.height) >= _LONE_CELL]
     cells = [_fit_row(row) for row in rows]
@@ -67,7 +72,7 @@ def draft_template(
     if not fields:
         fields, suggestions = suggestions, ()
     size = blank.shape[1] / dpi * MM_PER_INCH, blank.shape[0] / dpi * MM_PER_INCH
-    header = _write_header(form, size, reference, reference_page)
+    header = _write_header(form, size, reference, reference_page, notes)
     return Draft(header + _write_fields(fields, suggestions), fields, suggestions)
 
 
@@ -175,7 +180,9 @@ def _name_fields(places: Sequence[Cells | WritingBox]) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _write_header(form: str, size: tuple[float, float], reference: str | None, page: int) -> str:
+def _write_header(
+    form: str, size: tuple[float, float], reference: str | None, page: int, notes: Sequence[str]
+) -> str:
     lines = [
         "# This is a draft. Rename the fields (names become columns), delete fields without digits, and",
         "# check the picture that `lenet forms show` draws. Places are in millimetres from the page's top",
@@ -183,6 +190,7 @@ def _write_header(form: str, size: tuple[float, float], reference: str | None, p
         "#   blank: forbidden    # pages that leave the field empty need review",
         '#   unused: "-"         # the mark that writers put into unused cells: "-" or X',
         "#   rules: [{length: [6, 10]}, {checksum: luhn}]",
+        *(f"# {note}" for note in notes),
         f"form: {_quote(form[:_LONGEST_NAME] or 'form')}",
         f"page: {{width: {size[0]:.2f}, height: {size[1]:.2f}}}",
     ]

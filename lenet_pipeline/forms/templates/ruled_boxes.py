@@ -1,0 +1,81 @@
+"""Find boxes by the straight lines around them, however faint or dotted, and with any writing inside.
+
+A line is long, straight and darker than the paper on both of its sides. Averaging along it raises a faint
+line above the grain and closes the gaps of a dotted one. Strokes of writing are short or curved, or end
+between the lines, so the areas between the lines are the boxes.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lenet_pipeline.forms.page import Grey
+
+_ALONG_MM = 2.0  # lines are averaged over this length; dots of a dotted line are at most half as far apart
+_BESIDE_MM = 0.7  # the paper next to a line
+_LEAST_RIDGE = 3.0  # grey levels of the average of a faint line
+_RIDGE_TO_GRAIN = 6.0
+_GAP_MM = 1.2  # in a line, where writing crosses it
+_SHORTEST_MM = 2.8
+_JOINT_MM = 0.9  # between the end of a line and the line that it meets
+_PRUNINGS = 3
+
+Mask8 = NDArray[np.uint8]  # (height, width), 0 or 1
+
+
+def find_ruled_areas(page: Grey, scale: float) -> Mask8:
+    """Return a mask of a page, 0 on its straight lines and 1 on the areas between them.
+
+    Args:
+        page: uint8 (height, width), dark on bright, level to within a degree.
+        scale: pixels per millimetre.
+    """
+    across = _find_lines(page, scale)
+    down = np.ascontiguousarray(_find_lines(np.ascontiguousarray(page.T), scale).T)
+    for _ in range(_PRUNINGS):
+        across, down = _prune(across, down, scale), _prune(down.T, across.T, scale).T
+    return np.asarray(1 - np.maximum(across, down), dtype=np.uint8)
+
+
+def _find_lines(page: Grey, scale: float) -> Mask8:
+    """Return the horizontal lines of a page."""
+    along, beside = max(3, round(_ALONG_MM * scale)), max(2, round(_BESIDE_MM * scale))
+    average = cv2.blur(page, (along, 1)).astype(np.float32)
+    padded = cv2.copyMakeBorder(average, beside, beside, 0, 0, cv2.BORDER_REPLICATE)
+    paper = np.minimum(padded[: -2 * beside], padded[2 * beside :])
+    ridge = paper - average
+    grain = 1.4826 * float(np.median(np.abs(ridge[::2, ::2] - np.median(ridge[::2, ::2]))))
+    lines = np.asarray(ridge > max(_LEAST_RIDGE, _RIDGE_TO_GRAIN * grain), dtype=np.uint8)
+    # A level line of a tilted scan steps by a pixel from time to time.
+    grown = cv2.dilate(lines, np.ones((3, 1), np.uint8))
+    gap, shortest = max(1, round(_GAP_MM * scale)), max(3, round(_SHORTEST_MM * scale))
+    closed = cv2.morphologyEx(grown, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
+    return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, shortest), np.uint8)), np.uint8)
+
+
+def _prune(lines: Mask8, others: Mask8, scale: float) -> Mask8:
+    """Return the horizontal lines that meet a vertical one at both ends, without the ends beyond them.
+
+    Args:
+        lines: the horizontal lines.
+        others: the vertical lines.
+        scale: pixels per millimetre.
+    """
+    joint = 2 * max(1, round(_JOINT_MM * scale)) + 1
+    meets = cv2.dilate(np.ascontiguousarray(others), np.ones((joint, joint), np.uint8)) > 0
+    count, labels = cv2.connectedComponents(np.ascontiguousarray(lines), connectivity=8)
+    columns = np.arange(lines.shape[1])
+    rows, places = np.nonzero(labels)
+    owners = np.asarray(labels[rows, places], dtype=np.int64)
+    joined = meets[rows, places]
+    first = np.full(count, lines.shape[1])
+    last = np.full(count, -1)
+    np.minimum.at(first, owners[joined], columns[places[joined]])
+    np.maximum.at(last, owners[joined], columns[places[joined]])
+    kept = (places >= first[owners]) & (places <= last[owners])
+    kept &= last[owners] - first[owners] > _SHORTEST_MM * scale
+    pruned = np.zeros_like(lines)
+    pruned[rows[kept], places[kept]] = 1
+    return pruned
