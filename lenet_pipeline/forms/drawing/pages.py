@@ -86,8 +86,11 @@ def draw_page(
     drawing.keep_free(grow_area(area, FIELD_MARGIN_PX) for area in areas.values())
     for field in outlined:
         drawing.write_field(field)
-    for row in crowded.values():
-        drawing.write_row(row)
+    valued = {field.name for field in outlined if field.value is not None}
+    for (name, _), row in crowded.items():
+        # The value of a field with one row of cells already shows their readings.
+        if name not in valued or len({cell.box.y for cell in cells if cell.field == name}) > 1:
+            drawing.write_row(row)
     return _add_head(drawing.finish(), caption, has_broken=any(field.broken_rules for field in outlined))
 
 
