@@ -69,6 +69,7 @@ class DraftingJob:
         dpi: resolution of the page in pixels per inch; read from the file if None.
         filled: whether the boxes already contain writing, so that no blank form exists.
         paper: the size of the paper, such as ``A4``; read from the file if None.
+        built: whether the blank form was built from filled copies.
     """
 
     blank: Path
@@ -77,6 +78,7 @@ class DraftingJob:
     dpi: float | None = None
     filled: bool = False
     paper: str | None = None
+    built: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def draft_form(settings: Settings, job: DraftingJob) -> DraftedForm:
         reference=None if job.filled else job.blank.name,
         reference_page=job.page,
         filled=job.filled,
+        built=job.built,
         notes=[_GUESSED.format(paper.describe())] if paper.source == "guess" else [],
     )
     if not draft.fields:

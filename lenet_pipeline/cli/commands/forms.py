@@ -78,7 +78,7 @@ def draft_command(
         print_blank(
             build_blank_form(settings, BlankJob(tuple(blank), path, only, dpi, paper), TerminalObserver())
         )
-        job = DraftingJob(path, form or output.stem)
+        job = DraftingJob(path, form or output.stem, built=True)
     drafted = draft_form(settings, job)
     for warning in drafted.warnings:
         TerminalObserver().warn(warning)

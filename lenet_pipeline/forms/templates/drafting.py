@@ -14,9 +14,9 @@ from itertools import pairwise
 import numpy as np
 
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.templates.cell_completion import complete_cells, is_covered
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, WritingBox
 from lenet_pipeline.forms.templates.printed_boxes import find_printed_boxes
-from lenet_pipeline.forms.templates.row_completion import complete_rows
 
 _NARROWEST_CELL, _LOWEST_CELL, _LARGEST_CELL = 3.0, 4.0, 20.0  # millimetres
 _FLATTEST_CELL, _TALLEST_CELL = 1.35, 0.4  # width to height
@@ -48,6 +48,7 @@ def draft_template(
     reference: str | None = None,
     reference_page: int = 1,
     filled: bool = False,
+    built: bool = False,
     notes: Sequence[str] = (),
 ) -> Draft:
     """Draft a template from the rows of cells and the boxes on a blank form.
@@ -59,15 +60,19 @@ def draft_template(
         reference: the file name of the blank form for the template, or None to only scale scans.
         reference_page: the page of that file, counted from 1.
         filled: whether to include boxes with writing in them. Use it if only a filled form is available.
+        built: whether the blank form was built from filled copies, so that remnants of writing may hide cells.
         notes: sentences for the reader of the draft, about its page.
     """
     boxes = [box.place for box in find_printed_boxes(blank, dpi) if filled or not box.has_print]
-    if filled:
-        boxes = complete_rows(boxes)
+    if filled or built:
+        cells = [box for box in boxes if _is_cell(box)]
+        missing = complete_cells(cells, blank, dpi)
+        boxes = [box for box in boxes if not is_covered(box, missing)]
+        cells = [box for box in boxes if _is_cell(box)] + missing
+        boxes = [box for box in boxes if _is_cell(box) or not is_covered(box, cells)] + missing
     rows, lone = _find_rows([box for box in boxes if _is_cell(box)])
     rows += [[cell] for cell in lone if min(cell.width, cell.height) >= _LONE_CELL]
-    cells = [_fit_row(row) for row in rows]
-    fields = _name_fields(_reading_order(cells))
+    fields = _name_fields(_reading_order([_fit_row(row) for row in rows]))
     suggestions = _name_fields(_reading_order([_writing_box(box) for box in boxes if _is_box(box)]))
     if not fields:
         fields, suggestions = suggestions, ()

@@ -32,11 +32,20 @@ def find_ruled_areas(page: Grey, scale: float) -> Mask8:
         page: uint8 (height, width), dark on bright, level to within a degree.
         scale: pixels per millimetre.
     """
-    across = _find_lines(page, scale)
-    down = np.ascontiguousarray(_find_lines(np.ascontiguousarray(page.T), scale).T)
+    across, down = find_lines(page, scale)
     for _ in range(_PRUNINGS):
         across, down = _prune(across, down, scale), _prune(down.T, across.T, scale).T
+    # The average of a faint line fades towards its ends, so that corners are open.
+    joint = 2 * max(1, round(_JOINT_MM * scale)) + 1
+    across = np.asarray(cv2.dilate(across, np.ones((1, joint), np.uint8)), dtype=np.uint8)
+    down = np.asarray(cv2.dilate(np.ascontiguousarray(down), np.ones((joint, 1), np.uint8)), dtype=np.uint8)
     return np.asarray(1 - np.maximum(across, down), dtype=np.uint8)
+
+
+def find_lines(page: Grey, scale: float) -> tuple[Mask8, Mask8]:
+    """Return the horizontal and the vertical lines of a page, with straight strokes of writing among them."""
+    down = _find_lines(np.ascontiguousarray(page.T), scale).T
+    return _find_lines(page, scale), np.ascontiguousarray(down)
 
 
 def _find_lines(page: Grey, scale: float) -> Mask8:
