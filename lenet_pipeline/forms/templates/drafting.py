@@ -60,7 +60,7 @@ def draft_template(
         reference: the file name of the blank form for the template, or None to only scale scans.
         reference_page: the page of that file, counted from 1.
         filled: whether to include boxes with writing in them. Use it if only a filled form is available.
-        built: whether the blank form was built from filled copies, so that remnants of writing may hide cells.
+        built: whether the blank form was built from filled copies, so that remnants may hide cells.
         notes: sentences for the reader of the draft, about its page.
     """
     boxes = [box.place for box in find_printed_boxes(blank, dpi) if filled or not box.has_print]

@@ -20,6 +20,7 @@ _RIDGE_TO_GRAIN = 6.0
 _GAP_MM = 1.2  # in a line, where writing crosses it
 _SHORTEST_MM = 2.8
 _JOINT_MM = 0.9  # between the end of a line and the line that it meets
+_EXTENDED_MM = 4.0  # the strokes of printed letters are shorter
 _PRUNINGS = 3
 
 Mask8 = NDArray[np.uint8]  # (height, width), 0 or 1
@@ -35,10 +36,7 @@ def find_ruled_areas(page: Grey, scale: float) -> Mask8:
     across, down = find_lines(page, scale)
     for _ in range(_PRUNINGS):
         across, down = _prune(across, down, scale), _prune(down.T, across.T, scale).T
-    # The average of a faint line fades towards its ends, so that corners are open.
-    joint = 2 * max(1, round(_JOINT_MM * scale)) + 1
-    across = np.asarray(cv2.dilate(across, np.ones((1, joint), np.uint8)), dtype=np.uint8)
-    down = np.asarray(cv2.dilate(np.ascontiguousarray(down), np.ones((joint, 1), np.uint8)), dtype=np.uint8)
+    across, down = _extend(across, scale), _extend(down.T, scale).T
     return np.asarray(1 - np.maximum(across, down), dtype=np.uint8)
 
 
@@ -62,6 +60,14 @@ def _find_lines(page: Grey, scale: float) -> Mask8:
     gap, shortest = max(1, round(_GAP_MM * scale)), max(3, round(_SHORTEST_MM * scale))
     closed = cv2.morphologyEx(grown, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
     return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, shortest), np.uint8)), np.uint8)
+
+
+def _extend(lines: Mask8, scale: float) -> Mask8:
+    """Return the horizontal lines with the longer ones extended, because faint lines fade near corners."""
+    joint = 2 * max(1, round(_JOINT_MM * scale)) + 1
+    longer = np.ones((1, max(3, round(_EXTENDED_MM * scale))), np.uint8)
+    long_lines = cv2.morphologyEx(np.ascontiguousarray(lines), cv2.MORPH_OPEN, longer)
+    return np.maximum(lines, np.asarray(cv2.dilate(long_lines, np.ones((1, joint), np.uint8)), np.uint8))
 
 
 def _prune(lines: Mask8, others: Mask8, scale: float) -> Mask8:
