@@ -83,7 +83,7 @@ def _with_print(box: PrintedBox, blank: Grey, scale: float) -> PrintedBox:
             box.place.y + box.place.height - _INSET_MM,
         )
     )
-    inside = cv2.medianBlur(np.ascontiguousarray(blank[max(top, 0) : bottom, max(left, 0) : right]), 3)
+    inside = blank[max(top, 0) : bottom, max(left, 0) : right]
     dark = np.count_nonzero(inside < np.median(inside) - _MOST_EDGE)
     return PrintedBox(box.place, bool(dark / scale**2 > _MOST_PRINT_MM2))
 

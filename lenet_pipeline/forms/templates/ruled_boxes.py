@@ -20,7 +20,7 @@ _RIDGE_TO_GRAIN = 6.0
 _GAP_MM = 1.2  # in a line, where writing crosses it
 _SHORTEST_MM = 2.8
 _JOINT_MM = 0.9  # between the end of a line and the line that it meets
-_EXTENDED_MM = 4.0  # the strokes of printed letters are shorter
+_EXTENDED_MM = 5.0  # the strokes of printed letters are shorter
 _PRUNINGS = 3
 
 Mask8 = NDArray[np.uint8]  # (height, width), 0 or 1
