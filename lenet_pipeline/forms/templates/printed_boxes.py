@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Rectangle
-from lenet_pipeline.forms.templates.ruled_boxes import find_ruled_areas
+from lenet_pipeline.forms.templates.ruled_boxes import find_ruled_areas, has_lines
 
 _NARROWEST_MM, _LOWEST_MM = 2.5, 3.0
 _WIDEST_MM, _HIGHEST_MM = 160.0, 22.0
@@ -58,7 +58,8 @@ def find_printed_boxes(blank: Grey, dpi: float) -> tuple[PrintedBox, ...]:
     scale = dpi / MM_PER_INCH
     found = _boxes_in(_even_areas(blank, scale), blank, scale)
     ruled = _boxes_in(find_ruled_areas(blank, scale), blank, scale)
-    return (*found, *(_with_print(box, blank, scale) for box in ruled if not _is_known(box, found)))
+    new = [box for box in ruled if not _is_known(box, found) and has_lines(blank, box.place, scale)]
+    return (*found, *(_with_print(box, blank, scale) for box in new))
 
 
 def _is_known(box: PrintedBox, known: Sequence[PrintedBox]) -> bool:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.templates.model import Rectangle
 
 _ALONG_MM = 2.0  # lines are averaged over this length; dots of a dotted line are at most half as far apart
 _BESIDE_MM = 0.7  # the paper next to a line
@@ -22,6 +23,10 @@ _SHORTEST_MM = 2.8
 _JOINT_MM = 0.9  # between the end of a line and the line that it meets
 _EXTENDED_MM = 5.0  # the strokes of printed letters are shorter
 _PRUNINGS = 3
+_AROUND_SIDE_MM = 0.4  # how far a line may be from the side of a box
+_DOTS_MM = 0.8  # at most this is between the dots of a line
+_CORNER = 0.12  # of a side: the corners have the lines of the other sides
+_LEAST_INK, _LEAST_INKED = 4.0, 0.85  # grey levels below the paper, and the share of a side
 
 Mask8 = NDArray[np.uint8]  # (height, width), 0 or 1
 
@@ -60,6 +65,37 @@ def _find_lines(page: Grey, scale: float) -> Mask8:
     gap, shortest = max(1, round(_GAP_MM * scale)), max(3, round(_SHORTEST_MM * scale))
     closed = cv2.morphologyEx(grown, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
     return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, shortest), np.uint8)), np.uint8)
+
+
+def has_lines(page: Grey, place: Rectangle, scale: float) -> bool:
+    """Return whether a rectangle has ink along most of each side, if only dots.
+
+    Otherwise, the area between the stem of a letter and a line would be a box.
+
+    Args:
+        page: uint8 (height, width).
+        place: the rectangle in millimetres.
+        scale: pixels per millimetre.
+    """
+    left, top, right, bottom = place.pixels(scale * MM_PER_INCH)
+    sides = (page, top, left, right), (page, bottom, left, right), (page.T, left, top, bottom)
+    return all(
+        _inked_share(picture, side, start, end, scale) >= _LEAST_INKED
+        for picture, side, start, end in (*sides, (page.T, right, top, bottom))
+    )
+
+
+def _inked_share(picture: Grey, side: float, start: float, end: float, scale: float) -> float:
+    """Return the share of a horizontal side that is darker than the paper nearby."""
+    reach = max(1, round(_AROUND_SIDE_MM * scale))
+    corner = _CORNER * (end - start)
+    first, last = max(round(start + corner), 0), round(end - corner)
+    near = picture[max(round(side) - 4 * reach, 0) : round(side) + 4 * reach + 1, first:last]
+    at_side = picture[max(round(side) - reach, 0) : round(side) + reach + 1, first:last]
+    if not at_side.size:
+        return 0.0
+    smooth = cv2.blur(np.ascontiguousarray(at_side), (max(3, round(_DOTS_MM * scale)), 1)).min(axis=0)
+    return float((smooth < np.percentile(near, 75) - _LEAST_INK).mean())
 
 
 def _extend(lines: Mask8, scale: float) -> Mask8:
