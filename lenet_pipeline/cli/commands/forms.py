@@ -47,7 +47,9 @@ def draft_command(
             metavar="BLANK...", help="Blank form (PDF, TIFF, PNG or JPEG), or several filled copies of it"
         ),
     ],
-    page: PageOption = 1,
+    page: Annotated[
+        str, typer.Option("--page", help="Page number in the document, or the paper size, like --paper")
+    ] = "1",
     form: Annotated[str | None, typer.Option(help="Name of the form (default: the file name)")] = None,
     dpi: DpiOption = None,
     paper: PaperOption = None,
@@ -66,15 +68,17 @@ def draft_command(
     """
     from lenet_pipeline.jobs import BlankJob, DraftingJob, build_blank_form, draft_form
 
+    number = int(page) if page.isascii() and page.isdigit() else 1
+    paper = paper if page.isdigit() else page  # a template has page: A4, so --page A4 is to be expected
     if output is not None and output.exists():
         raise IngestError(f"{output} already exists and may contain edits; choose another file")
     if len(blank) == 1 and not blank[0].is_dir():
-        job = DraftingJob(blank[0], form or blank[0].stem, page, dpi, filled, paper)
+        job = DraftingJob(blank[0], form or blank[0].stem, max(number, 1), dpi, filled, paper)
     elif output is None:
         raise IngestError("several scans need --output: the blank form built from them is saved next to it")
     else:
         path = output.with_name(f"{output.stem}-blank.png")
-        only = page if page > 1 else None
+        only = number if number > 1 else None
         print_blank(
             build_blank_form(settings, BlankJob(tuple(blank), path, only, dpi, paper), TerminalObserver())
         )

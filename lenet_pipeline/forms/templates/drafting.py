@@ -27,6 +27,7 @@ _PITCH_TOLERANCE = 0.4
 _PLACE_TOLERANCE = 0.6  # millimetres between the tops of neighbouring cells; allows for tilted scans
 _WIDEST_GAP = 0.6  # between cells of one row, as a fraction of a cell's width
 _SAME_LINE = 0.5  # between boxes on one line of the page, as a fraction of a box's height
+_FEWEST_EQUAL = 2  # cells that make a size usual
 _DIGIT_WIDTH = 4.0  # millimetres: the smallest width of a written digit
 _LONGEST_NAME = 100  # characters: the limit for the name of a form in a template
 
@@ -63,7 +64,11 @@ def draft_template(
         built: whether the blank form was built from filled copies, so that remnants may hide cells.
         notes: sentences for the reader of the draft, about its page.
     """
-    boxes = [box.place for box in find_printed_boxes(blank, dpi) if filled or not box.has_print]
+    printed = find_printed_boxes(blank, dpi)
+    boxes = [box.place for box in printed if filled or not box.has_print]
+    if built:
+        clean = [box for box in boxes if _is_cell(box)]
+        boxes += [box.place for box in printed if box.has_print and _is_one_of(box.place, clean)]
     if filled or built:
         cells = [box for box in boxes if _is_cell(box)]
         missing = complete_cells(cells, blank, dpi)
@@ -85,6 +90,11 @@ def _is_cell(box: Rectangle) -> bool:
     """Return whether a box has the size and shape of a cell for one digit."""
     fits = _NARROWEST_CELL <= box.width <= _LARGEST_CELL and _LOWEST_CELL <= box.height <= _LARGEST_CELL
     return fits and _TALLEST_CELL <= box.width / box.height <= _FLATTEST_CELL
+
+
+def _is_one_of(box: Rectangle, cells: Sequence[Rectangle]) -> bool:
+    """Return whether a box has the size of several cells, and so is a cell with remnants of writing."""
+    return sum(_are_equal(box, cell) for cell in cells) >= _FEWEST_EQUAL
 
 
 def _is_box(box: Rectangle) -> bool:

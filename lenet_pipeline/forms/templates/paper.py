@@ -15,6 +15,7 @@ _USUAL_DPI = (300.0, 200.0, 150.0, 400.0, 600.0, 240.0, 100.0, 120.0)
 _USUAL_PAPERS = ("A4", "letter", "A5", "legal", "A3", "A6")
 _UNKNOWN_DPI = 300.0  # of a picture that has the proportions of no paper
 _SAME = 0.01  # of a length: sizes this close are the same paper
+_USUAL = 0.005  # of a resolution: scanners cut a few pixels
 _SIMILAR = 0.1  # of the proportions: a picture cropped a little, or a photo with a margin
 _MOST_STRETCH = 0.02  # between the proportions of a picture and those of the paper that a user names
 _CUSTOM = re.compile(r"(\d+(?:\.\d+)?)\s*[x×]\s*(\d+(?:\.\d+)?)(?:\s*mm)?")
@@ -130,7 +131,7 @@ def _guess_dpi(pixels: tuple[int, int]) -> float:
         stretch = abs(math.log((short / long) / (paper[0] / paper[1])))
         dpi = math.sqrt(short * long / (paper[0] * paper[1])) * MM_PER_INCH
         usual = min(_USUAL_DPI, key=lambda each: abs(math.log(each / dpi)))
-        if stretch <= _SAME and abs(usual / dpi - 1) <= _SAME:
+        if stretch <= _SAME and abs(usual / dpi - 1) <= _USUAL:
             return usual
         guesses.append((round(stretch, 2), order, dpi))
     stretch, _, dpi = min(guesses)

@@ -24,7 +24,7 @@ _JOINT_MM = 0.9  # between the end of a line and the line that it meets
 _EXTENDED_MM = 5.0  # the strokes of printed letters are shorter
 _PRUNINGS = 3
 _AROUND_SIDE_MM = 0.4  # how far a line may be from the side of a box
-_DOTS_MM = 0.8  # at most this is between the dots of a line
+_DOTS_MM = 1.0  # at most this is between the dots of a line
 _CORNER = 0.12  # of a side: the corners have the lines of the other sides
 _LEAST_INK, _LEAST_INKED = 4.0, 0.85  # grey levels below the paper, and the share of a side
 
