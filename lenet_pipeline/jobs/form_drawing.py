@@ -131,7 +131,7 @@ def draft_form(settings: Settings, job: DraftingJob) -> DraftedForm:
         notes=[_GUESSED.format(paper.describe())] if paper.source == "guess" else [],
     )
     if not draft.fields:
-        hint = "" if job.filled else ", or --filled if the boxes contain writing"
+        hint = "" if job.filled or job.built else ", or --filled if the boxes contain writing"
         raise IngestError(
             f"no box or row of cells was found on page {job.page} of {job.blank}, which is "
             f"{paper.describe()}; give the correct --paper or --dpi, or another --page{hint}"

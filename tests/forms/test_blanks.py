@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.alignment.homographies import map_points
 from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.blanks.blank_building import BuiltBlank, build_blank, count_blank_steps
@@ -23,6 +24,8 @@ from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.filling.scanning import SEVERITIES
 from lenet_pipeline.forms.page import Grey, Page
 from lenet_pipeline.forms.reading.blank_form import find_written_cells
+from lenet_pipeline.forms.templates.drafting import draft_template
+from lenet_pipeline.forms.templates.model import Cells
 from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.ingest.idx import read_idx
 
@@ -96,6 +99,23 @@ def test_five_filled_copies_give_the_blank_form(built: BuiltBlank, form: Prepare
     assert np.median(found) < 5.0
     # The others have the same ink on all copies: the century of a year, and X in unused cells.
     assert np.mean(np.array(found) < 10.0) > 0.85
+
+
+def test_a_draft_of_it_has_the_cells_within_half_a_millimetre(
+    built: BuiltBlank, form: PreparedTemplate
+) -> None:
+    draft = draft_template(built.image, 200, form="note", built=True)
+    found = [place for field in draft.fields for place in field.place.rectangles()]
+    fields = [field for field in form.template.fields if isinstance(field.place, Cells)]
+    true = [place for field in fields for place in field.place.rectangles()]
+    assert len(found) == len(true)
+    # The blank form has the place of the scans on the paper, so compare in its frame.
+    to_blank = align(built.image, form).to_scan
+    corners = np.array([place.pixels() for place in true])
+    expected = np.hstack([map_points(to_blank, corners[:, :2]), map_points(to_blank, corners[:, 2:])])
+    for place in found:
+        off = np.abs(expected - np.array(place.pixels())).max(axis=1).min()
+        assert off * 25.4 / 200 < 0.5
 
 
 def test_filled_copies_are_far_from_the_blank_form(copies: list[Page], form: PreparedTemplate) -> None:

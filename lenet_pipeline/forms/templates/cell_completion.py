@@ -12,7 +12,7 @@ import numpy as np
 
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Rectangle
-from lenet_pipeline.forms.templates.ruled_boxes import Mask8, find_lines
+from lenet_pipeline.forms.templates.ruled_boxes import Mask8, find_lines, has_lines
 
 _SAME_MM = 0.6  # between the sides of equal cells
 _LEAST_COVERED, _LEAST_SIDE = 0.75, 0.3  # of all four sides by lines, and of each: writing hides some
@@ -32,8 +32,8 @@ def complete_cells(cells: Sequence[Rectangle], page: Grey, dpi: float) -> list[R
         page: uint8 (height, width), level.
         dpi: pixels per inch.
     """
-    across, down = find_lines(page, dpi / MM_PER_INCH)
     scale = dpi / MM_PER_INCH
+    lines = find_lines(page, scale)
     added: list[Rectangle] = []
     for group in _groups(cells):
         known = list(group)
@@ -41,17 +41,21 @@ def complete_cells(cells: Sequence[Rectangle], page: Grey, dpi: float) -> list[R
         while waiting and len(known) < _MOST_CELLS:
             # Adjacent cells first, because they share a side with a cell that is certain.
             places = [place for cell in waiting for place in _adjacent(cell)]
-            waiting = _accept(places, known, across, down, scale)
+            waiting = _accept(places, known, page, lines, scale)
             known += waiting
             if not waiting and len(known) <= _MOST_COMPARED:
-                waiting = _accept(_suggested(known), known, across, down, scale)[:1]
+                waiting = _accept(_suggested(known), known, page, lines, scale)[:1]
                 known += waiting
         added += known[len(group) :]
     return added
 
 
 def _accept(
-    places: Iterable[Rectangle], known: Sequence[Rectangle], across: Mask8, down: Mask8, scale: float
+    places: Iterable[Rectangle],
+    known: Sequence[Rectangle],
+    page: Grey,
+    lines: tuple[Mask8, Mask8],
+    scale: float,
 ) -> list[Rectangle]:
     """Return the places with lines around them that overlap no known cell and no better place."""
     distinct = {(round(place.x, 1), round(place.y, 1)): place for place in places}
@@ -60,7 +64,7 @@ def _accept(
         for place in distinct.values()
         if not any(overlap_mm(place, other) > _MOST_OVERLAP_MM for other in known)
     ]
-    rated = [(_rate(place, across, down, scale), place) for place in free]
+    rated = [(_rate(place, *lines, scale), place) for place in free if has_lines(page, place, scale)]
     accepted: list[Rectangle] = []
     for rate, place in sorted(rated, key=lambda each: -each[0]):
         is_free = not any(overlap_mm(place, other) > _MOST_OVERLAP_MM for other in accepted)

@@ -27,7 +27,7 @@ _PITCH_TOLERANCE = 0.4
 _PLACE_TOLERANCE = 0.6  # millimetres between the tops of neighbouring cells; allows for tilted scans
 _WIDEST_GAP = 0.6  # between cells of one row, as a fraction of a cell's width
 _SAME_LINE = 0.5  # between boxes on one line of the page, as a fraction of a box's height
-_FEWEST_EQUAL = 2  # cells that make a size usual
+_FEWEST_EQUAL, _FEWEST_IN_ROW = 2, 3  # cells that make a size usual, and a row likely
 _DIGIT_WIDTH = 4.0  # millimetres: the smallest width of a written digit
 _LONGEST_NAME = 100  # characters: the limit for the name of a form in a template
 
@@ -67,9 +67,8 @@ def draft_template(
     printed = find_printed_boxes(blank, dpi)
     boxes = [box.place for box in printed if filled or not box.has_print]
     if built:
-        clean = [box for box in boxes if _is_cell(box)]
-        boxes += [box.place for box in printed if box.has_print and _is_one_of(box.place, clean)]
-    if filled or built:
+        boxes += _remnant_cells([box.place for box in printed if box.has_print], boxes)
+    if filled:
         cells = [box for box in boxes if _is_cell(box)]
         missing = complete_cells(cells, blank, dpi)
         boxes = [box for box in boxes if not is_covered(box, missing)]
@@ -92,9 +91,20 @@ def _is_cell(box: Rectangle) -> bool:
     return fits and _TALLEST_CELL <= box.width / box.height <= _FLATTEST_CELL
 
 
-def _is_one_of(box: Rectangle, cells: Sequence[Rectangle]) -> bool:
-    """Return whether a box has the size of several cells, and so is a cell with remnants of writing."""
-    return sum(_are_equal(box, cell) for cell in cells) >= _FEWEST_EQUAL
+def _remnant_cells(inked: Sequence[Rectangle], clean: Sequence[Rectangle]) -> list[Rectangle]:
+    """Return the boxes with ink that are cells with remnants of writing.
+
+    They have the size of several clean cells, or are in a row of equal ones.
+    """
+    cells = [box for box in clean if _is_cell(box)]
+    maybe = [box for box in inked if _is_cell(box)]
+    rows, _ = _find_rows([*cells, *maybe])
+    in_rows = {cell for row in rows if len(row) >= _FEWEST_IN_ROW for cell in row}
+    return [
+        box
+        for box in maybe
+        if box in in_rows or sum(_are_equal(box, cell) for cell in cells) >= _FEWEST_EQUAL
+    ]
 
 
 def _is_box(box: Rectangle) -> bool:
