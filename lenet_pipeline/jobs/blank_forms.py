@@ -50,7 +50,7 @@ class BlankJob:
 
 @dataclass(frozen=True)
 class BlankReport:
-    """What a blank form was built from.
+    """The scans that a blank form was built from, and what remains to check.
 
     Attributes:
         path: the file of the blank form.

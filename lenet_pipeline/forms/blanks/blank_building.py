@@ -38,7 +38,7 @@ class BuiltBlank:
     Attributes:
         image: uint8 (height, width), white paper, level, at ``ALIGNED_DPI``.
         used: the indices of the copies in it.
-        rejected: the reason for every other copy, by its index.
+        rejected: the reason for each other copy, by its index.
         remnants: places in millimetres (x, y) where writing may remain, because many copies have ink there.
     """
 
@@ -54,7 +54,7 @@ def count_blank_steps(copies: int) -> int:
 
 
 def reduce_copy(copy: Page) -> Page:
-    """Return a copy that is no larger than its blank form needs, because all copies are in memory at once."""
+    """Shrink a copy to the resolution that the blank form needs, because all copies are in memory at once."""
     factor = _LONGEST_SIDE / max(copy.image.shape)
     if factor >= 1:
         return copy
@@ -66,7 +66,7 @@ def build_blank(copies: Sequence[Page], size: tuple[float, float], advance: Adva
     """Build the blank form from filled copies of it.
 
     Args:
-        copies: the scans, in any rotation. Those of other forms are left out.
+        copies: the scans, in any rotation. Pages of other forms are left out.
         size: width and height of the paper in millimetres.
         advance: receives the number of finished steps, ``count_blank_steps`` in total.
 

@@ -2,7 +2,7 @@
 
 Print is at the same place on every copy, and writing is not. The median alone is not enough: with five
 copies, one pixel in ten of a cell is under the ink of three of them. So a pixel is hardly darker than the
-palest copy near it. What all copies cover by chance is surrounded by the ink of many of them, unlike print.
+palest copy near it. Spots that all copies cover by chance have much ink of single copies around them, unlike print.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _merge_darkness(darkness: Floats) -> Floats:
 
 
 def _erase_remnants(merged: Floats, share: Floats) -> tuple[tuple[float, float], ...]:
-    """Erase spots of ink that are writing, and return the middles of those that touch print.
+    """Erase spots of writing, and return the middles of the spots that touch print.
 
     Args:
         merged: the darkness of the print, changed in place.

@@ -101,7 +101,7 @@ def count_comparisons(copies: int) -> int:
 def register_copies(
     copies: Sequence[Page], reference: PreparedTemplate, advance: Advance
 ) -> tuple[list[Registered], dict[int, Unaligned]]:
-    """Align every copy with a reference. Return those that fit, and the others by their index."""
+    """Align every copy with a reference. Return the fitting copies, and the others by their index."""
     registered, rejected = [], {}
     for index, copy in enumerate(copies):
         found = align_page(copy, [reference])
