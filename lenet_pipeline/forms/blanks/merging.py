@@ -2,7 +2,8 @@
 
 Print is at the same place on every copy, and writing is not. The median alone is not enough: with five
 copies, one pixel in ten of a cell is under the ink of three of them. So a pixel is hardly darker than the
-palest copy near it. Spots that all copies cover by chance have much ink of single copies around them, unlike print.
+palest copy near it. Spots that all copies cover by chance have much ink of single copies around them, unlike
+print.
 """
 
 from __future__ import annotations
