@@ -168,6 +168,12 @@ def test_cells_are_found_although_writing_crosses_their_lines() -> None:
     assert farthest_edge(places(found), drawn) < 0.5
 
 
+def test_cells_at_the_corner_of_a_filled_page_suggest_none_beyond_it() -> None:
+    drawn = [*row(0.5, 0.5, 3), *row(80.2, 50.2, 3)]
+    found = draft(write_digits(draw_page(drawn, ink=100), drawn), filled=True)
+    assert sorted(field.place.columns for field in found.fields) == [3, 3]
+
+
 def test_faint_lines_on_a_noisy_scan_are_found() -> None:
     drawn = row(10, 20, 8)
     page = draw_page(drawn, ink=226, paper=240)

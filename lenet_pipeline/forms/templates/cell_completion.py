@@ -59,10 +59,14 @@ def _accept(
 ) -> list[Rectangle]:
     """Return the places with lines around them that overlap no known cell and no better place."""
     distinct = {(round(place.x, 1), round(place.y, 1)): place for place in places}
+    height, width = page.shape
     free = [
         place
         for place in distinct.values()
-        if not any(overlap_mm(place, other) > _MOST_OVERLAP_MM for other in known)
+        if min(place.x, place.y) >= 0
+        and (place.x + place.width) * scale <= width
+        and (place.y + place.height) * scale <= height
+        and not any(overlap_mm(place, other) > _MOST_OVERLAP_MM for other in known)
     ]
     rated = [(_rate(place, *lines, scale), place) for place in free if has_lines(page, place, scale)]
     accepted: list[Rectangle] = []

@@ -74,7 +74,7 @@ def has_lines(page: Grey, place: Rectangle, scale: float) -> bool:
 
     Args:
         page: uint8 (height, width).
-        place: the rectangle in millimetres.
+        place: the rectangle in millimetres, on the page.
         scale: pixels per millimetre.
     """
     left, top, right, bottom = place.pixels(scale * MM_PER_INCH)
@@ -92,7 +92,7 @@ def _inked_share(picture: Grey, side: float, start: float, end: float, scale: fl
     first, last = max(round(start + corner), 0), round(end - corner)
     near = picture[max(round(side) - 4 * reach, 0) : round(side) + 4 * reach + 1, first:last]
     at_side = picture[max(round(side) - reach, 0) : round(side) + reach + 1, first:last]
-    if not at_side.size:
+    if not at_side.size or not near.size:
         return 0.0
     smooth = cv2.blur(np.ascontiguousarray(at_side), (max(3, round(_DOTS_MM * scale)), 1)).min(axis=0)
     return float((smooth < np.percentile(near, 75) - _LEAST_INK).mean())
