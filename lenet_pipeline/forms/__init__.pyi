@@ -1,7 +1,14 @@
+from .alignment.homographies import reduce_picture as reduce_picture
 from .alignment.page_alignment import Unaligned as Unaligned
 from .alignment.page_alignment import align_page as align_page
 from .alignment.prepared_template import prepare_template as prepare_template
 from .alignment.scaled_pages import are_alike as are_alike
+from .blanks.blank_building import MOST_COPIES as MOST_COPIES
+from .blanks.blank_building import BuiltBlank as BuiltBlank
+from .blanks.blank_building import build_blank as build_blank
+from .blanks.blank_building import count_blank_steps as count_blank_steps
+from .blanks.blank_building import reduce_copy as reduce_copy
+from .blanks.straightening import straighten as straighten
 from .documents.reader import Document as Document
 from .documents.reader import PageLimits as PageLimits
 from .documents.reader import find_documents as find_documents
@@ -9,6 +16,7 @@ from .documents.reader import inspect_document as inspect_document
 from .documents.reader import may_be_document as may_be_document
 from .documents.reader import read_page as read_page
 from .documents.reader import read_pages as read_pages
+from .documents.reader import states_resolution as states_resolution
 from .drawing.mistake_sheets import DrawnMistake as DrawnMistake
 from .drawing.mistake_sheets import draw_mistakes as draw_mistakes
 from .drawing.page_annotations import DrawnCell as DrawnCell
@@ -24,6 +32,8 @@ from .filling.handwriting import LabelledImages as LabelledImages
 from .filling.scanning import SEVERITIES as SEVERITIES
 from .filling.scanning import Severity as Severity
 from .page import ALIGNED_DPI as ALIGNED_DPI
+from .page import Grey as Grey
+from .page import Page as Page
 from .page_rows import FormJob as FormJob
 from .page_rows import PagePart as PagePart
 from .page_rows import PageRows as PageRows
@@ -51,6 +61,9 @@ from .templates.json_schema import template_schema as template_schema
 from .templates.model import Field as Field
 from .templates.model import Template as Template
 from .templates.model import WritingBox as WritingBox
+from .templates.paper import Paper as Paper
+from .templates.paper import judge_paper as judge_paper
+from .templates.paper import read_paper_size as read_paper_size
 from .templates.references import render_reference as render_reference
 from .templates.template_file import read_template as read_template
 from .values.assembly import AssembledPages as AssembledPages

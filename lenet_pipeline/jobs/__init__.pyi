@@ -1,6 +1,10 @@
 from .appending import Ingested as Ingested
+from .blank_forms import BlankJob as BlankJob
+from .blank_forms import BlankReport as BlankReport
+from .blank_forms import build_blank_form as build_blank_form
 from .checks import check as check
 from .checks import raise_if_failed as raise_if_failed
+from .form_drawing import DraftedForm as DraftedForm
 from .form_drawing import DraftingJob as DraftingJob
 from .form_drawing import DrawingJob as DrawingJob
 from .form_drawing import draft_form as draft_form

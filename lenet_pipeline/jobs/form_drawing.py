@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lenet_pipeline.audit import counted
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms import (
     ALIGNED_DPI,
@@ -19,20 +20,28 @@ from lenet_pipeline.forms import (
     DrawnCell,
     DrawnField,
     FieldValue,
+    Grey,
+    Paper,
     Template,
     Unaligned,
     align_sheet,
     draft_template,
     draw_page,
+    find_written_cells,
+    judge_paper,
     outline_template,
     prepare_template,
     read_cells,
     read_field_value,
     read_page,
+    read_paper_size,
+    reduce_picture,
     render_reference,
+    states_resolution,
+    straighten,
     sum_to_one,
 )
-from lenet_pipeline.jobs.template_checks import check_blank_form
+from lenet_pipeline.jobs.template_checks import check_blank_form, list_cells
 from lenet_pipeline.registry import (
     CHAMPION,
     list_versions,
@@ -44,7 +53,10 @@ from lenet_pipeline.scoring import Engine, Scores
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error, written_whole
 
-_DEFAULT_DPI = 300  # of a blank form that does not state its resolution
+_GUESSED = (
+    "The file does not state its resolution. The page is taken as {}; "
+    "if that is wrong, draft again with --paper or --dpi."
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,8 @@ class DraftingJob:
         form: name of the form.
         dpi: resolution of the page in pixels per inch; read from the file if None.
         filled: whether the boxes already contain writing, so that no blank form exists.
+        paper: the size of the paper, such as ``A4``; read from the file if None.
+        built: whether the blank form was built from filled copies.
     """
 
     blank: Path
@@ -64,6 +78,8 @@ class DraftingJob:
     page: int = 1
     dpi: float | None = None
     filled: bool = False
+    paper: str | None = None
+    built: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,28 +99,61 @@ class DrawingJob:
     model: str = "champion"
 
 
-def draft_form(settings: Settings, job: DraftingJob) -> Draft:
+@dataclass(frozen=True)
+class DraftedForm:
+    """A draft, the paper of its page, and what a person should know before using it."""
+
+    draft: Draft
+    paper: Paper
+    warnings: tuple[str, ...]
+
+
+def draft_form(settings: Settings, job: DraftingJob) -> DraftedForm:
     """Find the cells on a page of a blank form.
 
     Raises:
         IngestError: the page cannot be read, or has no boxes.
     """
     page = read_page(job.blank, job.page, settings.page_limits)
-    resolution = job.dpi or page.dpi or _DEFAULT_DPI
+    stated = page.dpi if states_resolution(job.blank, job.page, settings.page_limits) else None
+    size = None if job.paper is None else read_paper_size(job.paper)
+    height, width = page.image.shape
+    paper = judge_paper((width, height), stated_dpi=stated, given_dpi=job.dpi, given_size=size)
+    fitted = round(width * paper.height / paper.width)
+    image = page.image if fitted == height else reduce_picture(page.image, fitted, width)
     draft = draft_template(
-        page.image,
-        resolution,
+        straighten(image) if job.filled else image,
+        paper.dpi,
         form=job.form,
         reference=None if job.filled else job.blank.name,
         reference_page=job.page,
         filled=job.filled,
+        built=job.built,
+        notes=[_GUESSED.format(paper.describe())] if paper.source == "guess" else [],
     )
     if not draft.fields:
+        hint = "" if job.filled or job.built else ", or --filled if the boxes contain writing"
         raise IngestError(
-            f"no box or row of cells was found on page {job.page} of {job.blank} at {resolution:g} dpi; give "
-            "the correct --dpi, another --page, or --filled if the boxes contain writing"
+            f"no box or row of cells was found on page {job.page} of {job.blank}, which is "
+            f"{paper.describe()}; give the correct --paper or --dpi, or another --page{hint}"
         )
-    return draft
+    return DraftedForm(draft, paper, () if job.filled else _find_writing(image, job, draft, paper))
+
+
+def _find_writing(image: Grey, job: DraftingJob, draft: Draft, paper: Paper) -> tuple[str, ...]:
+    """Return a warning if the cells of a blank form contain writing."""
+    fields = draft.fields + draft.suggestions
+    template = Template(job.form, *paper.size, fields, "features", 3.0, "", "")
+    height, width = template.aligned_size
+    written = find_written_cells(reduce_picture(image, height, width), template)
+    if not written:
+        return ()
+    cells = sum(each.count for each in written)
+    return (
+        f"{counted(cells, 'cell')} of {job.blank.name} seem to contain writing ({list_cells(written)}), and "
+        "such a template is refused; use an empty copy, or build a blank form from filled copies with "
+        "lenet forms blank",
+    )
 
 
 def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:

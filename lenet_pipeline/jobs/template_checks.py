@@ -55,12 +55,12 @@ def check_blank_form(template: Template) -> None:
         raise IngestError(
             f"template {template.form!r}: its reference, page {reference.page} of "
             f"{path_text(reference.path)}, has writing in {counted(cells, 'cell')} "
-            f"({_list_cells(written)}), which would be removed from every scan; give a blank form, or, if "
+            f"({list_cells(written)}), which would be removed from every scan; give a blank form, or, if "
             "the blank form has this print, add print_in_cells: true to its reference"
         )
 
 
-def _list_cells(written: Sequence[WrittenCells]) -> str:
+def list_cells(written: Sequence[WrittenCells]) -> str:
     """Return fields with their cells, such as "customer 1-9, order 2, total"."""
     named = [" ".join([each.field, *_runs(each.positions)]) for each in written[:_MOST_NAMED]]
     rest = len(written) - _MOST_NAMED

@@ -148,6 +148,78 @@ def test_noisy_tilted_scan_of_a_blank_gives_the_same_cells(noise: int) -> None:
     assert farthest_edge(places(found), drawn) < 0.5
 
 
+def write_digits(page: Grey, boxes: list[Rectangle], *, seed: int = 1) -> Grey:
+    """Write a digit into each box. Every other one crosses the bottom or the right line of its box."""
+    written = page.copy()
+    rng = np.random.default_rng(seed)
+    for number, box in enumerate(boxes):
+        left, _, right, bottom = (round(edge) for edge in box.pixels(DPI))
+        x = left + 8 if number % 2 else right - 25
+        y = bottom - 10 if number % 2 else bottom + 6
+        cv2.putText(written, str(rng.integers(10)), (x, y), cv2.FONT_HERSHEY_SIMPLEX, 1.3, 20, 4)
+    return written
+
+
+def test_cells_are_found_although_writing_crosses_their_lines() -> None:
+    drawn = row(10.3, 20.7, 8)
+    page = write_digits(draw_page(drawn, ink=100), drawn)
+    found = draft(page, filled=True)
+    assert [(field.name, field.place.columns) for field in found.fields] == [("row_1", 8)]
+    assert farthest_edge(places(found), drawn) < 0.5
+
+
+def test_cells_at_the_corner_of_a_filled_page_suggest_none_beyond_it() -> None:
+    drawn = [*row(0.5, 0.5, 3), *row(80.2, 50.2, 3)]
+    found = draft(write_digits(draw_page(drawn, ink=100), drawn), filled=True)
+    assert sorted(field.place.columns for field in found.fields) == [3, 3]
+
+
+def test_faint_lines_on_a_noisy_scan_are_found() -> None:
+    drawn = row(10, 20, 8)
+    page = draw_page(drawn, ink=226, paper=240)
+    grain = np.random.default_rng(3).normal(0, 3, page.shape)
+    found = draft(np.clip(page + grain, 0, 255).astype(np.uint8))
+    assert [field.place.columns for field in found.fields] == [8]
+    assert farthest_edge(places(found), drawn) < 0.5
+
+
+@pytest.mark.parametrize("dot_mm", [0.4, 0.8])
+def test_dotted_lines_are_found(dot_mm: float) -> None:
+    drawn = row(10, 20, 6)
+    page = draw_page(drawn)
+    dot = round(dot_mm * SCALE)
+    gaps = (np.arange(page.shape[0])[:, None] // dot + np.arange(page.shape[1])[None] // dot) % 2 == 0
+    page[gaps] = 255
+    found = draft(page)
+    assert [field.place.columns for field in found.fields] == [6]
+    assert farthest_edge(places(found), drawn) < 0.5
+
+
+def test_remnants_of_writing_do_not_hide_cells_of_a_built_blank() -> None:
+    drawn = row(10, 20, 6)
+    page = draw_page(drawn)
+    for cell in (drawn[1], drawn[4]):
+        left, top, _, _ = (round(edge) for edge in cell.pixels(DPI))
+        cv2.circle(page, (left + 22, top + 28), 8, 0, -1)
+    assert [field.place.columns for field in draft(page).fields] == [1, 2, 1]
+    found = draft(page, built=True)
+    assert [field.place.columns for field in found.fields] == [6]
+    assert farthest_edge(places(found), drawn) < 0.5
+
+
+def test_a_text_has_no_ruled_boxes() -> None:
+    page = np.full((900, 1400), 255, np.uint8)
+    for line in range(60, 880, 34):
+        cv2.putText(page, "HELLO THE FIELD 18 ELF MILL 444", (40, line), cv2.FONT_HERSHEY_SIMPLEX, 0.9, 0, 2)
+    found = draft(page, filled=True)
+    assert found.fields == ()
+
+
+def test_notes_stand_in_the_head_of_a_draft() -> None:
+    found = draft_template(draw_page(row(10, 20, 4)), DPI, form="test", notes=["The size is a guess."])
+    assert "\n# The size is a guess.\n" in found.text
+
+
 def test_draft_reads_back_as_its_fields(tmp_path: Path) -> None:
     page = draw_page([*row(10, 10, 8), Rectangle(10, 40, 40, 9)])
     name = 'blank "1"\n#€.png'

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,9 @@ from lenet_pipeline.forms.drawing.lettering import fit_text, load_lettering
 from lenet_pipeline.forms.drawing.mistake_sheets import DrawnMistake, draw_mistakes
 from lenet_pipeline.forms.drawing.page_annotations import DrawnCell, DrawnField
 from lenet_pipeline.forms.drawing.pages import draw_page, outline_template
+from lenet_pipeline.forms.filling.demo_form import draw_demo_form
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, WritingBox
+from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.ingest.batch import Box
 
 PAGE = np.full((500, 800), 255, np.uint8)
@@ -89,16 +93,74 @@ def test_only_certainty_is_a_hundred_percent() -> None:
     assert drawn(1.0) != drawn(0.9999)
 
 
-def test_rows_that_leave_no_room_have_their_readings_within_the_cells() -> None:
-    cells = [
+def grid_cells(rows: int, columns: int) -> list[DrawnCell]:
+    """Return the cells of one field, without gaps."""
+    return [
         DrawnCell("grid", 5 * row + column, Box(100 + 50 * column, 100 + 60 * row, 50, 60), "digit", "7", 0.9)
-        for row in range(4)
-        for column in range(5)
+        for row in range(rows)
+        for column in range(columns)
     ]
+
+
+def test_rows_that_leave_no_room_have_their_readings_next_to_them() -> None:
+    cells = grid_cells(4, 5)
     drawn = page_pixels(draw_page(PAGE, cells, ""))
     for cell in cells:
         inside = drawn[cell.box.y + 4 : cell.box.y + 56, cell.box.x + 4 : cell.box.x + 46]
-        assert (count(inside, BLUE) > 20) == (cell.box.y in (160, 220))  # the outer rows have room
+        assert (inside == 255).all()
+    for row in (1, 2):
+        beside = drawn[105 + 60 * row : 155 + 60 * row, 355:500]
+        assert count(beside, BLUE) > 300
+
+
+def table(rows: int, columns: int) -> Template:
+    """Return a table of fields that fills its page, without room for a label between them."""
+    fields = [
+        Field(f"row_{row}_column_{column}", Cells(Rectangle(2 + 19 * column, 2 + 9 * row, 9.5, 9), 2, 9.5))
+        for row in range(rows)
+        for column in range(columns)
+    ]
+    width, height = 4 + 19 * columns, 4 + 9 * rows
+    return Template("table", width, height, tuple(fields), "scale", 3.0, "", "")
+
+
+def example_templates(folder: Path) -> list[Template]:
+    """Return templates with sparse, dense and full pages."""
+    return [read_template(draw_demo_form(folder).template), table(12, 5), table(3, 2)]
+
+
+@pytest.mark.parametrize("has_readings", [False, True])
+def test_no_label_covers_a_cell_of_any_template(tmp_path: Path, *, has_readings: bool) -> None:
+    for template in example_templates(tmp_path):
+        cells, fields = outline_template(template)
+        if has_readings:
+            cells = [replace(cell, state="digit", text="8", confidence=0.98) for cell in cells]
+            fields = [replace(field, value="12345678", confidence=0.91) for field in fields]
+        page = np.full(template.aligned_size, 255, np.uint8)
+        drawn = page_pixels(draw_page(page, cells, "", fields=fields))
+        places = [place.pixel_box() for field in template.fields for place in field.place.rectangles()]
+        for box in places:
+            # The outline of an adjacent field reaches five pixels into a cell.
+            inside = drawn[box.y + 6 : box.y + box.height - 6, box.x + 6 : box.x + box.width - 6]
+            assert (inside == 255).all(), (template.form, box)
+
+
+def test_labels_without_room_on_the_page_stand_next_to_it() -> None:
+    template = table(12, 5)
+    cells, fields = outline_template(template)
+    width = template.aligned_size[1]
+    page = np.full(template.aligned_size, 255, np.uint8)
+    drawn = page_pixels(draw_page(page, cells, "", fields=fields))
+    assert drawn.shape[1] > width
+    assert count(drawn[:, width:], (70, 70, 70)) > 40 * 1000  # at least forty names
+
+
+def test_a_label_keeps_off_print_if_there_is_bare_paper() -> None:
+    page = PAGE.copy()
+    page[60:95, 90:420:2] = 0  # a text above the field
+    drawn = page_pixels(draw_page(page, [], "", fields=[DrawnField("customer", Box(100, 100, 300, 60))]))
+    assert count(drawn[60:95, 90:420], (70, 70, 70)) == 0
+    assert count(drawn, (70, 70, 70)) > 2500
 
 
 def test_a_field_shows_its_name_and_value_next_to_it() -> None:
@@ -137,11 +199,17 @@ def test_cells_at_the_edge_of_the_page_keep_their_names_on_it() -> None:
     cells = [
         DrawnCell("first", 0, Box(0, 0, 50, 60), "digit", "1", 0.9),
         DrawnCell("last", 0, Box(750, 440, 50, 60), "digit", "2", 0.9),
-        DrawnCell("whole", 0, Box(0, 0, 800, 500), "blank"),
     ]
     drawn = page_pixels(draw_page(PAGE, cells, ""))
     assert drawn.shape == (500, 800, 3)
     assert count(drawn, (70, 70, 70)) > 1000
+
+
+def test_the_name_of_a_cell_as_large_as_the_page_stands_next_to_the_page() -> None:
+    drawn = page_pixels(draw_page(PAGE, [DrawnCell("whole", 0, Box(0, 0, 800, 500), "blank")], ""))
+    assert drawn.shape[1] > 800
+    assert count(drawn[:, 800:], (70, 70, 70)) > 500
+    assert count(drawn[4:496, 4:796], (70, 70, 70)) == 0
 
 
 def test_a_long_caption_is_cut_and_a_line_break_in_it_is_a_space() -> None:

@@ -30,7 +30,10 @@ from tests.jobs.form_builders import (
 )
 
 DATASET = "slips/all"
-COMMANDS = [["ingest", "forms"], *(["forms", verb] for verb in ("draft", "show", "fill", "evaluate"))]
+COMMANDS = [
+    ["ingest", "forms"],
+    *(["forms", verb] for verb in ("draft", "blank", "show", "fill", "evaluate")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +133,75 @@ def test_a_page_without_a_box_gives_no_draft_that_could_not_be_read_back(lenet: 
 
 
 # --- Pictures -----------------------------------------------------------------------------------------
+
+
+def test_filled_scans_give_a_blank_form_and_a_template_of_its_cells(
+    lenet: Run, slips: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "slip.yaml"
+    result = lenet("forms", "draft", str(slips), "--output", str(output))
+    assert result.returncode == 0, result.stderr
+    assert "slip-blank.png built from 4 scans of 4" in " ".join(result.stdout.split())
+    draft = read_template(output)
+    assert draft.reference is not None
+    assert draft.reference.path == tmp_path / "slip-blank.png"
+    made = read_template(write_template(tmp_path))
+    cells = sum(len(field.place.rectangles()) for field in made.fields if isinstance(field.place, Cells))
+    found = sum(len(field.place.rectangles()) for field in draft.fields if isinstance(field.place, Cells))
+    assert found == cells
+
+
+def test_several_scans_need_an_output_for_their_blank_form(lenet: Run, slips: Path) -> None:
+    result = lenet("forms", "draft", *(str(scan) for scan in scans(slips)))
+    assert result.returncode == 1
+    assert "several scans need --output" in one_error_line(result)
+
+
+def test_a_blank_form_leaves_out_what_does_not_fit_and_never_replaces_a_file(
+    lenet: Run, slips: Path, demo_form: DemoForm, tmp_path: Path
+) -> None:
+    blank = tmp_path / "blank.png"
+    result = lenet("forms", "blank", str(slips), str(demo_form.blank), "--output", str(blank))
+    assert result.returncode == 0, result.stderr
+    assert "is left out: its print is that of another form" in " ".join(result.stderr.split())
+    with Image.open(blank) as picture:
+        assert round(picture.info["dpi"][0]) == 200
+    again = lenet("forms", "blank", str(slips), "--output", str(blank))
+    assert "already exists" in one_error_line(again)
+
+
+def test_the_size_of_a_page_without_a_resolution_is_a_stated_guess(
+    lenet: Run, demo_form: DemoForm, tmp_path: Path
+) -> None:
+    with Image.open(demo_form.blank) as picture:
+        picture.convert("L").resize((1000, 1414)).save(tmp_path / "blank.png")
+    guessed = lenet("forms", "draft", str(tmp_path / "blank.png"), "--output", str(tmp_path / "a.yaml"))
+    assert "the page is 210 x 297 mm (A4) at 121 pixels per inch, which is a guess" in guessed.stdout
+    assert "is a guess; if that is wrong" in (tmp_path / "a.yaml").read_text()
+    for number, option in enumerate((["--paper", "A5"], ["--page", "A5"], ["--dpi", "171.6"])):
+        output = tmp_path / f"{number}.yaml"
+        stated = lenet("forms", "draft", str(tmp_path / "blank.png"), *option, "--output", str(output))
+        assert "the page is 148 x 209 mm (A5)" in stated.stdout.replace("148 x 210", "148 x 209")
+        assert "guess" not in stated.stdout
+        assert read_template(output).width == pytest.approx(148, abs=0.2)
+
+
+def test_a_draft_of_a_filled_form_warns_that_it_is_no_blank_form(lenet: Run, tmp_path: Path) -> None:
+    page = Image.new("L", (1654, 2339), 255)
+    draw = ImageDraw.Draw(page)
+    for column in range(8):
+        draw.rectangle((200 + 56 * column, 400, 256 + 56 * column, 470), outline=0, width=2)
+    draw.line((218, 420, 240, 420, 222, 455), fill=0, width=4)
+    draw.line((330, 418, 330, 455), fill=0, width=7)
+    page.save(tmp_path / "page.png", dpi=(200, 200))
+    filled = lenet("forms", "draft", str(tmp_path / "page.png"), "--filled")
+    assert filled.returncode == 0
+    assert "count: 8" in filled.stdout
+    empty = Image.new("L", (1654, 2339), 255)
+    empty.save(tmp_path / "empty.png", dpi=(200, 200))
+    none = lenet("forms", "draft", str(tmp_path / "empty.png"), "--filled")
+    assert "no box or row of cells was found" in one_error_line(none)
+    assert "--filled" not in one_error_line(none)
 
 
 def test_a_template_is_shown_on_its_blank_form_and_a_scan_with_what_is_read(

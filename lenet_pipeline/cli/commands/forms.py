@@ -15,7 +15,7 @@ from lenet_pipeline.errors import IngestError
 
 if TYPE_CHECKING:
     from lenet_pipeline.forms import Template
-    from lenet_pipeline.jobs import FormEvaluation
+    from lenet_pipeline.jobs import BlankReport, FormEvaluation
     from lenet_pipeline.settings import Settings
 
 forms_app = typer.Typer(no_args_is_help=True, help="Draft, show, fill and evaluate forms.")
@@ -26,18 +26,33 @@ ReferencesOption = Annotated[
     typer.Option("--references", help="Folder with the blank forms (default: next to the template)"),
 ]
 PageOption = Annotated[int, typer.Option("--page", min=1, help="Page number in the document")]
+DpiOption = Annotated[
+    float | None, typer.Option("--dpi", min=50, help="Pixels per inch (default: read from the file)")
+]
+PaperOption = Annotated[
+    str | None,
+    typer.Option(
+        "--paper", help="Paper size: A4, letter, 'A5 landscape', 210x297 (default: read from the file)"
+    ),
+]
 
 
 @forms_app.command("draft", epilog="Example: lenet forms draft blank.pdf --output invoice.yaml")
 @command
 def draft_command(
     settings: Settings,
-    blank: Annotated[Path, typer.Argument(help="Blank form: a PDF, TIFF, PNG or JPEG file")],
-    page: PageOption = 1,
+    blank: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="BLANK...", help="Blank form (PDF, TIFF, PNG or JPEG), or several filled copies of it"
+        ),
+    ],
+    page: Annotated[
+        str, typer.Option("--page", help="Page number in the document, or the paper size, like --paper")
+    ] = "1",
     form: Annotated[str | None, typer.Option(help="Name of the form (default: the file name)")] = None,
-    dpi: Annotated[
-        float | None, typer.Option(min=50, help="Pixels per inch (default: read from the file)")
-    ] = None,
+    dpi: DpiOption = None,
+    paper: PaperOption = None,
     filled: Annotated[
         bool, typer.Option("--filled", help="Draft from a filled-in form, if there is no blank one")
     ] = False,
@@ -48,24 +63,86 @@ def draft_command(
     """Draft a template from the boxes on a blank form.
 
     Save it next to the blank form, name the fields, delete the false ones, and check it with
-    `lenet forms show`.
+    `lenet forms show`. From several filled copies, the blank form is built first and saved next to the
+    template.
     """
-    from lenet_pipeline.jobs import DraftingJob, draft_form
+    from lenet_pipeline.jobs import BlankJob, DraftingJob, build_blank_form, draft_form
 
+    number = int(page) if page.isascii() and page.isdigit() else 1
+    paper = paper if page.isdigit() else page  # a template has page: A4, so --page A4 is to be expected
     if output is not None and output.exists():
         raise IngestError(f"{output} already exists and may contain edits; choose another file")
-    draft = draft_form(settings, DraftingJob(blank, form or blank.stem, page, dpi, filled))
+    if len(blank) == 1 and not blank[0].is_dir():
+        job = DraftingJob(blank[0], form or blank[0].stem, max(number, 1), dpi, filled, paper)
+    elif output is None:
+        raise IngestError("several scans need --output: the blank form built from them is saved next to it")
+    else:
+        path = output.with_name(f"{output.stem}-blank.png")
+        only = number if number > 1 else None
+        print_blank(
+            build_blank_form(settings, BlankJob(tuple(blank), path, only, dpi, paper), TerminalObserver())
+        )
+        job = DraftingJob(path, form or output.stem, built=True)
+    drafted = draft_form(settings, job)
+    for warning in drafted.warnings:
+        TerminalObserver().warn(warning)
     if output is None:
-        typer.echo(draft.text, nl=False)
+        typer.echo(drafted.draft.text, nl=False)
         return
     from lenet_pipeline.system import written_whole
 
     with written_whole(output) as temporary:
-        temporary.write_text(draft.text, encoding="utf-8")
+        temporary.write_text(drafted.draft.text, encoding="utf-8")
+    draft = drafted.draft
     print_line(
         f"{counted(len(draft.fields), 'field')} written to {output}, with "
         f"{counted(len(draft.suggestions), 'more box', 'more boxes')} in comments"
     )
+    print_line(f"  the page is {drafted.paper.describe()}")
+    if drafted.paper.source == "guess":
+        print_line("  if that is wrong, delete the draft and draft again with --paper A4 or --dpi 300")
+
+
+@forms_app.command("blank", epilog="Example: lenet forms blank scans/ --output blank.png")
+@command
+def blank_command(
+    settings: Settings,
+    scans: Annotated[
+        list[Path], typer.Argument(help="Filled copies of one form: files or folders", metavar="SCANS...")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write")],
+    page: Annotated[
+        int | None, typer.Option("--page", min=1, help="Page number in each document (default: all pages)")
+    ] = None,
+    dpi: DpiOption = None,
+    paper: PaperOption = None,
+) -> None:
+    """Build the blank form from filled copies of it.
+
+    Registers the scans with each other and keeps what they have in common: print stays, writing goes.
+    Five copies suffice if people wrote different values. Pages of other forms are left out.
+    """
+    from lenet_pipeline.jobs import BlankJob, build_blank_form
+
+    job = BlankJob(tuple(scans), output, page, dpi, paper)
+    print_blank(build_blank_form(settings, job, TerminalObserver()))
+
+
+def print_blank(report: BlankReport) -> None:
+    """Print what a blank form was built from, and where writing may remain."""
+    scans = counted(len(report.used), "scan")
+    total = len(report.used) + len(report.left_out)
+    print_line(f"{report.path} built from {scans} of {total}; its page is {report.paper.describe()}")
+    if report.paper.source == "guess":
+        print_line("  if that is wrong, delete it and build it again with --paper A4 or --dpi 300")
+    if report.remnants:
+        places = ", ".join(f"{x:.0f}/{y:.0f}" for x, y in report.remnants[:_MOST_PLACES])
+        more = len(report.remnants) - _MOST_PLACES
+        places += f" and {more} more" if more > 0 else ""
+        print_line(
+            f"  writing may remain at {places} mm from the left/from the top, where too many scans have ink "
+            "at the same place; add scans with other values, or erase it in the picture"
+        )
 
 
 @forms_app.command("show", epilog="Example: lenet forms show invoice.yaml scan.pdf --page 2")
@@ -211,3 +288,4 @@ def print_evaluation(outcome: FormEvaluation) -> None:
 
 
 _SHOWN = ["field", "fields", "field_accuracy_pct", "digit_accuracy_pct", "straight_through_pct"]
+_MOST_PLACES = 6

@@ -104,7 +104,19 @@ def prepare_template(template: Template) -> PreparedTemplate:
                 "a blank form as its reference, or set register: scale"
             )
         return PreparedTemplate(template, None, None)
-    reference = _align_reference(large, template)
+    return prepare_reference(template, _align_reference(large, template))
+
+
+def prepare_reference(template: Template, reference: Grey) -> PreparedTemplate:
+    """Find the landmarks of a template's blank form.
+
+    Args:
+        template: the template; its ``reference`` is ignored.
+        reference: the blank form, uint8 of ``template.aligned_size``.
+
+    Raises:
+        IngestError: the template's alignment method needs more print or corner markers.
+    """
     near = _near_fields(template)
     landmarks = _find_landmarks(reference, near)
     _check_landmarks(template, landmarks)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
-from lenet_pipeline.forms.documents.resolution import judge_resolution
+from lenet_pipeline.forms.documents.resolution import is_sensible, judge_resolution
 from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.ingest import (
     HEAD_BYTES,
@@ -71,6 +71,16 @@ class ImagePages:
             stated = _stated_resolution(image)
             grey = decode_frame(image, self._max_pixels)
         return _square_pixels(round_levels(grey), stated, self._max_pixels)
+
+    def states_resolution(self, number: int) -> bool:
+        """Return whether the file states a plausible resolution of a page, so that it need not be guessed.
+
+        Raises:
+            UnreadableImageError: this page is unreadable.
+        """
+        with self._decoding(), self._open(number) as image:
+            stated = _stated_resolution(image)
+            return stated is not None and is_sensible(*image.size, max(stated))
 
     def _open(self, number: int) -> AbstractContextManager[ImageFile.ImageFile]:
         """Open one page without decoding it. A page of a TIFF opens as a file of its own."""

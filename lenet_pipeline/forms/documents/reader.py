@@ -281,3 +281,18 @@ def read_page(path: Path, number: int, limits: PageLimits) -> Page:
     if isinstance(page, Reject):
         raise IngestError(f"page {number} of {page.source}: {page.reason}")
     return page
+
+
+def states_resolution(path: Path, number: int, limits: PageLimits) -> bool:
+    """Return whether a document states the resolution or the size of a page. Otherwise it is a guess.
+
+    Raises:
+        IngestError: the document or the page is unreadable.
+    """
+    try:
+        with _open_document(path, limits) as stream:
+            if is_pdf(stream.read(PDF_HEAD_BYTES)):
+                return True
+            return ImagePages(stream, path, max_pixels=limits.max_pixels).states_resolution(number)
+    except UnreadableImageError as exc:
+        raise IngestError(f"page {number} of {path_text(path)}: {exc}") from exc

@@ -27,7 +27,7 @@ def judge_resolution(width: int, height: int, stated: float | None) -> float | N
         height: in pixels.
         stated: the resolution in the file's metadata, or None.
     """
-    if stated is not None and _is_sensible(width, height, stated):
+    if stated is not None and is_sensible(width, height, stated):
         return round(stated, 2)
     short, long = sorted((width, height))
     for dpi in _SCANNER_DPI:
@@ -41,8 +41,8 @@ def judge_resolution(width: int, height: int, stated: float | None) -> float | N
     return None
 
 
-def _is_sensible(width: int, height: int, stated: float) -> bool:
-    """Return whether a stated resolution is plausible."""
+def is_sensible(width: int, height: int, stated: float) -> bool:
+    """Return whether a stated resolution is plausible, and not what programs write if they know none."""
     if not math.isfinite(stated) or not _LEAST_DPI <= stated <= _MOST_DPI:
         return False
     if any(abs(stated - placeholder) < 1 for placeholder in _PLACEHOLDERS):

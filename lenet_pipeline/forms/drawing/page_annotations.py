@@ -9,15 +9,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from PIL import Image, ImageDraw
 
-from lenet_pipeline.forms.drawing.lettering import FontStyle, load_lettering
+from lenet_pipeline.forms.drawing.labels import (
+    Area,
+    Colour,
+    Label,
+    Piece,
+    draw_label,
+    draw_strip,
+    measure_text,
+    places_around,
+)
 from lenet_pipeline.ingest import Box
 
 DrawnState = Literal["digit", "blank", "mark", "not_a_digit"]
-Colour = tuple[int, int, int]
-_Piece = tuple[str, FontStyle, int]  # text, and the height of its em in pixels
-Area = tuple[float, float, float, float]  # left, top, right, bottom
 
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
@@ -31,6 +38,7 @@ STATE_COLOURS: dict[DrawnState, Colour] = {
 }
 _DIGIT_PX, _CONFIDENCE_PX, _NAME_PX = 21, 14, 18
 FIELD_MARGIN_PX = 3  # between a field's cells and its outline
+_MOST_PRINT, _PRINT_CONTRAST = 0.02, 40  # share of an area, and grey levels below the paper
 _THICK_PX = 5  # of the outline of a field whose value breaks a rule
 
 
@@ -70,9 +78,12 @@ class PageDrawing:
         self.image = image
         self._draw = ImageDraw.Draw(image)
         self._taken: list[Area] = []
+        self._beside: list[tuple[float, Label]] = []
+        grey = np.asarray(image.convert("L"))
+        self._print = grey < np.median(grey) - _PRINT_CONTRAST
 
     def keep_free(self, areas: Iterable[Area]) -> None:
-        """Keep later text off these areas, if possible."""
+        """Keep later text off these areas."""
         self._taken += areas
 
     def outline_field(self, field: DrawnField) -> None:
@@ -87,23 +98,37 @@ class PageDrawing:
         left, top, right, bottom = area_of(cell.box)
         self._draw.rectangle((left, top, right - 1, bottom - 1), outline=STATE_COLOURS[cell.state], width=2)
 
-    def write_reading(self, cell: DrawnCell, field: Area) -> None:
-        """Write a cell's reading and its confidence in percent, below the cell or wherever there is room."""
-        if not cell.text:
-            return
+    def write_reading(self, cell: DrawnCell, field: Area) -> bool:
+        """Write a cell's reading and its confidence in percent, above or below the cell.
+
+        Returns:
+            Whether there is room for it. No reading covers a cell.
+        """
         percent = "" if cell.confidence is None else _percent(cell.confidence)
-        pieces: list[_Piece] = [(cell.text, "Sans-Bold", _DIGIT_PX), (percent, "Sans", _CONFIDENCE_PX)]
+        pieces: list[Piece] = [(cell.text, "Sans-Bold", _DIGIT_PX), (percent, "Sans", _CONFIDENCE_PX)]
         left, _, right, _ = area_of(cell.box)
         for written in (pieces, pieces[:1]):  # drop the confidence if it would cover something
-            width, height = self._measure(written)
+            width, height = measure_text(written)
             x = (left + right - width) / 2
             places = [(x, y) for y in _reading_heights(area_of(cell.box), field, height)]
             if place := self._find_room(places, width, height, within=field):
-                self._write(place, written, WHITE, STATE_COLOURS[cell.state])
-                return
-        # Cover the cell itself, in the corner that digits use least.
-        corner = cell.box.x + cell.box.width - width - 2, cell.box.y + cell.box.height - height - 2
-        self._write(corner, pieces[:1], WHITE, STATE_COLOURS[cell.state])
+                self._write(place, Label(written, WHITE, STATE_COLOURS[cell.state]))
+                return True
+        return False
+
+    def write_row(self, cells: Sequence[DrawnCell]) -> None:
+        """Write the readings of cells of one row next to the row, with their lowest confidence in percent."""
+        row = (
+            min(cell.box.x for cell in cells),
+            min(cell.box.y for cell in cells),
+            max(cell.box.x + cell.box.width for cell in cells),
+            max(cell.box.y + cell.box.height for cell in cells),
+        )
+        known = [cell.confidence for cell in cells if cell.confidence is not None]
+        percent = _percent(min(known)) if known else ""
+        text = " ".join(cell.text for cell in sorted(cells, key=lambda cell: cell.position))
+        pieces: list[Piece] = [(text, "Sans-Bold", _DIGIT_PX), (percent, "Sans", _CONFIDENCE_PX)]
+        self._write_near(row, Label(pieces, WHITE, STATE_COLOURS["digit"]))
 
     def write_field(self, field: DrawnField) -> None:
         """Write a field's name and value next to it."""
@@ -112,31 +137,33 @@ class PageDrawing:
             text += f" = {field.value}" if field.value else " is blank"
         percent = "" if field.confidence is None else f"{_percent(field.confidence)} %"
         broken = " ".join(f"✗ {rule}" for rule in field.broken_rules)
-        pieces: list[_Piece] = [
+        pieces: list[Piece] = [
             (text, "Sans-Bold", _NAME_PX),
             (percent, "Sans", _NAME_PX),
             (broken, "Sans", _NAME_PX),
         ]
-        width, height = self._measure(pieces)
-        left, top, right, bottom = grow_area(area_of(field.box), FIELD_MARGIN_PX + 4)
-        middle = (top + bottom - height) / 2
-        places = [
-            (left, top - height),
-            (right, middle),
-            (left - width, middle),
-            (right - width, top - height),
-            (left, bottom),
-            (left, bottom + _DIGIT_PX + 8),
-        ]
-        place = self._find_room(places, width, height) or self._nearest_on_page(places[0], width, height)
         background, ink = (BROKEN_COLOUR, BLACK) if field.broken_rules else (FIELD_COLOUR, WHITE)
-        self._write(place, pieces, background, ink)
+        self._write_near(area_of(field.box), Label(pieces, ink, background))
 
-    def _measure(self, pieces: Sequence[_Piece]) -> tuple[float, float]:
-        """Return the width and height of some pieces of text in a row, with a margin."""
-        widths = [load_lettering(style, size).getlength(text) for text, style, size in pieces if text]
-        gaps = 5 * (len(widths) - 1)
-        return sum(widths) + gaps + 6, max(size for _, _, size in pieces) + 3
+    def _write_near(self, area: Area, label: Label) -> None:
+        """Write a label on the nearest free paper, without print if possible, or else next to the page."""
+        width, height = measure_text(label.pieces)
+        places = places_around(grow_area(area, FIELD_MARGIN_PX + 4), width, height)
+        place = self._find_room(places, width, height, bare=True) or self._find_room(places, width, height)
+        if place is None:
+            self._beside.append(((area[1] + area[3]) / 2, label))
+        else:
+            self._write(place, label)
+
+    def finish(self) -> Image.Image:
+        """Return the picture, with a strip for the labels that have no room on the page, if there are any."""
+        if not self._beside:
+            return self.image
+        strip = draw_strip(self._beside, self.image.height)
+        picture = Image.new("RGB", (self.image.width + strip.width, self.image.height), WHITE)
+        picture.paste(self.image, (0, 0))
+        picture.paste(strip, (self.image.width, 0))
+        return picture
 
     def _find_room(
         self,
@@ -144,43 +171,32 @@ class PageDrawing:
         width: float,
         height: float,
         within: Area | None = None,
+        *,
+        bare: bool = False,
     ) -> tuple[float, float] | None:
-        """Return the first place on the page that is free, ignoring the area ``within``, or None."""
+        """Return the first place on the page that is free, ignoring the area ``within``, or None.
+
+        If ``bare``, the place must be without print too.
+        """
         taken = [area for area in self._taken if area != within]
         for x, y in places:
-            on_page = x >= 0 and y >= 0 and x + width <= self.image.width and y + height <= self.image.height
-            if on_page and not any(_overlap((x, y, x + width, y + height), area) for area in taken):
+            here = x, y, x + width, y + height
+            on_page = x >= 0 and y >= 0 and here[2] <= self.image.width and here[3] <= self.image.height
+            is_free = on_page and not any(_overlap(here, area) for area in taken)
+            if is_free and (not bare or self._is_bare(here)):
                 return x, y
         return None
 
-    def _nearest_on_page(
-        self, place: tuple[float, float], width: float, height: float
-    ) -> tuple[float, float]:
-        x, y = place
-        return (
-            max(0, min(x, self.image.width - width)),
-            max(0, min(y, self.image.height - height)),
-        )
+    def _is_bare(self, area: Area) -> bool:
+        """Return whether there is hardly any print in an area."""
+        left, top, right, bottom = (round(edge) for edge in area)
+        return float(self._print[top:bottom, left:right].mean()) < _MOST_PRINT
 
-    def _write(
-        self,
-        place: tuple[float, float],
-        pieces: Sequence[_Piece],
-        background: Colour,
-        ink: Colour,
-    ) -> None:
-        """Write some pieces of text in a row on a coloured background."""
-        x, y = place
-        width, height = self._measure(pieces)
-        self._taken.append((x, y, x + width, y + height))
-        self._draw.rectangle((x, y, x + width, y + height), fill=background)
-        base = y + height - 5
-        x += 3
-        for text, style, size in pieces:
-            if text:
-                font = load_lettering(style, size)
-                self._draw.text((x, base), text, fill=ink, font=font, anchor="ls")
-                x += font.getlength(text) + 5
+    def _write(self, place: tuple[float, float], label: Label) -> None:
+        """Write a label, and keep its place."""
+        width, height = measure_text(label.pieces)
+        self._taken.append((*place, place[0] + width, place[1] + height))
+        draw_label(self._draw, place, label)
 
 
 def _reading_heights(cell: Area, field: Area, height: float) -> list[float]:

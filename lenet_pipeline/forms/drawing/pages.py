@@ -63,7 +63,8 @@ def draw_page(
         fields: the fields with their values. A missing field gets an outline around its cells.
 
     Returns:
-        An RGB image as wide as the page, with the caption and a legend above the page.
+        An RGB image with the caption and a legend above the page. It is wider than the page if some labels
+        have no room on the page: they stand next to it, because no label covers a cell.
     """
     known = {field.name for field in fields}
     names = dict.fromkeys(cell.field for cell in cells if cell.field not in known)
@@ -76,14 +77,21 @@ def draw_page(
         drawing.outline_cell(cell)
     areas = {field.name: area_of(field.box) for field in outlined}
     drawing.keep_free([*areas.values(), *(area_of(cell.box) for cell in cells)])
+    crowded: dict[tuple[str, int], list[DrawnCell]] = {}
     for cell in cells:
-        drawing.write_reading(cell, areas[cell.field])
+        if cell.text and not drawing.write_reading(cell, areas[cell.field]):
+            crowded.setdefault((cell.field, cell.box.y), []).append(cell)
     # If rows are close, a reading may cover a part of the next outline to keep off the ink. The name of a
     # field may not.
     drawing.keep_free(grow_area(area, FIELD_MARGIN_PX) for area in areas.values())
     for field in outlined:
         drawing.write_field(field)
-    return _add_head(drawing.image, caption, has_broken=any(field.broken_rules for field in outlined))
+    valued = {field.name for field in outlined if field.value is not None}
+    for (name, _), row in crowded.items():
+        # The value of a field with one row of cells already shows their readings.
+        if name not in valued or len({cell.box.y for cell in cells if cell.field == name}) > 1:
+            drawing.write_row(row)
+    return _add_head(drawing.finish(), caption, has_broken=any(field.broken_rules for field in outlined))
 
 
 def _add_head(page: Image.Image, caption: str, *, has_broken: bool) -> Image.Image:

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.templates.cell_completion import complete_cells, is_covered
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, WritingBox
 from lenet_pipeline.forms.templates.printed_boxes import find_printed_boxes
 
@@ -26,6 +27,7 @@ _PITCH_TOLERANCE = 0.4
 _PLACE_TOLERANCE = 0.6  # millimetres between the tops of neighbouring cells; allows for tilted scans
 _WIDEST_GAP = 0.6  # between cells of one row, as a fraction of a cell's width
 _SAME_LINE = 0.5  # between boxes on one line of the page, as a fraction of a box's height
+_FEWEST_EQUAL, _FEWEST_IN_ROW = 2, 3  # cells that make a size usual, and a row likely
 _DIGIT_WIDTH = 4.0  # millimetres: the smallest width of a written digit
 _LONGEST_NAME = 100  # characters: the limit for the name of a form in a template
 
@@ -47,6 +49,8 @@ def draft_template(
     reference: str | None = None,
     reference_page: int = 1,
     filled: bool = False,
+    built: bool = False,
+    notes: Sequence[str] = (),
 ) -> Draft:
     """Draft a template from the rows of cells and the boxes on a blank form.
 
@@ -57,17 +61,27 @@ def draft_template(
         reference: the file name of the blank form for the template, or None to only scale scans.
         reference_page: the page of that file, counted from 1.
         filled: whether to include boxes with writing in them. Use it if only a filled form is available.
+        built: whether the blank form was built from filled copies, so that remnants may hide cells.
+        notes: sentences for the reader of the draft, about its page.
     """
-    boxes = [box.place for box in find_printed_boxes(blank, dpi) if filled or not box.has_print]
+    printed = find_printed_boxes(blank, dpi)
+    boxes = [box.place for box in printed if filled or not box.has_print]
+    if built:
+        boxes += _remnant_cells([box.place for box in printed if box.has_print], boxes)
+    if filled:
+        cells = [box for box in boxes if _is_cell(box)]
+        missing = complete_cells(cells, blank, dpi)
+        boxes = [box for box in boxes if not is_covered(box, missing)]
+        cells = [box for box in boxes if _is_cell(box)] + missing
+        boxes = [box for box in boxes if _is_cell(box) or not is_covered(box, cells)] + missing
     rows, lone = _find_rows([box for box in boxes if _is_cell(box)])
     rows += [[cell] for cell in lone if min(cell.width, cell.height) >= _LONE_CELL]
-    cells = [_fit_row(row) for row in rows]
-    fields = _name_fields(_reading_order(cells))
+    fields = _name_fields(_reading_order([_fit_row(row) for row in rows]))
     suggestions = _name_fields(_reading_order([_writing_box(box) for box in boxes if _is_box(box)]))
     if not fields:
         fields, suggestions = suggestions, ()
     size = blank.shape[1] / dpi * MM_PER_INCH, blank.shape[0] / dpi * MM_PER_INCH
-    header = _write_header(form, size, reference, reference_page)
+    header = _write_header(form, size, reference, reference_page, notes)
     return Draft(header + _write_fields(fields, suggestions), fields, suggestions)
 
 
@@ -75,6 +89,22 @@ def _is_cell(box: Rectangle) -> bool:
     """Return whether a box has the size and shape of a cell for one digit."""
     fits = _NARROWEST_CELL <= box.width <= _LARGEST_CELL and _LOWEST_CELL <= box.height <= _LARGEST_CELL
     return fits and _TALLEST_CELL <= box.width / box.height <= _FLATTEST_CELL
+
+
+def _remnant_cells(inked: Sequence[Rectangle], clean: Sequence[Rectangle]) -> list[Rectangle]:
+    """Return the boxes with ink that are cells with remnants of writing.
+
+    They have the size of several clean cells, or are in a row of equal ones.
+    """
+    cells = [box for box in clean if _is_cell(box)]
+    maybe = [box for box in inked if _is_cell(box)]
+    rows, _ = _find_rows([*cells, *maybe])
+    in_rows = {cell for row in rows if len(row) >= _FEWEST_IN_ROW for cell in row}
+    return [
+        box
+        for box in maybe
+        if box in in_rows or sum(_are_equal(box, cell) for cell in cells) >= _FEWEST_EQUAL
+    ]
 
 
 def _is_box(box: Rectangle) -> bool:
@@ -175,7 +205,9 @@ def _name_fields(places: Sequence[Cells | WritingBox]) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _write_header(form: str, size: tuple[float, float], reference: str | None, page: int) -> str:
+def _write_header(
+    form: str, size: tuple[float, float], reference: str | None, page: int, notes: Sequence[str]
+) -> str:
     lines = [
         "# This is a draft. Rename the fields (names become columns), delete fields without digits, and",
         "# check the picture that `lenet forms show` draws. Places are in millimetres from the page's top",
@@ -183,6 +215,7 @@ def _write_header(form: str, size: tuple[float, float], reference: str | None, p
         "#   blank: forbidden    # pages that leave the field empty need review",
         '#   unused: "-"         # the mark that writers put into unused cells: "-" or X',
         "#   rules: [{length: [6, 10]}, {checksum: luhn}]",
+        *(f"# {note}" for note in notes),
         f"form: {_quote(form[:_LONGEST_NAME] or 'form')}",
         f"page: {{width: {size[0]:.2f}, height: {size[1]:.2f}}}",
     ]

@@ -6,6 +6,7 @@ filled block or the grey tint of a neighbour. Print inside a box shows as a hole
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Rectangle
+from lenet_pipeline.forms.templates.ruled_boxes import find_ruled_areas, has_lines
 
 _NARROWEST_MM, _LOWEST_MM = 2.5, 3.0
 _WIDEST_MM, _HIGHEST_MM = 160.0, 22.0
@@ -31,6 +33,8 @@ _MOST_PRINT_MM2 = 0.6  # in an empty box; a hyphen covers more
 _THICKEST_LINE_MM = 1.2  # anything thicker is a block, and the box ends at its edge
 _LOOKED_OUTWARDS_MM = 2.0
 _LOOKED_INWARDS_MM = 0.6
+_OVERLAP_MM = 1.0  # boxes that share more are the same box
+_INSET_MM = 0.8  # away from the lines of a box
 _LEAST_CONTRAST = 10.0  # grey levels between a box and its line
 
 Floats = NDArray[np.float64]
@@ -52,7 +56,41 @@ def find_printed_boxes(blank: Grey, dpi: float) -> tuple[PrintedBox, ...]:
         dpi: the resolution of the page in pixels per inch.
     """
     scale = dpi / MM_PER_INCH
-    even = _even_areas(blank, scale)
+    found = _boxes_in(_even_areas(blank, scale), blank, scale)
+    ruled = _boxes_in(find_ruled_areas(blank, scale), blank, scale)
+    new = [box for box in ruled if not _is_known(box, found) and has_lines(blank, box.place, scale)]
+    return (*found, *(_with_print(box, blank, scale) for box in new))
+
+
+def _is_known(box: PrintedBox, known: Sequence[PrintedBox]) -> bool:
+    """Return whether a box overlaps one of the known boxes."""
+    place = box.place
+    for other in (each.place for each in known):
+        across = min(place.x + place.width, other.x + other.width) - max(place.x, other.x)
+        down = min(place.y + place.height, other.y + other.height) - max(place.y, other.y)
+        if min(across, down) > _OVERLAP_MM:
+            return True
+    return False
+
+
+def _with_print(box: PrintedBox, blank: Grey, scale: float) -> PrintedBox:
+    """Return a box that was found by its lines, with whether it has ink inside."""
+    left, top, right, bottom = (
+        round(edge * scale)
+        for edge in (
+            box.place.x + _INSET_MM,
+            box.place.y + _INSET_MM,
+            box.place.x + box.place.width - _INSET_MM,
+            box.place.y + box.place.height - _INSET_MM,
+        )
+    )
+    inside = blank[max(top, 0) : bottom, max(left, 0) : right]
+    dark = np.count_nonzero(inside < np.median(inside) - _MOST_EDGE)
+    return PrintedBox(box.place, bool(dark / scale**2 > _MOST_PRINT_MM2))
+
+
+def _boxes_in(even: NDArray[np.uint8], blank: Grey, scale: float) -> list[PrintedBox]:
+    """Return the rectangular ones of the areas in a mask."""
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(even, connectivity=4)
     found = []
     for label in range(1, count):
@@ -66,7 +104,7 @@ def find_printed_boxes(blank: Grey, dpi: float) -> tuple[PrintedBox, ...]:
             printed = (outline - area) / scale**2
             place = _extend_to_lines(blank, (left, top, left + width, top + height), scale)
             found.append(PrintedBox(place, printed > _MOST_PRINT_MM2))
-    return tuple(found)
+    return found
 
 
 def _even_areas(blank: Grey, scale: float) -> NDArray[np.uint8]:

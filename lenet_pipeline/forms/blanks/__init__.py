@@ -1,0 +1,1 @@
+"""Blanks: the blank form that filled copies of it have in common."""

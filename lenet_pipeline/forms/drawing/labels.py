@@ -1,0 +1,95 @@
+"""Labels on a page: texts on a coloured background, their possible places, and a strip next to the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw
+
+from lenet_pipeline.forms.drawing.lettering import FontStyle, load_lettering
+
+Colour = tuple[int, int, int]
+Piece = tuple[str, FontStyle, int]  # text, and the height of its em in pixels
+Area = tuple[float, float, float, float]  # left, top, right, bottom
+
+_FARTHEST_PX = 64  # from a field to its label: 8 mm, so that it is clear what the label belongs to
+_STEP_PX = 8
+_STRIP_MARGIN, _STRIP_GAP = 8, 3
+
+
+@dataclass(frozen=True)
+class Label:
+    """Pieces of text in a row, in one colour on a background."""
+
+    pieces: Sequence[Piece]
+    ink: Colour
+    background: Colour
+
+
+def measure_text(pieces: Sequence[Piece]) -> tuple[float, float]:
+    """Return the width and height of some pieces of text in a row, with a margin."""
+    widths = [load_lettering(style, size).getlength(text) for text, style, size in pieces if text]
+    gaps = 5 * (len(widths) - 1)
+    return sum(widths) + gaps + 6, max(size for _, _, size in pieces) + 3
+
+
+def draw_label(draw: ImageDraw.ImageDraw, place: tuple[float, float], label: Label) -> None:
+    """Draw a label with its top left corner at a place."""
+    x, y = place
+    width, height = measure_text(label.pieces)
+    draw.rectangle((x, y, x + width, y + height), fill=label.background)
+    base = y + height - 5
+    x += 3
+    for text, style, size in label.pieces:
+        if text:
+            font = load_lettering(style, size)
+            draw.text((x, base), text, fill=label.ink, font=font, anchor="ls")
+            x += font.getlength(text) + 5
+
+
+def places_around(area: Area, width: float, height: float) -> list[tuple[float, float]]:
+    """Return possible top left corners of a label of this size, from the best one to the farthest one.
+
+    The best place is above the left edge of the area, as for a heading.
+    """
+    return [place for away in range(0, _FARTHEST_PX, _STEP_PX) for place in _ring(area, width, height, away)]
+
+
+def _ring(area: Area, width: float, height: float, away: float) -> Iterator[tuple[float, float]]:
+    """Yield places at one distance from an area: above, at its sides, and below."""
+    left, top, right, bottom = area
+    middle = (top + bottom - height) / 2
+    across = [left, right - width, (left + right - width) / 2]
+    yield from ((x, top - height - away) for x in across)
+    yield from ((x, y) for y in (middle, top, bottom - height) for x in (right + away, left - width - away))
+    yield from ((x, bottom + away) for x in across)
+
+
+def draw_strip(labels: Sequence[tuple[float, Label]], height: int) -> Image.Image:
+    """Draw labels below each other on a white strip, each near its place if possible.
+
+    Args:
+        labels: the labels, each with the wanted middle from the top in pixels.
+        height: the height of the strip in pixels. It gets as many columns as the labels need.
+    """
+    ordered = sorted(labels, key=lambda each: each[0])
+    line = max(measure_text(label.pieces)[1] for _, label in ordered) + _STRIP_GAP
+    per_column = max(int(height // line), 1)
+    columns = [ordered[start : start + per_column] for start in range(0, len(ordered), per_column)]
+    widths = [max(measure_text(label.pieces)[0] for _, label in column) for column in columns]
+    strip = Image.new(
+        "RGB", (round(sum(widths)) + _STRIP_MARGIN * (len(widths) + 1), height), (255, 255, 255)
+    )
+    draw = ImageDraw.Draw(strip)
+    x = float(_STRIP_MARGIN)
+    for column, width in zip(columns, widths, strict=True):
+        lowest = height - line * len(column)  # leave room for the labels below
+        y = 0.0
+        for middle, label in column:
+            y = min(max(y, middle - line / 2), lowest)
+            draw_label(draw, (x, y), label)
+            y += line
+            lowest += line
+        x += width + _STRIP_MARGIN
+    return strip
