@@ -30,6 +30,7 @@ from lenet_pipeline.forms import (
     read_cells,
 )
 from lenet_pipeline.forms.alignment.homographies import map_points
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.filling.filled_fields import WrittenCell
 from lenet_pipeline.forms.filling.filled_pages import FilledPage
@@ -42,6 +43,7 @@ MISREAD_MM = 1.0  # a page with a cell farther from its true place was aligned w
 
 _MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
 _PAGES_A_PART = 5
+_INVERSION_ROUNDS = 12
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class ReadPage:
         distances_mm: by field and position, the distance of a cell's farthest corner from its true place on
             the paper. Boxes without dividers have none.
         aligned_mm: the largest distance before cells are refined.
+        is_flattened: whether bent paper was flattened; without that, the page would be rejected.
     """
 
     number: int
@@ -87,6 +90,7 @@ class ReadPage:
     readings: tuple[CellReading, ...]
     distances_mm: dict[tuple[str, int], float]
     aligned_mm: float
+    is_flattened: bool = False
 
     @property
     def is_misread(self) -> bool:
@@ -149,12 +153,11 @@ def read_page(
         fault = f"{found.kind}: {found.reason}"
         return ReadPage(number, fault, False, filled.truth, filled.cells, (), {}, 0.0)
     form = found.prepared.template
-    readings = read_cells(found.image, found.prepared.reference, form, found.to_scan)
-    to_registered = np.asarray(np.linalg.inv(found.to_scan), dtype=np.float64)
+    readings = read_cells(found.image, found.prepared.reference, form, found.to_scan, found.warp)
     distances, aligned = dict[tuple[str, int], float](), 0.0
     is_other = form.fingerprint != template.fingerprint
     if not is_other:
-        true = {place: map_points(to_registered, corners) for place, corners in _cell_corners(filled, form)}
+        true = {place: _on_page(found, corners) for place, corners in _cell_corners(filled, form)}
         for reading in readings:
             place = reading.field, reading.position
             if place in true:
@@ -162,7 +165,28 @@ def read_page(
         aligned = max(
             (_distance_mm(corners, true[place]) for place, corners in _template_corners(form)), default=0.0
         )
-    return ReadPage(number, "", is_other, filled.truth, filled.cells, tuple(readings), distances, aligned)
+    return ReadPage(
+        number,
+        "",
+        is_other,
+        filled.truth,
+        filled.cells,
+        tuple(readings),
+        distances,
+        aligned,
+        found.warp is not None,
+    )
+
+
+def _on_page(found: AlignedPage, corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where points of the scan are on the aligned page."""
+    displaced = map_points(np.asarray(np.linalg.inv(found.to_scan), dtype=np.float64), corners)
+    if found.warp is None:
+        return displaced
+    points = displaced
+    for _ in range(_INVERSION_ROUNDS):
+        points = points + displaced - found.warp.move(points)
+    return points
 
 
 def _cell_corners(

@@ -22,7 +22,9 @@ from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_page, fil
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.filling.pattern_generation import generate_match
-from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity, move_points, scan_sheet
+from lenet_pipeline.forms.filling.photographs import move_points
+from lenet_pipeline.forms.filling.scanning import scan_sheet
+from lenet_pipeline.forms.filling.severities import SEVERITIES, Severity
 from lenet_pipeline.forms.filling.value_generation import generate_value, generate_values
 from lenet_pipeline.forms.page import MM_PER_INCH
 from lenet_pipeline.forms.rules.across_rules import AcrossRule, EqualRule, SumRule

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from lenet_pipeline.forms.alignment.bent_pages import FlatPage, flatten_page
 from lenet_pipeline.forms.alignment.blank_pages import is_blank
 from lenet_pipeline.forms.alignment.candidates import (
     LEAST_SHARE,
@@ -21,16 +22,19 @@ from lenet_pipeline.forms.alignment.candidates import (
     is_fitting,
     locate_candidates,
 )
-from lenet_pipeline.forms.alignment.homographies import Homography, map_points, quarter_turns
+from lenet_pipeline.forms.alignment.homographies import Homography, quarter_turns
 from lenet_pipeline.forms.alignment.legibility import measure_legibility
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.alignment.refinement import Scan
 from lenet_pipeline.forms.alignment.scaled_pages import Undecided, choose_scaled_page
 from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD
 from lenet_pipeline.forms.alignment.similar_forms import find_similar_forms
+from lenet_pipeline.forms.alignment.warps import Warp, map_to_scan
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey, Page
+from lenet_pipeline.forms.templates.model import Template
 
 _MOST_DISPLACED = 0.09  # of the print found: 0 to 0.07 on good scans, 0.1 or more where paper bends by 0.5 mm
+_MOST_BENT = 2  # candidates to flatten
 _OFF_SCAN_MM = 1.0  # how far a field may extend beyond the scan
 
 
@@ -48,6 +52,8 @@ class AlignedPage:
             pixels of the aligned page. None if the page was only scaled.
         score: the share of the checked places at which the print was found. None if the page was only
             scaled.
+        warp: the displacement of the aligned page before ``to_scan``, on bent or folded paper. None if the
+            homography alone fits.
     """
 
     prepared: PreparedTemplate
@@ -56,6 +62,7 @@ class AlignedPage:
     rotation: int
     residual_px: float | None
     score: float | None
+    warp: Warp | None = None
 
 
 @dataclass(frozen=True)
@@ -112,13 +119,15 @@ def _match_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage
     finished: list[Candidate] = []
     for some in rounds:
         finished = locate_candidates(scan, some)
-        fitting = [one for one in finished if is_fitting(one)]
-        if fitting:
-            best = choose_likeliest(fitting)
-            unseen = [one for one in some if all(one is not other.prepared for other in fitting)]
-            return _conclude(scan, choose_likeliest([best, *find_similar_forms(scan, best, unseen)]))
+        best = _choose(scan, finished, some)
+        if best is not None:
+            found = _conclude(scan, best)
+            return found if isinstance(found, AlignedPage) else _read_bent(scan, [best], some) or found
     if is_blank(scan.image):
         return Unaligned("blank_page", "the page is blank, apart from specks and shadows at its edges")
+    bent = _read_bent(scan, finished, tried)
+    if bent is not None:
+        return bent
     scaled = choose_scaled_page(scan, [one for one in prepared if one.template.alignment == "scale"])
     if scaled is None:
         return _unmatched(finished)
@@ -126,6 +135,56 @@ def _match_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage
         return _undecided(scaled)
     turn = quarter_turns(scaled.to_scan, *scaled.prepared.template.aligned_size)
     return AlignedPage(scaled.prepared, scaled.image, scaled.to_scan, turn, residual_px=None, score=None)
+
+
+def _choose(
+    scan: Scan, finished: Sequence[Candidate], prepared: Sequence[PreparedTemplate]
+) -> Candidate | None:
+    """Return the candidate that a page fits best, or None if it fits none."""
+    fitting = [one for one in finished if is_fitting(one)]
+    if not fitting:
+        return None
+    best = choose_likeliest(fitting)
+    unseen = [one for one in prepared if all(one is not other.prepared for other in fitting)]
+    return choose_likeliest([best, *find_similar_forms(scan, best, unseen)])
+
+
+def _read_bent(
+    scan: Scan, finished: Sequence[Candidate], prepared: Sequence[PreparedTemplate]
+) -> AlignedPage | None:
+    """Return a page of bent or folded paper, flattened, or None if it is not a page of any form even then.
+
+    The flattened page must pass every test that a scan of a flat page must pass. Only then does it belong to
+    the form that it was flattened for, and not to another edition.
+    """
+    for candidate in sorted(finished, key=lambda one: -one.share)[:_MOST_BENT]:
+        flat = flatten_page(scan, candidate)
+        if flat is None:
+            continue
+        best = _match_flattened(flat, prepared)
+        if best is not None and best.prepared is not candidate.prepared:
+            # The page is another edition. Flatten it for the print of that one.
+            candidate = replace(
+                best, alignment=replace(best.alignment, to_scan=flat.to_scan @ best.alignment.to_scan)
+            )
+            flat = flatten_page(scan, candidate)
+            best = None if flat is None else _match_flattened(flat, prepared)
+        if flat is None or best is None or best.prepared is not candidate.prepared:
+            continue
+        if _field_off_scan(scan, candidate.prepared.template, flat.to_scan, flat.warp):
+            continue
+        turn = quarter_turns(flat.to_scan, *candidate.prepared.template.aligned_size)
+        return AlignedPage(
+            candidate.prepared, flat.image, flat.to_scan, turn, flat.residual_px, flat.share, flat.warp
+        )
+    return None
+
+
+def _match_flattened(flat: FlatPage, prepared: Sequence[PreparedTemplate]) -> Candidate | None:
+    """Return the form that a flattened page fits best and well enough to read, or None."""
+    scan = Scan(flat.image)
+    best = _choose(scan, locate_candidates(scan, prepared), prepared)
+    return None if best is None or _fault(scan, best) else best
 
 
 def _undecided(scaled: Undecided) -> Unaligned:
@@ -152,26 +211,7 @@ def _conclude(scan: Scan, candidate: Candidate) -> AlignedPage | Unaligned:
         candidate.alignment.to_scan,
     )
     residual, share = measured.residual_px, measured.share
-    fault = ""
-    if residual > template.max_residual_px:
-        fault = (
-            f"its print is {residual:.2f} px out of place (root mean square), and the limit is "
-            f"{template.max_residual_px:g} px; flatten the page and scan it again, or raise max_residual_px "
-            "in the template"
-        )
-    elif candidate.alignment.displaced > _MOST_DISPLACED:
-        fault = (
-            f"{candidate.alignment.displaced:.0%} of its print is more than 0.5 mm out of place, and the "
-            f"limit is {_MOST_DISPLACED:.0%}; flatten the page and scan it again"
-        )
-    elif candidate.lead < LEAST_LEAD:
-        fault = (
-            "its position is ambiguous, because its rows or cells repeat: its lead over the next best "
-            f"position is {candidate.lead:.2f} and must be at least {LEAST_LEAD:g}; scan the whole page "
-            "again, clearly"
-        )
-    elif off := _field_off_scan(scan, candidate):
-        fault = f"field {off!r} extends beyond the scan; scan the whole page"
+    fault = _fault(scan, candidate)
     if fault or candidate.image is None:
         reason = f"the page is form {template.form!r}, but {fault}"
         return Unaligned(
@@ -181,16 +221,42 @@ def _conclude(scan: Scan, candidate: Candidate) -> AlignedPage | Unaligned:
     return AlignedPage(candidate.prepared, candidate.image, to_scan, turn, residual, share)
 
 
-def _field_off_scan(scan: Scan, candidate: Candidate) -> str | None:
+def _fault(scan: Scan, candidate: Candidate) -> str:
+    """Return what makes an alignment too poor to read, or ``""``."""
+    template, residual = candidate.prepared.template, candidate.alignment.measured.residual_px
+    if residual > template.max_residual_px:
+        return (
+            f"its print is {residual:.2f} px out of place (root mean square), and the limit is "
+            f"{template.max_residual_px:g} px; flatten the page and scan it again, or raise max_residual_px "
+            "in the template"
+        )
+    if candidate.alignment.displaced > _MOST_DISPLACED:
+        return (
+            f"{candidate.alignment.displaced:.0%} of its print is more than 0.5 mm out of place, and the "
+            f"limit is {_MOST_DISPLACED:.0%}; flatten the page and scan it again"
+        )
+    if candidate.lead < LEAST_LEAD:
+        return (
+            "its position is ambiguous, because its rows or cells repeat: its lead over the next best "
+            f"position is {candidate.lead:.2f} and must be at least {LEAST_LEAD:g}; scan the whole page "
+            "again, clearly"
+        )
+    if off := _field_off_scan(scan, template, candidate.alignment.to_scan):
+        return f"field {off!r} extends beyond the scan; scan the whole page"
+    return ""
+
+
+def _field_off_scan(
+    scan: Scan, template: Template, to_scan: Homography, warp: Warp | None = None
+) -> str | None:
     """Return the first field that the scan does not show completely."""
     height, width = scan.image.shape
-    template = candidate.prepared.template
     slack = _OFF_SCAN_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
     for field in template.fields:
         places = field.place.rectangles()
         edges = np.array([place.pixels() for place in places])
         corners = np.concatenate([edges[:, [0, 1]], edges[:, [2, 1]], edges[:, [2, 3]], edges[:, [0, 3]]])
-        points = map_points(candidate.alignment.to_scan, corners)
+        points = map_to_scan(to_scan, warp, corners)
         if (points < -slack).any() or (points > (width + slack, height + slack)).any():
             return field.name
     return None
