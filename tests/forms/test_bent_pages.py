@@ -94,7 +94,7 @@ def test_a_bent_page_belongs_to_its_own_edition(drawn: Path) -> None:
             assert found.prepared.template.form == one.template.form
 
 
-@pytest.mark.parametrize("lower_mm", [2.0, 3.0, 4.0])
+@pytest.mark.parametrize("lower_mm", [1.5, 2.0])
 def test_an_edition_with_a_part_moved_down_is_not_warped_into_place(
     letter: PreparedTemplate, lower_mm: float
 ) -> None:

@@ -33,6 +33,7 @@ from lenet_pipeline.forms.alignment.warps import (
     flat_warp,
     map_to_scan,
     separate_homography,
+    usual_nearby,
     warp_bent_picture,
 )
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
@@ -47,6 +48,10 @@ _LEAST_GROWING = 0.3  # of the places on the scan, in every round
 # Of the places that were not used in the fit: more than on flat pages, because a warp has more freedom.
 _LEAST_SHARE = 0.4
 _MOST_DISPLACED = 0.05  # of the print found there
+# The displacement that a place's neighbours there share: 0.2 to 0.5 pixels on bent and folded paper, and 1.0 or
+# more where a part of another edition is 1.5 mm lower, because a smooth warp cannot follow a step.
+_MOST_SHARED_PX = 0.7
+_SHARED_BY, _SHARED_PERCENTILE = 5, 95
 _MOST_BEND_MM = 6.0
 _MOST_STRAIN = 0.12  # pixels per pixel: a slope of 25 degrees looks this much shorter
 
@@ -129,7 +134,9 @@ def flatten_page(scan: Scan, candidate: Candidate) -> FlatPage | None:
         scan, soften_print(even_illumination(view)), fine.verified, bend, size, _VERIFIED_REACH
     )
     is_flat = checked.residual_px <= template.max_residual_px and checked.share >= _LEAST_SHARE
-    if not is_flat or measure_displaced(view, coarse.verified) > _MOST_DISPLACED:
+    if not is_flat or _measure_shared(checked, fine.verified) > _MOST_SHARED_PX:
+        return None
+    if measure_displaced(view, coarse.verified) > _MOST_DISPLACED:
         return None
     return FlatPage(view, bend.to_scan, bend.warp, checked.residual_px, checked.share)
 
@@ -210,6 +217,15 @@ def _improve(
         fit_warp(points, moved, measured.likeness[found], page, loose_px), page
     )
     return _Bend(bend.to_scan @ homography, warp)
+
+
+def _measure_shared(checked: Measurements, places: PrintPlaces) -> float:
+    """Return the 95th percentile of the displacements that neighbouring print shares, in pixels."""
+    found = checked.is_found
+    if found.sum() <= _SHARED_BY:
+        return float("inf")
+    shared = usual_nearby(places.middles[found], checked.shifts[found], _SHARED_BY)
+    return float(np.percentile(np.hypot(*shared.T), _SHARED_PERCENTILE))
 
 
 def _is_plausible(warp: Warp, size: tuple[int, int]) -> bool:

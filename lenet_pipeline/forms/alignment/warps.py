@@ -125,7 +125,7 @@ def fit_warp(points: Points, moved: Points, weights: Floats, size: tuple[int, in
     shifts = moved - points
     penalty = (_NOISE_PX / loose_px) ** 2 * _bending(rows, columns)
     # Start with each point's distance from its neighbours, because paper moves them alike.
-    errors = np.hypot(*(shifts - _usual_nearby(points, shifts)).T)
+    errors = np.hypot(*(shifts - usual_nearby(points, shifts, _NEIGHBOURS)).T)
     solution = np.zeros((rows * columns, 2))
     for _ in range(_ROUNDS):
         spread = max(1.4826 * float(np.median(errors)), _NOISE_PX)
@@ -184,8 +184,8 @@ def _bending(rows: int, columns: int) -> Floats:
     return np.asarray(form + 1e-6 * np.eye(rows * columns))
 
 
-def _usual_nearby(points: Points, shifts: Points) -> Points:
-    """Return the median displacement of each point's neighbours, (points, 2)."""
+def usual_nearby(points: Points, shifts: Points, neighbours: int) -> Points:
+    """Return the median displacement of each point's nearest neighbours, (points, 2)."""
     apart = np.hypot(*np.moveaxis(points[:, None] - points[None], 2, 0))
-    nearest = np.argsort(apart, axis=1, kind="stable")[:, 1 : _NEIGHBOURS + 1]
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, 1 : neighbours + 1]
     return np.asarray(np.median(shifts[nearest], axis=1), dtype=np.float64)
