@@ -48,8 +48,8 @@ _LEAST_GROWING = 0.3  # of the places on the scan, in every round
 # Of the places that were not used in the fit: more than on flat pages, because a warp has more freedom.
 _LEAST_SHARE = 0.4
 _MOST_DISPLACED = 0.05  # of the print found there
-# The displacement that a place's neighbours there share: 0.2 to 0.5 pixels on bent and folded paper, and 1.0 or
-# more where a part of another edition is 1.5 mm lower, because a smooth warp cannot follow a step.
+# The displacement that a place's neighbours there share: 0.2 to 0.5 pixels on bent and folded paper, and 1.0
+# or more where a part of another edition is 1.5 mm lower, because a smooth warp cannot follow a step.
 _MOST_SHARED_PX = 0.7
 _SHARED_BY, _SHARED_PERCENTILE = 5, 95
 _MOST_BEND_MM = 6.0
