@@ -1,4 +1,4 @@
-"""Bent paper in whole jobs: the database shows which pages were flattened, and pictures show the rejected ones."""
+"""Bent paper in whole jobs: the database records warps, and pictures show rejected pages."""
 
 from __future__ import annotations
 
@@ -37,9 +37,11 @@ def scan_blank(form: DemoForm, path: Path, severity: Severity) -> Path:
 def test_the_warp_of_a_bent_page_is_recorded_and_a_flat_page_has_none(
     settings: Settings, demo_form: DemoForm, tmp_path: Path
 ) -> None:
-    scan_blank(demo_form, tmp_path / "bent.png", Severity(bend_mm=3, noise=3))
-    scan_blank(demo_form, tmp_path / "flat.png", Severity(noise=3))
-    outcome = ingest_forms(settings, FormIngestJob(tmp_path, (demo_form.template,), "notes/all"))
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    scan_blank(demo_form, folder / "bent.png", Severity(bend_mm=3, noise=3))
+    scan_blank(demo_form, folder / "flat.png", Severity(noise=3))
+    outcome = ingest_forms(settings, FormIngestJob(folder, (demo_form.template,), "notes/all"))
     assert (outcome.read, outcome.rejected) == (2, 0)
     bent, flat = ask(settings, "select source, warp, residual_px from pages order by source")
     assert Path(bent["source"]).name == "bent.png"
