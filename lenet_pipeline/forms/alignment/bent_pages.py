@@ -43,11 +43,11 @@ _FINE_SIDE, _FINE_DISTANCE, _MOST_FINE = 41, 32, 400  # pixels at ALIGNED_DPI
 _COARSE_ROUNDS = ((14, 0.7), (12, 1.5), (10, 3.0), (7, 4.0))  # reach in pixels, and looseness of the warp
 _FINE_ROUNDS = ((8, 4.0), (5, 4.0))
 _VERIFIED_REACH = 10  # pixels at ALIGNED_DPI
-_FEWEST = 24  # places to fit a warp to
+_FEWEST = 16  # places to fit a warp to
 _LEAST_GROWING = 0.3  # of the places on the scan, in every round
 # Of the places that were not used in the fit: more than on flat pages, because a warp has more freedom.
 _LEAST_SHARE = 0.4
-_MOST_DISPLACED = 0.05  # of the print found there
+_MOST_DISPLACED = 0.09  # of the print found there, as on flat pages
 # The displacement that a place's neighbours there share: 0.2 to 0.5 pixels on bent and folded paper, and 1.0
 # or more where a part of another edition is 1.5 mm lower, because a smooth warp cannot follow a step.
 _MOST_SHARED_PX = 0.7

@@ -22,7 +22,7 @@ from lenet_pipeline.forms.alignment.candidates import (
     is_fitting,
     locate_candidates,
 )
-from lenet_pipeline.forms.alignment.homographies import Homography, quarter_turns
+from lenet_pipeline.forms.alignment.homographies import Homography, Points, quarter_turns
 from lenet_pipeline.forms.alignment.legibility import measure_legibility
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.alignment.refinement import Scan
@@ -31,10 +31,14 @@ from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD
 from lenet_pipeline.forms.alignment.similar_forms import find_similar_forms
 from lenet_pipeline.forms.alignment.warps import Warp, map_to_scan
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey, Page
-from lenet_pipeline.forms.templates.model import Template
+from lenet_pipeline.forms.templates.model import Field, Template
 
 _MOST_DISPLACED = 0.09  # of the print found: 0 to 0.07 on good scans, 0.1 or more where paper bends by 0.5 mm
 _MOST_BENT = 2  # candidates to flatten
+# A homography may fit one part of bent paper so well that the rest counts as missing. The residual shows it:
+# flat scans have 0.1 to 0.7.
+_BENT_PX = 0.8  # root mean square
+_BENT_FIELD_MM = 0.5  # how far a warp must move a field to make a difference
 _OFF_SCAN_MM = 1.0  # how far a field may extend beyond the scan
 
 
@@ -122,7 +126,7 @@ def _match_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage
         best = _choose(scan, finished, some)
         if best is not None:
             found = _conclude(scan, best)
-            return found if isinstance(found, AlignedPage) else _read_bent(scan, [best], some) or found
+            return _flatten(scan, best, found, some) if _may_be_bent(best) else found
     if is_blank(scan.image):
         return Unaligned("blank_page", "the page is blank, apart from specks and shadows at its edges")
     bent = _read_bent(scan, finished, tried)
@@ -135,6 +139,29 @@ def _match_page(page: Page, prepared: Sequence[PreparedTemplate]) -> AlignedPage
         return _undecided(scaled)
     turn = quarter_turns(scaled.to_scan, *scaled.prepared.template.aligned_size)
     return AlignedPage(scaled.prepared, scaled.image, scaled.to_scan, turn, residual_px=None, score=None)
+
+
+def _may_be_bent(candidate: Candidate) -> bool:
+    """Return whether any of the print is out of place in a way that flat paper never shows."""
+    alignment = candidate.alignment
+    return alignment.displaced > 0 or alignment.measured.residual_px > _BENT_PX or candidate.lead < LEAST_LEAD
+
+
+def _flatten(
+    scan: Scan, best: Candidate, found: AlignedPage | Unaligned, prepared: Sequence[PreparedTemplate]
+) -> AlignedPage | Unaligned:
+    """Return a page flattened, or as it was found if that fails or makes no difference to its fields."""
+    bent = _read_bent(scan, [best], prepared)
+    if bent is None:
+        return found
+    if isinstance(found, AlignedPage) and found.prepared is bent.prepared:
+        template = found.prepared.template
+        corners = np.concatenate([_field_corners(field) for field in template.fields])
+        apart = map_to_scan(bent.to_scan, bent.warp, corners) - map_to_scan(found.to_scan, None, corners)
+        least = _BENT_FIELD_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
+        if np.hypot(*apart.T).max() < least:
+            return found
+    return bent
 
 
 def _choose(
@@ -253,13 +280,16 @@ def _field_off_scan(
     height, width = scan.image.shape
     slack = _OFF_SCAN_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
     for field in template.fields:
-        places = field.place.rectangles()
-        edges = np.array([place.pixels() for place in places])
-        corners = np.concatenate([edges[:, [0, 1]], edges[:, [2, 1]], edges[:, [2, 3]], edges[:, [0, 3]]])
-        points = map_to_scan(to_scan, warp, corners)
+        points = map_to_scan(to_scan, warp, _field_corners(field))
         if (points < -slack).any() or (points > (width + slack, height + slack)).any():
             return field.name
     return None
+
+
+def _field_corners(field: Field) -> Points:
+    """Return the corners of a field's cells or box in pixels of the aligned page, (corners, 2)."""
+    edges = np.array([place.pixels() for place in field.place.rectangles()])
+    return np.concatenate([edges[:, [0, 1]], edges[:, [2, 1]], edges[:, [2, 3]], edges[:, [0, 3]]])
 
 
 def _unmatched(finished: Sequence[Candidate]) -> Unaligned:
