@@ -154,6 +154,8 @@ def _flatten(
     bent = _read_bent(scan, [best], prepared)
     if bent is None:
         return found
+    if isinstance(bent, Unaligned):
+        return bent if isinstance(found, AlignedPage) else found
     if isinstance(found, AlignedPage) and found.prepared is bent.prepared:
         template = found.prepared.template
         corners = np.concatenate([_field_corners(field) for field in template.fields])
@@ -178,40 +180,51 @@ def _choose(
 
 def _read_bent(
     scan: Scan, finished: Sequence[Candidate], prepared: Sequence[PreparedTemplate]
-) -> AlignedPage | None:
-    """Return a page of bent or folded paper, flattened, or None if it is not a page of any form even then.
+) -> AlignedPage | Unaligned | None:
+    """Return a page of bent or folded paper, flattened, or None if no form's print can be flattened.
 
     The flattened page must pass every test that a scan of a flat page must pass. Only then does it belong to
-    the form that it was flattened for, and not to another edition.
+    the form that it was flattened for. If it fits another edition better, it is flattened for that one, and
+    refused if that fails, because the print that both have does not decide.
     """
+    refused = None
     for candidate in sorted(finished, key=lambda one: -one.share)[:_MOST_BENT]:
         flat = flatten_page(scan, candidate)
-        if flat is None:
+        best = None if flat is None else _match_flattened(flat, prepared)
+        if flat is None or best is None:
             continue
-        best = _match_flattened(flat, prepared)
-        if best is not None and best.prepared is not candidate.prepared:
-            # The page is another edition. Flatten it for the print of that one.
-            candidate = replace(
-                best, alignment=replace(best.alignment, to_scan=flat.to_scan @ best.alignment.to_scan)
-            )
+        if best.prepared is not candidate.prepared:
+            refused = _refuse_edition(candidate, best)
+            to_scan = flat.to_scan @ best.alignment.to_scan
+            candidate = replace(best, alignment=replace(best.alignment, to_scan=to_scan))
             flat = flatten_page(scan, candidate)
             best = None if flat is None else _match_flattened(flat, prepared)
         if flat is None or best is None or best.prepared is not candidate.prepared:
             continue
-        if _field_off_scan(scan, candidate.prepared.template, flat.to_scan, flat.warp):
+        template = candidate.prepared.template
+        if _fault(Scan(flat.image), best) or _field_off_scan(scan, template, flat.to_scan, flat.warp):
             continue
-        turn = quarter_turns(flat.to_scan, *candidate.prepared.template.aligned_size)
+        turn = quarter_turns(flat.to_scan, *template.aligned_size)
         return AlignedPage(
             candidate.prepared, flat.image, flat.to_scan, turn, flat.residual_px, flat.share, flat.warp
         )
-    return None
+    return refused
 
 
 def _match_flattened(flat: FlatPage, prepared: Sequence[PreparedTemplate]) -> Candidate | None:
-    """Return the form that a flattened page fits best and well enough to read, or None."""
+    """Return the form that a flattened page fits best, or None."""
     scan = Scan(flat.image)
-    best = _choose(scan, locate_candidates(scan, prepared), prepared)
-    return None if best is None or _fault(scan, best) else best
+    return _choose(scan, locate_candidates(scan, prepared), prepared)
+
+
+def _refuse_edition(candidate: Candidate, other: Candidate) -> Unaligned:
+    """Return a bent page that shares its print with one form, but belongs to another one."""
+    one, form = candidate.prepared.template.form, other.prepared.template.form
+    reason = (
+        f"the page is bent; a part of it fits form {one!r}, but it is more likely form {form!r}; flatten the "
+        "page and scan it again"
+    )
+    return Unaligned("poor_registration", reason, form)
 
 
 def _undecided(scaled: Undecided) -> Unaligned:
