@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ from lenet_pipeline.forms import (
     prepare_template,
     read_cells,
 )
+from lenet_pipeline.forms.alignment import page_alignment
 from lenet_pipeline.forms.alignment.homographies import map_points
 from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
@@ -58,11 +60,15 @@ class FillPart:
 
 @dataclass(frozen=True)
 class FillJob:
-    """The input of every process: the possible forms, the digits to fill in, and the seed."""
+    """The input of every process: the possible forms, the digits to fill in, and the seed.
+
+    ``flattens`` is whether bent pages are flattened, as in the product.
+    """
 
     templates: tuple[Template, ...]
     digits: LabelledImages
     seed: int
+    flattens: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class ReadPage:
         distances_mm: by field and position, the distance of a cell's farthest corner from its true place on
             the paper. Boxes without dividers have none.
         aligned_mm: the largest distance before cells are refined.
-        is_flattened: whether bent paper was flattened; without that, the page would be rejected.
+        is_flattened: whether bent paper was flattened.
     """
 
     number: int
@@ -134,9 +140,11 @@ def read_part(part: FillPart, job: FillJob) -> list[ReadPage]:
     filled = fill_pages(
         template, job.digits, numbers=part.numbers, seed=job.seed, severity=part.severity, habits=part.habits
     )
-    return [
-        read_page(number, page, template, prepared) for number, page in zip(part.numbers, filled, strict=True)
-    ]
+    with nullcontext() if job.flattens else patch.object(page_alignment, "flatten_page", return_value=None):
+        return [
+            read_page(number, page, template, prepared)
+            for number, page in zip(part.numbers, filled, strict=True)
+        ]
 
 
 @functools.lru_cache(maxsize=1)
