@@ -123,6 +123,7 @@ PAGES = pa.schema(
         pa.field("rotation", pa.int32()),
         pa.field("residual_px", pa.float32()),
         pa.field("to_scan", pa.list_(pa.float64())),
+        pa.field("warp", pa.list_(pa.list_(pa.list_(pa.float32())))),
         pa.field("duplicate_of", pa.uuid()),
         pa.field("read_at", pa.timestamp("us", tz="UTC"), nullable=False),
         pa.field("actor", pa.string(), nullable=False),

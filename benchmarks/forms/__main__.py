@@ -5,7 +5,7 @@
 The home holds a model and MNIST's test digits, as after ``lenet ingest mnist``
 and ``lenet train mnist/train``. The benchmark only reads it. The references
 folder holds the blank forms of the example templates. The parts are
-``accuracy``, ``severity``, ``calibration``, ``runs``, ``lines``,
+``accuracy``, ``severity``, ``bent``, ``calibration``, ``runs``, ``lines``,
 ``papers``, ``checksum`` and ``speed``; the default is all of them. Print a table for each part. Write all
 figures as JSON with a description of the machine, and a plot of the severities
 next to the JSON file.
@@ -26,7 +26,7 @@ from lenet_pipeline.forms import SEVERITIES
 if TYPE_CHECKING:
     from benchmarks.forms.model import Reader
 
-PARTS = ("accuracy", "severity", "calibration", "runs", "lines", "papers", "checksum", "speed")
+PARTS = ("accuracy", "severity", "bent", "calibration", "runs", "lines", "papers", "checksum", "speed")
 SURE = 0.9  # the confidence from which fields pass without review by default
 
 _TEMPLATES = Path(__file__).parents[2] / "examples" / "templates"
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--home", type=Path, required=True, help="home with a model and mnist/test")
     parser.add_argument("--references", type=Path, help="folder of the example templates' blank forms")
-    parser.add_argument("--model", default="champion")
+    parser.add_argument("--model", default="champion", help="a model of the home, or packaged")
     parser.add_argument("--digits", default="mnist/test", help="dataset whose digits fill the pages")
     parser.add_argument(
         "--pages", type=float, default=1.0, help="share of the usual number of pages (default: 1)"
@@ -95,6 +95,7 @@ def measure(part: str, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
     measured = {
         "accuracy": _measure_accuracy,
         "severity": _measure_severity,
+        "bent": _measure_bent,
         "calibration": _measure_calibration,
         "runs": _measure_runs,
         "lines": _measure_lines,
@@ -127,6 +128,16 @@ def _measure_severity(reader: Reader, arguments: argparse.Namespace) -> tuple[An
     points = severity.measure_severity(templates, reader, pages, arguments.seed, arguments.processes, SURE)
     severity.plot_severity(points, arguments.output.with_suffix(".png"))
     return severity.severity_record(points), severity.severity_table(points)
+
+
+def _measure_bent(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:
+    from benchmarks.forms import bent
+    from benchmarks.forms.accuracy import read_example_templates
+
+    templates = read_example_templates(_TEMPLATES, arguments.references)
+    pages = _pages(bent.PAGES, arguments)
+    papers = bent.measure_bent(templates, reader, pages, arguments.seed, arguments.processes, SURE)
+    return bent.bent_record(papers), bent.bent_table(papers)
 
 
 def _measure_calibration(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:

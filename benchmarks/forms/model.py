@@ -16,6 +16,8 @@ from lenet_pipeline.forms import CellReading, CellState, FieldValue, LabelledIma
 from lenet_pipeline.forms.templates.model import Field
 from lenet_pipeline.scoring import Engine
 
+PACKAGED = "packaged"  # the model that comes with the package
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -112,10 +114,12 @@ def share_pct(part: float, whole: float) -> float:
 def read_model(home: Path, reference: str, digits: LabelledImages) -> Reader:
     """Load a model of a home, for one thread of the CPU."""
 
-    from lenet_pipeline.registry import read_version, resolve_version
+    from lenet_pipeline.registry import read_packaged_model, read_version, resolve_version
     from lenet_pipeline.settings import read_settings
 
     torch.set_num_threads(1)
+    if reference == PACKAGED:
+        return Reader(Engine(read_packaged_model().model, "cpu"), digits)
     registry = read_settings(home).registry
     version = resolve_version(registry, reference)
     return Reader(Engine(read_version(registry, version).model, "cpu"), digits)

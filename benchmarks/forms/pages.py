@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -29,7 +30,9 @@ from lenet_pipeline.forms import (
     prepare_template,
     read_cells,
 )
+from lenet_pipeline.forms.alignment import page_alignment
 from lenet_pipeline.forms.alignment.homographies import map_points
+from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.filling.filled_fields import WrittenCell
 from lenet_pipeline.forms.filling.filled_pages import FilledPage
@@ -42,6 +45,7 @@ MISREAD_MM = 1.0  # a page with a cell farther from its true place was aligned w
 
 _MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
 _PAGES_A_PART = 5
+_INVERSION_ROUNDS = 12
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,15 @@ class FillPart:
 
 @dataclass(frozen=True)
 class FillJob:
-    """The input of every process: the possible forms, the digits to fill in, and the seed."""
+    """The input of every process: the possible forms, the digits to fill in, and the seed.
+
+    ``flattens`` is whether bent pages are flattened, as in the product.
+    """
 
     templates: tuple[Template, ...]
     digits: LabelledImages
     seed: int
+    flattens: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ class ReadPage:
         distances_mm: by field and position, the distance of a cell's farthest corner from its true place on
             the paper. Boxes without dividers have none.
         aligned_mm: the largest distance before cells are refined.
+        is_flattened: whether bent paper was flattened.
     """
 
     number: int
@@ -87,6 +96,7 @@ class ReadPage:
     readings: tuple[CellReading, ...]
     distances_mm: dict[tuple[str, int], float]
     aligned_mm: float
+    is_flattened: bool = False
 
     @property
     def is_misread(self) -> bool:
@@ -130,9 +140,11 @@ def read_part(part: FillPart, job: FillJob) -> list[ReadPage]:
     filled = fill_pages(
         template, job.digits, numbers=part.numbers, seed=job.seed, severity=part.severity, habits=part.habits
     )
-    return [
-        read_page(number, page, template, prepared) for number, page in zip(part.numbers, filled, strict=True)
-    ]
+    with nullcontext() if job.flattens else patch.object(page_alignment, "flatten_page", return_value=None):
+        return [
+            read_page(number, page, template, prepared)
+            for number, page in zip(part.numbers, filled, strict=True)
+        ]
 
 
 @functools.lru_cache(maxsize=1)
@@ -149,12 +161,11 @@ def read_page(
         fault = f"{found.kind}: {found.reason}"
         return ReadPage(number, fault, False, filled.truth, filled.cells, (), {}, 0.0)
     form = found.prepared.template
-    readings = read_cells(found.image, found.prepared.reference, form, found.to_scan)
-    to_registered = np.asarray(np.linalg.inv(found.to_scan), dtype=np.float64)
+    readings = read_cells(found.image, found.prepared.reference, form, found.to_scan, found.warp)
     distances, aligned = dict[tuple[str, int], float](), 0.0
     is_other = form.fingerprint != template.fingerprint
     if not is_other:
-        true = {place: map_points(to_registered, corners) for place, corners in _cell_corners(filled, form)}
+        true = {place: _on_page(found, corners) for place, corners in _cell_corners(filled, form)}
         for reading in readings:
             place = reading.field, reading.position
             if place in true:
@@ -162,7 +173,28 @@ def read_page(
         aligned = max(
             (_distance_mm(corners, true[place]) for place, corners in _template_corners(form)), default=0.0
         )
-    return ReadPage(number, "", is_other, filled.truth, filled.cells, tuple(readings), distances, aligned)
+    return ReadPage(
+        number,
+        "",
+        is_other,
+        filled.truth,
+        filled.cells,
+        tuple(readings),
+        distances,
+        aligned,
+        found.warp is not None,
+    )
+
+
+def _on_page(found: AlignedPage, corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where points of the scan are on the aligned page."""
+    displaced = map_points(np.asarray(np.linalg.inv(found.to_scan), dtype=np.float64), corners)
+    if found.warp is None:
+        return displaced
+    points = displaced
+    for _ in range(_INVERSION_ROUNDS):
+        points = points + displaced - found.warp.move(points)
+    return points
 
 
 def _cell_corners(

@@ -205,7 +205,7 @@ def _time_page(part: PagePart, job: FormJob, prepared: list[PreparedTemplate]) -
     times.append(time.process_time())
     if not isinstance(found, AlignedPage):
         return None
-    read_cells(found.image, prepared[0].reference, prepared[0].template, found.to_scan)
+    read_cells(found.image, prepared[0].reference, prepared[0].template, found.to_scan, found.warp)
     times.append(time.process_time())
     read_part(part, job)
     read, align, cut, whole = (1000 * np.diff([*times, time.process_time()])).tolist()

@@ -2,6 +2,7 @@ from .alignment.homographies import reduce_picture as reduce_picture
 from .alignment.page_alignment import Unaligned as Unaligned
 from .alignment.page_alignment import align_page as align_page
 from .alignment.prepared_template import prepare_template as prepare_template
+from .alignment.residuals import measure_residuals as measure_residuals
 from .alignment.scaled_pages import are_alike as are_alike
 from .blanks.blank_building import MOST_COPIES as MOST_COPIES
 from .blanks.blank_building import BuiltBlank as BuiltBlank
@@ -25,12 +26,13 @@ from .drawing.pages import draw_page as draw_page
 from .drawing.pages import outline_template as outline_template
 from .drawing.registered_pages import RegisteredPage as RegisteredPage
 from .drawing.registered_pages import draw_registered_page as draw_registered_page
+from .drawing.residual_pages import draw_residuals as draw_residuals
 from .filling.demo_form import draw_demo_form as draw_demo_form
 from .filling.filled_pages import fill_pages as fill_pages
 from .filling.habits import Habits as Habits
 from .filling.handwriting import LabelledImages as LabelledImages
-from .filling.scanning import SEVERITIES as SEVERITIES
-from .filling.scanning import Severity as Severity
+from .filling.severities import SEVERITIES as SEVERITIES
+from .filling.severities import Severity as Severity
 from .page import ALIGNED_DPI as ALIGNED_DPI
 from .page import Grey as Grey
 from .page import Page as Page

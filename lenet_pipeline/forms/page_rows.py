@@ -191,8 +191,9 @@ def _aligned_page(job: FormJob, document: Document, page: Page, found: AlignedPa
         "rotation": found.rotation,
         "residual_px": found.residual_px,
         "to_scan": found.to_scan.ravel().tolist(),
+        "warp": None if found.warp is None else found.warp.shifts.tolist(),
     }
-    fields = read_fields(found.image, found.prepared.reference, template, found.to_scan)
+    fields = read_fields(found.image, found.prepared.reference, template, found.to_scan, found.warp)
     cells = [cell for field in fields for cell in field.cells]
     field_ids = {
         field.name: derive_uuid("field", row["page_id"].hex(), field.name).bytes for field in template.fields
@@ -257,7 +258,7 @@ def _fields(
 ) -> pa.Table:
     template = found.prepared.template
     boxes = [field.outline.pixel_box() for field in template.fields]
-    scan_boxes = locate_in_scan(boxes, found.to_scan)
+    scan_boxes = locate_in_scan(boxes, found.to_scan, found.warp)
     return pa.Table.from_pylist(
         [
             {

@@ -7,6 +7,7 @@ from .checks import raise_if_failed as raise_if_failed
 from .form_drawing import DraftedForm as DraftedForm
 from .form_drawing import DraftingJob as DraftingJob
 from .form_drawing import DrawingJob as DrawingJob
+from .form_drawing import RejectedPageError as RejectedPageError
 from .form_drawing import draft_form as draft_form
 from .form_drawing import draw_form as draw_form
 from .form_drawing import save_picture as save_picture

@@ -27,14 +27,17 @@ from lenet_pipeline.forms import (
     align_sheet,
     draft_template,
     draw_page,
+    draw_residuals,
     find_written_cells,
     judge_paper,
+    measure_residuals,
     outline_template,
     prepare_template,
     read_cells,
     read_field_value,
     read_page,
     read_paper_size,
+    read_scan,
     reduce_picture,
     render_reference,
     states_resolution,
@@ -57,6 +60,14 @@ _GUESSED = (
     "The file does not state its resolution. The page is taken as {}; "
     "if that is wrong, draft again with --paper or --dpi."
 )
+
+
+class RejectedPageError(IngestError):
+    """The page was rejected. ``picture`` shows where its print is."""
+
+    def __init__(self, reason: str, picture: Image.Image) -> None:
+        super().__init__(reason)
+        self.picture = picture
 
 
 @dataclass(frozen=True)
@@ -162,6 +173,7 @@ def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
     In a home without any model version, the packaged model stands in for the champion. Nothing is recorded.
 
     Raises:
+        RejectedPageError: the page is the form, but it is too poor or too bent to read.
         IngestError: the page cannot be read or does not fit the template, or the blank form is a filled one.
         RegistryError: there is no model version, and the job names one by its number.
         UnknownNameError: model versions exist, but not this one.
@@ -176,10 +188,16 @@ def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
     prepared = prepare_template(template)
     found = align_sheet(scan, job.page, prepared, settings.page_limits)
     if isinstance(found, Unaligned):
-        raise IngestError(f"page {job.page} of {scan} could not be read: {found.reason}")
-    readings = read_cells(found.image, prepared.reference, template, found.to_scan)
+        reason = f"page {job.page} of {scan} could not be read: {found.reason}"
+        if found.prepared is None or found.to_scan is None:
+            raise IngestError(reason)
+        picture = read_scan(scan, job.page, settings.page_limits).image
+        residuals = measure_residuals(picture, found.prepared, found.to_scan)
+        raise RejectedPageError(reason, draw_residuals(residuals, f"{scan.name}, page {job.page}: rejected"))
+    readings = read_cells(found.image, prepared.reference, template, found.to_scan, found.warp)
     drawn, fields = _with_readings(template, readings, _score(readings, job.model, settings))
     residual = "" if found.residual_px is None else f", residual {found.residual_px:.2f} px"
+    residual += "" if found.warp is None else ", flattened"
     return draw_page(
         found.image, drawn, f"{template.form}: {scan.name}, page {job.page}{residual}", fields=fields
     )

@@ -46,7 +46,7 @@ def registered_page(row: Mapping[str, Any]) -> RegisteredPage:
     from lenet_pipeline.forms import RegisteredPage  # loads OpenCV
 
     paper = read_template_content(row["text"]).paper
-    return RegisteredPage(row["to_scan"], (row["width_px"], row["height_px"]), paper)
+    return RegisteredPage(row["to_scan"], (row["width_px"], row["height_px"]), paper, row["warp"])
 
 
 def propose_signs(row: Mapping[str, Any], cells: Sequence[Row], typed: str | None) -> list[str | None]:

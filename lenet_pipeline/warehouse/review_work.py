@@ -127,7 +127,7 @@ class ReviewRecords:
         verdicts: on the fields and their digits, the newest first: field_id, position (null for a verdict on
             the field), verdict, value, has_all_digits, mode, reviewed_at, actor, is_undone.
         pages: page_id, dataset, source, source_sha256, page, form, template, text (the template's YAML),
-            width_px, height_px and to_scan.
+            width_px, height_px, to_scan and warp.
     """
 
     fields: list[Row]

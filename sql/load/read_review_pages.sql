@@ -10,7 +10,8 @@ select
     templates.text,
     pages.width_px,
     pages.height_px,
-    pages.to_scan
+    pages.to_scan,
+    pages.warp
 from pages
 inner join templates using (template)
 where list_contains(cast($page_ids as uuid[]), pages.page_id)

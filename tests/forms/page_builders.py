@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.forms.alignment.homographies import map_points
 from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
-from lenet_pipeline.forms.filling.scanning import Scan, Severity, scan_sheet
+from lenet_pipeline.forms.alignment.warps import map_to_scan
+from lenet_pipeline.forms.filling.scanning import Scan, scan_sheet
+from lenet_pipeline.forms.filling.severities import Severity
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey, Page
 from lenet_pipeline.forms.templates.model import (
     AlignmentMethod,
@@ -148,8 +150,9 @@ def cell_errors(found: AlignedPage, scan: Scan) -> NDArray[np.float64]:
     """Return how far every corner of every cell is from its place, in pixels of the aligned page."""
     edges = np.array([place.pixels() for field in found.prepared.template.fields for place in _places(field)])
     corners = np.concatenate([edges[:, :2], edges[:, 2:], edges[:, [0, 3]], edges[:, [2, 1]]])
-    back = map_points(np.linalg.inv(scan.homography) @ found.to_scan, corners)
-    return np.asarray(np.hypot(*(back - corners).T), dtype=np.float64)
+    back = np.linalg.inv(scan.homography)
+    ours = map_points(back, map_to_scan(found.to_scan, found.warp, corners))
+    return np.asarray(np.hypot(*(ours - map_points(back, scan.locate(corners))).T), dtype=np.float64)
 
 
 def _places(field: Field) -> tuple[Rectangle, ...]:

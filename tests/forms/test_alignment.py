@@ -19,7 +19,8 @@ from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.alignment.refinement import Scan
 from lenet_pipeline.forms.alignment.self_similarity import measure_lead
-from lenet_pipeline.forms.filling.scanning import Severity, scan_sheet
+from lenet_pipeline.forms.filling.scanning import scan_sheet
+from lenet_pipeline.forms.filling.severities import Severity
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, WritingBox
 from tests.forms import page_builders as build
@@ -305,7 +306,7 @@ def test_a_crumpled_page_is_refused(letter: PreparedTemplate, letter_sheet: Grey
     scan = scan_sheet(letter_sheet, build.SHEET_DPI, Severity(noise=5), np.random.default_rng(0))
     y, x = np.mgrid[: scan.image.shape[0], : scan.image.shape[1]].astype(np.float32)
     crumpled = cv2.remap(
-        scan.image, x + 9 * np.sin(y / 120), y + 9 * np.sin(x / 130), cv2.INTER_LINEAR, borderValue=255
+        scan.image, x + 9 * np.sin(y / 40), y + 9 * np.sin(x / 43), cv2.INTER_LINEAR, borderValue=255
     )
     found = refuse(np.asarray(crumpled, dtype=np.uint8), letter)
     assert found.kind in ("poor_registration", "unmatched_page")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lenet_pipeline.forms.filling.filled_pages import render_blank_sheet
-from lenet_pipeline.forms.filling.scanning import SEVERITIES, scan_sheet
+from lenet_pipeline.forms.filling.scanning import scan_sheet
+from lenet_pipeline.forms.filling.severities import SEVERITIES
 from lenet_pipeline.forms.page import ALIGNED_DPI
 from lenet_pipeline.forms.reading.blank_form import WrittenCells, find_written_cells
 from lenet_pipeline.forms.templates.references import render_reference

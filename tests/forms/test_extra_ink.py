@@ -13,7 +13,7 @@ from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, p
 from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_pages
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from lenet_pipeline.forms.filling.severities import SEVERITIES
 from lenet_pipeline.forms.page import Grey, Page
 from lenet_pipeline.forms.reading.marks import find_mark
 from lenet_pipeline.forms.reading.page_reading import FieldReading, read_fields

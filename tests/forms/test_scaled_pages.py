@@ -12,7 +12,8 @@ import pytest
 from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.alignment.scaled_pages import are_alike
-from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity, scan_sheet
+from lenet_pipeline.forms.filling.scanning import scan_sheet
+from lenet_pipeline.forms.filling.severities import SEVERITIES, Severity
 from lenet_pipeline.forms.page import MM_PER_INCH
 from lenet_pipeline.forms.templates.model import Field, Template
 from tests.forms import page_builders as build

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 from PIL import Image
 
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from lenet_pipeline.forms.filling.severities import SEVERITIES
 from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.jobs import FillingJob, check, fill_forms
 from lenet_pipeline.settings import Settings

@@ -21,7 +21,7 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.documents.reader import PageLimits, inspect_document
 from lenet_pipeline.forms.filling.demo_form import draw_demo_form
 from lenet_pipeline.forms.filling.habits import Habits
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from lenet_pipeline.forms.filling.severities import SEVERITIES
 from lenet_pipeline.forms.page_rows import FormJob, PagePart
 from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.jobs import (

@@ -414,7 +414,7 @@ def test_a_malformed_table_of_truths_is_one_line_that_names_where(
         (["forms", "draft", "nowhere.pdf"], "nowhere.pdf"),
         (
             ["forms", "fill", "TEMPLATE", "--digits", "optdigits/test", "--severity", "dire"],
-            "there is no severity 'dire'; available: heavy, light, medium, none",
+            "there is no severity 'dire'; available: folded, heavy, light, medium, none, phone",
         ),
         (["forms", "fill", "TEMPLATE", "--digits", "nowhere/test"], "there is no dataset 'nowhere/test'"),
         (["forms", "fill", "TEMPLATE", "--digits", "optdigits/test", "--output", "SCAN"], "cannot write"),

@@ -14,7 +14,7 @@ from lenet_pipeline.audit.evidence import gather_evidence
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_pages
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES, Severity
+from lenet_pipeline.forms.filling.severities import SEVERITIES, Severity
 from lenet_pipeline.forms.page import MM_PER_INCH
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle
 from lenet_pipeline.forms.templates.template_file import read_template

@@ -11,7 +11,7 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.filling.demo_form import draw_demo_form
 from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_pages
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from lenet_pipeline.forms.filling.severities import SEVERITIES
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.ingest import read_optdigits

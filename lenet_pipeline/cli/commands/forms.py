@@ -161,16 +161,24 @@ def show_command(
         typer.Option("--output", "-o", help="PNG file to write (default: in plots/ in the home)"),
     ] = None,
 ) -> None:
-    """Draw the fields, cells and readings on a page."""
+    """Draw the fields, cells and readings on a page.
+
+    On a rejected page, draws arrows from where the form's print should be to where it is.
+    """
     from lenet_pipeline.forms import read_template
-    from lenet_pipeline.jobs import DrawingJob, draw_form, save_picture
+    from lenet_pipeline.jobs import DrawingJob, RejectedPageError, draw_form, save_picture
 
     read = read_template(template, references)
     name = f"{scan.stem}-{page}" if scan else f"{template.stem}-template"
     path = output or settings.plots / f"{name}.png"
     if path.exists() and any(path.samefile(file) for file in _input_files(read, scan)):
         raise IngestError(f"{path} is an input of the picture; choose another file with --output")
-    save_picture(draw_form(settings, DrawingJob(read, scan, page, model)), path)
+    try:
+        picture = draw_form(settings, DrawingJob(read, scan, page, model))
+    except RejectedPageError as exc:
+        save_picture(exc.picture, path)
+        raise IngestError(f"{exc}; {path} shows where its print is") from exc
+    save_picture(picture, path)
     print_line(str(path))
 
 
@@ -203,7 +211,9 @@ def fill_command(
     ],
     pages: Annotated[int, typer.Option(min=1, help="Number of pages")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of values, digits and distortions")] = 0,
-    severity: Annotated[str, typer.Option(help="Scan quality loss: none, light, medium or heavy")] = "medium",
+    severity: Annotated[
+        str, typer.Option(help="Scan quality: none, light, medium, heavy, phone or folded")
+    ] = "medium",
     commas: Annotated[
         float, typer.Option(min=0, max=1, help="Share of values with a decimal comma, 0 to 1")
     ] = 0,

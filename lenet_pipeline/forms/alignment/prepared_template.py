@@ -117,7 +117,7 @@ def prepare_reference(template: Template, reference: Grey) -> PreparedTemplate:
     Raises:
         IngestError: the template's alignment method needs more print or corner markers.
     """
-    near = _near_fields(template)
+    near = near_fields(template)
     landmarks = _find_landmarks(reference, near)
     _check_landmarks(template, landmarks)
     ink = saturate_ink(reference) > 0
@@ -125,9 +125,14 @@ def prepare_reference(template: Template, reference: Grey) -> PreparedTemplate:
     bilevel = None
     # The pale edges of dark strokes vanish too, so only count pale print away from them.
     if is_dark.any() and (ink & ~_grow(is_dark)).sum() > _PALE_SHARE * ink.sum():
-        bilevel = _find_landmarks(np.where(is_dark, np.uint8(0), np.uint8(255)), near)
+        bilevel = _find_landmarks(to_bilevel(reference), near)
     gauge = make_gauge(reference, template.fields)
     return PreparedTemplate(template, reference, landmarks, bilevel, gauge)
+
+
+def to_bilevel(reference: Grey) -> Grey:
+    """Return a blank form as a black-and-white scan shows it, without its pale print."""
+    return np.where(reference < _BILEVEL_LEVEL, np.uint8(0), np.uint8(255))
 
 
 def _grow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -142,7 +147,7 @@ def _align_reference(large: Grey, template: Template) -> Grey:
     return warp_picture(large, to_large, template.aligned_size, paper=255)
 
 
-def _near_fields(template: Template) -> Grey:
+def near_fields(template: Template) -> Grey:
     """Return a mask of the aligned page: 255 on and around fields, 0 elsewhere."""
     near = np.zeros(template.aligned_size, dtype=np.uint8)
     for place in field_places(template):

@@ -174,10 +174,10 @@ def align_finely(
         if np.abs(map_points(correction, places.middles) - places.middles).max(initial=0.0) < _SMALL_PX:
             break
     view = warp_picture(picture, homography, size, paper=scan.paper, sharp=scale < 1)
-    return view, Alignment(from_picture @ homography, measured, _measure_displaced(view, landmarks.coarse))
+    return view, Alignment(from_picture @ homography, measured, measure_displaced(view, landmarks.coarse))
 
 
-def _measure_displaced(view: Grey, places: PrintPlaces) -> float:
+def measure_displaced(view: Grey, places: PrintPlaces) -> float:
     """Return the displaced share of an aligned page's print; see ``Alignment``."""
     factor = COARSE_DPI / ALIGNED_DPI
     height, width = (round(side * factor) for side in view.shape)

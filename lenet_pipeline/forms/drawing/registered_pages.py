@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from lenet_pipeline.forms.alignment.homographies import map_points, reduce_picture, warp_picture
+from lenet_pipeline.forms.alignment.warps import Warp, warp_bent_picture
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 
 _PAPER = 255  # the grey level outside the scan
@@ -25,11 +26,13 @@ class RegisteredPage:
             of the scan.
         scan: width and height of the scan in pixels.
         paper: width and height of the page in millimetres, or None if unknown.
+        warp: the displacements that flattened the page, by row, column and axis, or None if it was flat.
     """
 
     to_scan: Sequence[float]
     scan: tuple[int, int]
     paper: tuple[float, float] | None
+    warp: Sequence[Sequence[Sequence[float]]] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -58,7 +61,12 @@ def draw_registered_page(scan: Grey, page: RegisteredPage, width: int) -> bytes:
         width: the width of the picture; the registered page's width is the largest.
     """
     across, down = page.size
-    picture = warp_picture(scan, _homography(page.to_scan), (down, across), paper=_PAPER)
+    size, homography = (down, across), _homography(page.to_scan)
+    if page.warp is None:
+        picture = warp_picture(scan, homography, size, paper=_PAPER)
+    else:
+        warp = Warp(np.asarray(page.warp, dtype=np.float64))
+        picture = warp_bent_picture(scan, homography, warp, size, page=size, paper=_PAPER)
     if width < across:
         picture = reduce_picture(picture, round(down * width / across), width)
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])

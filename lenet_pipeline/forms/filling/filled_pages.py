@@ -17,14 +17,9 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.filling.filled_fields import Sheet, Writer, WrittenCell
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.scanning import (
-    Homography,
-    Severity,
-    Turn,
-    encode_scan,
-    move_points,
-    scan_sheet,
-)
+from lenet_pipeline.forms.filling.photographs import Homography
+from lenet_pipeline.forms.filling.scanning import encode_scan, scan_sheet
+from lenet_pipeline.forms.filling.severities import Severity, Turn
 from lenet_pipeline.forms.filling.value_generation import generate_values
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.model import Template
@@ -50,7 +45,7 @@ class FilledPage:
         truth: the digits written into every field, ``""`` for a blank field.
         cells: every cell, and every digit of a box without dividers, with corners in pixels of the scan. A
             blank box has none.
-        homography: maps points of the aligned page to points of the scan.
+        homography: maps points of the aligned page to points of the scan, as if the paper was flat.
         rotation: the clockwise rotation of the page in degrees.
         content: the scan as a JPEG or PNG file, depending on the severity.
     """
@@ -144,12 +139,12 @@ def fill_page(
     written = [cell for field in template.fields for cell in writer.write_field(field, truth[field.name])]
     size_mm = template.width, template.height
     scan = scan_sheet(sheet.image, sheet.dpi, severity, rng, size_mm=size_mm)
-    to_scan = scan.homography @ np.diag([ALIGNED_DPI / sheet.dpi, ALIGNED_DPI / sheet.dpi, 1.0])
+    to_aligned = ALIGNED_DPI / sheet.dpi
     return FilledPage(
         image=scan.image,
         dpi=severity.dpi,
         truth=truth,
-        cells=tuple(replace(cell, corners=move_points(to_scan, cell.corners)) for cell in written),
+        cells=tuple(replace(cell, corners=scan.locate(cell.corners * to_aligned)) for cell in written),
         homography=scan.homography,
         rotation=scan.rotation,
         content=scan.content or encode_scan(scan.image, severity.dpi),

@@ -10,128 +10,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.filling.paper_shapes import PaperShape, cast_shadow
+from lenet_pipeline.forms.filling.photographs import (
+    Homography,
+    move_points,
+    shape_paper,
+    tilt_camera,
+    warp_shaped,
+)
+from lenet_pipeline.forms.filling.severities import Severity, Turn
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
-
-Homography = NDArray[np.float64]  # (3, 3), maps (x, y, 1)
-Turn = Literal[0, 90, 180, 270]  # degrees clockwise
 
 _SPECK_MM = (0.1, 0.4)  # diameter of dust and toner dots
 _DARK_SPECKS = 0.7  # of all specks; the others have the colour of the paper, where ink is missing
-_LEAST_DPI, _LARGEST_DPI = 50, 1200
-
-
-@dataclass(frozen=True)
-class Severity:
-    """How bad a scan is. Random properties are drawn for every page; the others are the same on all pages.
-
-    Attributes:
-        dpi: the resolution in pixels per inch.
-        skew_degrees: the largest skew in either direction, random.
-        scale: the largest relative change of size in either direction, random.
-        shift_mm: the largest shift in each direction, random.
-        blur_px: the standard deviation of the blur, in pixels of the scan.
-        shade: the decrease of light across the page, in grey levels of 255. Its direction is random.
-        paper: the grey level of the paper in the best light.
-        contrast: the contrast between paper and ink, 1 for full contrast.
-        noise: the standard deviation of the grain, in grey levels of 255.
-        speckle: the average number of specks per square inch.
-        jpeg_quality: the quality of the file, 1 to 100, or None for a lossless file.
-        rotations: the possible clockwise rotations of the page in degrees, random.
-        dark_bed: the share of pages with a black background instead of a white one, random.
-    """
-
-    dpi: int = 200
-    skew_degrees: float = 0.0
-    scale: float = 0.0
-    shift_mm: float = 0.0
-    blur_px: float = 0.0
-    shade: float = 0.0
-    paper: float = 255.0
-    contrast: float = 1.0
-    noise: float = 0.0
-    speckle: float = 0.0
-    jpeg_quality: int | None = None
-    rotations: tuple[Turn, ...] = (0,)
-    dark_bed: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            IngestError: a value is out of range.
-        """
-        for name, low, high in (
-            ("dpi", _LEAST_DPI, _LARGEST_DPI),
-            ("skew_degrees", 0, 45),
-            ("scale", 0, 0.5),
-            ("shift_mm", 0, 100),
-            ("blur_px", 0, 20),
-            ("shade", 0, 255),
-            ("paper", 1, 255),
-            ("contrast", 0, 1),
-            ("noise", 0, 255),
-            ("speckle", 0, 10_000),
-            ("dark_bed", 0, 1),
-        ):
-            found = getattr(self, name)
-            if not low <= found <= high:
-                raise IngestError(f"the severity has {name} {found}; expected {low} to {high}")
-        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
-            raise IngestError(
-                f"the severity has jpeg_quality {self.jpeg_quality}; expected 1 to 100, or None for lossless"
-            )
-        if not self.rotations or not set(self.rotations) <= {0, 90, 180, 270}:
-            raise IngestError(
-                f"the severity has rotations {self.rotations}; expected one or more of 0, 90, 180 and 270"
-            )
-
-
-SEVERITIES = {
-    "none": Severity(),
-    "light": Severity(
-        skew_degrees=0.7,
-        scale=0.005,
-        shift_mm=1.0,
-        blur_px=0.4,
-        shade=6,
-        paper=248,
-        noise=4,
-        jpeg_quality=85,
-    ),
-    "medium": Severity(
-        skew_degrees=2.0,
-        scale=0.02,
-        shift_mm=2.0,
-        blur_px=0.7,
-        shade=15,
-        paper=242,
-        noise=8,
-        jpeg_quality=60,
-    ),
-    "heavy": Severity(
-        dpi=150,
-        skew_degrees=4.0,
-        scale=0.04,
-        shift_mm=4.0,
-        blur_px=1.0,
-        shade=45,
-        paper=225,
-        contrast=0.6,
-        noise=14,
-        speckle=6,
-        jpeg_quality=35,
-        rotations=(0, 90, 180, 270),
-        dark_bed=0.5,
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -140,7 +37,9 @@ class Scan:
 
     Attributes:
         image: the scan, uint8 (height, width).
-        homography: maps points of the aligned page, at 200 pixels per inch, to points of ``image``.
+        homography: maps points of the aligned page, at 200 pixels per inch, to points of ``image``, as if the
+            paper was flat.
+        shape: the shape of the paper, or None if it is flat.
         rotation: the clockwise rotation of the page in degrees.
         content: the JPEG file that ``image`` was decoded from, or None if the severity is lossless.
     """
@@ -149,6 +48,13 @@ class Scan:
     homography: Homography
     rotation: Turn
     content: bytes | None
+    shape: PaperShape | None = None
+
+    def locate(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where points of the aligned page are in ``image``, x and y, float64 (n, 2)."""
+        if self.shape is not None:
+            points = self.shape.move(points * (MM_PER_INCH / ALIGNED_DPI)) * (ALIGNED_DPI / MM_PER_INCH)
+        return move_points(self.homography, points)
 
 
 def scan_sheet(
@@ -175,17 +81,24 @@ def scan_sheet(
     rotation = severity.rotations[int(rng.integers(len(severity.rotations)))]
     placed, size = _place_sheet(width, height, sheet_dpi, rotation, severity, rng)
     bed = 0 if rng.random() < severity.dark_bed else 255
-    seen = _warp(sheet, placed, size, bed)
+    shape, light = shape_paper((width, height), severity, rng), None
+    if shape is None:
+        seen = _warp(sheet, placed, size, bed)
+    else:
+        seen, light = warp_shaped(sheet, sheet_dpi, shape, placed, size, bed)
+    if severity.shadow:
+        shadow = cast_shadow((size[1], size[0]), severity.shadow, rng)
+        light = shadow if light is None else light * shadow
     if severity.blur_px > 0:
         seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), severity.blur_px), dtype=np.uint8)
-    grey = _expose(seen, severity, rng)
+    grey = _expose(seen, severity, rng, light)
     _scatter_specks(grey, severity, rng)
     aligned_to_sheet = np.diag([sheet_dpi / ALIGNED_DPI, sheet_dpi / ALIGNED_DPI, 1.0])
     content = None
     if severity.jpeg_quality is not None:
         content = encode_scan(grey, severity.dpi, severity.jpeg_quality)
         grey = np.asarray(Image.open(BytesIO(content), formats=["JPEG"]))
-    return Scan(grey, placed @ aligned_to_sheet, rotation, content)
+    return Scan(grey, placed @ aligned_to_sheet, rotation, content, shape)
 
 
 def encode_scan(image: Grey, dpi: float, jpeg_quality: int | None = None) -> bytes:
@@ -197,13 +110,6 @@ def encode_scan(image: Grey, dpi: float, jpeg_quality: int | None = None) -> byt
     else:
         picture.save(file, "JPEG", dpi=(dpi, dpi), quality=jpeg_quality)
     return file.getvalue()
-
-
-def move_points(homography: Homography, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply a homography to points, x and y, float64 (n, 2)."""
-    moved = np.column_stack([points, np.ones(len(points))]) @ homography.T
-    result: NDArray[np.float64] = moved[:, :2] / moved[:, 2:]
-    return result
 
 
 def _place_sheet(
@@ -220,7 +126,8 @@ def _place_sheet(
     """
     skew = np.deg2rad(rng.uniform(-severity.skew_degrees, severity.skew_degrees))
     pixels_a_mm = severity.dpi / MM_PER_INCH
-    size = round(width * pixels_a_mm), round(height * pixels_a_mm)
+    around = 2 * severity.margin_mm
+    size = round((width + around) * pixels_a_mm), round((height + around) * pixels_a_mm)
     if rotation in (90, 270):
         size = size[1], size[0]
     scale = 1 + rng.uniform(-severity.scale, severity.scale)
@@ -233,6 +140,8 @@ def _place_sheet(
     homography = np.eye(3)
     homography[:2, :2] = turn
     homography[:2, 2] = np.array(size) / 2 + shift - turn @ middle
+    if severity.perspective_degrees:
+        homography = tilt_camera(size, severity.dpi, severity.perspective_degrees, rng) @ homography
     return homography, size
 
 
@@ -246,15 +155,23 @@ def _warp(sheet: Grey, homography: Homography, size: tuple[int, int], bed: int) 
     return np.asarray(warped, dtype=np.uint8)
 
 
-def _expose(seen: Grey, severity: Severity, rng: np.random.Generator) -> Grey:
-    """Simulate the sensor: grey paper, pale ink, uneven light and grain."""
+def _expose(
+    seen: Grey, severity: Severity, rng: np.random.Generator, light: NDArray[np.float32] | None
+) -> Grey:
+    """Simulate the sensor: grey paper, pale ink, uneven light and grain.
+
+    ``light`` is the relative light on every pixel, float32 (height, width), or None if it is even.
+    """
     angle = rng.uniform(0, 2 * np.pi)
-    if not (severity.shade or severity.noise) and severity.paper == 255 and severity.contrast == 1:
+    is_perfect = severity.paper == 255 and severity.contrast == 1
+    if not (severity.shade or severity.noise) and is_perfect and light is None:
         return seen
     black = severity.paper * (1 - severity.contrast)
     grey = seen * np.float32((severity.paper - black) / 255) + np.float32(black)
     if severity.shade:
         grey *= _light(grey.shape, severity.shade, angle)
+    if light is not None:
+        grey *= light
     if severity.noise:
         grey += rng.standard_normal(grey.shape, np.float32) * np.float32(severity.noise)
     return np.clip(np.rint(grey, out=grey), 0, 255, out=grey).astype(np.uint8)

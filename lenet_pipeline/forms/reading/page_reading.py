@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lenet_pipeline.forms.alignment.warps import Warp
 from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.reading.cells import (
     ExpectedEdges,
@@ -115,17 +116,25 @@ _PREPARED: deque[tuple[Grey | None, Template, tuple[PreparedField, ...]]] = dequ
 
 
 def read_cells(
-    page: Grey, reference: Grey | None, template: Template, to_scan: NDArray[np.float64]
+    page: Grey,
+    reference: Grey | None,
+    template: Template,
+    to_scan: NDArray[np.float64],
+    warp: Warp | None = None,
 ) -> list[CellReading]:
     """Read every cell of every field of an aligned page, in order, with the arguments of ``read_fields``.
 
     A box without dividers gives one reading for each digit in it, and none if it is blank.
     """
-    return [cell for field in read_fields(page, reference, template, to_scan) for cell in field.cells]
+    return [cell for field in read_fields(page, reference, template, to_scan, warp) for cell in field.cells]
 
 
 def read_fields(
-    page: Grey, reference: Grey | None, template: Template, to_scan: NDArray[np.float64]
+    page: Grey,
+    reference: Grey | None,
+    template: Template,
+    to_scan: NDArray[np.float64],
+    warp: Warp | None = None,
 ) -> list[FieldReading]:
     """Read every field of an aligned page, in order.
 
@@ -134,13 +143,14 @@ def read_fields(
         reference: the blank form at the same size, or None.
         template: the template of the form.
         to_scan: the homography from pixels of the aligned page to pixels of the original scan.
+        warp: the displacement of the aligned page before the homography, if the paper was bent.
     """
     fields = _prepare_fields(reference, template)
     cleared = [clear_field(page, field) for field in fields]
     written = [one.usual for one in cleared if one.usual is not None]
     usual = float(np.median(written)) if written else 0.0
     return [
-        _read_field(field, find_strokes(one, usual), one.places, to_scan)
+        _read_field(field, find_strokes(one, usual), one.places, to_scan, warp)
         for field, one in zip(fields, cleared, strict=True)
     ]
 
@@ -180,7 +190,11 @@ def clear_field(page: Grey, prepared: PreparedField) -> ClearedField:
 
 
 def _read_field(
-    prepared: PreparedField, strokes: Strokes, places: Places, to_scan: NDArray[np.float64]
+    prepared: PreparedField,
+    strokes: Strokes,
+    places: Places,
+    to_scan: NDArray[np.float64],
+    warp: Warp | None,
 ) -> FieldReading:
     field, corner = prepared.field, prepared.corner
     digits: list[Digit | None]
@@ -189,7 +203,7 @@ def _read_field(
     else:
         digits, inside = cut_digits(strokes, strokes.cells, strokes.palest), places
     boxes = _whole_boxes(inside + corner)
-    scanned = locate_in_scan(boxes, to_scan)
+    scanned = locate_in_scan(boxes, to_scan, warp)
     cells = tuple(
         _reading(field, position, digit, box, source_box)
         for position, (digit, box, source_box) in enumerate(zip(digits, boxes, scanned, strict=True))
@@ -270,7 +284,7 @@ def _whole_boxes(places: Places) -> list[Box]:
     return [Box(left, top, right - left, bottom - top) for left, top, right, bottom in corners]
 
 
-def locate_in_scan(boxes: list[Box], to_scan: NDArray[np.float64]) -> list[Box]:
+def locate_in_scan(boxes: list[Box], to_scan: NDArray[np.float64], warp: Warp | None = None) -> list[Box]:
     """Return the bounding boxes, in the original scan, of boxes of the aligned page."""
     if not boxes:
         return []
@@ -285,6 +299,8 @@ def locate_in_scan(boxes: list[Box], to_scan: NDArray[np.float64]) -> list[Box]:
         ],
         dtype=np.float64,
     )
+    if warp is not None:
+        corners = warp.move(corners.reshape(-1, 2)).reshape(corners.shape)
     mapped = cv2.perspectiveTransform(corners, np.asarray(to_scan, dtype=np.float64))
     low, high = np.floor(mapped.min(axis=1)), np.ceil(mapped.max(axis=1))
     places = np.hstack([low, high]).astype(int).tolist()
