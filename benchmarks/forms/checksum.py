@@ -1,4 +1,4 @@
-"""Checksum decoding: numbers with a Luhn check digit, read with and without it."""
+"""Checksum decoding: numbers with check digits, read with and without them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from lenet_pipeline.forms import SEVERITIES, FieldValue
 from lenet_pipeline.forms.filling.habits import Habits
 
 PAGES = 60  # each with 32 numbers of nine digits
+CHECKSUMS = ("luhn", "mod-97-10")
 LEVELS = ("medium", "heavy")
 SURE = 0.9  # posterior probability from which a correction counts as sure
 
 
 @dataclass
 class ChecksumFigures:
-    """Fields with a check digit: ``raw_right`` are correct without decoding, ``right`` with it."""
+    """Fields with check digits: ``raw_right`` are correct without decoding, ``right`` with it."""
 
+    checksum: str
     severity: str
     pages: int = 0
     rejected: int = 0
@@ -52,23 +54,27 @@ class ChecksumFigures:
 
 
 def measure_checksums(reader: Reader, pages: int, seed: int, processes: int) -> list[ChecksumFigures]:
-    """Fill and read numbers with a check digit at every severity."""
-    figures = {level: ChecksumFigures(level) for level in LEVELS}
-    with tempfile.TemporaryDirectory() as scratch:
-        template = checksum_form(Path(scratch))
-        fields = {field.name: field for field in template.fields}
-        job, habits = FillJob((template,), reader.digits, seed), Habits(blank_rate=0.0)
-        levels = [
-            (level, part) for level in LEVELS for part in split_pages(0, SEVERITIES[level], pages, habits)
-        ]
-        done = read_filled_pages(job, [part for _, part in levels], processes)
-        for (level, _), (_, read) in zip(levels, done, strict=True):
-            for page in read:
-                figures[level].pages += 1
-                figures[level].rejected += bool(page.fault)
-                values = {} if page.fault else field_values(page, fields, reader)
-                for name, value in values.items():
-                    figures[level].add(value, page.truth[name])
+    """Fill and read numbers with each kind of check digits at every severity."""
+    figures = {
+        (checksum, level): ChecksumFigures(checksum, level) for checksum in CHECKSUMS for level in LEVELS
+    }
+    for checksum in CHECKSUMS:
+        with tempfile.TemporaryDirectory() as scratch:
+            template = checksum_form(Path(scratch), checksum)
+            fields = {field.name: field for field in template.fields}
+            job, habits = FillJob((template,), reader.digits, seed), Habits(blank_rate=0.0)
+            levels = [
+                (level, part) for level in LEVELS for part in split_pages(0, SEVERITIES[level], pages, habits)
+            ]
+            done = read_filled_pages(job, [part for _, part in levels], processes)
+            for (level, _), (_, read) in zip(levels, done, strict=True):
+                own = figures[checksum, level]
+                for page in read:
+                    own.pages += 1
+                    own.rejected += bool(page.fault)
+                    values = {} if page.fault else field_values(page, fields, reader)
+                    for name, value in values.items():
+                        own.add(value, page.truth[name])
     return list(figures.values())
 
 
@@ -91,5 +97,8 @@ def checksum_table(figures: list[ChecksumFigures]) -> list[str]:
             "no value passes": f"{one.failed}",
             "wrong but passing": f"{one.passed_wrong}",
         }
-        lines += [one.severity, *(f"  {name:<32} {value}" for name, value in shown.items())]
+        lines += [
+            f"{one.checksum}, {one.severity}",
+            *(f"  {name:<32} {value}" for name, value in shown.items()),
+        ]
     return lines

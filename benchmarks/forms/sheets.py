@@ -113,9 +113,9 @@ def runs_form(folder: Path, lengths: Sequence[int]) -> Template:
     return make_form(folder, "runs-of-digits", fields)
 
 
-def checksum_form(folder: Path, digits: int = 9, rows: int = 16) -> Template:
-    """Return a form of numbers with a Luhn check digit, two per row."""
-    settings = (f"rules: [{{checksum: luhn}}, {{length: [{digits}, {digits}]}}]",)
+def checksum_form(folder: Path, checksum: str = "luhn", digits: int = 9, rows: int = 16) -> Template:
+    """Return a form of numbers with check digits, two per row."""
+    settings = (f"rules: [{{checksum: {checksum}}}, {{length: [{digits}, {digits}]}}]",)
     fields = [
         cell_field(
             f"number_{2 * row + column + 1}", 14 + 94 * column, _TOP + 8 + 16 * row, digits, settings=settings
@@ -123,7 +123,7 @@ def checksum_form(folder: Path, digits: int = 9, rows: int = 16) -> Template:
         for row in range(rows)
         for column in (0, 1)
     ]
-    return make_form(folder, "luhn-numbers", fields)
+    return make_form(folder, f"{checksum}-numbers", fields)
 
 
 def cells_form(folder: Path, cells: int) -> Template:

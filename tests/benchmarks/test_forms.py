@@ -143,7 +143,7 @@ def test_a_correction_that_differs_from_the_truth_counts_as_wrong(template):
     field = template.fields[0]
     right, wrong = (_read_number(field, value) for value in ("000000019", "000000018"))
     assert (right.status, wrong.status) == ("corrected", "read")
-    figures = checksum.ChecksumFigures("light")
+    figures = checksum.ChecksumFigures("luhn", "light")
     assert right.value is not None
     figures.add(right, right.value)
     figures.add(right, "000000117")

@@ -101,6 +101,19 @@ def test_posterior_is_within_a_hundredth_of_the_exact_one_when_few_digits_are_in
         assert decode(probabilities, rules).posterior == pytest.approx(exact, abs=0.01)
 
 
+@pytest.mark.parametrize("sureness", [0.3, 1.0, 3.0])
+def test_posterior_of_digits_in_doubt_is_exact(sureness: float) -> None:
+    for rules in (
+        (Checksum("luhn"),),
+        (Checksum("mod-97-10"),),
+        (Range(1200, 7000), Pattern("[1-9]*[02468]")),
+    ):
+        probabilities = draw(np.random.default_rng(7), 4, sureness)
+        passing = enumerate_passing(probabilities, rules)
+        exact = passing[0][0] / sum(probability for probability, _ in passing)
+        assert decode(probabilities, rules).posterior == pytest.approx(exact, rel=0.011)
+
+
 def test_rule_of_an_unknown_kind_is_searched_for_all_the_same() -> None:
     decoded = decode(draw(np.random.default_rng(1), 3, 1.0), (Prefix("90"),))
     assert decoded.value.startswith("90")
@@ -186,12 +199,31 @@ def test_length_that_no_value_of_the_rule_has_is_not_searched_for(rule: Rule) ->
     assert decoded.broken_rules == (rule.name,)
 
 
+@dataclass(frozen=True)
+class Exactly:
+    """A rule of a kind without an automaton, which one value passes."""
+
+    value: str
+    name: str = "exactly"
+
+    def accepts(self, value: str) -> bool:
+        return value == self.value
+
+
 def test_search_stops_after_as_many_as_it_may_try_and_keeps_the_raw_value() -> None:
     probabilities = draw(np.random.default_rng(0), 6, 0.5)
     far = "".join(map(str, probabilities.argmin(axis=1)))
-    decoded = decode(probabilities, (Pattern(far),), most_tried=50)
+    decoded = decode(probabilities, (Exactly(far),), most_tried=50)
     assert (decoded.tried, decoded.is_valid, decoded.value) == (50, False, decoded.raw_value)
     assert decoded.posterior == 0
+
+
+def test_automaton_finds_the_least_probable_string_of_a_million_that_only_passes() -> None:
+    probabilities = draw(np.random.default_rng(0), 6, 0.5)
+    far = "".join(map(str, probabilities.argmin(axis=1)))
+    decoded = decode(probabilities, (Pattern(far),), most_tried=50)
+    assert (decoded.value, decoded.is_valid, decoded.posterior) == (far, True, pytest.approx(1))
+    assert decoded.probability == pytest.approx(math.prod(probabilities.min(axis=1)))
 
 
 def test_listed_value_is_found_even_if_improbable() -> None:

@@ -113,7 +113,7 @@ def _holds_verhoeff(digits: Sequence[int], _weights: Sequence[int]) -> bool:
     """Verhoeff, Error Detecting Decimal Codes (1969): a product in the dihedral group of the pentagon."""
     product = 0
     for place, digit in enumerate(reversed(digits)):
-        product = _DIHEDRAL[product][_PERMUTED[place % len(_PERMUTED)][digit]]
+        product = dihedral_product(product, permuted_digit(place, digit))
     return product == 0
 
 
@@ -144,6 +144,17 @@ _PERMUTED = tuple(
         initial=tuple(range(10)),
     )
 )
+
+
+def permuted_digit(place: int, digit: int) -> int:
+    """Return Verhoeff's permutation of a digit at a place from the right, from 0."""
+    return _PERMUTED[place % len(_PERMUTED)][digit]
+
+
+def dihedral_product(left: int, right: int) -> int:
+    """Return the product of two elements, 0 to 9, of the dihedral group of the pentagon."""
+    return _DIHEDRAL[left][right]
+
 
 CHECKSUMS: MappingProxyType[str, CheckMethod] = MappingProxyType(
     {
