@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from lenet_pipeline.forms.alignment.residuals import Residuals
+from lenet_pipeline.forms.drawing.labels import Colour
 from lenet_pipeline.forms.drawing.lettering import fit_text, load_lettering
-from lenet_pipeline.forms.drawing.page_annotations import BLACK, WHITE, Colour
+from lenet_pipeline.forms.drawing.page_annotations import BLACK, WHITE
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 
 _PALER = 0.5
