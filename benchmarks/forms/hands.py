@@ -28,7 +28,7 @@ class Hand:
         looped: the share of crosses written in one stroke, with a loop between the diagonals.
         hook: the length of the hooks at the ends of strokes, in lengths of the stroke.
         tremor: the standard deviation of the wobble along a stroke.
-        uneven: how much the two strokes of a cross differ in length, and their crossing lies off the middle.
+        uneven: how much the two strokes of a cross differ in length, and how far they cross off the middle.
     """
 
     size: tuple[float, float] = (0.5, 0.75)
@@ -115,7 +115,7 @@ def _draw_cross(hand: Hand, rng: np.random.Generator) -> list[Stroke]:
     up = _line(tuple(ends[3]), tuple(ends[2]), hand, rng)
     if rng.random() >= hand.looped:
         return [down, up[::-1] if rng.random() < 0.5 else up]
-    # From the foot of the first diagonal, the pen goes on to the start of the second one in a loop.
+    # From the foot of the first diagonal, the pen continues in a loop to the start of the second one.
     if rng.random() < 0.5:
         bulge = ends[1] + [rng.uniform(0.02, 0.22), rng.uniform(-0.55, -0.3)]
         return [np.concatenate([down, _curve(ends[1], bulge, ends[2]), up[::-1]])]

@@ -223,8 +223,8 @@ def _refuse_bent(candidate: Candidate) -> Unaligned:
     """Return a bent page that a homography fits only in part, and that cannot be flattened."""
     form, measured = candidate.prepared.template.form, candidate.alignment.measured
     reason = (
-        f"the page is form {form!r}, but it is bent: only {candidate.share:.0%} of its print is in place, and "
-        f"the rest cannot be found ({_LEAST_IN_PLACE:.0%} is needed); flatten the page and scan it again"
+        f"the page is form {form!r}, but it is bent: only {candidate.share:.0%} of its print is in place "
+        f"({_LEAST_IN_PLACE:.0%} is needed); flatten the page and scan it again"
     )
     return Unaligned(
         "poor_registration",

@@ -179,7 +179,7 @@ def find_strokes(cleared: ClearedField, usual: float, caution: float = 1.0) -> S
         spread = np.minimum(spread, max(_MOST_SPREAD * usual, float(np.median(spread))))
     palest = np.maximum(np.maximum(_LEAST_PALE, _PALE_SPREADS * spread), _PALE_SHARE * usual)
     strong = np.maximum(np.maximum(_LEAST_STRONG, _STRONG_SPREADS * spread), _STRONG_SHARE * usual)
-    # Ink around the cells is of the paper's pattern: in the cells, only darker ink is writing.
+    # The ink around the cells is the paper's pattern: in the cells, only darker ink is writing.
     most = usual if usual > 0 else np.inf
     palest = caution * np.maximum(palest, min(_PALE_PATTERN * cleared.pattern, _MOST_PALE * most))
     strong = caution * np.maximum(strong, min(_STRONG_PATTERN * cleared.pattern, _MOST_STRONG * most))
