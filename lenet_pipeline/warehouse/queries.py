@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from dataclasses import fields
 from datetime import UTC
 from pathlib import Path
+from threading import Thread
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +25,7 @@ from lenet_pipeline.warehouse.statements import Query, list_audits, read_stateme
 _RUN, _DIGIT, _POLICY = "run", "digit", "policy"
 _OF_FIELDS = "field_decisions"  # the only audit that takes a policy for fields; others take one for digits
 _BEGINNING = re.compile(r"[0-9a-f]{1,31}")
+_INTERRUPT_AGAIN_S = 0.05
 
 
 def run_audit(
@@ -144,18 +146,27 @@ def _require_one_query(connection: duckdb.DuckDBPyConnection, statement: str) ->
 def fetch(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]) -> pa.Table:
     """Run a statement with named values, and return its rows."""
 
-    def run() -> pa.Table:
-        return connection.sql(statement, params=dict(values) or None).to_arrow_table()
+    answer: Future[pa.Table] = Future()
+
+    def run() -> None:
+        if not answer.set_running_or_notify_cancel():
+            return
+        try:
+            answer.set_result(connection.sql(statement, params=dict(values) or None).to_arrow_table())
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it
+            answer.set_exception(error)
 
     # Run in another thread: on the main thread, DuckDB 2.0 hangs in a third of cases if Ctrl-C interrupts a
     # multi-threaded query.
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="query") as other_thread:
-        result = other_thread.submit(run)
-        try:
-            return result.result()
-        except KeyboardInterrupt:
+    try:
+        Thread(target=run, name="query").start()
+        return answer.result()
+    except KeyboardInterrupt:
+        # DuckDB ignores an interrupt that comes before the query has begun.
+        while not (answer.cancel() or answer.done()):
             connection.interrupt()
-            raise
+            wait([answer], timeout=_INTERRUPT_AGAIN_S)
+        raise
 
 
 def fetch_statement(

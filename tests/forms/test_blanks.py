@@ -21,7 +21,7 @@ from lenet_pipeline.forms.filling.demo_form import draw_demo_form
 from lenet_pipeline.forms.filling.filled_pages import fill_pages
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from lenet_pipeline.forms.filling.severities import SEVERITIES
 from lenet_pipeline.forms.page import Grey, Page
 from lenet_pipeline.forms.reading.blank_form import find_written_cells
 from lenet_pipeline.forms.templates.drafting import draft_template

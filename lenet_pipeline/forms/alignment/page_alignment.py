@@ -37,8 +37,7 @@ _MOST_DISPLACED = 0.09  # of the print found: 0 to 0.07 on good scans, 0.1 or mo
 _MOST_BENT = 2  # candidates to flatten
 # A homography may fit one part of bent paper so well that the rest counts as missing. The residual shows it:
 # flat scans have 0.1 to 0.7.
-_BENT_PX = 0.75  # root mean square
-_LEAST_IN_PLACE = 0.5  # of the print, on a page with such a residual that cannot be flattened
+_BENT_PX = 0.8  # root mean square
 _BENT_FIELD_MM = 0.5  # how far a warp must move a field to make a difference
 _OFF_SCAN_MM = 1.0  # how far a field may extend beyond the scan
 
@@ -154,8 +153,7 @@ def _flatten(
     """Return a page flattened, or as it was found if that fails or makes no difference to its fields."""
     bent = _read_bent(scan, [best], prepared)
     if bent is None:
-        is_doubtful = isinstance(found, AlignedPage) and best.share < _LEAST_IN_PLACE
-        return _refuse_bent(best) if is_doubtful else found
+        return found
     if isinstance(bent, Unaligned):
         return bent if isinstance(found, AlignedPage) else found
     if isinstance(found, AlignedPage) and found.prepared is bent.prepared:
@@ -217,24 +215,6 @@ def _match_flattened(flat: FlatPage, prepared: Sequence[PreparedTemplate]) -> Ca
     """Return the form that a flattened page fits best, or None."""
     scan = Scan(flat.image)
     return _choose(scan, locate_candidates(scan, prepared), prepared)
-
-
-def _refuse_bent(candidate: Candidate) -> Unaligned:
-    """Return a bent page that a homography fits only in part, and that cannot be flattened."""
-    form, measured = candidate.prepared.template.form, candidate.alignment.measured
-    reason = (
-        f"the page is form {form!r}, but it is bent: only {candidate.share:.0%} of its print is in place "
-        f"({_LEAST_IN_PLACE:.0%} is needed); flatten the page and scan it again"
-    )
-    return Unaligned(
-        "poor_registration",
-        reason,
-        form,
-        measured.residual_px,
-        measured.share,
-        candidate.prepared,
-        candidate.alignment.to_scan,
-    )
 
 
 def _refuse_edition(candidate: Candidate, other: Candidate) -> Unaligned:
