@@ -150,14 +150,19 @@ def _may_be_bent(candidate: Candidate) -> bool:
 def _flatten(
     scan: Scan, best: Candidate, found: AlignedPage | Unaligned, prepared: Sequence[PreparedTemplate]
 ) -> AlignedPage | Unaligned:
-    """Return a page flattened, or as it was found if that fails or makes no difference to its fields."""
+    """Return a page flattened, or as it was found if that fails or makes no difference to its fields.
+
+    Without fields, a filled copy is registered with another one, and writing on both passes for bent print.
+    """
+    if isinstance(found, AlignedPage) and not found.prepared.template.fields:
+        return found
     bent = _read_bent(scan, [best], prepared)
     if bent is None:
         return found
     if isinstance(bent, Unaligned):
         return bent if isinstance(found, AlignedPage) else found
+    template = bent.prepared.template
     if isinstance(found, AlignedPage) and found.prepared is bent.prepared:
-        template = found.prepared.template
         corners = np.concatenate([_field_corners(field) for field in template.fields])
         apart = map_to_scan(bent.to_scan, bent.warp, corners) - map_to_scan(found.to_scan, None, corners)
         least = _BENT_FIELD_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
