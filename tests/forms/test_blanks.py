@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage
 from lenet_pipeline.forms.alignment.homographies import map_points
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, align_page
+from lenet_pipeline.forms.alignment.page_alignment import align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.blanks.blank_building import BuiltBlank, build_blank, count_blank_steps
 from lenet_pipeline.forms.blanks.merging import merge_copies
