@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import fields
 from datetime import UTC
 from pathlib import Path
-from threading import Thread
 
 import duckdb
 import pyarrow as pa
 
 from lenet_pipeline.errors import UnknownNameError, WarehouseError
 from lenet_pipeline.warehouse.connection import Warehouse, first_line
+from lenet_pipeline.warehouse.fetching import fetch, fetch_statement
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.parameters import bind_parameters, describe_audit_error
 from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord
@@ -25,7 +24,6 @@ from lenet_pipeline.warehouse.statements import Query, list_audits, read_stateme
 _RUN, _DIGIT, _POLICY = "run", "digit", "policy"
 _OF_FIELDS = "field_decisions"  # the only audit that takes a policy for fields; others take one for digits
 _BEGINNING = re.compile(r"[0-9a-f]{1,31}")
-_INTERRUPT_AGAIN_S = 0.05
 
 
 def run_audit(
@@ -141,39 +139,6 @@ def _require_one_query(connection: duckdb.DuckDBPyConnection, statement: str) ->
             "only read-only queries are allowed: start with select, with, from, values, describe, show or "
             "summarize"
         )
-
-
-def fetch(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]) -> pa.Table:
-    """Run a statement with named values, and return its rows."""
-
-    answer: Future[pa.Table] = Future()
-
-    def run() -> None:
-        if not answer.set_running_or_notify_cancel():
-            return
-        try:
-            answer.set_result(connection.sql(statement, params=dict(values) or None).to_arrow_table())
-        except BaseException as error:  # noqa: BLE001 - the main thread raises it
-            answer.set_exception(error)
-
-    # Run in another thread: on the main thread, DuckDB 2.0 hangs in a third of cases if Ctrl-C interrupts a
-    # multi-threaded query.
-    try:
-        Thread(target=run, name="query").start()
-        return answer.result()
-    except KeyboardInterrupt:
-        # DuckDB ignores an interrupt that comes before the query has begun.
-        while not (answer.cancel() or answer.done()):
-            connection.interrupt()
-            wait([answer], timeout=_INTERRUPT_AGAIN_S)
-        raise
-
-
-def fetch_statement(
-    connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]
-) -> pa.Table:
-    """Run a statement from a file under ``sql/``, given by its path there, and return its rows."""
-    return fetch(connection, read_statement(statement), values)
 
 
 def ask(warehouse: Warehouse, statement: str, values: Mapping[str, object]) -> pa.Table:

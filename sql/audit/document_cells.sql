@@ -47,7 +47,9 @@ final as (
         document_pages.page,
         fields.field,
         cells.position,
-        settled_state(cells.state, cells.possible_mark, run_predictions.not_a_digit) as state,
+        settled_state(
+            cells.state, cells.possible_mark, cells.is_like_mark, run_predictions.not_a_digit
+        ) as state,
         run_predictions.label,
         run_predictions.confidence,
         run_predictions.not_a_digit,

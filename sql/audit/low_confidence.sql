@@ -24,7 +24,9 @@ marks as (
     from cells
     inner join predictions using (digit_id)
     inner join run_shards using (shard_score_id)
-    where settled_state(cells.state, cells.possible_mark, predictions.not_a_digit) = 'mark'
+    where settled_state(
+        cells.state, cells.possible_mark, cells.is_like_mark, predictions.not_a_digit
+    ) = 'mark'
 ),
 
 unsure_predictions as (
