@@ -165,7 +165,7 @@ def find_query(kind: str, name: str, queries: Sequence[Query]) -> Query:
 
 
 def find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) -> str:
-    """Return the id of a run, given as 'latest', as an id, or as the beginning of one.
+    """Return the id of a run, given as 'latest', a dataset (its newest run), an id, or the beginning of one.
 
     Raises:
         WarehouseError: There is no such run, or there are several.
@@ -174,9 +174,13 @@ def find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) ->
     if run == "latest":
         if not found:
             raise WarehouseError(f"{database} has no scoring run yet; run `lenet score` first")
-    elif len(found) != 1:
-        runs = f"{len(found)} scoring runs begin" if found else "no scoring run begins"
-        raise WarehouseError(f"{runs} with {run!r}; `lenet audit runs` lists them")
+    elif not found:
+        raise WarehouseError(
+            f"no scoring run begins with {run!r}, and no dataset of this name was scored; "
+            "`lenet audit runs` lists them"
+        )
+    elif len(found) > 1 and not found[0][1]:
+        raise WarehouseError(f"{len(found)} scoring runs begin with {run!r}; give more of the id")
     return str(found[0][0])
 
 

@@ -1,7 +1,7 @@
 -- question: What does each cell of a document contain?
 -- grain: One row per cell on the document's pages, or per digit in a field without dividers.
 -- param document: path of the document or part of it, or the beginning of its sha256
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param field: name of a field, or 'all' (default: all)
 -- column source: path of the document
 -- column page: page of the document, from 1
