@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,11 @@ from lenet_pipeline.forms.rules.automata import CompiledRules, compile_rules
 from lenet_pipeline.forms.rules.field_rules import Length, Rule
 from lenet_pipeline.forms.values.lattice import Arc, Reading, find_best_reading
 from lenet_pipeline.schema import Images
-from lenet_pipeline.scoring import Scores
 
-ReadPieces = Callable[[Images], Scores]
+if TYPE_CHECKING:  # scoring imports torch, which forms without touching digits do not need
+    from lenet_pipeline.scoring import Scores
+
+ReadPieces = Callable[[Images], "Scores"]
 
 _CLEAR_SCORE = 0.9  # a group that the network reads as surely as this is one digit,
 _CLEAR_WIDTH = 1.1  # if it is not wider than this, relative to the usual height of a digit
@@ -33,8 +36,8 @@ _CLOSE = 0.1  # the probability of other cuts from which on the field is doubtfu
 _REFUSED = 0.5  # the score for not being a digit from which on a piece ends the search
 
 # The score of a piece as a class is a sum of these terms, each with its weight. The weights make the right
-# readings of 750 runs, of which a third has no touching digits and a third nothing else, most probable among
-# all readings (the discriminative criterion of section VI).
+# readings of 750 runs most probable among all readings (the discriminative criterion of section VI). In a
+# third of these runs no digits touch, in a third all do.
 _NETWORK, _NOT_A_DIGIT = 1.43, 0.59  # of the log probabilities of the class, and of being a digit
 _WIDTH = 0.5  # of the log density of the width
 _LOW, _USUAL_LOW = 3.98, 0.9  # of the height that the piece is lower than this

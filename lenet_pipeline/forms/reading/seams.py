@@ -80,7 +80,7 @@ def propose_seams(ink: Floats, distance: int) -> list[Seam]:
 
 
 def _paths_through(ink: Floats, middle: int, slant_cost: float) -> Columns:
-    """Return the best path through each pixel of a row, as its column in each row, in the shape of ``ink``."""
+    """Return the best path through each pixel of a row: its column in each row, in the shape of ``ink``."""
     upper = _best_paths(ink[: middle + 1], slant_cost)
     lower = _best_paths(ink[middle:][::-1], slant_cost)[::-1]
     return np.concatenate([upper, lower[1:]])
