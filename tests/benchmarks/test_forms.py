@@ -122,21 +122,21 @@ def test_the_edit_distance_counts_changes_additions_and_omissions(one: str, othe
 
 def test_touching_digits_count_only_in_runs_of_the_right_length():
     counts = RunCounts()
-    counts.add(Run("range", "1234", "1734", (True, True, False, False), 4))
-    counts.add(Run("range", "56", "5", (True, True), 2))
+    counts.add(Run("range", "lattice", "1234", "1734", (True, True, False, False), 4, 0.9, False))
+    counts.add(Run("range", "lattice", "56", "5", (True, True), 2, 0.9, False))
     assert counts == RunCounts(runs=2, counted=1, whole=0, digits=6, right=4, alone=6, near=2, near_right=1)
 
 
 def test_runs_of_every_length_are_written_and_read(reader):
-    figures, rejected = runs.measure_runs(reader, 1, 0, 0, CLEAN)
-    assert rejected == 0
-    assert {counts.runs for counts in figures.values()} == {1}
-    apart = runs.sum_runs([figures[0.0, "known", length] for length in runs.LENGTHS])
-    touching = runs.sum_runs([figures[1.0, "known", length] for length in runs.LENGTHS])
+    figures = runs.measure_runs(reader, 1, 0, 0, CLEAN)
+    assert figures.rejected == 0
+    assert {counts.runs for counts in figures.counts.values()} == {1}
+    apart, touching = (figures.of_length(rate, "known", "lattice", 0) for rate in (0.0, 1.0))
     assert (apart.digits, apart.near) == (54, 0)
     assert touching.near > 0
     assert apart.counted >= 7
-    assert max(map(len, runs.runs_table(figures, rejected))) <= 80
+    assert sum(own.runs for own in figures.bins.values()) <= 2 * 3 * len(runs.LENGTHS)
+    assert max(map(len, runs.runs_table(figures))) <= 80
 
 
 def test_a_correction_that_differs_from_the_truth_counts_as_wrong(template):
