@@ -38,11 +38,11 @@ _REFUSED = 0.5  # the score for not being a digit from which on a piece ends the
 # The score of a piece as a class is a sum of these terms, each with its weight. The weights make the right
 # readings of 750 runs most probable among all readings (the discriminative criterion of section VI). In a
 # third of these runs no digits touch, in a third all do.
-_NETWORK, _NOT_A_DIGIT = 1.43, 0.59  # of the log probabilities of the class, and of being a digit
-_WIDTH = 0.5  # of the log density of the width
-_LOW, _USUAL_LOW = 3.98, 0.9  # of the height that the piece is lower than this
-_CROSSING, _LOOSE = 0.54, 0.41
-_EACH, _CUT = 1.38, -2.04  # of each piece, and of each piece of a group that is cut
+_NETWORK, _NOT_A_DIGIT = 1.31, 0.30  # of the log probabilities of the class, and of being a digit
+_WIDTH = 0.54  # of the log density of the width
+_LOW, _USUAL_LOW = 6.03, 0.9  # of the height that the piece is lower than this
+_CROSSING, _LOOSE = 0.70, 0.44
+_EACH, _CUT = 0.10, -0.48  # of each piece, and of each piece of a group that is cut
 # The widths of each class: mean and standard deviation in 10,000 digits of MNIST.
 _WIDTHS = np.array(
     [
