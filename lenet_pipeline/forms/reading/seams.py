@@ -95,11 +95,16 @@ def _best_paths(ink: Floats, slant_cost: float) -> Columns:
     costs = ink[0]
     origins = np.zeros((height, width), dtype=np.intp)
     columns = np.arange(width)
+    steps = np.array([0, -1, 1])
+    # Arrays are reused: making new ones for every row takes half of the time.
+    above, ways = np.full(width + 2, np.inf, np.float32), np.empty((3, width), np.float32)
     for row in range(1, height):
-        above = np.pad(costs, 1, constant_values=np.float32(np.inf))
-        ways = np.stack([above[1:-1], above[:-2] + slant_cost, above[2:] + slant_cost])
+        above[1:-1] = costs
+        ways[0] = costs
+        np.add(above[:-2], slant_cost, out=ways[1])
+        np.add(above[2:], slant_cost, out=ways[2])
         best = ways.argmin(axis=0)
-        origins[row] = columns + np.array([0, -1, 1])[best]
+        origins[row] = columns + steps[best]
         costs = ink[row] + ways[best, columns]
     paths = np.empty((height, width), dtype=np.intp)
     paths[-1] = columns
