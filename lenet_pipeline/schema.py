@@ -143,6 +143,8 @@ FIELDS = pa.schema(
         pa.field("source_box", _BOX, nullable=False),
         pa.field("picture", pa.binary(), nullable=False),
         pa.field("extra_ink", pa.string()),
+        pa.field("cut_probability", pa.float32()),
+        pa.field("cut_doubt", pa.string()),
     ]
 )
 

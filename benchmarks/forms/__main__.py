@@ -154,10 +154,9 @@ def _measure_runs(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, l
     from benchmarks.forms import runs
 
     pages = _pages(runs.PAGES, arguments)
-    figures, rejected = runs.measure_runs(
-        reader, pages, arguments.seed, arguments.processes, SEVERITIES[arguments.severity]
-    )
-    return runs.runs_record(figures, rejected), runs.runs_table(figures, rejected)
+    severity = SEVERITIES[arguments.severity]
+    figures = runs.measure_runs(reader, pages, arguments.seed, arguments.processes, severity)
+    return runs.runs_record(figures), runs.runs_table(figures)
 
 
 def _measure_lines(reader: Reader, arguments: argparse.Namespace) -> tuple[Any, list[str]]:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from benchmarks.forms.pages import ReadPage
 from lenet_pipeline.forms import CellReading, CellState, FieldValue, LabelledImages, read_field_value
+from lenet_pipeline.forms.reading.page_reading import FieldReading
 from lenet_pipeline.forms.templates.model import Field
+from lenet_pipeline.forms.values.field_values import Cutting
 from lenet_pipeline.scoring import Engine
 
 PACKAGED = "packaged"  # the model that comes with the package
@@ -97,13 +99,25 @@ class Counts:
                 self.sure_wrong += not is_right and float(chances.max()) >= sure
 
 
-def field_values(page: ReadPage, fields: Mapping[str, Field], reader: Reader) -> dict[str, FieldValue]:
-    """Return the value of each field of a page that was read."""
+def field_values(
+    page: ReadPage,
+    fields: Mapping[str, Field],
+    reader: Reader,
+    read: Sequence[FieldReading] | None = None,
+) -> dict[str, FieldValue]:
+    """Return the value of each field of a page that was read. ``read`` is ``page.fields`` if None."""
+    found = {each.field: each for each in (page.fields if read is None else read)}
     cells: dict[str, list[CellState]] = {name: [] for name in fields}
-    for reading, chances in zip(page.readings, reader.read(page.readings), strict=True):
+    readings = [cell for each in found.values() for cell in each.cells]
+    for reading, chances in zip(readings, reader.read(readings), strict=True):
         known = chances if reading.state == "digit" else None
         cells[reading.field].append(CellState(reading.position, reading.state, known))
-    return {name: read_field_value(field, cells[name]) for name, field in fields.items()}
+    return {
+        name: read_field_value(
+            field, cells[name], cutting=Cutting(found[name].cut_probability, found[name].cut_doubt)
+        )
+        for name, field in fields.items()
+    }
 
 
 def share_pct(part: float, whole: float) -> float:

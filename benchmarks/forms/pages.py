@@ -10,7 +10,7 @@ import functools
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -28,7 +28,6 @@ from lenet_pipeline.forms import (
     align_page,
     fill_pages,
     prepare_template,
-    read_cells,
 )
 from lenet_pipeline.forms.alignment import flattening
 from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage
@@ -38,7 +37,9 @@ from lenet_pipeline.forms.filling.filled_fields import WrittenCell
 from lenet_pipeline.forms.filling.filled_pages import FilledPage
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.page import MM_PER_INCH, Page
+from lenet_pipeline.forms.reading.page_reading import FieldReading, read_fields
 from lenet_pipeline.forms.templates.model import Cells
+from lenet_pipeline.jobs.piece_reading import read_pieces
 from lenet_pipeline.system import work_in_processes
 
 MISREAD_MM = 1.0  # a page with a cell farther from its true place was aligned wrongly
@@ -62,13 +63,16 @@ class FillPart:
 class FillJob:
     """The input of every process: the possible forms, the digits to fill in, and the seed.
 
-    ``flattens`` is whether bent pages are flattened, as in the product.
+    ``flattens`` is whether bent pages are flattened, as in the product. ``compares`` is whether touching
+    digits are also cut by their shapes alone. ``knows_rules`` is whether the reader knows the fields' rules.
     """
 
     templates: tuple[Template, ...]
     digits: LabelledImages
     seed: int
     flattens: bool = True
+    compares: bool = False
+    knows_rules: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class ReadPage:
             the paper. Boxes without dividers have none.
         aligned_mm: the largest distance before cells are refined.
         is_flattened: whether bent paper was flattened.
+        fields: the fields as read, with the cells of ``readings``.
+        by_shape: the fields as read if touching digits are cut by their shapes alone. Empty unless compared.
     """
 
     number: int
@@ -97,6 +103,8 @@ class ReadPage:
     distances_mm: dict[tuple[str, int], float]
     aligned_mm: float
     is_flattened: bool = False
+    fields: tuple[FieldReading, ...] = ()
+    by_shape: tuple[FieldReading, ...] = ()
 
     @property
     def is_misread(self) -> bool:
@@ -136,24 +144,35 @@ def read_filled_pages(
 def read_part(part: FillPart, job: FillJob) -> list[ReadPage]:
     """Fill the pages of a part and read each one, without telling which form it is."""
     cv2.setNumThreads(1)
-    template, prepared = job.templates[part.template], _prepare(job.templates)
+    template, prepared = job.templates[part.template], _prepare(job.templates, knows_rules=job.knows_rules)
     filled = fill_pages(
         template, job.digits, numbers=part.numbers, seed=job.seed, severity=part.severity, habits=part.habits
     )
     with nullcontext() if job.flattens else patch.object(flattening, "flatten_page", return_value=None):
         return [
-            read_page(number, page, template, prepared)
+            read_page(number, page, template, prepared, compares=job.compares)
             for number, page in zip(part.numbers, filled, strict=True)
         ]
 
 
 @functools.lru_cache(maxsize=1)
-def _prepare(templates: tuple[Template, ...]) -> list[PreparedTemplate]:
-    return [prepare_template(template) for template in templates]
+def _prepare(templates: tuple[Template, ...], *, knows_rules: bool) -> list[PreparedTemplate]:
+    known = templates if knows_rules else tuple(without_rules(template) for template in templates)
+    return [prepare_template(template) for template in known]
+
+
+def without_rules(template: Template) -> Template:
+    """Return a template whose fields have no rules, apart from the number of digits in a box."""
+    return replace(template, fields=tuple(replace(field, rules=()) for field in template.fields))
 
 
 def read_page(
-    number: int, filled: FilledPage, template: Template, prepared: Sequence[PreparedTemplate]
+    number: int,
+    filled: FilledPage,
+    template: Template,
+    prepared: Sequence[PreparedTemplate],
+    *,
+    compares: bool = False,
 ) -> ReadPage:
     """Read a filled page of a template, without telling which of the prepared templates it is."""
     found = align_page(Page(1, filled.image, float(filled.dpi), ""), prepared)
@@ -161,7 +180,11 @@ def read_page(
         fault = f"{found.kind}: {found.reason}"
         return ReadPage(number, fault, False, filled.truth, filled.cells, (), {}, 0.0)
     form = found.prepared.template
-    readings = read_cells(found.image, found.prepared.reference, form, found.to_scan, found.warp)
+    read = functools.partial(
+        read_fields, found.image, found.prepared.reference, form, found.to_scan, found.warp
+    )
+    fields = read(read_pieces)
+    readings = [cell for field in fields for cell in field.cells]
     distances, aligned = dict[tuple[str, int], float](), 0.0
     is_other = form.fingerprint != template.fingerprint
     if not is_other:
@@ -183,6 +206,8 @@ def read_page(
         distances,
         aligned,
         found.warp is not None,
+        tuple(fields),
+        tuple(read(None)) if compares else (),
     )
 
 

@@ -66,13 +66,17 @@ def box_field(
     return BlankField(name, written, (place,), settings)
 
 
-def make_form(folder: Path, form: str, fields: Sequence[BlankField]) -> Template:
-    """Draw a blank A4 form and write its template into a folder; return the template as read."""
+def make_form(folder: Path, form: str, fields: Sequence[BlankField], rules: Sequence[str] = ()) -> Template:
+    """Draw a blank A4 form and write its template into a folder; return the template as read.
+
+    ``rules`` are the YAML lines of the rules across fields.
+    """
     _draw(form, fields).save(folder / f"{form}.png", dpi=(_DPI, _DPI))
     lines = [f"form: {form}", "page: A4", f"reference: {form}.png", "fields:"]
     for field in fields:
         lines += [f"  - name: {field.name}", f"    {field.place}"]
         lines += [f"    {setting}" for setting in field.settings]
+    lines += ["rules:", *(f"  - {rule}" for rule in rules)] if rules else []
     path = folder / f"{form}.yaml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return read_template(path)
@@ -124,6 +128,35 @@ def checksum_form(folder: Path, checksum: str = "luhn", digits: int = 9, rows: i
         for column in (0, 1)
     ]
     return make_form(folder, f"{checksum}-numbers", fields)
+
+
+def boxed_numbers_form(folder: Path, checksum: str, digits: int = 9, rows: int = 16) -> Template:
+    """Return a form of numbers with check digits in boxes without dividers, two per row."""
+    settings = (f"rules: [{{checksum: {checksum}}}]",)
+    fields = [
+        box_field(
+            f"number_{2 * row + column + 1}",
+            (14 + 94 * column, _TOP + 8 + 16 * row, 88, 11),
+            digits,
+            digits,
+            settings,
+        )
+        for row in range(rows)
+        for column in (0, 1)
+    ]
+    return make_form(folder, f"{checksum}-in-boxes", fields)
+
+
+def sums_form(folder: Path, rows: int = 16) -> Template:
+    """Return a form with two numbers and their sum in each row, in boxes without dividers."""
+    names = ("first", "second", "sum")
+    fields = [
+        box_field(f"{name}_{row + 1}", (14 + 62 * column, _TOP + 8 + 16 * row, 58, 11), 2, 6)
+        for row in range(rows)
+        for column, name in enumerate(names)
+    ]
+    rules = [f"sum: {{of: [first_{row}, second_{row}], equals: sum_{row}}}" for row in range(1, rows + 1)]
+    return make_form(folder, "sums-in-boxes", fields, rules)
 
 
 def cells_form(folder: Path, cells: int) -> Template:

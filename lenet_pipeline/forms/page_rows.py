@@ -17,6 +17,7 @@ from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pag
 from lenet_pipeline.forms.page import Page
 from lenet_pipeline.forms.reading.field_pictures import field_picture
 from lenet_pipeline.forms.reading.page_reading import CellReading, FieldReading, locate_in_scan, read_fields
+from lenet_pipeline.forms.reading.piece_lattice import ReadPieces
 from lenet_pipeline.forms.sheet_pages import read_sheets
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.ingest import Reject, digits_table
@@ -35,13 +36,15 @@ _STATUSES = {
 class FormJob:
     """The values that every process of an ingest needs.
 
-    ``templates_fingerprint`` identifies the set of templates.
+    ``templates_fingerprint`` identifies the set of templates. ``read_pieces`` scores the pieces of touching
+    digits; without it, their shapes alone decide on the cuts.
     """
 
     dataset: str
     templates: tuple[Template, ...]
     templates_fingerprint: str
     limits: PageLimits
+    read_pieces: ReadPieces | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,9 @@ def _aligned_page(job: FormJob, document: Document, page: Page, found: AlignedPa
         "to_scan": found.to_scan.ravel().tolist(),
         "warp": None if found.warp is None else found.warp.shifts.tolist(),
     }
-    fields = read_fields(found.image, found.prepared.reference, template, found.to_scan, found.warp)
+    fields = read_fields(
+        found.image, found.prepared.reference, template, found.to_scan, found.warp, job.read_pieces
+    )
     cells = [cell for field in fields for cell in field.cells]
     field_ids = {
         field.name: derive_uuid("field", row["page_id"].hex(), field.name).bytes for field in template.fields
@@ -271,6 +276,8 @@ def _fields(
                 "source_box": vars(scan_boxes[number]),
                 "picture": field_picture(found.image, field, template),
                 "extra_ink": reading.extra_ink,
+                "cut_probability": reading.cut_probability,
+                "cut_doubt": reading.cut_doubt,
             }
             for number, (field, reading) in enumerate(zip(template.fields, readings, strict=True))
         ],

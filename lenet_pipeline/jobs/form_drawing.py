@@ -44,6 +44,7 @@ from lenet_pipeline.forms import (
     straighten,
     sum_to_one,
 )
+from lenet_pipeline.jobs.piece_reading import read_pieces
 from lenet_pipeline.jobs.template_checks import check_blank_form, list_cells
 from lenet_pipeline.registry import (
     CHAMPION,
@@ -194,7 +195,7 @@ def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
         picture = read_scan(scan, job.page, settings.page_limits).image
         residuals = measure_residuals(picture, found.prepared, found.to_scan)
         raise RejectedPageError(reason, draw_residuals(residuals, f"{scan.name}, page {job.page}: rejected"))
-    readings = read_cells(found.image, prepared.reference, template, found.to_scan, found.warp)
+    readings = read_cells(found.image, prepared.reference, template, found.to_scan, found.warp, read_pieces)
     drawn, fields = _with_readings(template, readings, _score(readings, job.model, settings))
     residual = "" if found.residual_px is None else f", residual {found.residual_px:.2f} px"
     residual += "" if found.warp is None else ", flattened"

@@ -18,6 +18,7 @@ from lenet_pipeline.jobs.dataset_names import default_dataset
 from lenet_pipeline.jobs.form_reading import inspect_documents, read_parts
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
 from lenet_pipeline.jobs.page_store import IngestedForms, PageStore
+from lenet_pipeline.jobs.piece_reading import read_pieces
 from lenet_pipeline.jobs.provenance import provenance
 from lenet_pipeline.jobs.rejects import record_rejects, refuse_too_many_rejects
 from lenet_pipeline.jobs.run_form import RUN_FORM
@@ -150,9 +151,8 @@ def store_documents(
         isolates_pages: read even a few pages in processes of their own, which a page may crash.
     """
     limits = settings.page_limits
-    job = FormJob(
-        dataset, tuple(templates), fingerprint_parts(sorted(t.fingerprint for t in templates)), limits
-    )
+    fingerprint = fingerprint_parts(sorted(template.fingerprint for template in templates))
+    job = FormJob(dataset, tuple(templates), fingerprint, limits, read_pieces)
     documents, rejects = inspect_documents(paths, limits, observer)
     if may_be_missing:
         rejects = [reject for reject in rejects if reject.kind != "missing_file"]

@@ -2,6 +2,7 @@ from .chain_head import publish_head as publish_head
 from .chain_head import read_published_head as read_published_head
 from .finished_runs import read_finished_run as read_finished_run
 from .model_files import load_engine as load_engine
+from .model_files import load_packaged_engine as load_packaged_engine
 from .model_files import read_model as read_model
 from .packaged_model import PackagedModel as PackagedModel
 from .packaged_model import find_packaged_version as find_packaged_version

@@ -17,6 +17,7 @@ from lenet_pipeline.system import file_digest
 
 WEIGHTS = "weights.safetensors"
 RECORD = "model.json"
+PACKAGED_FOLDER = Path(__file__).with_name("packaged")
 
 
 def write_model(folder: Path, model: TrainedModel) -> None:
@@ -62,6 +63,15 @@ def load_engine(folder: Path) -> Engine:
         ScoringError: The weights are damaged or do not fit the architecture.
     """
     return Engine(read_model(folder))
+
+
+def load_packaged_engine() -> Engine:
+    """Load the packaged network for one thread of the CPU. This does not import MLflow.
+
+    Raises:
+        RegistryError: A file of the package is missing or malformed.
+    """
+    return Engine(read_model(PACKAGED_FOLDER), "cpu", threads=1)
 
 
 def _read_reference(record: Mapping[str, list[int]] | None) -> dict[str, tuple[int, ...]] | None:

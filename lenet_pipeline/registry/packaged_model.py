@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lenet_pipeline.errors import RegistryError
-from lenet_pipeline.registry.model_files import files_sha256, read_model
+from lenet_pipeline.registry.model_files import PACKAGED_FOLDER, files_sha256, read_model
 from lenet_pipeline.registry.store import Registry
 from lenet_pipeline.registry.training_file import PackagedTraining, find_training
 from lenet_pipeline.registry.training_runs import training_run
 from lenet_pipeline.registry.versions import PACKAGED, SOURCE_TAG, ModelVersion, list_versions
 from lenet_pipeline.scoring import TrainedModel
 
-PACKAGED_FOLDER = Path(__file__).with_name("packaged")
 CARD = "MODEL_CARD.md"
 
 

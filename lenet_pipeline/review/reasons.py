@@ -46,7 +46,7 @@ def explain(reason: str) -> str:
             return "A random check of accepted values, which measures how often they are wrong"
         case "unreadable":
             return "A person could not read it"
-        case "no_policy":
+        case "no_policy" | "cut":
             return detail[:1].upper() + detail[1:]
         case _:
             return f"{word.replace('_', ' ').capitalize()}: {detail}" if detail else word

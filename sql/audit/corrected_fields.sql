@@ -10,7 +10,7 @@
 -- column value: final value
 -- column origin: corrected by rule, or reviewed by NAME if a person decided since
 -- column rule: rule that the value read breaks
--- column raw_probability: probability of the value read: the product of its digits' probabilities
+-- column raw_probability: probability of the value read: the product over its digits and their cuts
 -- column probability: the same for the corrected value
 -- column posterior: lower bound of the corrected value's probability among all values that satisfy the rules
 -- column form: name of the form

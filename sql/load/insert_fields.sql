@@ -1,5 +1,10 @@
 -- Insert the fields of new pages from the registered table new_fields. Run this before insert_pages.
-insert into fields (field_id, page_id, template, field, field_number, box, source_box, picture, extra_ink)
-select field_id, page_id, template, field, field_number, box, source_box, picture, extra_ink
+insert into fields (
+    field_id, page_id, template, field, field_number, box, source_box, picture, extra_ink, cut_probability,
+    cut_doubt
+)
+select
+    field_id, page_id, template, field, field_number, box, source_box, picture, extra_ink, cut_probability,
+    cut_doubt
 from new_fields
 where page_id not in (select page_id from pages)

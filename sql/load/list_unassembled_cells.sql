@@ -69,6 +69,8 @@ final as (
         fields.field,
         fields.field_number,
         fields.extra_ink,
+        fields.cut_probability,
+        fields.cut_doubt,
         read_cells.position,
         read_cells.state,
         read_cells.mark,
@@ -82,7 +84,7 @@ final as (
 )
 
 select
-    page_id, field_id, template, field, field_number, extra_ink, position, state, mark, possible_mark,
-    is_like_mark, probabilities, not_a_digit
+    page_id, field_id, template, field, field_number, extra_ink, cut_probability, cut_doubt, position, state,
+    mark, possible_mark, is_like_mark, probabilities, not_a_digit
 from final
 order by page_id, field_number, position

@@ -122,28 +122,28 @@ def test_the_edit_distance_counts_changes_additions_and_omissions(one: str, othe
 
 def test_touching_digits_count_only_in_runs_of_the_right_length():
     counts = RunCounts()
-    counts.add(Run("range", "1234", "1734", (True, True, False, False), 4))
-    counts.add(Run("range", "56", "5", (True, True), 2))
+    counts.add(Run("range", "lattice", "1234", "1734", (True, True, False, False), 4, 0.9, False))
+    counts.add(Run("range", "lattice", "56", "5", (True, True), 2, 0.9, False))
     assert counts == RunCounts(runs=2, counted=1, whole=0, digits=6, right=4, alone=6, near=2, near_right=1)
 
 
 def test_runs_of_every_length_are_written_and_read(reader):
-    figures, rejected = runs.measure_runs(reader, 1, 0, 0, CLEAN)
-    assert rejected == 0
-    assert {counts.runs for counts in figures.values()} == {1}
-    apart = runs.sum_runs([figures[0.0, "known", length] for length in runs.LENGTHS])
-    touching = runs.sum_runs([figures[1.0, "known", length] for length in runs.LENGTHS])
+    figures = runs.measure_runs(reader, 1, 0, 0, CLEAN)
+    assert figures.rejected == 0
+    assert {counts.runs for counts in figures.counts.values()} == {1}
+    apart, touching = (figures.of_length(rate, "known", "lattice", 0) for rate in (0.0, 1.0))
     assert (apart.digits, apart.near) == (54, 0)
     assert touching.near > 0
     assert apart.counted >= 7
-    assert max(map(len, runs.runs_table(figures, rejected))) <= 80
+    assert sum(own.runs for own in figures.bins.values()) <= 2 * 3 * len(runs.LENGTHS)
+    assert max(map(len, runs.runs_table(figures))) <= 80
 
 
 def test_a_correction_that_differs_from_the_truth_counts_as_wrong(template):
     field = template.fields[0]
     right, wrong = (_read_number(field, value) for value in ("000000019", "000000018"))
     assert (right.status, wrong.status) == ("corrected", "read")
-    figures = checksum.ChecksumFigures("luhn", "light")
+    figures = checksum.ChecksumFigures("luhn", "cells", "light", "lattice")
     assert right.value is not None
     figures.add(right, right.value)
     figures.add(right, "000000117")
@@ -151,6 +151,27 @@ def test_a_correction_that_differs_from_the_truth_counts_as_wrong(template):
     assert (figures.fields, figures.raw_right, figures.right) == (3, 0, 1)
     assert (figures.corrected, figures.wrongly_corrected, figures.passed_wrong) == (2, 1, 1)
     assert max(map(len, checksum.checksum_table([figures]))) <= 80
+
+
+def test_a_wrong_value_is_silent_unless_a_sum_on_its_page_is_wrong(template):
+    wrong = replace(_read_number(template.fields[0], "000000018"), probability=0.95)
+    figures = checksum.ChecksumFigures("sum", "boxes", "light", "lattice")
+    figures.add(wrong, "000000117")
+    figures.add(wrong, "000000117", is_in_broken_sum=True)
+    assert (figures.fields, figures.silent, figures.passed_wrong, figures.failed) == (2, 1, 1, 1)
+
+
+def test_numbers_in_boxes_are_read_in_both_ways_from_the_same_pages(reader, monkeypatch):
+    boxes = {place: form for place, form in checksum.FORMS.items() if place[1] == "boxes"}
+    monkeypatch.setattr(checksum, "FORMS", boxes)
+    monkeypatch.setattr(checksum, "LEVELS", ("medium",))
+    figures = checksum.measure_checksums(reader, 1, 0, 0)
+    assert [(one.checksum, one.way, one.fields) for one in figures] == [
+        (rule, way, fields)
+        for rule, fields in (("luhn", 32), ("mod-97-10", 32), ("sum", 48))
+        for way in ("repair", "lattice")
+    ]
+    assert max(map(len, checksum.checksum_table(figures))) <= 80
 
 
 def _read_number(field, value: str) -> FieldValue:

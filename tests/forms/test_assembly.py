@@ -59,6 +59,8 @@ def row(page: str, field: str, position: int | None, sign: str, **columns: Any) 
         "field": field,
         "field_number": FIELDS.index(field),
         "extra_ink": None,
+        "cut_probability": None,
+        "cut_doubt": None,
         "position": position,
         "state": state,
         "mark": None,
@@ -80,8 +82,8 @@ def rows(page: str, *fields: str) -> list[dict[str, Any]]:
 
 
 def assemble(cells: Sequence[dict[str, Any]], content: TemplateContent) -> AssembledPages:
-    texts = {"extra_ink": pa.string(), "mark": pa.string(), "possible_mark": pa.string()}
-    types = texts | {
+    types = dict.fromkeys(("extra_ink", "cut_doubt", "mark", "possible_mark"), pa.string()) | {
+        "cut_probability": pa.float32(),
         "probabilities": pa.list_(pa.float32()),
         "not_a_digit": pa.float32(),
         "is_like_mark": pa.bool_(),
@@ -205,3 +207,16 @@ def test_a_recorded_template_that_is_not_valid_any_more_is_one_clear_line(text: 
         read_content(text)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_unsure_cuts_lower_the_confidence_of_their_value_and_a_second_reading_makes_it_doubtful(
+    content: TemplateContent,
+) -> None:
+    cuts = {"cut_probability": 0.5, "cut_doubt": "the digits touch, and may also read 314"}
+    given = [each | cuts if each["field"] == "second" else each for each in rows("a", "12", "34", "46XX")]
+    first, second, _ = assemble(given, content).values.to_pylist()
+    assert first["confidence"] == pytest.approx(SURE**2, rel=1e-4)
+    assert second["confidence"] == pytest.approx(0.5 * SURE**2, rel=1e-4)
+    assert second["raw_probability"] == second["probability"] == second["confidence"]
+    assert second["posterior"] == pytest.approx(0.5 * SURE**2, rel=1e-4)
+    assert (first["reason"], second["reason"]) == (None, "cut: the digits touch, and may also read 314")

@@ -14,42 +14,27 @@ import cv2
 import numpy as np
 
 from lenet_pipeline.forms.reading.ink import Labels
+from lenet_pipeline.forms.reading.ink_groups import (
+    Group,
+    find_core,
+    full_ink,
+    group_parts,
+    spread_labels,
+    stroke_thickness,
+)
 from lenet_pipeline.forms.reading.seams import Seam, find_seams
 from lenet_pipeline.schema import Floats, Mask
 
-_TALL = 0.7  # a part of this height is one or more complete digits
-_LOW = 0.45  # a lower part is a piece of a digit, or a blot
-_OVERLAP = 0.6  # of the narrower width: two parts that overlap more belong to one digit
-_NEAR = 0.25  # the widest gap between the pieces of one digit
-_WIDEST, _LOWEST = 1.05, 0.75  # measured on 20,000 digits of MNIST: none is wider, almost none is lower
+_LOWEST = 0.75  # measured on 20,000 digits of MNIST: almost none is lower
 _WIDTHS = ((1.0, 0.8, 0.17), (0.12, 0.35, 0.15))  # share, middle and spread for most digits, and for a 1
 _WIDEST_TRIED = 1.5  # the widest piece to try when cutting
 _HEIGHT_COST = 12.0  # for a piece that is lower than _LOWEST, times the difference
 _TOUCH_COST = 2.0  # of splitting a connected part at all, because most parts are one digit
 _CUT_COST, _CROSSING_COST = 0.0, 0.5  # of a cut, and of each stroke's thickness that it crosses
 _DROP_COST = 15.0  # of leaving out a group with the height of a digit
-_CORE_SHARE = 0.45  # of full ink: darker pixels connect
-_PALE_PX = 4  # the width of the pale edge of strokes
 _SEAM_DISTANCE = 0.12  # between the middles of seams
 _NARROWEST = 0.2  # the smallest distance between the middles of two digits
 _CRUMB = 0.25  # of a cut digit's ink: a smaller loose part belongs to its neighbour
-
-
-@dataclass(frozen=True)
-class _Group:
-    """The ink of one digit, or of several that touch: its place in pixels, and its mask there."""
-
-    left: int
-    top: int
-    mask: Mask
-
-    @property
-    def width(self) -> int:
-        return int(self.mask.shape[1])
-
-    @property
-    def height(self) -> int:
-        return int(self.mask.shape[0])
 
 
 @dataclass(frozen=True)
@@ -77,11 +62,10 @@ def cut_run(mask: Mask, soft: Floats, fewest: int, most: int) -> tuple[Labels, i
     labels = np.zeros(mask.shape, np.int32)
     if not mask.any():
         return labels, 0
-    # Separate digits without the pale pixels, because blur bridges narrow gaps with them.
-    core = mask & (soft > _CORE_SHARE * _full_ink(soft[mask]))
-    groups, usual = _group_parts(core)
+    core = find_core(mask, soft)
+    groups, usual = group_parts(core)
     choices = [_segment_group(group, soft, usual, most) for group in groups]
-    digits: list[tuple[float, _Group, Mask]] = []
+    digits: list[tuple[float, Group, Mask]] = []
     for group, choice in zip(groups, _choose_segmentations(choices, fewest, most), strict=True):
         for piece in choice.pieces:
             columns = np.nonzero(piece)[1]
@@ -90,78 +74,10 @@ def cut_run(mask: Mask, soft: Floats, fewest: int, most: int) -> tuple[Labels, i
     for number, (_, group, piece) in enumerate(digits, start=1):
         place = labels[group.top : group.top + group.height, group.left : group.left + group.width]
         place[piece] = number
-    return _spread(labels, mask & ~core), len(digits)
+    return spread_labels(labels, mask & ~core), len(digits)
 
 
-def _spread(labels: Labels, pale: Mask) -> Labels:
-    """Assign pale pixels of ink to the adjacent digit."""
-    spread = labels.astype(np.uint8)
-    for _ in range(_PALE_PX):
-        wider = cv2.dilate(spread, np.ones((3, 3), np.uint8))
-        spread = np.where(pale & (spread == 0), wider, spread)
-    return spread.astype(np.int32)
-
-
-def _group_parts(mask: Mask) -> tuple[list[_Group], float]:
-    """Rejoin the parts of broken digits. Return the groups and the usual height of a digit."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    boxes = [tuple(int(value) for value in row[:4]) for row in stats[1:]]
-    if not boxes:
-        return [], 1.0
-    highest = max(box[3] for box in boxes)
-    usual = float(np.median([box[3] for box in boxes if box[3] >= 0.6 * highest]))
-    members = [[index] for index in range(count - 1)]
-    merged = True
-    while merged:
-        merged = False
-        for one in range(len(members)):
-            partner = _find_whole(one, members, boxes, usual)
-            if partner is not None:
-                members[partner].extend(members.pop(one))
-                merged = True
-                break
-    groups = []
-    for member in members:
-        left, top, right, bottom = _union(member, boxes)
-        inside = np.isin(labels[top:bottom, left:right], [index + 1 for index in member])
-        groups.append(_Group(left, top, inside))
-    return sorted(groups, key=lambda group: group.left), usual
-
-
-def _union(member: list[int], boxes: list[tuple[int, ...]]) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of the bounding box of some parts."""
-    return (
-        min(boxes[index][0] for index in member),
-        min(boxes[index][1] for index in member),
-        max(boxes[index][0] + boxes[index][2] for index in member),
-        max(boxes[index][1] + boxes[index][3] for index in member),
-    )
-
-
-def _find_whole(one: int, members: list[list[int]], boxes: list[tuple[int, ...]], usual: float) -> int | None:
-    """Return the group that a piece belongs to, or None if the piece stands on its own."""
-    left, top, right, bottom = _union(members[one], boxes)
-    if bottom - top >= _TALL * usual:
-        return None
-    nearest: tuple[float, int] | None = None
-    for other, member in enumerate(members):
-        if other == one:
-            continue
-        other_left, other_top, other_right, other_bottom = _union(member, boxes)
-        across = max(left - other_right, other_left - right)
-        down = max(top - other_bottom, other_top - bottom)
-        overlap = -across / max(1, min(right - left, other_right - other_left))
-        # Parts above or below belong to the group. Parts next to it only do if they are too low for a digit.
-        is_stacked = overlap >= _OVERLAP and down <= _NEAR * usual
-        is_beside = bottom - top < _LOW * usual and max(across, down) <= _NEAR * usual
-        wide = max(right, other_right) - min(left, other_left) > _WIDEST * usual
-        if (is_stacked or is_beside) and not (wide and not is_stacked):
-            distance = float(max(across, 0) + max(down, 0)) - overlap
-            nearest = min(nearest or (np.inf, 0), (distance, other))
-    return None if nearest is None else nearest[1]
-
-
-def _segment_group(group: _Group, soft: Floats, usual: float, most: int) -> dict[int, _Segmentation]:
+def _segment_group(group: Group, soft: Floats, usual: float, most: int) -> dict[int, _Segmentation]:
     """Return the cheapest way to take a group as 0, 1 or more digits, by the number of digits."""
     choices = {
         0: _Segmentation((), _DROP_COST * group.height / usual),
@@ -171,21 +87,10 @@ def _segment_group(group: _Group, soft: Floats, usual: float, most: int) -> dict
     if fitting < 2:
         return choices
     inside = soft[group.top : group.top + group.height, group.left : group.left + group.width]
-    ink = np.where(group.mask, np.minimum(inside / max(1.0, _full_ink(inside[group.mask])), 1), 0)
+    ink = np.where(group.mask, np.minimum(inside / max(1.0, full_ink(inside[group.mask])), 1), 0)
     seams = find_seams(ink.astype(np.float32), max(2, round(_SEAM_DISTANCE * usual)))
     choices.update(_cut_group(group.mask, seams, usual, fitting))
     return choices
-
-
-def _full_ink(values: Floats) -> float:
-    return float(np.partition(values, int(0.8 * (len(values) - 1)))[int(0.8 * (len(values) - 1))])
-
-
-def _stroke_thickness(mask: Mask) -> float:
-    """Return the usual thickness of strokes in pixels. It is four times the mean distance to paper."""
-    padded = np.pad(mask, 1).astype(np.uint8)
-    distances = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
-    return max(1.0, 4 * float(distances[padded > 0].mean()) - 1)
 
 
 def _piece_cost(piece: Mask, usual: float) -> float:
@@ -205,7 +110,7 @@ def _cut_group(mask: Mask, seams: list[Seam], usual: float, most: int) -> dict[i
 
     This is dynamic programming over the seams from left to right.
     """
-    thickness = _stroke_thickness(mask)
+    thickness = stroke_thickness(mask)
     width = mask.shape[1]
     columns = np.arange(width)
     borders = [np.zeros(len(mask)), *(seam.columns for seam in seams), np.full(len(mask), width)]

@@ -24,6 +24,7 @@ from lenet_pipeline.forms.reading.edge_profiles import SEARCHED_PX
 from lenet_pipeline.forms.reading.extra_ink import describe_extra_ink
 from lenet_pipeline.forms.reading.ink import measure_darkness, remove_print
 from lenet_pipeline.forms.reading.marks import find_mark, is_mark
+from lenet_pipeline.forms.reading.piece_lattice import Cuts, ReadPieces, cut_with_network
 from lenet_pipeline.forms.reading.possible_marks import ShapeVerdict, find_possible_mark
 from lenet_pipeline.forms.reading.writing import (
     ClearedField,
@@ -82,11 +83,16 @@ class FieldReading:
         field: its name.
         cells: its cells in order. A blank box without dividers has none.
         extra_ink: a short description of the ink that belongs to no digit, or None without any.
+        cut_probability: the probability that touching digits of a box are cut rightly, or None if a network
+            has not chosen the cuts.
+        cut_doubt: another likely reading of touching digits, in a few words, or None without any.
     """
 
     field: str
     cells: tuple[CellReading, ...]
     extra_ink: str | None
+    cut_probability: float | None = None
+    cut_doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,12 +127,14 @@ def read_cells(
     template: Template,
     to_scan: NDArray[np.float64],
     warp: Warp | None = None,
+    read_pieces: ReadPieces | None = None,
 ) -> list[CellReading]:
     """Read every cell of every field of an aligned page, in order, with the arguments of ``read_fields``.
 
     A box without dividers gives one reading for each digit in it, and none if it is blank.
     """
-    return [cell for field in read_fields(page, reference, template, to_scan, warp) for cell in field.cells]
+    fields = read_fields(page, reference, template, to_scan, warp, read_pieces)
+    return [cell for field in fields for cell in field.cells]
 
 
 def read_fields(
@@ -135,6 +143,7 @@ def read_fields(
     template: Template,
     to_scan: NDArray[np.float64],
     warp: Warp | None = None,
+    read_pieces: ReadPieces | None = None,
 ) -> list[FieldReading]:
     """Read every field of an aligned page, in order.
 
@@ -144,13 +153,14 @@ def read_fields(
         template: the template of the form.
         to_scan: the homography from pixels of the aligned page to pixels of the original scan.
         warp: the displacement of the aligned page before the homography, if the paper was bent.
+        read_pieces: scores the pieces of touching digits. Without it, their shapes alone decide.
     """
     fields = _prepare_fields(reference, template)
     cleared = [clear_field(page, field) for field in fields]
     written = [one.usual for one in cleared if one.usual is not None]
     usual = float(np.median(written)) if written else 0.0
     return [
-        _read_field(field, find_strokes(one, usual), one.places, to_scan, warp)
+        _read_field(field, find_strokes(one, usual), one.places, to_scan, warp, read_pieces)
         for field, one in zip(fields, cleared, strict=True)
     ]
 
@@ -195,11 +205,15 @@ def _read_field(
     places: Places,
     to_scan: NDArray[np.float64],
     warp: Warp | None,
+    read_pieces: ReadPieces | None,
 ) -> FieldReading:
     field, corner = prepared.field, prepared.corner
     digits: list[Digit | None]
+    cuts: Cuts | None = None
     if isinstance(field.place, WritingBox):
-        digits, inside = cut_box(strokes, field.place)
+        if read_pieces is not None:
+            cuts = cut_with_network(strokes, field.place.fewest, field.place.most, field.rules, read_pieces)
+        digits, inside = cut_box(strokes, field.place, cuts)
     else:
         digits, inside = cut_digits(strokes, strokes.cells, strokes.palest), places
     boxes = _whole_boxes(inside + corner)
@@ -209,12 +223,17 @@ def _read_field(
         for position, (digit, box, source_box) in enumerate(zip(digits, boxes, scanned, strict=True))
     )
     extra = describe_extra_ink(strokes, places, digits, [cell.state == "digit" for cell in cells])
-    return FieldReading(field.name, cells, extra)
+    if cuts is None:
+        return FieldReading(field.name, cells, extra)
+    return FieldReading(field.name, cells, extra, cuts.probability, cuts.doubt)
 
 
-def cut_box(strokes: Strokes, box: WritingBox) -> tuple[list[Digit | None], Places]:
-    """Return the digits of a box without dividers, and their places."""
-    labels, count = cut_run(strokes.cells > 0, strokes.soft, box.fewest, box.most)
+def cut_box(strokes: Strokes, box: WritingBox, cuts: Cuts | None = None) -> tuple[list[Digit | None], Places]:
+    """Return the digits of a box without dividers, and their places. Without cuts, shapes decide."""
+    if cuts is None:
+        labels, count = cut_run(strokes.cells > 0, strokes.soft, box.fewest, box.most)
+    else:
+        labels, count = cuts.labels, cuts.count
     found = cut_digits(strokes, labels, np.repeat(strokes.palest, count))
     digits = [digit for digit in found if digit is not None]
     places = [

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.schema import Floats
 
-_SLANT_COST = 0.03  # of a diagonal step, in pixels of ink, so that the straighter of two seams wins
+# The cost of a diagonal step, in pixels of ink. With the lower one, a seam avoids ink on a long way round;
+# with the higher one, it takes the straight way through the ink where two digits merge.
+_SLANT_COST, _STRAIGHT_COST = 0.03, 0.2
+_MIDDLES = (1 / 3, 1 / 2, 2 / 3)  # the rows that proposed seams start from, relative to the height
+_ROUGH_COST = 0.05  # of each step aside, so that the straighter of two proposed seams is kept
 
 Columns = NDArray[np.intp]
 
@@ -32,10 +36,7 @@ def find_seams(ink: Floats, distance: int) -> list[Seam]:
     height, width = ink.shape
     if width <= 2 * distance or height < 3:
         return []
-    # For every column of the middle row, join the best path up and the best path down.
-    middle = height // 2
-    upper, lower = _best_paths(ink[: middle + 1]), _best_paths(ink[middle:][::-1])[::-1]
-    paths = np.concatenate([upper, lower[1:]])
+    paths = _paths_through(ink, height // 2, _SLANT_COST)
     crossed = ink[np.arange(height)[:, None], paths].sum(axis=0)
     places = paths.mean(axis=0)
     chosen: list[int] = []
@@ -47,7 +48,45 @@ def find_seams(ink: Floats, distance: int) -> list[Seam]:
     return [Seam(paths[:, column], float(crossed[column])) for column in chosen]
 
 
-def _best_paths(ink: Floats) -> Columns:
+def propose_seams(ink: Floats, distance: int) -> list[Seam]:
+    """Return more seams than the ink needs, from left to right, for a network to choose from.
+
+    Two seams may have the same mean column if they take different ways, such as around and through a loop.
+
+    Args:
+        ink: float32 (height, width), 0 for paper to 1 for full ink.
+        distance: the smallest mean distance between two seams, and from the sides.
+    """
+    height, width = ink.shape
+    if width <= 2 * distance or height < 3:
+        return []
+    middles = {min(max(1, int(height * share)), height - 2) for share in _MIDDLES}
+    found = [
+        _paths_through(ink, middle, slant) for slant in (_SLANT_COST, _STRAIGHT_COST) for middle in middles
+    ]
+    paths = np.unique(np.concatenate(found, axis=1), axis=1)
+    crossed = ink[np.arange(height)[:, None], paths].sum(axis=0)
+    places = paths.mean(axis=0)
+    costs = crossed + _ROUGH_COST * np.abs(np.diff(paths, axis=0)).sum(axis=0)
+    left = np.argsort(costs, kind="stable")
+    left = left[(places[left] >= distance) & (places[left] <= width - distance)]
+    chosen: list[int] = []
+    while len(left):
+        best = int(left[0])
+        chosen.append(best)
+        left = left[np.abs(paths[:, left] - paths[:, [best]]).mean(axis=0) >= distance]
+    chosen.sort(key=lambda column: float(places[column]))
+    return [Seam(paths[:, column], float(crossed[column])) for column in chosen]
+
+
+def _paths_through(ink: Floats, middle: int, slant_cost: float) -> Columns:
+    """Return the best path through each pixel of a row: its column in each row, in the shape of ``ink``."""
+    upper = _best_paths(ink[: middle + 1], slant_cost)
+    lower = _best_paths(ink[middle:][::-1], slant_cost)[::-1]
+    return np.concatenate([upper, lower[1:]])
+
+
+def _best_paths(ink: Floats, slant_cost: float) -> Columns:
     """Return the best path from the top to each pixel of the last row, as its column in each row.
 
     The result has the shape of ``ink``: one path per column.
@@ -56,11 +95,16 @@ def _best_paths(ink: Floats) -> Columns:
     costs = ink[0]
     origins = np.zeros((height, width), dtype=np.intp)
     columns = np.arange(width)
+    steps = np.array([0, -1, 1])
+    # Arrays are reused: making new ones for every row takes half of the time.
+    above, ways = np.full(width + 2, np.inf, np.float32), np.empty((3, width), np.float32)
     for row in range(1, height):
-        above = np.pad(costs, 1, constant_values=np.float32(np.inf))
-        ways = np.stack([above[1:-1], above[:-2] + _SLANT_COST, above[2:] + _SLANT_COST])
+        above[1:-1] = costs
+        ways[0] = costs
+        np.add(above[:-2], slant_cost, out=ways[1])
+        np.add(above[2:], slant_cost, out=ways[2])
         best = ways.argmin(axis=0)
-        origins[row] = columns + np.array([0, -1, 1])[best]
+        origins[row] = columns + steps[best]
         costs = ink[row] + ways[best, columns]
     paths = np.empty((height, width), dtype=np.intp)
     paths[-1] = columns

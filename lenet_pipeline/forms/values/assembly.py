@@ -14,6 +14,7 @@ from lenet_pipeline.forms.rules.across_rules import AcrossRule, rule_fields
 from lenet_pipeline.forms.templates.content import TemplateContent
 from lenet_pipeline.forms.values.cell_states import CellState
 from lenet_pipeline.forms.values.field_values import (
+    Cutting,
     FieldValue,
     apply_across_rules,
     read_field_value,
@@ -77,9 +78,14 @@ def _field_values(
     rows: Sequence[Row], content: TemplateContent
 ) -> Iterator[tuple[tuple[str, str], FieldValue]]:
     fields = {field.name: field for field in content.fields}
-    for (field_id, name, extra_ink), cells in groupby(rows, key=itemgetter("field_id", "field", "extra_ink")):
+    for (field_id, name), cells_of_field in groupby(rows, key=itemgetter("field_id", "field")):
+        cells = list(cells_of_field)
         states = [_cell_state(cell) for cell in cells if cell["state"] is not None]
-        yield (field_id, name), read_field_value(fields[name], states, extra_ink=extra_ink)
+        cuts = Cutting(cells[0]["cut_probability"], cells[0]["cut_doubt"])
+        yield (
+            (field_id, name),
+            read_field_value(fields[name], states, extra_ink=cells[0]["extra_ink"], cutting=cuts),
+        )
 
 
 def _cell_state(cell: Row) -> CellState:

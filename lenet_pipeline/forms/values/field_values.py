@@ -22,6 +22,19 @@ UNREAD = "?"  # stands for writing that is not a digit in a raw value
 
 
 @dataclass(frozen=True)
+class Cutting:
+    """How sure the cuts between the digits of a box are, as the network judged them when the page was read.
+
+    Attributes:
+        probability: the probability that they are right, or None if no network chose them.
+        doubt: another likely reading, in words, or None without any.
+    """
+
+    probability: float | None = None
+    doubt: str | None = None
+
+
+@dataclass(frozen=True)
 class FieldValue:
     """The value of one field of one page.
 
@@ -38,13 +51,14 @@ class FieldValue:
         status: one of the words above.
         raw_value: the most probable digits.
         value: the value after applying the rules.
-        raw_probability: the product of the digits' probabilities for ``raw_value``.
-        probability: the product of the digits' probabilities for ``value``.
+        raw_probability: the product of the digits' probabilities for ``raw_value``, and of the probability
+            that touching digits are cut rightly.
+        probability: the same product for ``value``.
         posterior: a lower bound of the probability of ``value`` among all strings that pass the rules.
         broken_rules: the names of the rules that ``raw_value`` breaks.
         reasons: why a person should review the field. Each starts with a stable word and a colon: ``blank``,
-            ``gap``, ``mark``, ``extra_ink``, ``not_a_digit``, ``corrected`` or ``rule_failed``. A low
-            probability is not a reason, because a policy decides which probability is sufficient.
+            ``gap``, ``mark``, ``extra_ink``, ``cut``, ``not_a_digit``, ``corrected`` or ``rule_failed``. A
+            low probability is not a reason, because a policy decides which probability is sufficient.
     """
 
     field: str
@@ -79,7 +93,12 @@ class FieldValue:
 
 
 def read_field_value(
-    field: Field, cells: Sequence[CellState], most_tried: int = MOST_TRIED, *, extra_ink: str | None = None
+    field: Field,
+    cells: Sequence[CellState],
+    most_tried: int = MOST_TRIED,
+    *,
+    extra_ink: str | None = None,
+    cutting: Cutting = Cutting(),  # it is immutable
 ) -> FieldValue:
     """Read the value of a field from its cells.
 
@@ -94,6 +113,7 @@ def read_field_value(
         cells: the content of its cells, in any order. Without any, the field is blank.
         most_tried: the number of strings to try, as in ``decode``.
         extra_ink: a description of the field's ink that belongs to no digit, or None without any.
+        cutting: how sure the cuts between the digits are.
 
     Raises:
         ValueError: two cells have the same position.
@@ -106,6 +126,8 @@ def read_field_value(
     doubts = [*_unexpected_marks(field, ordered), *doubt_marks(ordered)]
     if extra_ink is not None:
         doubts.append(f"extra_ink: {extra_ink}")
+    if cutting.doubt is not None:
+        doubts.append(f"cut: {cutting.doubt}")
     if not written:
         missing = [] if field.may_be_blank else ["blank: a value is required"]
         return FieldValue(field.name, "blank", reasons=(*missing, *doubts))
@@ -122,7 +144,9 @@ def read_field_value(
     ]
     if len(digits) < len(written):
         return _unreadable(field, written, doubts)
-    return _readable(field, decode(np.stack(digits), field_rules(field), most_tried), doubts)
+    decoded = decode(np.stack(digits), field_rules(field), most_tried)
+    certainty = 1.0 if cutting.probability is None else cutting.probability
+    return _readable(field, decoded, certainty, doubts)
 
 
 def sum_to_one(probabilities: ArrayLike) -> NDArray[np.float64]:
@@ -172,8 +196,8 @@ def _unreadable(field: Field, written: Sequence[CellState], doubts: list[str]) -
     return FieldValue(field.name, "unreadable", raw_value, reasons=(*others, *doubts))
 
 
-def _readable(field: Field, decoded: Decoded, doubts: list[str]) -> FieldValue:
-    """Return the value of a field that contains only digits."""
+def _readable(field: Field, decoded: Decoded, certainty: float, doubts: list[str]) -> FieldValue:
+    """Return the value of a field that contains only digits, cut rightly with a certainty of 0 to 1."""
     broken = " and ".join(decoded.broken_rules)
     status: Status = "read"
     reasons = doubts
@@ -188,9 +212,9 @@ def _readable(field: Field, decoded: Decoded, doubts: list[str]) -> FieldValue:
         status,
         raw_value=decoded.raw_value,
         value=decoded.value,
-        raw_probability=decoded.raw_probability,
-        probability=decoded.probability,
-        posterior=decoded.posterior,
+        raw_probability=certainty * decoded.raw_probability,
+        probability=certainty * decoded.probability,
+        posterior=certainty * decoded.posterior,
         broken_rules=decoded.broken_rules,
         reasons=tuple(reasons),
     )
