@@ -1,5 +1,8 @@
 -- Insert the fields of new pages from the registered table new_fields. Run this before insert_pages.
-insert into fields (field_id, page_id, template, field, field_number, box, source_box, picture, extra_ink)
-select field_id, page_id, template, field, field_number, box, source_box, picture, extra_ink
+insert into fields (
+    field_id, page_id, template, field, field_number, box, source_box, picture, extra_ink, loose_ink
+)
+select
+    field_id, page_id, template, field, field_number, box, source_box, picture, extra_ink, loose_ink
 from new_fields
 where page_id not in (select page_id from pages)

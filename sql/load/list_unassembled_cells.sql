@@ -69,6 +69,7 @@ final as (
         fields.field,
         fields.field_number,
         fields.extra_ink,
+        list_filter(fields.loose_ink, lambda ink: ink.is_read) as loose_ink,
         read_cells.position,
         read_cells.state,
         read_cells.mark,
@@ -82,7 +83,7 @@ final as (
 )
 
 select
-    page_id, field_id, template, field, field_number, extra_ink, position, state, mark, possible_mark,
-    is_like_mark, probabilities, not_a_digit
+    page_id, field_id, template, field, field_number, extra_ink, loose_ink, position, state, mark,
+    possible_mark, is_like_mark, probabilities, not_a_digit
 from final
 order by page_id, field_number, position

@@ -59,6 +59,7 @@ def row(page: str, field: str, position: int | None, sign: str, **columns: Any) 
         "field": field,
         "field_number": FIELDS.index(field),
         "extra_ink": None,
+        "loose_ink": None,
         "position": position,
         "state": state,
         "mark": None,

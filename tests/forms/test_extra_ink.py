@@ -16,7 +16,8 @@ from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.filling.severities import SEVERITIES
 from lenet_pipeline.forms.page import Grey, Page
 from lenet_pipeline.forms.reading.marks import find_mark
-from lenet_pipeline.forms.reading.page_reading import FieldReading, read_fields
+from lenet_pipeline.forms.reading.page_reading import read_fields
+from lenet_pipeline.forms.reading.readings import FieldReading
 from lenet_pipeline.forms.reading.strikes import has_strike
 from lenet_pipeline.forms.templates.model import Field
 from lenet_pipeline.forms.templates.template_file import read_template
@@ -78,7 +79,7 @@ def test_a_comma_between_two_cells_is_reported(x: int, with_reference: bool) -> 
     write(page, COMMA, (edge - 3, BASE - 2, edge + 3, BASE + 11))
     reading = read(page, with_reference=with_reference)
     assert states(reading) == "ddddbbbb"
-    assert reading.extra_ink == "a small mark between positions 1 and 2"
+    assert reading.extra_ink == "a comma after position 1"
 
 
 def test_a_comma_in_a_cell_of_its_own_is_reported() -> None:
@@ -87,7 +88,7 @@ def test_a_comma_in_a_cell_of_its_own_is_reported() -> None:
         write(page, STROKES[0], in_cell(column))
     middle = LEFT + 2.5 * SIDE
     write(page, COMMA, (middle - 4, BASE - 3, middle + 4, BASE + 10))
-    assert read(page).extra_ink == "a small mark between positions 1 and 3"
+    assert read(page).extra_ink == "a comma after position 1"
 
 
 def test_a_comma_between_the_digits_of_a_box_is_reported() -> None:
@@ -96,7 +97,7 @@ def test_a_comma_between_the_digits_of_a_box_is_reported() -> None:
     write(page, COMMA, (left, BASE - 3, left + 6, BASE + 9))
     reading = read(page, one_box())
     assert states(reading) == "dddd"
-    assert reading.extra_ink == "a small mark between positions 1 and 2"
+    assert reading.extra_ink == "a comma after position 1"
 
 
 @pytest.mark.parametrize("y", [-40, -22])
@@ -239,7 +240,7 @@ def test_clean_pages_have_next_to_no_extra_ink(
 
 @pytest.mark.mnist
 @pytest.mark.parametrize(
-    ("habit", "word", "least"), [("comma_rate", "a small mark", 0.85), ("strike_rate", "a stroke", 0.5)]
+    ("habit", "word", "least"), [("comma_rate", "after position", 0.85), ("strike_rate", "a stroke", 0.5)]
 )
 def test_filled_faults_are_reported_and_are_no_part_of_the_truth(
     note: PreparedTemplate, digits: LabelledImages, habit: str, word: str, least: float

@@ -1,8 +1,8 @@
 """Rules for the value of one field.
 
 A value is a string of the written digits: ``007``, not 7. Rules accept only values of at least one digit;
-``Field.may_be_blank`` decides whether a field may be blank. For values with a decimal separator or a sign,
-``digit_rules.py`` turns the rules into rules for the digits alone. The constructors refuse rules that are clearly
+``Field.may_be_blank`` decides whether a field may be blank. ``digit_rules.py`` turns the rules of a field
+with decimals or a sign into rules for the digits alone. The constructors refuse rules that are clearly
 mistakes, so a template with such a rule does not load.
 """
 

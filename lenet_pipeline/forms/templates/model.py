@@ -14,7 +14,7 @@ from typing import Literal
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 from lenet_pipeline.forms.rules.across_rules import AcrossRule
 from lenet_pipeline.forms.rules.field_rules import Rule
-from lenet_pipeline.forms.templates.number_formats import NumberFormat
+from lenet_pipeline.forms.templates.number_formats import WHOLE_NUMBERS, NumberFormat
 from lenet_pipeline.ingest import Box
 
 AlignmentMethod = Literal["features", "markers", "scale"]
@@ -105,7 +105,7 @@ class Field:
     rules: tuple[Rule, ...] = ()
     unused_mark: UnusedMark | None = None
     may_be_blank: bool = True
-    numbers: NumberFormat = NumberFormat()
+    numbers: NumberFormat = WHOLE_NUMBERS
 
     @property
     def outline(self) -> Rectangle:

@@ -65,6 +65,9 @@ class NumberFormat:
         return places >= self.fewest_places and (self.most_places is None or places <= self.most_places)
 
 
+WHOLE_NUMBERS = NumberFormat()
+
+
 def decimals_schema() -> Schema:
     """Return the JSON Schema of the setting ``decimals``."""
     place = {

@@ -158,7 +158,9 @@ def _field_record(field: Field) -> dict[str, Any]:
 
 
 def _rule_record(rule: Any) -> list[Any]:
-    written = {key: str(value) if isinstance(value, Decimal) else value for key, value in asdict(rule).items()}
+    written = {
+        key: str(value) if isinstance(value, Decimal) else value for key, value in asdict(rule).items()
+    }
     return [type(rule).__name__, written]
 
 

@@ -19,6 +19,7 @@ from lenet_pipeline.forms.values.field_values import (
     read_field_value,
     sum_to_one,
 )
+from lenet_pipeline.forms.values.number_forms import NumberInk
 from lenet_pipeline.schema import FIELD_VALUES, identifier_bytes
 
 Row = dict[str, Any]
@@ -77,9 +78,16 @@ def _field_values(
     rows: Sequence[Row], content: TemplateContent
 ) -> Iterator[tuple[tuple[str, str], FieldValue]]:
     fields = {field.name: field for field in content.fields}
-    for (field_id, name, extra_ink), cells in groupby(rows, key=itemgetter("field_id", "field", "extra_ink")):
+    by_field = itemgetter("field_id", "field", "extra_ink", "loose_ink")
+    for (field_id, name, extra_ink, loose_ink), cells in groupby(rows, key=by_field):
         states = [_cell_state(cell) for cell in cells if cell["state"] is not None]
-        yield (field_id, name), read_field_value(fields[name], states, extra_ink=extra_ink)
+        ink = _number_ink(loose_ink or ())
+        yield (field_id, name), read_field_value(fields[name], states, extra_ink=extra_ink, ink=ink)
+
+
+def _number_ink(found: Sequence[Row]) -> NumberInk:
+    separators = [one["position"] for one in found if one["kind"] != "minus"]
+    return NumberInk(separators[0] if separators else None, len(separators) < len(found))
 
 
 def _cell_state(cell: Row) -> CellState:
