@@ -17,6 +17,7 @@ from lenet_pipeline.forms.reading.cells import Places
 from lenet_pipeline.forms.reading.loose_ink import LooseInk, find_loose_ink, find_wholes
 from lenet_pipeline.forms.reading.strikes import has_strike
 from lenet_pipeline.forms.reading.writing import Digit, Strokes
+from lenet_pipeline.forms.rules.numerals import NumberForm
 from lenet_pipeline.forms.templates.number_formats import NumberFormat
 
 _PX_PER_MM = ALIGNED_DPI / MM_PER_INCH
@@ -65,11 +66,9 @@ def find_extra_ink(
     """
     wholes, usual = find_wholes(digits, is_digit)
     loose = find_loose_ink(strokes, places, digits, wholes, usual)
-    declared = [one for one in loose if numbers.allows_ink(one.kind)]
-    read = [
-        *(one for one in declared if one.kind == "minus"),
-        *[one for one in declared if one.kind != "minus"][-1:],
-    ]
+    read = [one for one in loose if one.kind == "minus" and numbers.may_be_negative]
+    separator = _choose_separator(loose, [one.position for one in wholes], numbers)
+    read += [separator] if separator else []
     is_blank = not any(digit is not None and may_be for digit, may_be in zip(digits, is_digit, strict=True))
     struck = [
         f"a stroke through position {position}"
@@ -79,9 +78,32 @@ def find_extra_ink(
     long = _describe_long_stroke(strokes, places, is_blank=is_blank)
     return ExtraInk(
         read=tuple(read),
-        unexpected=tuple(one for one in loose if one not in read),
+        unexpected=tuple(one for one in loose if one not in read and not one.is_faint),
         strokes=(*struck, *([long] if long else [])),
     )
+
+
+def _choose_separator(
+    loose: Sequence[LooseInk], positions: Sequence[int], numbers: NumberFormat
+) -> LooseInk | None:
+    """Return the separator of a value, or None without one.
+
+    Without a clear mark, the only one that may be a speck counts if it leaves an allowed number of decimal
+    places.
+    """
+    if numbers.separator is None:
+        return None
+    marks = [one for one in loose if one.kind != "minus"]
+    clear = [one for one in marks if not one.is_faint]
+    if clear:
+        declared = [one for one in clear if numbers.allows_ink(one.kind) or not one.is_clear]
+        return declared[-1] if declared else None
+    faint = [
+        one
+        for one in marks
+        if numbers.allows(NumberForm(sum(position > one.position for position in positions)))
+    ]
+    return faint[0] if len(faint) == 1 else None
 
 
 def _describe_long_stroke(strokes: Strokes, places: Places, *, is_blank: bool) -> str | None:

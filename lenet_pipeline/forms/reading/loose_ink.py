@@ -25,12 +25,13 @@ _PX_PER_MM = ALIGNED_DPI / MM_PER_INCH
 _COMMA_MM = 1.0  # the smallest length of a comma: specks are shorter
 _COMMA_MM2 = 0.45  # the smallest area of a comma
 _POINT_MM2 = 0.6  # a shorter mark of this area is a decimal point
-_ELONGATED = 1.3  # the length of a comma relative to its thickness; points are rounder
+_FAINT_MM2 = 0.12  # the smallest area of a mark where a separator is expected
+_ROUND, _ELONGATED = 1.5, 1.95  # length relative to thickness: points are below, commas above
 _WINDOW_MM = 1.6  # on each side of a divider, to look for a comma on it
 _WINDOW_ROWS = (0.6, 1.2)  # the rows to look in, relative to the height of a cell
 _LINE_ROWS = (0.1, 0.9)  # the rows to measure a divider by, likewise
 _DIVIDER_PX = 8.0  # the widest gap between cells that share a divider
-_FEWEST_DARK = 5  # rows of a divider with more ink than the line has
+_FEWEST_DARK = 4  # rows of a divider with more ink than the line has
 _COMMA_SHARE = 0.45  # of a digit's height: the largest sides of a comma
 _PEN_SHARE = 0.4  # of the darkness of the writing: a paler mark is a stain or the rest of a printed line
 _LOW_SHARE = 0.15  # of a digit's height: the highest place of a comma's middle, above the line of writing
@@ -77,6 +78,8 @@ class LooseInk:
         left: the column of the mask's first column.
         top: the row of the mask's first row.
         mask: where its ink is, bool (height, width).
+        is_clear: whether its shape is clearly that of its kind. A short comma is like a point.
+        is_faint: whether it is so small that it may be a speck.
     """
 
     kind: InkKind
@@ -84,6 +87,8 @@ class LooseInk:
     left: int
     top: int
     mask: Mask
+    is_clear: bool = True
+    is_faint: bool = False
 
     @property
     def right(self) -> int:
@@ -122,6 +127,8 @@ def find_loose_ink(
 ) -> list[LooseInk]:
     """Return the separators between digits, left to right, and before them a minus if there is one.
 
+    Marks that may be specks are among them.
+
     Args:
         strokes: the strokes of the field.
         places: left, top, right and bottom of the cells, (n, 4).
@@ -135,7 +142,8 @@ def find_loose_ink(
     if len(places) > 1:
         marks += _marks_on_dividers(strokes.printed, places, digits, usual, strokes.usual)
     placed = [found for mark in marks if (found := _place_separator(mark, wholes, usual)) is not None]
-    separators = {found.position: found for found in placed}  # a mark may be found as a part and on a divider
+    # A mark may be found as a part and on a divider. Between the same digits, specks come second.
+    separators = {found.position: found for found in sorted(placed, key=_by_certainty)}
     minus = _find_minus(strokes, wholes, usual) if len(places) == 1 else []
     return [*minus, *sorted(separators.values(), key=lambda found: found.position)]
 
@@ -148,29 +156,39 @@ def erase_ink(strokes: Strokes, found: Sequence[LooseInk]) -> Strokes:
     return replace(strokes, cells=cells)
 
 
+def _by_certainty(found: LooseInk) -> tuple[bool, int]:
+    return not found.is_faint, int(found.mask.sum())
+
+
 def _small_marks(soft: Floats, parts: Parts, usual: float, pen: float) -> list[LooseInk]:
     """Return the parts with the size of a comma or point and the darkness of the pen."""
     if not len(parts.stats):
         return []
     left, top, width, height, area = parts.stats.T
     longest = np.maximum(width, height)
-    is_comma = (longest >= _COMMA_MM * _PX_PER_MM) & (area >= _COMMA_MM2 * _PX_PER_MM**2)
-    is_comma |= area >= _POINT_MM2 * _PX_PER_MM**2
-    is_comma &= parts.is_strong & (longest <= _COMMA_SHARE * usual)
+    is_sure = (longest >= _COMMA_MM * _PX_PER_MM) & (area >= _COMMA_MM2 * _PX_PER_MM**2)
+    is_sure |= area >= _POINT_MM2 * _PX_PER_MM**2
+    is_mark = parts.is_strong & (longest <= _COMMA_SHARE * usual) & (area >= _FAINT_MM2 * _PX_PER_MM**2)
     marks = []
-    for index in np.flatnonzero(is_comma).tolist():
+    for index in np.flatnonzero(is_mark).tolist():
         place = np.s_[top[index] : top[index] + height[index], left[index] : left[index] + width[index]]
         mask = parts.labels[place] == index + 1
         if float(np.quantile(soft[place][mask], 0.8)) >= _PEN_SHARE * pen:
-            marks.append(LooseInk(_separator_kind(mask), 0, int(left[index]), int(top[index]), mask))
+            stretch = _elongation(mask)
+            kind: InkKind = "comma" if stretch >= (_ROUND + _ELONGATED) / 2 else "point"
+            is_clear = not _ROUND <= stretch < _ELONGATED
+            place_of = int(left[index]), int(top[index])
+            marks.append(LooseInk(kind, 0, *place_of, mask, is_clear, not is_sure[index]))
     return marks
 
 
-def _separator_kind(mask: Mask) -> InkKind:
-    """Return ``comma`` for a mark that is longer than thick, and ``point`` for a round one."""
+def _elongation(mask: Mask) -> float:
+    """Return the length of a mark relative to its thickness, 1 for a round one."""
     places = np.argwhere(mask).astype(np.float64)
-    spreads = np.linalg.eigvalsh(np.cov(places.T) + np.eye(2) / 12) if len(places) > 1 else np.ones(2)
-    return "comma" if np.sqrt(spreads[1] / spreads[0]) >= _ELONGATED else "point"
+    if len(places) < 2:
+        return 1.0
+    thin, thick = np.linalg.eigvalsh(np.cov(places.T) + np.eye(2) / 12)  # a pixel has a size, too
+    return float(np.sqrt(thick / thin))
 
 
 def _marks_on_dividers(
@@ -194,20 +212,19 @@ def _marks_on_dividers(
         first, last = (max(0, round(top + share * height)) for share in _LINE_ROWS)
         along = printed[:, column - 1 : column + 2].max(axis=1)
         usually = np.partition(along[first:last], (last - first) // 2)[(last - first) // 2]
-        limit = _PEN_SHARE * pen
-        if (along[low:lowest] > usually + limit).sum() < _FEWEST_DARK:
+        if (along[low:lowest] > usually + _PEN_SHARE * max(0.0, pen - usually)).sum() < _FEWEST_DARK:
             continue
         reach = round(_WINDOW_MM * _PX_PER_MM)
         columns = slice(max(0, column - reach), column + reach + 1)
         window = printed[low:lowest, columns]
         line = np.median(printed[first:last, columns], axis=0)
-        excess = window - np.maximum(line, np.median(window, axis=1)[:, None])
-        dark = excess > limit
+        ground = np.maximum(line, np.median(window, axis=1)[:, None])
+        dark = window > ground + _PEN_SHARE * np.maximum(0, pen - ground)
         _, found, measured, _ = cv2.connectedComponentsWithStats(dark.view(np.uint8), connectivity=8)
         labels, stats = np.asarray(found, dtype=np.int32), np.asarray(measured, dtype=np.int32)
         inside = (stats[:, 0] > 0) & (stats[:, 0] + stats[:, 2] < dark.shape[1]) & (stats[:, 1] > 0)
         kept = Parts(labels, stats[1:], inside[1:], inside[1:])
-        small = _small_marks(excess, kept, usual, pen)
+        small = _small_marks(window, kept, usual, pen)
         marks += [replace(one, left=one.left + columns.start, top=one.top + low) for one in small]
     return marks
 
