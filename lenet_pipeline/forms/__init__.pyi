@@ -52,6 +52,7 @@ from .reading.page_reading import read_cells as read_cells
 from .reading.readings import CellReading as CellReading
 from .rules.across_rules import UniqueRule as UniqueRule
 from .rules.across_rules import rule_fields as rule_fields
+from .rules.numerals import normalise_numeral as normalise_numeral
 from .sheet_pages import align_sheet as align_sheet
 from .sheet_pages import locate_sheet as locate_sheet
 from .sheet_pages import read_scan as read_scan
