@@ -41,7 +41,7 @@ class ExtraInk:
 
     @property
     def doubt(self) -> str | None:
-        """Return a description of the ink that is no part of the value, or None without any."""
+        """Return a description of the ink outside the value, or None without any."""
         texts = [*(one.describe() for one in self.unexpected), *self.strokes]
         return ", ".join(dict.fromkeys(texts)) or None
 
@@ -55,7 +55,7 @@ def find_extra_ink(
 ) -> ExtraInk:
     """Find the ink of a field that belongs to no digit.
 
-    A value has one separator: the last of those that the template declares.
+    A value has one separator: the last one that the template declares.
 
     Args:
         strokes: the strokes of the field.

@@ -133,7 +133,7 @@ def find_loose_ink(
         strokes: the strokes of the field.
         places: left, top, right and bottom of the cells, (n, 4).
         digits: the digits or other writing by position, with None for a position without ink.
-        wholes: those that are complete digits.
+        wholes: the complete digits among them.
         usual: the usual height of a digit.
     """
     if not wholes:

@@ -1,4 +1,4 @@
-"""What is read from a page: fields, their cells, and the ink between their digits."""
+"""The results of reading a page: fields, their cells, and the ink between their digits."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class FieldReading:
     Attributes:
         field: its name.
         cells: its cells in order. A blank box without dividers has none.
-        extra_ink: a short description of the ink that is no part of the value, or None without any.
+        extra_ink: a short description of the ink outside the value, or None without any.
         loose_ink: the separators between the digits, and a minus before them.
     """
 

@@ -204,7 +204,7 @@ def _values_of(fields: tuple[str, ...], values: Mapping[str, str | None]) -> lis
 
 
 def _read_numbers(values: Iterable[str]) -> list[Number]:
-    """Return the exact numbers of values, without those that are not numbers."""
+    """Return the exact numbers of values, without other texts."""
     return [number for value in values if (number := read_number(value)) is not None]
 
 

@@ -43,7 +43,7 @@ PLAIN = NumberForm()
 
 
 def split_numeral(value: str) -> tuple[str, NumberForm] | None:
-    """Return the digits of a value in normal form and the form, or None if it is no such value."""
+    """Return the digits of a value in normal form and the form, or None if it has another form."""
     found = _NUMERAL.fullmatch(value)
     if found is None:
         return None
@@ -52,14 +52,14 @@ def split_numeral(value: str) -> tuple[str, NumberForm] | None:
 
 
 def read_number(value: str) -> Number | None:
-    """Return the exact number of a value in normal form, or None if it is no such value."""
+    """Return the exact number of a value in normal form, or None if it has another form."""
     if is_digits(value):
         return int(value)
     return Fraction(value) if _NUMERAL.fullmatch(value) else None
 
 
 def normalise_numeral(text: str) -> str | None:
-    """Return a number that a person typed in normal form, or None if it is none.
+    """Return a number that a person typed in normal form, or None for another text.
 
     A comma becomes a point, and a plus is dropped.
     """

@@ -110,7 +110,7 @@ def read_field_value(
         field: the field.
         cells: the content of its cells, in any order. Without any, the field is blank.
         most_tried: the number of strings to try, as in ``decode``.
-        extra_ink: a description of the field's ink that is no part of the value, or None without any.
+        extra_ink: a description of the field's ink outside the value, or None without any.
         ink: the separator and the minus that are part of it.
 
     Raises:
