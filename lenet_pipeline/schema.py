@@ -132,6 +132,15 @@ PAGES = pa.schema(
 )
 
 # One row per field of a page that was read. ``picture`` is a JPEG of the field, cut from the registered page.
+_LOOSE_INK = pa.struct(
+    [
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("box", _BOX, nullable=False),
+        pa.field("is_read", pa.bool_(), nullable=False),
+    ]
+)
+
 FIELDS = pa.schema(
     [
         pa.field("field_id", pa.uuid(), nullable=False),
@@ -145,6 +154,7 @@ FIELDS = pa.schema(
         pa.field("extra_ink", pa.string()),
         pa.field("cut_probability", pa.float32()),
         pa.field("cut_doubt", pa.string()),
+        pa.field("loose_ink", pa.list_(_LOOSE_INK)),
     ]
 )
 

@@ -48,10 +48,11 @@ from .reading.blank_form import find_written_cells as find_written_cells
 from .reading.field_pictures import cut_cells as cut_cells
 from .reading.field_pictures import picture_area as picture_area
 from .reading.field_pictures import place_in_picture as place_in_picture
-from .reading.page_reading import CellReading as CellReading
 from .reading.page_reading import read_cells as read_cells
+from .reading.readings import CellReading as CellReading
 from .rules.across_rules import UniqueRule as UniqueRule
 from .rules.across_rules import rule_fields as rule_fields
+from .rules.numerals import normalise_numeral as normalise_numeral
 from .sheet_pages import align_sheet as align_sheet
 from .sheet_pages import locate_sheet as locate_sheet
 from .sheet_pages import read_scan as read_scan
@@ -72,11 +73,11 @@ from .values.assembly import AssembledPages as AssembledPages
 from .values.assembly import assemble_pages as assemble_pages
 from .values.cell_states import CellState as CellState
 from .values.field_values import FieldValue as FieldValue
-from .values.field_values import field_rules as field_rules
 from .values.field_values import read_field_value as read_field_value
 from .values.field_values import sum_to_one as sum_to_one
 from .values.final_values import FieldVerdict as FieldVerdict
 from .values.final_values import ReadCell as ReadCell
 from .values.final_values import ReviewedField as ReviewedField
 from .values.final_values import derive_final_values as derive_final_values
-from .values.final_values import find_broken_rules as find_broken_rules
+from .values.number_forms import field_rules as field_rules
+from .values.number_forms import find_broken_rules as find_broken_rules

@@ -16,8 +16,9 @@ from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, p
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages
 from lenet_pipeline.forms.page import Page
 from lenet_pipeline.forms.reading.field_pictures import field_picture
-from lenet_pipeline.forms.reading.page_reading import CellReading, FieldReading, locate_in_scan, read_fields
+from lenet_pipeline.forms.reading.page_reading import locate_in_scan, read_fields
 from lenet_pipeline.forms.reading.piece_lattice import ReadPieces
+from lenet_pipeline.forms.reading.readings import CellReading, FieldReading, InkReading
 from lenet_pipeline.forms.sheet_pages import read_sheets
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.ingest import Reject, digits_table
@@ -278,11 +279,16 @@ def _fields(
                 "extra_ink": reading.extra_ink,
                 "cut_probability": reading.cut_probability,
                 "cut_doubt": reading.cut_doubt,
+                "loose_ink": [_ink_row(one) for one in reading.loose_ink] or None,
             }
             for number, (field, reading) in enumerate(zip(template.fields, readings, strict=True))
         ],
         schema=FIELDS,
     )
+
+
+def _ink_row(found: InkReading) -> dict[str, Any]:
+    return {**vars(found), "box": vars(found.box)}
 
 
 def _cells(

@@ -14,7 +14,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from lenet_pipeline.errors import IngestError, WarehouseError
-from lenet_pipeline.forms import DrawnMistake, draw_mistakes
+from lenet_pipeline.forms import DrawnMistake, draw_mistakes, normalise_numeral
 from lenet_pipeline.jobs.form_drawing import save_picture
 from lenet_pipeline.jobs.form_filling import TRUTH_COLUMNS
 from lenet_pipeline.schema import FIELD_TRUTHS, identifier_bytes
@@ -37,7 +37,7 @@ class Truth:
         source: the end of the document's path, such as its file name.
         page: number of the page, from 1.
         field: name of the field.
-        value: its digits; empty if the field is blank.
+        value: its value in normal form; empty if the field is blank.
     """
 
     source: str
@@ -100,6 +100,8 @@ def evaluate_forms(settings: Settings, dataset: str, truth: Path, at_least: floa
 def read_truths(path: Path) -> list[Truth]:
     """Read a CSV file with the columns source, page, field and value. Page is optional and defaults to 1.
 
+    A decimal comma becomes a point.
+
     Raises:
         IngestError: the file cannot be read or lacks a column, or a row is malformed; the message names the
             line.
@@ -126,11 +128,13 @@ def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
                 "header; leave the value of a blank field empty"
             )
         page = (row.get("page") or "1").strip()
-        value = (row["value"] or "").strip()
-        if not page.isdecimal() or not (value.isdecimal() or not value) or not row["source"]:
+        written = (row["value"] or "").strip()
+        value = normalise_numeral(written) if written else ""
+        if not page.isdecimal() or value is None or not row["source"]:
             raise IngestError(
                 f"{path}, line {rows.line_num}: expected a source, a page from 1, and digits or nothing as "
-                f"value; found source {row['source']!r}, page {page!r}, value {value!r}"
+                "value, or a number such as -300.00 for a field with decimals or a sign; found source "
+                f"{row['source']!r}, page {page!r}, value {written!r}"
             )
         yield Truth(row["source"].strip(), int(page), (row["field"] or "").strip(), value)
 

@@ -17,6 +17,7 @@ from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.review.blind_pictures import find_picture
 from lenet_pipeline.review.context import context_of, form_of, json_of, session_of, warehouse_of, work_of
 from lenet_pipeline.review.inputs import read_seconds, read_uuid
+from lenet_pipeline.review.number_signs import add_number_signs, only_digits
 from lenet_pipeline.review.pages import render
 from lenet_pipeline.review.signs import SIGNS
 from lenet_pipeline.review.verdicts import judge_field
@@ -37,7 +38,7 @@ from lenet_pipeline.warehouse import (
 _AT_ONCE = 4  # items that a browser holds: the one on screen and the next ones
 _LARGEST_SAMPLE = 100_000
 _MOST_SKIPPED = 200
-_FIELD_ANSWER = re.compile(r"[0-9?]{0,200}")
+_FIELD_ANSWER = re.compile(r"-?[0-9?]{0,200}([.][0-9?]{1,200})?")
 _DIGIT_ANSWER = re.compile(r"[0-9?X]?")
 
 
@@ -115,7 +116,9 @@ def post_answer(request: Request) -> Response:
     value = body.get("answer")
     expected = _FIELD_ANSWER if item["field_id"] else _DIGIT_ANSWER
     if not isinstance(value, str) or not expected.fullmatch(value):
-        raise HTTPException(422, "An answer has digits and ? only; a digit has one of them, or X.")
+        raise HTTPException(
+            422, "An answer has digits and ? only, and a point and a minus; a digit has one sign."
+        )
     seconds = read_seconds(body.get("seconds"))
     answer = BlindAnswer(read_uuid(body.get("batch_id")), sample_id, number, value, person, seconds)
     verdict = _judge(item, answer)
@@ -166,11 +169,12 @@ def _judge(item: dict[str, Any], answer: BlindAnswer) -> VerdictBatch:
 
 def _signs(cells: list[dict[str, Any]], answer: str) -> list[str]:
     """Give each cell with a digit its character, if there are as many characters as such cells."""
-    characters = list(answer)
+    characters = list(only_digits(answer))
     if not characters or len(characters) != sum(cell["state"] == "digit" for cell in cells):
-        return characters
+        return list(answer)
     others = {"blank": "", "mark": "X"}
-    return [others[cell["state"]] if cell["state"] in others else characters.pop(0) for cell in cells]
+    signs = [others[cell["state"]] if cell["state"] in others else characters.pop(0) for cell in cells]
+    return [sign or "" for sign in add_number_signs(signs, cells, answer, is_typed=True)]
 
 
 def _render_samples(

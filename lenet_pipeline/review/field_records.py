@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lenet_pipeline.audit import data_url, read_template_content
 from lenet_pipeline.ingest import Box
+from lenet_pipeline.review.number_signs import add_number_signs, only_digits, pair_signs
 from lenet_pipeline.review.page_rules import check_rules
 from lenet_pipeline.review.reasons import doubts_by_cell, explain_all
 from lenet_pipeline.warehouse import ReviewRecords
@@ -53,16 +54,16 @@ def propose_signs(row: Mapping[str, Any], cells: Sequence[Row], typed: str | Non
     """Return the sign to show for each cell: the verdict, or else the digit as corrected or as read.
 
     A cell that the model refused has None: a person must decide it. If a person typed more or fewer
-    characters than there are cells, each character has its own sign.
+    characters than there are cells, each character has its own sign. A separator and a minus are signs too.
 
     Args:
-        row: the field, with status, reason and value_corrected.
+        row: the field, with status, reason, value_read and value_corrected.
         cells: rows of ``ReviewRecords.cells``, in the order of positions.
         typed: the value of the verdict on the field, ``""`` for blank. None if no person typed it.
     """
     digits = [cell for cell in cells if cell["state"] == "digit"]
-    corrected = row["value_corrected"]
-    fits = corrected is not None and len(corrected) == len(digits)
+    corrected = only_digits(row["value_corrected"] or "")
+    fits = len(corrected) == len(digits)
     read = {
         cell["position"]: corrected[number] if fits else _text(cell["label"])
         for number, cell in enumerate(digits)
@@ -78,11 +79,13 @@ def propose_signs(row: Mapping[str, Any], cells: Sequence[Row], typed: str | Non
             signs.append("X")
         else:
             signs.append(None if cell["position"] in refused else read[cell["position"]])
-    if typed is None or typed == "".join(sign for sign in signs if sign not in (None, "X")):
-        return signs
-    return fit_signs(
-        [sign if cell["digit_id"] else "" for sign, cell in zip(signs, cells, strict=True)], typed
-    )
+    if typed is None:
+        return add_number_signs(signs, cells, row["value_read"], is_typed=False)
+    characters = only_digits(typed)
+    if characters != "".join(sign for sign in signs if sign not in (None, "X")):
+        own = [sign if cell["digit_id"] else "" for sign, cell in zip(signs, cells, strict=True)]
+        signs = fit_signs(own, characters)
+    return add_number_signs(signs, cells, typed, is_typed=True)
 
 
 def fit_signs(signs: Sequence[str | None], typed: str) -> list[str | None]:
@@ -116,7 +119,8 @@ def _record(
     from lenet_pipeline.forms import WritingBox, picture_area  # loads OpenCV
 
     content = read_template_content(page["text"])
-    is_line = any(each.name == row["field"] and isinstance(each.place, WritingBox) for each in content.fields)
+    known = next(each for each in content.fields if each.name == row["field"])
+    is_line = isinstance(known.place, WritingBox)
     signs = propose_signs(
         row, cells, _typed_value(verdicts) if row["origin"].startswith("reviewed") else None
     )
@@ -134,6 +138,8 @@ def _record(
         "folder": str(path.parent),
         "page": row["page"],
         "is_line": is_line,
+        "has_separator": known.numbers.separator is not None,
+        "has_minus": known.numbers.may_be_negative,
         "decision": row["decision"],
         "origin": row["origin"],
         "status": row["status"],
@@ -156,8 +162,9 @@ def _shown_cells(row: Row, cells: list[Row], signs: Sequence[str | None]) -> lis
     doubts = doubts_by_cell(row["reason"])
     is_unsure = row["decision"] == "review" and not doubts
     shown = []
+    own = [sign for _, sign in pair_signs(cells, ["?" if sign is None else sign for sign in signs])]
     for number, cell in enumerate(cells):
-        sign = signs[number] if len(signs) == len(cells) else None
+        sign = own[number] if own else None
         doubt = doubts.get(cell["position"])
         if cell["verdict"] is not None or row["decision"] == "reviewed":
             doubt = None

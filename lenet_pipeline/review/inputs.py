@@ -6,7 +6,7 @@ from uuid import UUID
 
 from starlette.exceptions import HTTPException
 
-from lenet_pipeline.review.signs import SIGNS
+from lenet_pipeline.review.signs import SEPARATOR, SIGNS
 
 _MOST_SIGNS = 200  # of one field
 _MOST_SECONDS = 24 * 3600.0
@@ -31,9 +31,9 @@ def read_seconds(value: object) -> float:
 def read_signs(value: object) -> list[str]:
     """Read the signs of a field's cells."""
     given: list[object] = value if isinstance(value, list) else [None]
-    signs = [sign for sign in given if isinstance(sign, str) and sign in SIGNS]
+    signs = [sign for sign in given if isinstance(sign, str) and (sign in SIGNS or sign == SEPARATOR)]
     if len(signs) < len(given) or len(signs) > _MOST_SIGNS:
-        raise HTTPException(422, "signs must be a list of digits, X, ? or empty texts.")
+        raise HTTPException(422, "signs must be a list of digits, X, ?, ., - or empty texts.")
     return signs
 
 

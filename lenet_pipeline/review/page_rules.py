@@ -139,6 +139,9 @@ def check_rules(
     if verdict == "blank" and not known[name].may_be_blank:
         rules.append(_rule("a value is required", is_open=False, is_broken=True))
     if verdict != "blank":
+        numbers = known[name].numbers
+        if not numbers.is_plain:
+            rules.append(_rule(numbers.name, is_open=is_open, is_broken=numbers.name in found.broken_rules))
         rules += [
             _rule(rule.name, is_open=is_open, is_broken=rule.name in found.broken_rules)
             for rule in field_rules(known[name])

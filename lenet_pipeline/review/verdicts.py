@@ -15,7 +15,8 @@ from starlette.routing import Route
 from lenet_pipeline.audit import VERDICTS, revise
 from lenet_pipeline.review.context import context_of, json_of, session_of, warehouse_of, work_of
 from lenet_pipeline.review.inputs import read_seconds, read_signs, read_uuid
-from lenet_pipeline.review.signs import SIGNS, field_verdict
+from lenet_pipeline.review.number_signs import pair_signs
+from lenet_pipeline.review.signs import MINUS, SIGNS, field_verdict
 from lenet_pipeline.schema import NEW_FIELD_REVIEWS, NEW_REVIEWS
 from lenet_pipeline.warehouse import (
     VerdictBatch,
@@ -37,7 +38,8 @@ def post_verdicts(request: Request) -> Response:
     The body has ``batch_id``, ``mode``, ``seconds`` (for the whole batch), ``digits`` with ``digit_id``,
     ``shard_score_id`` and ``verdict``, and ``fields`` with ``field_id`` and ``signs``: one sign for each cell
     in the order of positions, or for each character of a box without dividers. A sign is a digit, an empty
-    text for blank, ``X`` for a crossed cell, or ``?`` if it is unreadable.
+    text for blank, ``X`` for a crossed cell, or ``?`` if it is unreadable. A point between two signs is the
+    decimal separator, and ``-`` is a minus.
 
     The answer has the number of recorded verdicts, and the fields with their final values.
     """
@@ -119,7 +121,7 @@ def judge_field(
         ``NEW_REVIEWS``. Characters that belong to no digit cannot teach: they have no row.
     """
     verdict, text = field_verdict(signs)
-    pairs = list(zip(cells, signs, strict=True)) if len(cells) == len(signs) else []
+    pairs = pair_signs(cells, signs)
     digits = [
         {
             "digit_id": UUID(cell["digit_id"]).bytes,
@@ -130,7 +132,7 @@ def judge_field(
         for cell, sign in pairs
         if cell["digit_id"] and cell["shard_score_id"]
     ]
-    typed_into_blanks = any(sign not in ("", "X") for cell, sign in pairs if not cell["digit_id"])
+    typed_into_blanks = any(sign not in ("", "X", MINUS) for cell, sign in pairs if not cell["digit_id"])
     has_unknown = any(cell["digit_id"] and not cell["shard_score_id"] for cell in cells)
     has_all_digits = bool(pairs) and not typed_into_blanks and not has_unknown
     field = {"verdict": verdict, "value": text, "has_all_digits": has_all_digits, "note": None}

@@ -16,9 +16,10 @@ readings as (
     select
         field_readings.form,
         field_readings.field,
-        field_readings.value_read,
+        -- Separators and signs are no digits.
+        regexp_replace(field_readings.value_read, '[-.]', '', 'g') as value_read,
         field_readings.confidence_read as confidence,
-        field_truths.truth
+        regexp_replace(field_truths.truth, '[-.]', '', 'g') as truth
     from field_readings
     inner join field_truths using (field_id)
     where

@@ -23,10 +23,14 @@ readings as (
         field_readings.field,
         coalesce(field_readings.value_corrected, '') = field_truths.truth as is_right,
         coalesce(field_readings.value_read, '') = field_truths.truth as is_raw_right,
-        length(field_truths.truth) as digits,
+        -- Separators and signs are no digits.
+        regexp_replace(field_truths.truth, '[-.]', '', 'g') as digits_true,
+        length(digits_true) as digits,
         greatest(
-            length(field_truths.truth)
-            - levenshtein(coalesce(field_readings.value_read, ''), field_truths.truth),
+            length(digits_true)
+            - levenshtein(
+                regexp_replace(coalesce(field_readings.value_read, ''), '[-.]', '', 'g'), digits_true
+            ),
             0
         ) as digits_right,
         field_readings.reason_read is null

@@ -79,7 +79,9 @@ compared as (
             when contains(written.predicted, '?') then 'a digit of the field has no prediction'
             when
                 readers_values.has_digits_only
-                and readers_values.raw_value is distinct from written.predicted
+                -- The separator and the sign of a value are no predictions.
+                and regexp_replace(readers_values.raw_value, '[-.]', '', 'g')
+                is distinct from written.predicted
                 then 'the raw value differs from the predicted digits'
             when
                 not readers_values.has_digits_only

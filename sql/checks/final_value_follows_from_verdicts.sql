@@ -26,7 +26,12 @@ fields_reviewed as (
         values_read.model_version,
         values_read.preprocessing_fingerprint,
         values_read.precision,
-        values_read.value,
+        -- The digits of the value, and its form: a minus, and the digits before the separator.
+        regexp_replace(values_read.value, '[-.]', '', 'g') as value,
+        starts_with(values_read.raw_value, '-') as has_minus,
+        nullif(
+            length(regexp_extract(values_read.raw_value, '^-?([^.]*)[.]', 1)), 0
+        ) as digits_before_point,
         values_read.cells_read,
         field_verdicts.value as typed,
         field_verdicts.field_id is not null
@@ -49,6 +54,8 @@ cells_of_fields as (
         preprocessing_fingerprint,
         precision,
         value,
+        has_minus,
+        digits_before_point,
         len(list_filter(cells_read, lambda cell: cell.state = 'digit')) as digits,
         unnest(cells_read) as cell
     from fields_reviewed
@@ -63,23 +70,25 @@ signs as (
         cells_of_fields.preprocessing_fingerprint,
         cells_of_fields.precision,
         cells_of_fields.cell.position as position,
+        cells_of_fields.has_minus,
+        count(*) filter (where cells_of_fields.cell.state = 'digit') over (
+            partition by
+                cells_of_fields.field_id,
+                cells_of_fields.model_name,
+                cells_of_fields.model_version,
+                cells_of_fields.preprocessing_fingerprint,
+                cells_of_fields.precision
+            order by cells_of_fields.cell.position
+        ) as digit_number,
+        cells_of_fields.cell.state = 'digit'
+        and cells_of_fields.digits_before_point = digit_number as is_before_point,
         case
             when digit_verdicts.verdict in ('blank', 'not_a_digit') then ''
             when digit_verdicts.verdict = 'unreadable' then '?'
             when digit_verdicts.verdict is not null then digit_verdicts.verdict
             when cells_of_fields.cell.state <> 'digit' then ''
             when length(cells_of_fields.value) = cells_of_fields.digits
-                then cells_of_fields.value[
-                    count(*) filter (where cells_of_fields.cell.state = 'digit') over (
-                        partition by
-                            cells_of_fields.field_id,
-                            cells_of_fields.model_name,
-                            cells_of_fields.model_version,
-                            cells_of_fields.preprocessing_fingerprint,
-                            cells_of_fields.precision
-                        order by cells_of_fields.cell.position
-                    )
-                ]
+                then cells_of_fields.value[digit_number]
             else cast(cells_of_fields.cell.label as varchar)
         end as sign
     from cells_of_fields
@@ -93,7 +102,12 @@ composed as (
         model_version,
         preprocessing_fingerprint,
         precision,
-        string_agg(sign, '' order by position) as text
+        if(
+            bool_or(sign <> ''),
+            if(bool_or(has_minus), '-', '')
+            || string_agg(if(is_before_point, sign || '.', sign), '' order by position),
+            ''
+        ) as text
     from signs
     group by field_id, model_name, model_version, preprocessing_fingerprint, precision
 ),

@@ -71,6 +71,7 @@ final as (
         fields.extra_ink,
         fields.cut_probability,
         fields.cut_doubt,
+        list_filter(fields.loose_ink, lambda ink: ink.is_read) as loose_ink,
         read_cells.position,
         read_cells.state,
         read_cells.mark,
@@ -84,7 +85,7 @@ final as (
 )
 
 select
-    page_id, field_id, template, field, field_number, extra_ink, cut_probability, cut_doubt, position, state,
-    mark, possible_mark, is_like_mark, probabilities, not_a_digit
+    page_id, field_id, template, field, field_number, extra_ink, cut_probability, cut_doubt, loose_ink,
+    position, state, mark, possible_mark, is_like_mark, probabilities, not_a_digit
 from final
 order by page_id, field_number, position

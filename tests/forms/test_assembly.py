@@ -61,6 +61,7 @@ def row(page: str, field: str, position: int | None, sign: str, **columns: Any) 
         "extra_ink": None,
         "cut_probability": None,
         "cut_doubt": None,
+        "loose_ink": None,
         "position": position,
         "state": state,
         "mark": None,

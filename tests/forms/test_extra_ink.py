@@ -17,7 +17,8 @@ from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.filling.severities import SEVERITIES
 from lenet_pipeline.forms.page import Grey, Page
 from lenet_pipeline.forms.reading.marks import find_mark
-from lenet_pipeline.forms.reading.page_reading import FieldReading, read_fields
+from lenet_pipeline.forms.reading.page_reading import read_fields
+from lenet_pipeline.forms.reading.readings import FieldReading
 from lenet_pipeline.forms.reading.strikes import has_strike
 from lenet_pipeline.forms.templates.model import Field
 from lenet_pipeline.forms.templates.template_file import read_template
@@ -79,7 +80,7 @@ def test_a_comma_between_two_cells_is_reported(x: int, with_reference: bool) -> 
     write(page, COMMA, (edge - 3, BASE - 2, edge + 3, BASE + 11))
     reading = read(page, with_reference=with_reference)
     assert states(reading) == "ddddbbbb"
-    assert reading.extra_ink == "a small mark between positions 1 and 2"
+    assert reading.extra_ink == "a comma after position 1"
 
 
 def test_a_comma_in_a_cell_of_its_own_is_reported() -> None:
@@ -88,7 +89,7 @@ def test_a_comma_in_a_cell_of_its_own_is_reported() -> None:
         write(page, STROKES[0], in_cell(column))
     middle = LEFT + 2.5 * SIDE
     write(page, COMMA, (middle - 4, BASE - 3, middle + 4, BASE + 10))
-    assert read(page).extra_ink == "a small mark between positions 1 and 3"
+    assert read(page).extra_ink == "a comma after position 1"
 
 
 def test_a_comma_between_the_digits_of_a_box_is_reported() -> None:
@@ -97,7 +98,7 @@ def test_a_comma_between_the_digits_of_a_box_is_reported() -> None:
     write(page, COMMA, (left, BASE - 3, left + 6, BASE + 9))
     reading = read(page, one_box())
     assert states(reading) == "dddd"
-    assert reading.extra_ink == "a small mark between positions 1 and 2"
+    assert reading.extra_ink == "a comma after position 1"
 
 
 @pytest.mark.parametrize("y", [-40, -22])
@@ -106,6 +107,17 @@ def test_a_small_mark_that_is_not_low_between_digits_is_no_comma(y: int) -> None
     left = LEFT + 20 + 2 * 44 - 10
     write(page, COMMA, (left, BASE + y, left + 4, BASE + y + 8))
     assert read(page, one_box()).extra_ink is None
+
+
+@pytest.mark.parametrize("has_cells", [False, True])
+def test_digits_of_the_row_below_and_of_the_field_before_are_not_reported(has_cells: bool) -> None:
+    page = blank_form(dividers=has_cells)
+    for column, digit in enumerate((1, 8, 2, 5)):
+        write(page, STROKES[digit], in_cell(column))
+        write(page, STROKES[(2, 5, 7, 1)[column]], in_cell(column, y=TALL - 10, x=24))
+    write(page, DASH, (LEFT - 40, TOP + 20, LEFT - 6, TOP + 50))
+    reading = read(page, row_of_cells() if has_cells else one_box())
+    assert reading.extra_ink is None
 
 
 def test_specks_low_between_digits_are_not_reported() -> None:
@@ -240,7 +252,7 @@ def test_clean_pages_have_next_to_no_extra_ink(
 
 @pytest.mark.mnist
 @pytest.mark.parametrize(
-    ("habit", "word", "least"), [("comma_rate", "a small mark", 0.85), ("strike_rate", "a stroke", 0.5)]
+    ("habit", "word", "least"), [("comma_rate", "after position", 0.85), ("strike_rate", "a stroke", 0.5)]
 )
 def test_filled_faults_are_reported_and_are_no_part_of_the_truth(
     note: PreparedTemplate, digits: LabelledImages, habit: str, word: str, least: float

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lenet_pipeline.forms.page import Grey
-from lenet_pipeline.forms.reading.page_reading import CellReading, read_cells
+from lenet_pipeline.forms.reading.page_reading import read_cells
+from lenet_pipeline.forms.reading.readings import CellReading
 from tests.forms.cell_builders import (
     COLUMNS,
     HEIGHT,

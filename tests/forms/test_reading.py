@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lenet_pipeline.forms.page import Grey
 from lenet_pipeline.forms.reading.field_pictures import cut_cells, field_picture, place_in_picture
 from lenet_pipeline.forms.reading.marks import is_mark
-from lenet_pipeline.forms.reading.page_reading import CellReading, read_cells
+from lenet_pipeline.forms.reading.page_reading import read_cells
+from lenet_pipeline.forms.reading.readings import CellReading
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, Template, UnusedMark
 from lenet_pipeline.ingest.idx import read_idx
 from lenet_pipeline.ingest.normalisation import normalise_digit

@@ -420,9 +420,9 @@ def test_reasons_are_sentences_and_cells_count_from_one() -> None:
         "Cells read with doubt: 1 (0.61), 5 (0.50)",
     ]
     assert explain_all("unsure: confidence 0.81 of the value") == ["The value: the reading is unsure (0.81)"]
-    ink = "extra_ink: a small mark between positions 6 and 7, a stroke through position 0"
+    ink = "extra_ink: a comma after position 6, a stroke through position 0"
     assert explain_all(f"{ink}; mark: a dash at position 2") == [
-        "Ink that belongs to no digit: a small mark between cells 7 and 8, a stroke through cell 1",
+        "Ink that belongs to no digit: a comma after cell 7, a stroke through cell 1",
         "Unexpected mark: a dash at cell 3",
     ]
     assert explain_all(None) == []
@@ -444,11 +444,11 @@ CELLS = [
 
 
 def test_proposed_signs_are_verdicts_then_corrected_then_read_digits() -> None:
-    row = {"reason": None, "value_corrected": "13"}
+    row = {"reason": None, "value_read": "12", "value_corrected": "13"}
     assert propose_signs(row, CELLS, None) == ["1", "3", ""]
     reviewed = [{**CELLS[0], "verdict": "not_a_digit"}, *CELLS[1:]]
     assert propose_signs(row, reviewed, None) == ["X", "3", ""]
-    refused = {"reason": "not_a_digit: position 1, score 0.90", "value_corrected": "13"}
+    refused = row | {"reason": "not_a_digit: position 1, score 0.90"}
     assert propose_signs(refused, CELLS, None) == ["1", None, ""]
     assert propose_signs(row, CELLS, "134") == ["1", "3", "4"]
 

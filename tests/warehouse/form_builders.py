@@ -39,8 +39,8 @@ TEMPLATE = "note-1"  # stands for a fingerprint, as names do for those of docume
 class Given:
     """One field as it was read.
 
-    ``cells`` shows them in order: a digit as it was read, ``_`` where blank, ``X`` a mark. The value is its
-    digits unless another is given.
+    ``cells`` shows them in order: a digit as it was read, ``_`` where blank, ``X`` a mark. The raw value and
+    the value are its digits unless others are given.
     """
 
     name: str
@@ -51,9 +51,13 @@ class Given:
     rule: str | None = None
     reason: str | None = None
     extra_ink: str | None = None
+    written: str | None = None
+    loose_ink: tuple[dict[str, Any], ...] = ()
 
     @property
     def raw_value(self) -> str | None:
+        if self.written is not None:
+            return self.written
         return "".join(sign for sign in self.cells if sign.isdigit()) or None
 
 
@@ -274,6 +278,7 @@ def _field_rows(page: GivenPage) -> list[dict[str, Any]]:
             "source_box": BOX,
             "picture": b"picture",
             "extra_ink": given.extra_ink,
+            "loose_ink": list(given.loose_ink) or None,
         }
         for number, given in enumerate(page.fields)
     ]

@@ -215,7 +215,10 @@ def fill_command(
         str, typer.Option(help="Scan quality: none, light, medium, heavy, phone or folded")
     ] = "medium",
     commas: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of values with a decimal comma, 0 to 1")
+        float, typer.Option(min=0, max=1, help="Share of values with an unexpected decimal comma, 0 to 1")
+    ] = 0,
+    minuses: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of boxes with an unexpected minus, 0 to 1")
     ] = 0,
     strikes: Annotated[
         float, typer.Option(min=0, max=1, help="Share of values with a digit struck through, 0 to 1")
@@ -231,7 +234,8 @@ def fill_command(
     """Fill a form with known values and scan it.
 
     Draws digits into the cells, then adds skew, blur and noise. Writes truth.csv for
-    `lenet forms evaluate`. Commas, strikes and dashes are never part of the true value.
+    `lenet forms evaluate`. Unexpected ink is never part of the true value; the separators
+    and signs that the template declares are.
     """
     from lenet_pipeline.errors import UnknownNameError
     from lenet_pipeline.forms import SEVERITIES, Habits, read_template
@@ -240,7 +244,7 @@ def fill_command(
     if severity not in SEVERITIES:
         raise UnknownNameError("severity", severity, SEVERITIES)
     read = read_template(template, references)
-    habits = Habits(comma_rate=commas, strike_rate=strikes, dash_rate=dashes)
+    habits = Habits(comma_rate=commas, minus_rate=minuses, strike_rate=strikes, dash_rate=dashes)
     job = FillingJob(read, digits, pages, seed, SEVERITIES[severity], output, habits)
     truth = fill_forms(settings, job, TerminalObserver())
     print_line(f"{counted(pages, 'page')} of {read.form} written to {output}")

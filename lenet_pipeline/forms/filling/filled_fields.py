@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lenet_pipeline.forms.filling.boxes import Edges, Points, box_around, box_corners, box_inside
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import (
     Ink,
@@ -17,15 +17,21 @@ from lenet_pipeline.forms.filling.handwriting import (
     render_strokes,
     space_run,
 )
+from lenet_pipeline.forms.filling.pen_strokes import (
+    comma_strokes,
+    digit_strike,
+    field_strike,
+    mark_strokes,
+    minus_strokes,
+    point_strokes,
+)
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
+from lenet_pipeline.forms.rules.numerals import PLAIN, NumberForm, split_numeral
 from lenet_pipeline.forms.templates.model import Cells, Field, UnusedMark, WritingBox
 
-Points = NDArray[np.float64]
 WrittenState = Literal["digit", "blank", "mark", "crossed_out"]
-Edges = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the sheet
 Plan = list[tuple[WrittenState, int | None]]
 
-_MARGIN_MM, _MARGIN_SHARE = 0.6, 0.1  # between a box's edge and ink, whichever is smaller
 _PEN_MM = (0.35, 0.6)  # the thickness of marks and lines
 _PEN_VARIES = 10.0  # grey levels up or down, from one digit to the next
 _AIM = 0.25  # the standard deviation of a digit's place, relative to the free space in its cell
@@ -34,7 +40,7 @@ _OVERLAP = (0.02, 0.1)  # of touching digits, in heights of a digit
 _LOWEST_PX = 10  # the lowest digit on a sheet
 _WOBBLE = 0.05  # the vertical variation along a run, in heights of a digit
 _COMMA_GAP = (0.35, 0.5)  # between the digits around a comma, in heights of a digit
-_COMMA_LENGTH = (0.15, 0.28)  # in heights of a digit
+_MINUS_LENGTH, _MINUS_GAP = (0.35, 0.6), (0.12, 0.3)  # likewise, and its distance from the first digit
 
 
 @dataclass(frozen=True)
@@ -105,41 +111,49 @@ class Writer:
 
         Args:
             field: the field.
-            value: the digits, which must fit into the field. ``""`` leaves it blank.
+            value: the value in normal form, which must fit into the field. ``""`` leaves it blank.
         """
         self._size = float(self._rng.uniform(*self._habits.size))
+        digits, form = split_numeral(value) or ("", PLAIN)
         if isinstance(field.place, WritingBox):
-            return self._write_box(field.name, field.place, value)
-        return self._write_cells(field.name, field.place, value, field.unused_mark)
+            return self._write_box(field, field.place, digits, form)
+        return self._write_cells(field, field.place, digits, form)
 
-    def _write_cells(
-        self, name: str, place: Cells, value: str, unused_mark: UnusedMark | None
-    ) -> list[WrittenCell]:
-        """Write a value with one digit per cell."""
+    def _write_cells(self, field: Field, place: Cells, value: str, form: NumberForm) -> list[WrittenCell]:
+        """Write a value with one digit per cell. A minus takes a cell of its own."""
+        name, unused_mark = field.name, field.unused_mark
         boxes = [rectangle.pixels(self._sheet.dpi) for rectangle in place.rectangles()]
         if not value and self._happens(self._habits.void_rate):
-            self._strike(_around(boxes))
-            return [WrittenCell(name, n, "mark", None, None, _corners(box)) for n, box in enumerate(boxes)]
+            self._stroke(field_strike(box_around(boxes), self._rng))
+            return [WrittenCell(name, n, "mark", None, None, box_corners(box)) for n, box in enumerate(boxes)]
         cells = []
-        for position, (state, label) in enumerate(self._plan_cells(value, len(boxes), unused_mark)):
+        plan = self._plan_cells(value, len(boxes) - form.is_negative, unused_mark)
+        minus = -1
+        if form.is_negative:
+            minus = next(place for place, (state, _) in enumerate(plan) if state == "digit")
+            plan.insert(minus, ("mark", None))
+        for position, (state, label) in enumerate(plan):
             box = boxes[position]
             image = None if label is None else self._digits.choose(label, self._rng)
             if image is not None:
                 self._write_digit(image, box)
-            if state == "crossed_out":
+            if position == minus:
+                self._draw_mark("-", box)
+            elif state == "crossed_out":
                 self._draw_mark("X" if self._happens(0.5) else "-", box)
             elif state == "mark" and unused_mark is not None:
                 self._draw_mark(unused_mark, box)
             elif state == "blank" and value and self._happens_rarely(self._habits.dash_rate):
                 self._draw_mark("-", box)
-            cells.append(WrittenCell(name, position, state, label, image, _corners(box)))
+            cells.append(WrittenCell(name, position, state, label, image, box_corners(box)))
         digits = [cell.position for cell in cells if cell.state == "digit"]
-        comma = self._place_comma(value)
+        comma = self._place_comma(field, value, form)
         if comma is not None:
             left, top, _, bottom = boxes[digits[comma]]
-            self._draw_comma(left, top + 0.8 * (bottom - top), 0.7 * (bottom - top))
+            self._draw_separator(field, left, top + 0.8 * (bottom - top), 0.7 * (bottom - top))
         if digits and self._happens_rarely(self._habits.strike_rate):
-            self._strike_digit(boxes[digits[int(self._rng.integers(len(digits)))]])
+            struck = boxes[digits[int(self._rng.integers(len(digits)))]]
+            self._stroke(digit_strike(struck, self._rng))
         return cells
 
     def _plan_cells(self, value: str, room: int, unused_mark: UnusedMark | None) -> Plan:
@@ -157,18 +171,26 @@ class Writer:
             free.append(("mark" if is_marked else "blank", None))
         return free + plan if self._happens(self._habits.right_aligned_rate) else plan + free
 
-    def _write_box(self, name: str, place: WritingBox, value: str) -> list[WrittenCell]:
+    def _write_box(self, field: Field, place: WritingBox, value: str, form: NumberForm) -> list[WrittenCell]:
         """Write a value as a run of digits into one box."""
+        name = field.name
         box = place.place.pixels(self._sheet.dpi)
         if not value:
             if self._happens(self._habits.void_rate):
-                self._strike(box)
+                self._stroke(field_strike(box, self._rng))
             return []
-        inner = _inside(box, self._sheet.dpi)
+        has_minus = form.is_negative or self._happens_rarely(self._habits.minus_rate)
+        length, gap = 0.0, 0.0
+        if has_minus:
+            height = self._size * (box[3] - box[1])
+            length = self._rng.uniform(*_MINUS_LENGTH) * height
+            gap = self._rng.uniform(*_MINUS_GAP) * height
+            box = (box[0] + length + gap, *box[1:])
+        inner = box_inside(box, self._sheet.dpi)
         images = [self._digits.choose(int(digit), self._rng) for digit in value]
         touching = [self._happens(self._habits.touching_rate) for _ in value[1:]]
         gaps = self._draw_gaps(touching)
-        comma = self._place_comma(value)
+        comma = self._place_comma(field, value, form)
         if comma is not None:
             gaps[comma - 1] = self._rng.uniform(*_COMMA_GAP)
         run = self._fit_run(images, gaps, box)
@@ -178,44 +200,43 @@ class Writer:
         for position, (ink, left, top) in enumerate(zip(run.inks, run.lefts, run.tops, strict=True)):
             x, y = round(start) + left, round(line) + top
             self._lay(ink, x, y)
-            corners = _corners((x, y, x + ink.shape[1], y + ink.shape[0]))
+            corners = box_corners((x, y, x + ink.shape[1], y + ink.shape[0]))
             near = any(touching[max(0, position - 1) : position + 1])
             label = int(value[position])
             cells.append(WrittenCell(name, position, "digit", label, images[position], corners, near))
         if comma is not None:
             (_, _), (right, _), (_, bottom), _ = cells[comma - 1].corners
             middle = (right + cells[comma].corners[0, 0]) / 2
-            self._draw_comma(middle, bottom - 0.05 * run.height, run.height)
+            self._draw_separator(field, middle, bottom - 0.05 * run.height, run.height)
+        if has_minus:
+            (left, top), _, (_, bottom), _ = cells[0].corners
+            middle = (top + bottom) / 2 + self._rng.uniform(-0.1, 0.1) * run.height
+            self._stroke(minus_strokes(left - gap, middle, length, self._rng))
         if self._happens_rarely(self._habits.strike_rate):
             struck = cells[int(self._rng.integers(len(cells)))].corners
             around = 0.15 * run.height
             left, top = struck[0] - around
             right, bottom = struck[2] + around
-            self._strike_digit((left, top, right, bottom))
+            self._stroke(digit_strike((left, top, right, bottom), self._rng))
         return cells
 
-    def _place_comma(self, value: str) -> int | None:
-        """Return the index of the digit after the decimal comma, or None without a comma."""
+    def _place_comma(self, field: Field, value: str, form: NumberForm) -> int | None:
+        """Return the index of the digit after the decimal separator, or None without one."""
+        if field.numbers.separator is not None:
+            return None if form.places is None or not value else len(value) - form.places
         if len(value) < 2 or not self._happens_rarely(self._habits.comma_rate):
             return None
         return max(1, len(value) - int(self._rng.integers(1, 3)))
 
-    def _draw_comma(self, x: float, y: float, height: float) -> None:
-        """Draw a comma that starts at a point, below the middle of digits of a height."""
-        length = self._rng.uniform(*_COMMA_LENGTH) * height
-        self._stroke([np.array([[x, y], [x - 0.3 * length, y + length]])])
+    def _draw_separator(self, field: Field, x: float, y: float, height: float) -> None:
+        """Draw the separator of a field, or a comma that its form does not ask for."""
+        kind = field.numbers.separator or "comma"
+        if kind == "either":
+            kind = "comma" if self._happens(0.5) else "point"
+        self._stroke((comma_strokes if kind == "comma" else point_strokes)(x, y, height, self._rng))
 
-    def _strike_digit(self, box: Edges) -> None:
-        """Strike a digit through with a cross, a flat stroke or a diagonal one."""
-        corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
-        ways = [
-            [[[0.06, 0.1], [0.94, 0.9]], [[0.94, 0.1], [0.06, 0.9]]],
-            [[[0.02, 0.55], [0.98, 0.45]]],
-            [[[0.06, 0.92], [0.94, 0.08]]],
-        ]
-        strokes = np.array(ways[int(self._rng.integers(len(ways)))])
-        jitter = self._rng.uniform(-0.04, 0.04, strokes.shape)
-        self._stroke(list((strokes + jitter) * sides + corner))
+    def _draw_mark(self, mark: UnusedMark, box: Edges) -> None:
+        self._stroke(mark_strokes(mark, box, self._rng))
 
     def _draw_gaps(self, touching: list[bool]) -> list[float]:
         """Return the gap before every digit but the first, in heights of a digit."""
@@ -227,7 +248,7 @@ class Writer:
 
     def _fit_run(self, images: list[int], gaps: list[float], box: Edges) -> _Run:
         """Return a run of digits at the writer's size, shrunk if necessary to fit the box."""
-        left, top, right, bottom = _inside(box, self._sheet.dpi)
+        left, top, right, bottom = box_inside(box, self._sheet.dpi)
         # Draw the random numbers once, so that a run keeps its look while it shrinks to fit.
         heights = self._size * self._rng.uniform(0.92, 1.06, len(images)) * (box[3] - box[1])
         heights = np.minimum(heights, (bottom - top) * (1 - _WOBBLE))
@@ -247,7 +268,7 @@ class Writer:
 
     def _write_digit(self, image: int, box: Edges) -> None:
         """Write one digit near the middle of a cell."""
-        inner = _inside(box, self._sheet.dpi)
+        inner = box_inside(box, self._sheet.dpi)
         width, height = inner[2] - inner[0], inner[3] - inner[1]
         size = self._size * self._rng.uniform(0.95, 1.05) * (box[3] - box[1])
         ink = render_digit(self._digits.images[image], min(size, height), width)
@@ -270,22 +291,6 @@ class Writer:
             offset[axis] = box[axis + 2] - (1 - over) * side - middle[axis]
         return offset
 
-    def _draw_mark(self, mark: UnusedMark, box: Edges) -> None:
-        """Draw the mark of an unused cell, or cross out the content of a cell."""
-        corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
-        jitter = self._rng.uniform(-0.06, 0.06, (4, 2))
-        ends = [[0.22, 0.22], [0.78, 0.78], [0.78, 0.22], [0.22, 0.78]]
-        if mark == "-":
-            ends = [[0.2, 0.5], [0.8, 0.5]]
-        points = (np.array(ends) + jitter[: len(ends)]) * sides + corner
-        self._stroke([points[start : start + 2] for start in range(0, len(ends), 2)])
-
-    def _strike(self, box: Edges) -> None:
-        """Strike through a whole field."""
-        corner, sides = np.array(box[:2]), np.array(box[2:]) - box[:2]
-        low, high = self._rng.uniform(0.55, 0.75), self._rng.uniform(0.25, 0.45)
-        self._stroke([np.array([[0.02, low], [0.5, (low + high) / 2 + 0.04], [0.98, high]]) * sides + corner])
-
     def _stroke(self, strokes: list[Points]) -> None:
         ink, (left, top) = render_strokes(strokes, self._thickness)
         self._lay(ink, left, top)
@@ -300,23 +305,3 @@ class Writer:
 
     def _happens(self, rate: float) -> bool:
         return bool(self._rng.random() < rate)
-
-
-def _inside(box: Edges, dpi: float) -> Edges:
-    """Return the area of a box within a margin from its lines."""
-    left, top, right, bottom = box
-    margin = min(_MARGIN_MM * dpi / MM_PER_INCH, _MARGIN_SHARE * min(right - left, bottom - top))
-    return left + margin, top + margin, right - margin, bottom - margin
-
-
-def _around(boxes: list[Edges]) -> Edges:
-    """Return the bounding box of several boxes."""
-    edges = np.array(boxes)
-    left, top = edges[:, :2].min(axis=0)
-    right, bottom = edges[:, 2:].max(axis=0)
-    return float(left), float(top), float(right), float(bottom)
-
-
-def _corners(box: Edges) -> Points:
-    left, top, right, bottom = box
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.float64)

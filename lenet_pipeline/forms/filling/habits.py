@@ -26,6 +26,7 @@ class Habits:
         touching_rate: the share of neighbouring digits in a box whose ink touches.
         comma_rate: the share of values of two or more digits with a decimal comma, which the form does not
             ask for. In cells, it is low on the line between two cells.
+        minus_rate: the share of values in boxes with a minus, which the form does not ask for.
         strike_rate: the share of values in which a stroke or a cross strikes one digit through. The digit
             stays part of the value.
         dash_rate: the share of unused cells with a dash, although the form does not ask for one.
@@ -42,6 +43,7 @@ class Habits:
     gap: tuple[float, float] = (0.1, 0.35)
     touching_rate: float = 0.0
     comma_rate: float = 0.0
+    minus_rate: float = 0.0
     strike_rate: float = 0.0
     dash_rate: float = 0.0
 

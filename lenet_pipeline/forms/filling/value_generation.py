@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from lenet_pipeline.forms.filling.linked_values import (
     compute_results,
     write_number,
 )
+from lenet_pipeline.forms.filling.number_generation import choose_forms, digits_field, write_values
 from lenet_pipeline.forms.filling.pattern_generation import generate_match
 from lenet_pipeline.forms.rules.across_rules import ColumnSumRule, EqualRule, ProductRule, SumRule
 from lenet_pipeline.forms.rules.checksums import resolve_method
@@ -25,6 +27,7 @@ from lenet_pipeline.forms.rules.field_rules import (
     Rule,
     allows_length,
 )
+from lenet_pipeline.forms.rules.numerals import NumberForm
 from lenet_pipeline.forms.templates.model import Cells, Field, Template
 
 _TRIES_FOR_A_VALUE = 200
@@ -32,7 +35,7 @@ _TRIES_FOR_A_PAGE = 100
 
 
 def generate_values(template: Template, rng: np.random.Generator, *, blank_rate: float) -> dict[str, str]:
-    """Generate a value for every field of a page, ``""`` for a blank field.
+    """Generate a value in normal form for every field of a page, ``""`` for a blank field.
 
     The values pass the rules of their fields and the rules across fields. Uniqueness in a batch is left to
     chance. Fields that a rule links are blank together.
@@ -46,14 +49,20 @@ def generate_values(template: Template, rng: np.random.Generator, *, blank_rate:
         IngestError: many attempts found no values that pass. The rules contradict each other or the cells.
     """
     blank = _choose_blank(template, rng, blank_rate)
-    fields = {field.name: field for field in template.fields if field.name not in blank}
+    forms = choose_forms(template, rng)
+    fields = {
+        field.name: digits_field(field, forms[field.name])
+        for field in template.fields
+        if field.name not in blank
+    }
     refusal = ""
     for _ in range(_TRIES_FOR_A_PAGE):
         values = {name: generate_value(field, rng) for name, field in fields.items()}
         _link_values(template, fields, values, rng)
-        refusal = _find_refusal(template, fields, values)
+        refusal = _find_refusal(template, fields, values, forms)
         if not refusal:
-            return {field.name: values.get(field.name, "") for field in template.fields}
+            written = write_values(values, forms)
+            return {field.name: written.get(field.name, "") for field in template.fields}
     raise IngestError(
         f"cannot generate values for form {template.form!r} that pass its rules: {_TRIES_FOR_A_PAGE} "
         f"attempts failed, the last one because of {refusal}; check whether its rules contradict each other "
@@ -120,8 +129,8 @@ def _draw_digits(length: int, rng: np.random.Generator) -> str:
 
 def _draw_number(rule: Range, length: int, rng: np.random.Generator) -> str:
     """Return a number in a range with this many digits, preferably without leading zeros."""
-    lowest, most = rule.lowest or 0, 10**length - 1
-    highest = most if rule.highest is None else min(rule.highest, most)
+    lowest, most = math.ceil(rule.lowest or 0), 10**length - 1
+    highest = most if rule.highest is None else min(math.floor(rule.highest), most)
     without_zeros = max(lowest, 10 ** (length - 1))
     if (
         length > 1
@@ -214,7 +223,7 @@ def _link_sum(
     largest = 10 ** capacity(total)[1] - 1
     for each in total.rules:
         if isinstance(each, Range) and each.highest is not None:
-            largest = min(largest, each.highest)
+            largest = min(largest, math.floor(each.highest))
     if sum(int(values[name]) for name in rule.of) > largest:
         for name in rule.of:
             share = _draw_between(0, min(largest // len(rule.of), int(values[name])), rng)
@@ -222,7 +231,12 @@ def _link_sum(
     values[rule.equals] = write_number(sum(int(values[name]) for name in rule.of), total)
 
 
-def _find_refusal(template: Template, fields: Mapping[str, Field], values: Mapping[str, str]) -> str:
+def _find_refusal(
+    template: Template,
+    fields: Mapping[str, Field],
+    values: Mapping[str, str],
+    forms: Mapping[str, NumberForm],
+) -> str:
     """Return the first rule that the values break, or an empty text."""
     for name, field in fields.items():
         fewest, most = capacity(field)
@@ -231,5 +245,5 @@ def _find_refusal(template: Template, fields: Mapping[str, Field], values: Mappi
         for rule in field.rules:
             if not rule.accepts(values[name]):
                 return f"{name}: {rule.name}"
-    written: dict[str, str | None] = dict(values)
+    written: dict[str, str | None] = {**write_values(values, forms)}
     return next((rule.name for rule in template.rules if not rule.accepts(written)), "")

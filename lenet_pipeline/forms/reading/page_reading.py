@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,11 +20,13 @@ from lenet_pipeline.forms.reading.cells import (
 )
 from lenet_pipeline.forms.reading.cutting import cut_run
 from lenet_pipeline.forms.reading.edge_profiles import SEARCHED_PX
-from lenet_pipeline.forms.reading.extra_ink import describe_extra_ink
+from lenet_pipeline.forms.reading.extra_ink import ExtraInk, find_extra_ink
 from lenet_pipeline.forms.reading.ink import measure_darkness, remove_print
+from lenet_pipeline.forms.reading.loose_ink import LooseInk, erase_ink
 from lenet_pipeline.forms.reading.marks import find_mark, is_mark
 from lenet_pipeline.forms.reading.piece_lattice import Cuts, ReadPieces, cut_with_network
-from lenet_pipeline.forms.reading.possible_marks import ShapeVerdict, find_possible_mark
+from lenet_pipeline.forms.reading.possible_marks import find_possible_mark
+from lenet_pipeline.forms.reading.readings import CellReading, FieldReading, InkReading
 from lenet_pipeline.forms.reading.writing import (
     ClearedField,
     Digit,
@@ -36,63 +37,13 @@ from lenet_pipeline.forms.reading.writing import (
 )
 from lenet_pipeline.forms.templates.model import Field, Template, UnusedMark, WritingBox
 from lenet_pipeline.ingest import Box
-from lenet_pipeline.schema import DARK_ON_BRIGHT, Floats
+from lenet_pipeline.schema import Floats
 
-State = Literal["blank", "digit", "mark"]
 Edges = tuple[float, float, float, float]  # left, top, right, bottom
 
 _MARGIN_PX = SEARCHED_PX + 12  # around a field, for the search and for strokes that leave their cells
 _SAME_EDGE_PX = 3.0  # edges of neighbouring cells that are closer share a line
 _LONGEST_STROKE = 1.5  # relative to the longer side of a cell, or the height of a box
-
-
-@dataclass(frozen=True)
-class CellReading:
-    """One cell of one page, or one digit of a box without dividers.
-
-    Attributes:
-        field: the name of its field.
-        position: its position in the field, from 0.
-        state: whether it is blank, a digit or a mark, which is a clear dash or cross.
-        mark: the mark, None unless the state is ``mark``.
-        possible_mark: the mark that a digit resembles, or None if it has the shape of no mark.
-        image: uint8 (28, 28), ink bright on dark, normalised as in training. None for a blank cell.
-        ink: the amount of ink, in square millimetres of full ink.
-        box: the cell, or the digit within a box, in pixels of the aligned page.
-        source_box: the same in pixels of the original scan.
-        polarity: the polarity of the scan.
-    """
-
-    field: str
-    position: int
-    state: State
-    image: NDArray[np.uint8] | None
-    ink: float
-    box: Box
-    source_box: Box
-    polarity: str = DARK_ON_BRIGHT
-    mark: UnusedMark | None = None
-    possible_mark: ShapeVerdict | None = None
-
-
-@dataclass(frozen=True)
-class FieldReading:
-    """One field of one page.
-
-    Attributes:
-        field: its name.
-        cells: its cells in order. A blank box without dividers has none.
-        extra_ink: a short description of the ink that belongs to no digit, or None without any.
-        cut_probability: the probability that touching digits of a box are cut rightly, or None if a network
-            has not chosen the cuts.
-        cut_doubt: another likely reading of touching digits, in a few words, or None without any.
-    """
-
-    field: str
-    cells: tuple[CellReading, ...]
-    extra_ink: str | None
-    cut_probability: float | None = None
-    cut_doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +159,47 @@ def _read_field(
     read_pieces: ReadPieces | None,
 ) -> FieldReading:
     field, corner = prepared.field, prepared.corner
+    written = _read_ink(field, strokes, places, read_pieces)
+    if written.extra.read:
+        # Cut again without the separator and the minus, which may be part of a digit or taken for one.
+        written = _read_ink(field, erase_ink(strokes, written.extra.read), places, read_pieces)
+    boxes = _whole_boxes(written.places + corner)
+    scanned = locate_in_scan(boxes, to_scan, warp)
+    cells = tuple(
+        _reading(field, position, digit, mark, box, source_box)
+        for position, (digit, mark, box, source_box) in enumerate(
+            zip(written.digits, written.marks, boxes, scanned, strict=True)
+        )
+    )
+    extra = written.extra
+    loose = [_locate_ink(one, corner, is_read=True) for one in extra.read]
+    loose += [_locate_ink(one, corner, is_read=False) for one in extra.unexpected]
+    read = FieldReading(field.name, cells, extra.doubt, tuple(loose))
+    if written.cuts is None:
+        return read
+    return replace(read, cut_probability=written.cuts.probability, cut_doubt=written.cuts.doubt)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The ink of a field.
+
+    Attributes:
+        digits: the digits or other writing by position, None without ink.
+        places: left, top, right and bottom of the cells, or of the digits in a box, (n, 4).
+        marks: the mark that each of them clearly is, None for a digit.
+        extra: the ink that belongs to no digit.
+        cuts: the cuts between touching digits, or None if their shapes alone decided.
+    """
+
+    digits: list[Digit | None]
+    places: Places
+    marks: list[UnusedMark | None]
+    extra: ExtraInk
+    cuts: Cuts | None
+
+
+def _read_ink(field: Field, strokes: Strokes, places: Places, read_pieces: ReadPieces | None) -> _Written:
     digits: list[Digit | None]
     cuts: Cuts | None = None
     if isinstance(field.place, WritingBox):
@@ -216,16 +208,21 @@ def _read_field(
         digits, inside = cut_box(strokes, field.place, cuts)
     else:
         digits, inside = cut_digits(strokes, strokes.cells, strokes.palest), places
-    boxes = _whole_boxes(inside + corner)
-    scanned = locate_in_scan(boxes, to_scan, warp)
-    cells = tuple(
-        _reading(field, position, digit, box, source_box)
-        for position, (digit, box, source_box) in enumerate(zip(digits, boxes, scanned, strict=True))
-    )
-    extra = describe_extra_ink(strokes, places, digits, [cell.state == "digit" for cell in cells])
-    if cuts is None:
-        return FieldReading(field.name, cells, extra)
-    return FieldReading(field.name, cells, extra, cuts.probability, cuts.doubt)
+    marks = [None if digit is None else _find_cell_mark(field, digit) for digit in digits]
+    is_digit = [digit is not None and mark is None for digit, mark in zip(digits, marks, strict=True)]
+    extra = find_extra_ink(strokes, places, digits, is_digit, field.numbers)
+    return _Written(digits, inside, marks, extra, cuts)
+
+
+def _find_cell_mark(field: Field, digit: Digit) -> UnusedMark | None:
+    asked = field.unused_mark
+    return asked if asked is not None and is_mark(digit.mask, asked) else find_mark(digit.mask)
+
+
+def _locate_ink(found: LooseInk, corner: NDArray[np.float64], *, is_read: bool) -> InkReading:
+    place = np.array([[found.left, found.top, found.right, found.bottom]], dtype=np.float64)
+    (box,) = _whole_boxes(place + corner)
+    return InkReading(found.kind, found.position, box, is_read)
 
 
 def cut_box(strokes: Strokes, box: WritingBox, cuts: Cuts | None = None) -> tuple[list[Digit | None], Places]:
@@ -243,11 +240,11 @@ def cut_box(strokes: Strokes, box: WritingBox, cuts: Cuts | None = None) -> tupl
     return [*digits], np.array(places, dtype=np.float64).reshape(-1, 4)
 
 
-def _reading(field: Field, position: int, digit: Digit | None, box: Box, source_box: Box) -> CellReading:
+def _reading(
+    field: Field, position: int, digit: Digit | None, mark: UnusedMark | None, box: Box, source_box: Box
+) -> CellReading:
     if digit is None:
         return CellReading(field.name, position, "blank", None, 0.0, box, source_box)
-    asked = field.unused_mark
-    mark = asked if asked is not None and is_mark(digit.mask, asked) else find_mark(digit.mask)
     if mark is not None:
         return CellReading(field.name, position, "mark", digit.image, digit.ink, box, source_box, mark=mark)
     possible = find_possible_mark(digit.mask, (box.height, box.width))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.rules.checksums import is_digits
+from lenet_pipeline.forms.rules.numerals import Number, read_number
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -52,13 +52,14 @@ class SumRule:
         return f"{' + '.join(self.of)} = {self.equals}"
 
     def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Return whether the sum is right. It never is if a value contains characters other than digits."""
+        """Return whether the sum is exactly right. It never is if a value is not a number."""
         written = _values_of((*self.of, self.equals), values)
         if not written:
             return True
-        if len(written) <= len(self.of) or not all(map(is_digits, written)):
+        numbers = _read_numbers(written)
+        if len(numbers) <= len(self.of):
             return False
-        *summands, total = map(int, written)
+        *summands, total = numbers
         return sum(summands) == total
 
 
@@ -84,13 +85,14 @@ class ProductRule:
         return f"{' x '.join(self.of)} = {self.equals}"
 
     def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Return whether the product is right. It never is if a value contains other characters."""
+        """Return whether the product is exactly right. It never is if a value is not a number."""
         written = _values_of((*self.of, self.equals), values)
         if not written:
             return True
-        if len(written) <= len(self.of) or not all(map(is_digits, written)):
+        numbers = _read_numbers(written)
+        if len(numbers) <= len(self.of):
             return False
-        *factors, result = map(int, written)
+        *factors, result = numbers
         return math.prod(factors) == result
 
 
@@ -123,13 +125,12 @@ class ColumnSumRule:
         return f"sum of {self.column} = {self.equals}"
 
     def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Return whether the sum is right. It never is if a value contains other characters."""
-        summands, total = _values_of(self.of, values), values.get(self.equals)
+        """Return whether the sum is exactly right. It never is if a value is not a number."""
+        written, total = _values_of(self.of, values), values.get(self.equals)
         if total is None:
-            return not summands
-        if not all(map(is_digits, (*summands, total))):
-            return False
-        return sum(map(int, summands)) == int(total)
+            return not written
+        numbers = _read_numbers([*written, total])
+        return len(numbers) > len(written) and sum(numbers[:-1]) == numbers[-1]
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,12 @@ class EqualRule:
         return " = ".join(self.fields)
 
     def accepts(self, values: Mapping[str, str | None]) -> bool:
-        """Return whether the values are equal. Values with characters other than digits never are."""
+        """Return whether the values are equal. Values that are not numbers never are."""
         written = _values_of(self.fields, values)
         if not written:
             return True
-        return len(written) == len(self.fields) and len(set(written)) == 1 and is_digits(written[0])
+        is_same = len(written) == len(self.fields) and len(set(written)) == 1
+        return is_same and read_number(written[0]) is not None
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,11 @@ def find_repeated(values: Iterable[tuple[Key, str]]) -> set[Key]:
 def _values_of(fields: tuple[str, ...], values: Mapping[str, str | None]) -> list[str]:
     """Return the values of some fields, without blank and unread ones."""
     return [value for name in fields if (value := values.get(name)) is not None]
+
+
+def _read_numbers(values: Iterable[str]) -> list[Number]:
+    """Return the exact numbers of values, without other texts."""
+    return [number for value in values if (number := read_number(value)) is not None]
 
 
 def _refuse_repeats(what: str, fields: tuple[str, ...]) -> None:

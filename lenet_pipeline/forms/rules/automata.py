@@ -6,6 +6,7 @@ an accepted value is accepting, so sums over runs are sums over values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -158,8 +159,8 @@ def _range(rule: Range) -> Automaton:
     compare with as many of its first digits: -1, 0 or 1. Once there are more digits than in an end, the
     number is greater.
     """
-    lowest = str(max(0, rule.lowest or 0))
-    highest = None if rule.highest is None else str(rule.highest)
+    lowest = str(max(0, math.ceil(rule.lowest or 0)))
+    highest = None if rule.highest is None else str(math.floor(rule.highest))
     longest = max(len(lowest), len(highest or ""))
 
     def compare(end: str | None, count: int, before: int, digit: int) -> int:

@@ -1,13 +1,15 @@
 """Rules for the value of one field.
 
 A value is a string of the written digits: ``007``, not 7. Rules accept only values of at least one digit;
-``Field.may_be_blank`` decides whether a field may be blank. The constructors refuse rules that are clearly
+``Field.may_be_blank`` decides whether a field may be blank. ``digit_rules.py`` turns the rules of a field
+with decimals or a sign into rules for the digits alone. The constructors refuse rules that are clearly
 mistakes, so a template with such a rule does not load.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Protocol
 
@@ -62,9 +64,11 @@ class Pattern:
 
     def accepts(self, value: str) -> bool:
         """Return whether the whole value matches."""
-        return is_digits(value) and bool(
-            pc.match_substring_regex(pa.scalar(value), pattern=self._whole).as_py()
-        )
+        return is_digits(value) and self.matches(value)
+
+    def matches(self, text: str) -> bool:
+        """Return whether the expression matches a whole text of any characters."""
+        return bool(pc.match_substring_regex(pa.scalar(text), pattern=self._whole).as_py())
 
     @property
     def _whole(self) -> str:
@@ -75,20 +79,22 @@ class Pattern:
 class Range:
     """The value as a number is in a range that includes both ends. None leaves an end open.
 
+    Without a low end, the range begins at 0.
+
     Raises:
-        IngestError: the range contains no number from 0 up, or both ends are open.
+        IngestError: the range contains no number, or both ends are open.
     """
 
-    lowest: int | None = None
-    highest: int | None = None
+    lowest: int | Decimal | None = None
+    highest: int | Decimal | None = None
 
     def __post_init__(self) -> None:
         if self.lowest is None and self.highest is None:
             raise IngestError("the range has neither a lowest nor a highest value; expected at least one")
-        if self.highest is not None and self.highest < max(0, self.lowest or 0):
+        if self.highest is not None and self.highest < (self.lowest or 0):
             raise IngestError(
                 f"the range ({self.name}) contains no value; expected the lowest number "
-                "first, then the highest, both 0 or more"
+                "first, then the highest"
             )
 
     @property
@@ -190,6 +196,21 @@ class Checksum:
         return resolve_method(self.name, self.weights).passes(value, self.weights)
 
 
+@dataclass(frozen=True)
+class Impossible:
+    """No value passes: what is left of a rule that the separator or the sign of a value breaks.
+
+    Attributes:
+        name: the name of that rule.
+    """
+
+    name: str
+
+    def accepts(self, value: str) -> bool:  # noqa: ARG002 - no value passes
+        """Return False."""
+        return False
+
+
 def allows_length(rule: Rule, length: int) -> bool:
     """Return False if the kind of a rule shows that no value with this number of digits can pass."""
     match rule:
@@ -198,7 +219,10 @@ def allows_length(rule: Rule, length: int) -> bool:
         case OneOf():
             return any(len(value) == length for value in rule.values)
         case Range():
-            return rule.lowest is None or rule.lowest < 10**length
+            is_positive = rule.highest is None or rule.highest >= 0
+            return is_positive and (rule.lowest is None or rule.lowest < 10**length)
         case Checksum():
             return rule.name != WEIGHTED or len(rule.weights) == length
+        case Impossible():
+            return False
     return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import cast
 
 from lenet_pipeline.errors import PipelineError
@@ -13,6 +15,7 @@ from lenet_pipeline.forms.rules.across_rules import (
     SumRule,
     UniqueRule,
 )
+from lenet_pipeline.forms.rules.digit_rules import rules_for_digits
 from lenet_pipeline.forms.rules.field_rules import (
     Checksum,
     Length,
@@ -22,7 +25,10 @@ from lenet_pipeline.forms.rules.field_rules import (
     Rule,
     allows_length,
 )
+from lenet_pipeline.forms.rules.numerals import NumberForm
 from lenet_pipeline.forms.templates.model import Cells, Field, UnusedMark, WritingBox
+from lenet_pipeline.forms.templates.number_formats import NumberFormat
+from lenet_pipeline.forms.templates.number_settings import read_number_format
 from lenet_pipeline.forms.templates.shape import suggest
 from lenet_pipeline.forms.templates.sheet import Sheet
 from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located
@@ -39,13 +45,14 @@ def read_field(item: Located, sheet: Sheet) -> Field:
         FaultyFile: no value can pass the rules, or cells have no pitch.
     """
     place = _read_cells(item["cells"], sheet) if "cells" in item else _read_box(item["box"], sheet)
+    numbers = read_number_format(item)
     written_rules = item.get("rules")
-    rules = tuple(_read_rule(rule) for rule in written_rules.items()) if written_rules else ()
+    rules = tuple(_read_rule(rule, numbers) for rule in written_rules.items()) if written_rules else ()
     if isinstance(place, Cells):
         lengths = range(1, place.columns * place.rows + 1)
     else:
         lengths = range(place.fewest, place.most + 1)
-    if not any(all(allows_length(rule, length) for rule in rules) for length in lengths):
+    if not _has_value(rules, lengths, numbers):
         names = ", ".join(rule.name for rule in rules)
         room = f"{lengths[0]} to {lengths[-1]} digits" if len(lengths) > 1 else "1 digit"
         reason = (
@@ -60,6 +67,24 @@ def read_field(item: Located, sheet: Sheet) -> Field:
         rules=rules,
         unused_mark=cast(UnusedMark, unused.value) if unused and unused.value != "none" else None,
         may_be_blank=blank is None or blank.value == "allowed",
+        numbers=numbers,
+    )
+
+
+def _has_value(rules: Sequence[Rule], lengths: Sequence[int], numbers: NumberFormat) -> bool:
+    """Return False if the kinds of the rules show that no value with one of these lengths can pass."""
+    if numbers.is_plain:
+        return any(all(allows_length(rule, length) for rule in rules) for length in lengths)
+    forms = [
+        NumberForm(places or None, is_negative)
+        for places in range(lengths[-1])
+        for is_negative in (False, True)
+    ]
+    return any(
+        all(allows_length(rule, length) for rule in rules_for_digits(rules, form))
+        for form in filter(numbers.allows, forms)
+        for length in lengths
+        if length > (form.places or 0)
     )
 
 
@@ -93,21 +118,35 @@ def _whole(found: Located, key: str, default: int) -> int:
     return int(found[key].value) if key in found else default
 
 
-def _read_rule(rule: Located) -> Rule:
+def _read_rule(rule: Located, numbers: NumberFormat) -> Rule:
     try:
         if "pattern" in rule:
             return Pattern(rule["pattern"].value)
         if "range" in rule:
-            return Range(*(int(end.value) for end in rule["range"].items()))
+            return Range(*(_read_end(end, numbers) for end in rule["range"].items()))
         if "length" in rule:
             return Length(*(int(end.value) for end in rule["length"].items()))
         if "values" in rule:
+            if not numbers.is_plain:
+                reason = "a field with decimals or a sign takes no values; use a pattern, a range or both"
+                raise FaultyFile(Fault(rule.line, reason))
             # Take the text, because YAML reads 007 as the number 7.
             return OneOf(tuple(value.text for value in rule["values"].items()))
         weights = rule["weights"].items() if "weights" in rule else []
         return Checksum(rule["checksum"].value, tuple(int(weight.value) for weight in weights))
     except PipelineError as exc:
         raise FaultyFile(Fault(rule.line, str(exc))) from exc
+
+
+def _read_end(end: Located, numbers: NumberFormat) -> int | Decimal:
+    """Read one end of a range. Only fields with decimals or a sign take fractions or negative numbers."""
+    number = Decimal(str(end.value))
+    is_whole = number == number.to_integral_value()
+    if (number < 0 and not numbers.may_be_negative) or not (is_whole or numbers.separator):
+        reason = f"an item of range is {end.text}; expected a whole number, 0 or more"
+        hint = "add sign: allowed to the field" if number < 0 else "add decimals to the field"
+        raise FaultyFile(Fault(end.line, f"{reason}, or {hint}"))
+    return int(number) if is_whole else number
 
 
 def find_name_faults(fields: Located) -> list[Fault]:

@@ -6,6 +6,7 @@ Each description says which value is expected. Editors show it, and messages abo
 from __future__ import annotations
 
 from lenet_pipeline.forms.rules.checksums import CHECKSUMS
+from lenet_pipeline.forms.templates.number_formats import decimals_schema, sign_schema
 from lenet_pipeline.forms.templates.page_sizes import PAGE_SIZES
 from lenet_pipeline.forms.templates.schema_parts import (
     END,
@@ -17,6 +18,7 @@ from lenet_pipeline.forms.templates.schema_parts import (
     field_name,
     list_of,
     name,
+    number_pair,
     pair,
     place,
     size,
@@ -133,6 +135,8 @@ def _field() -> Schema:
             "unused": choice(
                 'the mark that writers put into unused cells ("-" needs quotes)', ["X", "-", "none"]
             ),
+            "decimals": decimals_schema(),
+            "sign": sign_schema(),
             "rules": list_of(_field_rule(), "a list of rules"),
         },
     }
@@ -185,7 +189,7 @@ def _field_rule() -> Schema:
             "pattern": text(
                 "a regular expression in quotes that matches the whole value", minLength=1, maxLength=500
             ),
-            "range": pair("the lowest and highest number, such as [0, 999]", lowest=0),
+            "range": number_pair("the lowest and highest number, such as [0, 999]"),
             "length": pair(
                 "the smallest and largest number of digits, such as [6, 10]", lowest=1, highest=MOST_DIGITS
             ),

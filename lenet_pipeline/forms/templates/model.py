@@ -14,6 +14,7 @@ from typing import Literal
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 from lenet_pipeline.forms.rules.across_rules import AcrossRule
 from lenet_pipeline.forms.rules.field_rules import Rule
+from lenet_pipeline.forms.templates.number_formats import WHOLE_NUMBERS, NumberFormat
 from lenet_pipeline.ingest import Box
 
 AlignmentMethod = Literal["features", "markers", "scale"]
@@ -96,6 +97,7 @@ class Field:
         rules: the rules that the value must pass.
         unused_mark: the mark that writers put into unused cells.
         may_be_blank: whether writers may leave the whole field empty.
+        numbers: the decimal separator and the sign that writers may add to the digits.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Field:
     rules: tuple[Rule, ...] = ()
     unused_mark: UnusedMark | None = None
     may_be_blank: bool = True
+    numbers: NumberFormat = WHOLE_NUMBERS
 
     @property
     def outline(self) -> Rectangle:

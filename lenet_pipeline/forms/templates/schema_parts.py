@@ -77,6 +77,14 @@ def pair(description: str, *, lowest: int, highest: int | None = None) -> Schema
     return {"description": description, "type": "array", "items": item, "minItems": 2, "maxItems": 2}
 
 
+def number_pair(description: str) -> Schema:
+    item: Schema = {
+        "description": "a whole number, 0 or more, or any number if the field has decimals or a sign",
+        "type": "number",
+    }
+    return {"description": description, "type": "array", "items": item, "minItems": 2, "maxItems": 2}
+
+
 def list_of(items: Schema, description: str) -> Schema:
     return {"description": description, "type": "array", "maxItems": 1000, "items": items}
 

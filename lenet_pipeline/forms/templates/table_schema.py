@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lenet_pipeline.forms.templates.number_formats import decimals_schema, sign_schema
 from lenet_pipeline.forms.templates.schema_parts import (
     Schema,
     above_zero,
@@ -18,6 +19,7 @@ from lenet_pipeline.forms.templates.schema_parts import (
 MOST_TABLE_ROWS = 200
 MOST_TABLE_COLUMNS = 60
 MOST_CELLS = 60
+_FIELD_KEYS = ("digits", "cells", "blank", "unused", "decimals", "sign", "rules")  # of a column with a name
 
 
 def table_schema(field_rule: Schema) -> Schema:
@@ -94,7 +96,7 @@ def _column(field_rule: Schema) -> Schema:
         "type": "object",
         "additionalProperties": False,
         "minProperties": 1,
-        "dependentRequired": {key: ["name"] for key in ("digits", "cells", "blank", "unused", "rules")},
+        "dependentRequired": {key: ["name"] for key in _FIELD_KEYS},
         "properties": {
             "name": name("the name of a column: letters, digits and _, first a letter"),
             "width": above_zero("the width of the column"),
@@ -110,6 +112,8 @@ def _column(field_rule: Schema) -> Schema:
             "unused": choice(
                 'the mark that writers put into unused cells ("-" needs quotes)', ["X", "-", "none"]
             ),
+            "decimals": decimals_schema(),
+            "sign": sign_schema(),
             "rules": list_of(field_rule, "a list of rules for each field of the column"),
         },
     }

@@ -17,7 +17,7 @@ from lenet_pipeline.forms.templates.sheet import Sheet
 from lenet_pipeline.forms.templates.table_rules import expand_rules
 from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located
 
-_COPIED = ("blank", "unused", "rules")  # the keys that a column hands to each of its fields
+_COPIED = ("blank", "unused", "decimals", "sign", "rules")  # the keys that a column hands to its fields
 _OFF_PAGE_MM = 0.1  # allows for rounding
 
 Edges = tuple[float, ...]

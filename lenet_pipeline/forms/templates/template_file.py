@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -144,17 +145,23 @@ def _with_fingerprint(template: Template, reference_sha256: str | None) -> Templ
 
 def _field_record(field: Field) -> dict[str, Any]:
     place = {key: _rounded(value) for key, value in asdict(field.place).items()}
+    # Without these settings, a template has the fingerprint that it had before they existed.
+    numbers = {} if field.numbers.is_plain else {"numbers": asdict(field.numbers)}
     return {
         "name": field.name,
         "cells" if isinstance(field.place, Cells) else "box": place,
         "unused": field.unused_mark,
         "may_be_blank": field.may_be_blank,
         "rules": [_rule_record(rule) for rule in field.rules],
+        **numbers,
     }
 
 
 def _rule_record(rule: Any) -> list[Any]:
-    return [type(rule).__name__, asdict(rule)]
+    written = {
+        key: str(value) if isinstance(value, Decimal) else value for key, value in asdict(rule).items()
+    }
+    return [type(rule).__name__, written]
 
 
 def _rounded(value: Any) -> Any:

@@ -20,6 +20,7 @@ from lenet_pipeline.forms.values.field_values import (
     read_field_value,
     sum_to_one,
 )
+from lenet_pipeline.forms.values.number_forms import NumberInk
 from lenet_pipeline.schema import FIELD_VALUES, identifier_bytes
 
 Row = dict[str, Any]
@@ -80,12 +81,21 @@ def _field_values(
     fields = {field.name: field for field in content.fields}
     for (field_id, name), cells_of_field in groupby(rows, key=itemgetter("field_id", "field")):
         cells = list(cells_of_field)
+        first = cells[0]
         states = [_cell_state(cell) for cell in cells if cell["state"] is not None]
-        cuts = Cutting(cells[0]["cut_probability"], cells[0]["cut_doubt"])
-        yield (
-            (field_id, name),
-            read_field_value(fields[name], states, extra_ink=cells[0]["extra_ink"], cutting=cuts),
+        value = read_field_value(
+            fields[name],
+            states,
+            extra_ink=first["extra_ink"],
+            ink=_number_ink(first["loose_ink"] or ()),
+            cutting=Cutting(first["cut_probability"], first["cut_doubt"]),
         )
+        yield (field_id, name), value
+
+
+def _number_ink(found: Sequence[Row]) -> NumberInk:
+    separators = [one["position"] for one in found if one["kind"] != "minus"]
+    return NumberInk(separators[0] if separators else None, len(separators) < len(found))
 
 
 def _cell_state(cell: Row) -> CellState:

@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lenet_pipeline.forms.rules.across_rules import AcrossRule
-from lenet_pipeline.forms.rules.field_rules import Length, Rule
-from lenet_pipeline.forms.templates.model import Field, WritingBox
+from lenet_pipeline.forms.rules.numerals import PLAIN, NumberForm
+from lenet_pipeline.forms.templates.model import Field
 from lenet_pipeline.forms.values.cell_states import CellState, State
 from lenet_pipeline.forms.values.decoding import MOST_TRIED, Decoded, decode
 from lenet_pipeline.forms.values.marked_cells import MARK_NAMES, doubt_marks, settle_marks
+from lenet_pipeline.forms.values.number_forms import (
+    NO_INK,
+    NumberInk,
+    digit_rules,
+    find_form,
+    find_minus_cell,
+    refuse_form,
+)
 
 Status = Literal["read", "blank", "corrected", "rule_failed", "unreadable"]
 
@@ -45,6 +53,9 @@ class FieldValue:
     - ``rule_failed``: no string that passes was found, and ``value`` is the raw value;
     - ``unreadable``: something in the field is not a digit; ``raw_value`` has ``?`` there, ``value`` is None;
     - ``blank``: no cell has a digit; both values are None.
+
+    Both values are in the normal form of ``numerals.py``: digits, with the separator as a point and a minus
+    if the template declares them.
 
     Attributes:
         field: the name of the field.
@@ -98,6 +109,7 @@ def read_field_value(
     most_tried: int = MOST_TRIED,
     *,
     extra_ink: str | None = None,
+    ink: NumberInk = NO_INK,
     cutting: Cutting = Cutting(),  # it is immutable
 ) -> FieldValue:
     """Read the value of a field from its cells.
@@ -106,13 +118,15 @@ def read_field_value(
     Between two digits, they are ignored too, but become a reason to review the field. So do a mark that the
     form does not ask for, and ink that belongs to no digit. A digit with the shape of a mark counts as a mark
     if its score for not being a digit is high, and is a reason otherwise. For a box without dividers, the
-    number of digits is an additional rule.
+    number of digits is an additional rule. A value without the form that the template declares, such as one
+    with too few decimal places, is ``rule_failed``.
 
     Args:
         field: the field.
         cells: the content of its cells, in any order. Without any, the field is blank.
         most_tried: the number of strings to try, as in ``decode``.
-        extra_ink: a description of the field's ink that belongs to no digit, or None without any.
+        extra_ink: a description of the field's ink outside the value, or None without any.
+        ink: the separator and the minus that are part of it.
         cutting: how sure the cuts between the digits are.
 
     Raises:
@@ -123,7 +137,9 @@ def read_field_value(
         raise ValueError(f"two cells of the field {field.name} have the same position")
     ordered = settle_marks(ordered)
     written = [cell for cell in ordered if cell.state in ("digit", "not_a_digit")]
-    doubts = [*_unexpected_marks(field, ordered), *doubt_marks(ordered)]
+    minus = find_minus_cell(field, ordered)
+    marks = [cell for cell in ordered if cell is not minus]
+    doubts = [*_unexpected_marks(field, marks), *doubt_marks(ordered)]
     if extra_ink is not None:
         doubts.append(f"extra_ink: {extra_ink}")
     if cutting.doubt is not None:
@@ -136,17 +152,25 @@ def read_field_value(
         f"gap: position {cell.position} between digits is {_GAPS[cell.state]}"
         for cell in ordered
         if cell.state in _GAPS and written[0].position < cell.position < written[-1].position
+        if not _holds_separator(cell, ink)
     ]
+    form = find_form(written, ink, minus)
+    if form is None:
+        doubts.append(f"extra_ink: a separator after position {ink.separator_after}")
+        form = PLAIN
     digits = [
         cell.probabilities
         for cell in written
         if cell.state == "digit" and cell.probabilities is not None  # a digit always has probabilities
     ]
     if len(digits) < len(written):
-        return _unreadable(field, written, doubts)
-    decoded = decode(np.stack(digits), field_rules(field), most_tried)
+        return _unreadable(field, written, form, doubts)
+    if field.numbers.allows(form):
+        decoded = decode(np.stack(digits), digit_rules(field, form), most_tried)
+    else:
+        decoded = refuse_form(decode(np.stack(digits)), field, form)
     certainty = 1.0 if cutting.probability is None else cutting.probability
-    return _readable(field, decoded, certainty, doubts)
+    return _readable(field, decoded, form, certainty, doubts)
 
 
 def sum_to_one(probabilities: ArrayLike) -> NDArray[np.float64]:
@@ -176,6 +200,13 @@ def apply_across_rules(rules: Sequence[AcrossRule], values: Mapping[str, FieldVa
 _GAPS: dict[State, str] = {"blank": "blank", "mark": "crossed out"}
 
 
+def _holds_separator(cell: CellState, ink: NumberInk) -> bool:
+    """Return whether a cell is blank because it holds the separator, or stands next to it."""
+    if cell.state != "blank" or ink.separator_after is None:
+        return False
+    return cell.position == ink.separator_after + 1
+
+
 def _unexpected_marks(field: Field, cells: Sequence[CellState]) -> list[str]:
     """Return a reason for each mark that the form does not ask for."""
     return [
@@ -185,9 +216,11 @@ def _unexpected_marks(field: Field, cells: Sequence[CellState]) -> list[str]:
     ]
 
 
-def _unreadable(field: Field, written: Sequence[CellState], doubts: list[str]) -> FieldValue:
+def _unreadable(
+    field: Field, written: Sequence[CellState], form: NumberForm, doubts: list[str]
+) -> FieldValue:
     """Return the value of a field with writing that is not a digit."""
-    raw_value = "".join(_digit_or_unread(cell) for cell in written)
+    raw_value = form.write("".join(_digit_or_unread(cell) for cell in written))
     others = [
         f"not_a_digit: position {cell.position}" + _score(cell)
         for cell in written
@@ -196,35 +229,31 @@ def _unreadable(field: Field, written: Sequence[CellState], doubts: list[str]) -
     return FieldValue(field.name, "unreadable", raw_value, reasons=(*others, *doubts))
 
 
-def _readable(field: Field, decoded: Decoded, certainty: float, doubts: list[str]) -> FieldValue:
+def _readable(
+    field: Field, decoded: Decoded, form: NumberForm, certainty: float, doubts: list[str]
+) -> FieldValue:
     """Return the value of a field that contains only digits, cut rightly with a certainty of 0 to 1."""
     broken = " and ".join(decoded.broken_rules)
+    raw_value, value = form.write(decoded.raw_value), form.write(decoded.value)
     status: Status = "read"
     reasons = doubts
     if not decoded.is_valid:
         status = "rule_failed"
-        reasons = [f"rule_failed: {decoded.raw_value} breaks {broken}", *doubts]
+        reasons = [f"rule_failed: {raw_value} breaks {broken}", *doubts]
     elif decoded.is_corrected:
         status = "corrected"
-        reasons = [f"corrected: {decoded.raw_value} breaks {broken}, {decoded.value} passes", *doubts]
+        reasons = [f"corrected: {raw_value} breaks {broken}, {value} passes", *doubts]
     return FieldValue(
         field.name,
         status,
-        raw_value=decoded.raw_value,
-        value=decoded.value,
+        raw_value=raw_value,
+        value=value,
         raw_probability=certainty * decoded.raw_probability,
         probability=certainty * decoded.probability,
         posterior=certainty * decoded.posterior,
         broken_rules=decoded.broken_rules,
         reasons=tuple(reasons),
     )
-
-
-def field_rules(field: Field) -> tuple[Rule, ...]:
-    """Return the rules of a field. For a box, the allowed number of digits is the first rule."""
-    if isinstance(field.place, WritingBox):
-        return (Length(field.place.fewest, field.place.most), *field.rules)
-    return field.rules
 
 
 def _digit_or_unread(cell: CellState) -> str:

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field, replace
 from lenet_pipeline.forms.rules.across_rules import AcrossRule, rule_fields
 from lenet_pipeline.forms.templates.content import TemplateContent
 from lenet_pipeline.forms.templates.model import Field
-from lenet_pipeline.forms.values.field_values import UNREAD, Status, field_rules
+from lenet_pipeline.forms.values.field_values import UNREAD, Status
+from lenet_pipeline.forms.values.number_forms import find_broken_rules
 
 BLANK, NOT_A_DIGIT, UNREADABLE = "blank", "not_a_digit", "unreadable"
+
+_MINUS, _POINT = "-", "."
 
 # Reasons are stored as one text. Each begins with a stable word and a colon.
 _NEXT_REASON = re.compile(r"; (?=[a-z_]+: )")
@@ -30,7 +33,8 @@ class ReadCell:
 class FieldVerdict:
     """A person's verdict on a whole field: ``value``, ``blank`` or ``unreadable``.
 
-    ``value`` contains the digits, and ``?`` for each character that is unreadable. It is None for ``blank``.
+    ``value`` contains the digits, with ``?`` for each character that is unreadable, and a point and a minus
+    where the template declares them. It is None for ``blank``.
     """
 
     verdict: str
@@ -105,11 +109,6 @@ def derive_final_values(
     return found, [rule.name for rule in broken]
 
 
-def find_broken_rules(field: Field, value: str) -> tuple[str, ...]:
-    """Return the names of the rules of a field that a value breaks."""
-    return tuple(rule.name for rule in field_rules(field) if not rule.accepts(value))
-
-
 def _derive(field: Field, given: ReviewedField, across: Sequence[AcrossRule]) -> FinalValue:
     kept = _without_across(given.reason, across)
     if given.verdict is not None:
@@ -149,18 +148,30 @@ def _judge(field: Field, text: str) -> FinalValue:
 
 
 def _compose(given: ReviewedField) -> str:
-    """Return the characters of a field: the verdicts, and elsewhere the digits as read or corrected."""
-    return "".join(
-        {BLANK: "", NOT_A_DIGIT: "", UNREADABLE: UNREAD}.get(sign, sign)
-        for position, sign in _signs(given).items()
-        for sign in [given.digits.get(position, sign)]
-    )
+    """Return the characters of a field: the verdicts, and elsewhere the digits as read or corrected.
+
+    A separator stays after the cell that it was found after, and a minus at the beginning.
+    """
+    signs = {
+        position: {BLANK: "", NOT_A_DIGIT: "", UNREADABLE: UNREAD}.get(sign, sign)
+        for position, read in _signs(given).items()
+        for sign in [given.digits.get(position, read)]
+    }
+    if not any(signs.values()):
+        return ""
+    written = given.raw_value or ""
+    whole, point, _ = written.removeprefix(_MINUS).partition(_POINT)
+    digits = [cell.position for cell in given.cells if cell.state == "digit"]
+    if point and 0 < len(whole) <= len(digits):
+        signs[digits[len(whole) - 1]] += _POINT
+    return (_MINUS if written.startswith(_MINUS) else "") + "".join(signs.values())
 
 
 def _signs(given: ReviewedField) -> dict[int, str]:
     """Return the sign at each position with ink: the digit of the value, or nothing for a mark."""
     digits = [cell for cell in given.cells if cell.state == "digit"]
-    value = given.value if given.value and len(given.value) == len(digits) else None
+    value = (given.value or "").replace(_POINT, "").removeprefix(_MINUS)
+    value = value if len(value) == len(digits) else ""
     read = dict(zip((cell.position for cell in digits), value, strict=True)) if value else {}
     return {
         cell.position: "" if cell.state != "digit" else read.get(cell.position, str(cell.label))

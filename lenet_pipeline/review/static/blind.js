@@ -23,7 +23,7 @@ const waiting = []; // items ahead, with their pictures
 const given = []; // numbers of answered items, newest last
 let current; // the item on screen
 let last; // the item that was answered last
-let signs = []; // digits and "?"
+let signs = []; // digits and "?", a point and a minus
 let special = null; // "" for blank, "X" for not a digit
 let shownAt = 0;
 let answered = Number(counts.dataset.answered);
@@ -119,6 +119,14 @@ function type(sign) {
   showAnswer();
 }
 
+function typeSeparator() {
+  if (current.kind === "field" && signs.some((sign) => sign !== "-") && !signs.includes(".")) type(".");
+}
+
+function typeMinus() {
+  if (current.kind === "field" && !signs.length) type("-");
+}
+
 function mark(answer) {
   signs = [];
   special = special === answer ? null : answer;
@@ -132,6 +140,7 @@ function removeLast() {
 }
 
 function save() {
+  if ([".", "-"].includes(signs.at(-1))) return showAnswer("Type the digits that follow.", true);
   if (!signs.length && special === null) return showAnswer("Type what you see, or press b if it is blank.", true);
   const seconds = Math.round(performance.now() - shownAt) / 1000;
   const item = current;
@@ -171,6 +180,8 @@ async function leave() {
 }
 
 const isOpen = { when: () => Boolean(current) };
+register([".", ","], "Decimal separator", () => typeSeparator(), isOpen);
+register("-", "Minus", () => typeMinus(), isOpen);
 for (const digit of "0123456789") register(digit, `Type ${digit}`, () => type(digit), { ...isOpen, repeats: true });
 register("Enter", "Save", save, { ...isOpen, hint: true });
 register("u", "Unreadable", () => type("?"), { ...isOpen, hint: true });

@@ -5,7 +5,8 @@
 //   editor.show(record);          // a record of /api/fields/next
 //   editor.signs                  // ["4", "", "X", "?"]; null is a cell that a person must decide first
 //
-// Digits overwrite the current cell and move right. A box without dividers is one line of characters.
+// Digits overwrite the current cell and move right. A box without dividers is one line of characters. A decimal
+// point is a sign of its own between two cells; a minus is one left of a line, or the sign of a cell.
 
 import { ask } from "./api.js";
 import { make } from "./dom.js";
@@ -26,8 +27,8 @@ const RULE_STATES = {
   open: { sign: "…", text: "not checked yet" },
 };
 const CHECKSUMS = ["luhn", "mod-11-10", "mod-97-10", "verhoeff", "weighted-mod-11"];
-const SHOWN = { "": "", X: "✕", "?": "?" };
-const SPOKEN = { "": "blank", X: "not a digit", "?": "unreadable" };
+const SHOWN = { "": "", X: "✕", "?": "?", "-": "−" };
+const SPOKEN = { "": "blank", X: "not a digit", "?": "unreadable", ".": "point", "-": "minus" };
 
 export class FieldEditor {
   constructor(root, { onAccept = () => {}, onChange = () => {} } = {}) {
@@ -83,6 +84,8 @@ export class FieldEditor {
     picture.alt = `Picture of the field ${record.field}`;
     slots.setAttribute("aria-label", `Value of the field ${record.field}`);
     slots.classList.toggle("line", record.is_line);
+    this.separatorKey.hidden = !record.has_separator;
+    this.minusKey.hidden = !record.has_minus;
     reasons.replaceChildren(...record.reasons.map((reason) => make("li", {}, reason)));
     reasons.parentElement.hidden = !record.reasons.length;
     values.replaceChildren(...valuesOf(record));
@@ -112,6 +115,8 @@ export class FieldEditor {
     register("Backspace", "Blank the cell to the left", () => this.back(), { ...free, repeats: true });
     register(["X", "x"], "Crossed, not a digit", () => this.type("X"), free);
     register(["u", "U"], "Unreadable", () => this.type("?"), free);
+    register([".", ","], "Decimal separator", () => this.typePoint(), { when: () => free.when() && this.record.has_separator });
+    register("-", "Minus", () => this.typeMinus(), { when: () => free.when() && this.record.has_minus });
     register("ArrowLeft", "Cell to the left", () => this.move(this.cursor - 1), { ...free, repeats: true });
     register("ArrowRight", "Cell to the right", () => this.move(this.cursor + 1), { ...free, repeats: true });
     register("Home", "First cell", () => this.move(0), free);
@@ -127,10 +132,18 @@ export class FieldEditor {
       return;
     }
     this.move(open);
-    this.showNotice(`Decide cell ${open + 1} first: type its digit, X if it is not a digit, or U if it is unreadable.`);
+    this.showNotice(`Decide cell ${this.cellNumber(open) + 1} first: type its digit, X if it is not a digit, or U if it is unreadable.`);
   }
 
   type(sign) {
+    if (this.signs[this.cursor] === ".") {
+      if (!sign) {
+        this.signs.splice(this.cursor, 1);
+        this.changed(this.cursor);
+        return;
+      }
+      this.cursor += 1;
+    }
     if (this.cursor >= this.signs.length) {
       if (!this.record.is_line || !sign || sign === "X") return;
       this.signs.push(sign);
@@ -140,8 +153,36 @@ export class FieldEditor {
     this.changed(Math.min(this.cursor + 1, this.last()));
   }
 
+  /** Move the decimal point to the place before the cursor. */
+  typePoint() {
+    const at = this.signs.indexOf(".");
+    if (at >= 0) this.signs.splice(at, 1);
+    const to = at >= 0 && at < this.cursor ? this.cursor - 1 : this.cursor;
+    this.signs.splice(to, 0, ".");
+    this.changed(Math.min(to + 1, this.last()));
+  }
+
+  /** Add or remove the minus: left of a line, or in the current cell. */
+  typeMinus() {
+    if (!this.record.is_line) {
+      this.type("-");
+    } else if (this.signs[0] === "-") {
+      this.signs.shift();
+      this.changed(Math.max(0, this.cursor - 1));
+    } else {
+      this.signs.unshift("-");
+      this.changed(Math.min(this.cursor + 1, this.last()));
+    }
+  }
+
   back() {
-    const isAdded = this.record.is_line && this.signs.length > this.record.cells.length;
+    if (this.signs[this.cursor - 1] === "." || this.signs[this.cursor - 1] === "-") {
+      const isCell = !this.record.is_line && this.signs[this.cursor - 1] === "-";
+      this.signs.splice(this.cursor - 1, 1, ...(isCell ? [""] : []));
+      this.changed(this.cursor - 1);
+      return;
+    }
+    const isAdded = this.record.is_line && this.ownSigns().length > this.record.cells.length;
     if (isAdded && this.cursor >= this.signs.length - 1) {
       this.signs.pop();
       this.changed(this.signs.length);
@@ -166,12 +207,39 @@ export class FieldEditor {
 
   firstDoubt() {
     const open = this.signs.indexOf(null);
-    return open >= 0 ? open : this.record.cells.findIndex((cell) => cell.is_doubtful);
+    return open >= 0 ? open : this.signs.findIndex((_, at) => this.cellAt(at)?.is_doubtful);
   }
 
   nextDoubt() {
-    const found = this.record.cells.findIndex((cell, at) => at > this.cursor && (cell.is_doubtful || this.signs[at] === null));
+    const found = this.signs.findIndex((sign, at) => at > this.cursor && (this.cellAt(at)?.is_doubtful || sign === null));
     return found < 0 ? Math.max(0, this.firstDoubt()) : found;
+  }
+
+  /** Whether a sign stands between cells. */
+  isBetween(sign) {
+    return sign === "." || (sign === "-" && this.record.is_line);
+  }
+
+  /** The signs that belong to a cell each. */
+  ownSigns(signs = this.signs) {
+    return signs.filter((sign) => !this.isBetween(sign));
+  }
+
+  /** The number of the cell that a sign belongs to; -1 for a sign between cells. */
+  cellNumber(at) {
+    return this.isBetween(this.signs[at]) ? -1 : this.ownSigns(this.signs.slice(0, at)).length;
+  }
+
+  cellAt(at) {
+    const { cells, signs } = this.record;
+    return cells.length === this.ownSigns(signs).length ? cells[this.cellNumber(at)] : undefined;
+  }
+
+  isChangedAt(at) {
+    if (at >= this.signs.length) return false;
+    const { signs } = this.record;
+    if (this.isBetween(this.signs[at])) return signs[at] !== this.signs[at];
+    return this.signs[at] !== this.ownSigns(signs)[this.cellNumber(at)];
   }
 
   changed(cursor) {
@@ -222,14 +290,14 @@ export class FieldEditor {
   }
 
   slot(at) {
-    const cell = this.record.cells.length === this.record.signs.length ? this.record.cells[at] : undefined;
+    const cell = this.cellAt(at);
     const sign = this.signs[at];
-    const isChanged = at < this.signs.length && sign !== this.record.signs[at];
+    const isChanged = this.isChangedAt(at);
     const doubt = sign === null ? DOUBTS.refused : isChanged ? null : DOUBTS[cell?.doubt];
     return make(
       "span",
       {
-        class: ["slot", doubt && "doubtful", isChanged && "changed", sign === null && "open", at >= this.signs.length && "end"]
+        class: ["slot", sign === "." && "point", doubt && "doubtful", isChanged && "changed", sign === null && "open", at >= this.signs.length && "end"]
           .filter(Boolean).join(" "),
         "data-at": at,
         "data-current": at === this.cursor && !this.isLocked,
@@ -252,10 +320,14 @@ export class FieldEditor {
     const isAligned = isRow && boxes.every((box) => box.width * scale >= NARROWEST_SLOT_PX);
     slots.classList.toggle("aligned", isAligned);
     slots.style.width = isAligned ? `${picture.clientWidth}px` : "";
+    const between = (at) => {
+      const next = boxes[this.ownSigns(this.signs.slice(0, at)).length] ?? boxes.at(-1);
+      return { x: next.x - next.width / 8, width: next.width / 4 };
+    };
     [...slots.querySelectorAll(".slot")].forEach((slot, at) => {
-      const box = boxes[at];
-      slot.style.left = isAligned ? `${(100 * (box.x - frame.x)) / frame.width}%` : "";
-      slot.style.width = isAligned ? `${(100 * box.width) / frame.width}%` : "";
+      const box = isAligned ? (boxes[this.cellNumber(at)] ?? between(at)) : null;
+      slot.style.left = box ? `${(100 * (box.x - frame.x)) / frame.width}%` : "";
+      slot.style.width = box ? `${(100 * box.width) / frame.width}%` : "";
     });
   }
 
@@ -266,10 +338,11 @@ export class FieldEditor {
 
   describe(at) {
     if (at >= this.signs.length) return "end of the line";
-    const cell = this.record.cells.length === this.record.signs.length ? this.record.cells[at] : undefined;
+    const cell = this.cellAt(at);
     const sign = this.signs[at];
+    if (this.isBetween(sign)) return SPOKEN[sign];
     const value = sign === null ? "to be decided" : (SPOKEN[sign] ?? sign);
-    const parts = [`Cell ${at + 1}: ${value}`];
+    const parts = [`Cell ${this.cellNumber(at) + 1}: ${value}`];
     if (cell?.doubt) parts.push(DOUBTS[cell.doubt].text);
     if (cell?.state === "digit" && cell.confidence !== null) parts.push(`read as ${cell.label}, confidence ${cell.confidence.toFixed(3)}`);
     if (cell?.verdict) parts.push(`a person said ${cell.verdict.replaceAll("_", " ")}`);
@@ -294,6 +367,8 @@ export class FieldEditor {
   makePad() {
     const button = (label, name, action) =>
       make("button", { type: "button", "aria-label": name, onclick: () => this.isLocked || action() }, label);
+    this.separatorKey = button(".", "Decimal separator", () => this.typePoint());
+    this.minusKey = button("−", "Minus", () => this.typeMinus());
     return make(
       "div",
       { class: "pad" },
@@ -301,6 +376,8 @@ export class FieldEditor {
       button("␣", "Blank", () => this.type("")),
       button("✕", "Not a digit", () => this.type("X")),
       button("?", "Unreadable", () => this.type("?")),
+      this.separatorKey,
+      this.minusKey,
       make("button", { type: "button", class: "main", onclick: () => this.isLocked || this.accept() }, "Accept"),
     );
   }
