@@ -251,6 +251,21 @@ def test_unexpected_marks_and_struck_digits_are_never_accepted_and_wait_in_the_q
     assert broken_checks(settings) == []
 
 
+def test_the_confidence_of_a_box_includes_the_probability_of_its_cuts(dashes: Read) -> None:
+    rows = ask(
+        dashes.settings,
+        "select fields.field, fields.cut_probability, field_values.confidence,"
+        " list_aggregate(list_transform(field_values.cells_read, lambda cell:"
+        " if(cell.state = 'digit', cast(cell.confidence as double), 1.0)), 'product') as product"
+        " from fields inner join field_values using (field_id)"
+        " where field_values.confidence is not null and field_values.status = 'read'",
+    )
+    boxes = [row for row in rows if row["cut_probability"] is not None]
+    assert {row["field"] for row in boxes} == {"quantity"}
+    for row in boxes:
+        assert row["confidence"] == pytest.approx(row["product"] * row["cut_probability"], rel=1e-4)
+
+
 @pytest.mark.parametrize("severity", ["medium", pytest.param("none", marks=pytest.mark.slow)])
 def test_values_with_a_decimal_comma_wait_in_the_queue_on_these_pages(
     trained: Settings, notes: Read, tmp_path: Path, severity: str

@@ -87,6 +87,10 @@ class _Lattice:
     arcs: tuple[Arc, ...]
     not_a_digit: NDArray[np.float64]
 
+    def refuses(self, reading: Reading) -> bool:
+        """Return whether a piece of a reading is probably not a digit."""
+        return bool(self.not_a_digit[list(reading.arcs)].max() >= _REFUSED)
+
 
 def cut_with_network(
     strokes: Strokes, fewest: int, most: int, rules: Sequence[Rule], read: ReadPieces
@@ -157,9 +161,9 @@ def _choose_cuts(
         return None
     ruled = compile_rules((length, *rules)) if rules else None
     best = find_best_reading(lattice.arcs, ruled) if ruled else None
-    if best is None or ruled is None:
+    if best is None or ruled is None or lattice.refuses(best):
         best, ruled = free, by_length
-    if lattice.not_a_digit[list(best.arcs)].max() >= _REFUSED:
+    if lattice.refuses(best):
         return None
     path = [lattice.arcs[index] for index in best.arcs]
     same = find_best_reading(path, ruled)
