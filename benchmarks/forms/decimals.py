@@ -80,6 +80,7 @@ class Figures:
         silent: wrong values that do not, with a high confidence.
         ink_missed: values whose undeclared ink is no reason to wait.
         form_wrong: values with a wrong or missing separator or sign.
+        form_silent: such values that do not wait.
     """
 
     severity: str
@@ -92,6 +93,7 @@ class Figures:
     silent: int = 0
     ink_missed: int = 0
     form_wrong: int = 0
+    form_silent: int = 0
 
     def add(self, truth: str, value: FieldValue, has_ink: bool) -> None:
         """Count a value; ``has_ink`` is whether the form did not ask for some of its ink."""
@@ -103,7 +105,9 @@ class Figures:
         is_sure = not value.is_doubtful and (value.confidence or 0.0) >= SURE
         self.silent += is_sure and (has_ink or not is_right)
         self.ink_missed += has_ink and "extra_ink" not in (value.reason or "")
-        self.form_wrong += _form(value.raw_value or "") != _form(truth)
+        is_form_wrong = _form(value.raw_value or "") != _form(truth)
+        self.form_wrong += is_form_wrong
+        self.form_silent += is_form_wrong and not value.is_doubtful
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -213,11 +217,12 @@ def decimals_table(figures: Sequence[Figures]) -> list[str]:
     lines = [
         f"{'severity':<9}{'page':<18}{'place':<7}{'values':>7}{'right':>7}{'%':>7}{'right, wait':>12}"
         f"{'wrong, wait':>12}{'silent':>7}{'ink missed':>11}{'form wrong':>11}"
+        f"{'form silent':>12}"
     ]
     return lines + [
         f"{one.severity:<9}{one.kind:<18}{one.place:<7}{one.values:>7}{one.right:>7}"
         f"{share_pct(one.right, one.values):>7.1f}{one.right_waiting:>12}{one.wrong_waiting:>12}"
-        f"{one.silent:>7}{one.ink_missed:>11}{one.form_wrong:>11}"
+        f"{one.silent:>7}{one.ink_missed:>11}{one.form_wrong:>11}{one.form_silent:>12}"
         for one in figures
     ]
 

@@ -38,8 +38,8 @@ _PEN_SHARE = 0.4  # of the darkness of the writing: a paler mark is a stain or t
 _MARK_EDGE_PX = 2  # the pale edge of a mark
 _NEAR_MARK = np.ones((2 * _MARK_EDGE_PX + 1,) * 2, np.uint8)
 _BELOW_MM = 0.5  # how far the middle of a comma may be below its cell: farther ink is of the next row
-_LOW_SHARE = 0.15  # of a digit's height: the highest place of a comma's middle, above the line of writing
-_ABOVE_SHARE = 0.05  # of a digit's height: the highest place of a comma's end, above the line of writing
+_HIGHEST = 0.15, 0.05  # above the line of writing, in heights of a digit: the middle and the end of a comma
+_HIGHEST_ON_DIVIDER = 0.35, 0.25  # likewise: only a separator is on the line between two cells
 _MINUS_WIDTHS = (0.2, 1.3)  # of a digit's height: the length of a minus
 _MINUS_FLAT = 2.0  # the smallest width of a minus relative to its height
 _MINUS_ROWS = (0.25, 0.75)  # of the first digit, from its top: the middle of a minus
@@ -143,12 +143,13 @@ def find_loose_ink(
     if not wholes:
         return []
     marks = _small_marks(strokes.soft, strokes.parts, usual, strokes.usual)
+    placed = [_place_separator(mark, wholes, usual, _HIGHEST) for mark in marks]
     if len(places) > 1:
-        marks += _marks_on_dividers(strokes.printed, places, digits, usual, strokes.usual)
-    marks = [mark for mark in marks if _is_of_field(mark, places)]
-    placed = [found for mark in marks if (found := _place_separator(mark, wholes, usual)) is not None]
+        marks = _marks_on_dividers(strokes.printed, places, digits, usual, strokes.usual)
+        placed += [_place_separator(mark, wholes, usual, _HIGHEST_ON_DIVIDER) for mark in marks]
+    own = [one for one in placed if one is not None and _is_of_field(one, places)]
     # A mark may be found as a part and on a divider. Between the same digits, specks come second.
-    separators = {found.position: found for found in sorted(placed, key=_by_certainty)}
+    separators = {found.position: found for found in sorted(own, key=_by_certainty)}
     minus = _find_minus(strokes, float(places[0, 0]), wholes, usual) if len(places) == 1 else []
     return [*minus, *sorted(separators.values(), key=lambda found: found.position)]
 
@@ -238,11 +239,16 @@ def _marks_on_dividers(
         inside = (stats[:, 0] > 0) & (stats[:, 0] + stats[:, 2] < dark.shape[1]) & (stats[:, 1] > 0)
         kept = Parts(labels, stats[1:], inside[1:], inside[1:])
         small = _small_marks(window, kept, usual, pen)
-        marks += [replace(one, left=one.left + columns.start, top=one.top + low) for one in small]
+        # The line hides a part of the mark, so its shape is not clear.
+        marks += [
+            replace(one, left=one.left + columns.start, top=one.top + low, is_clear=False) for one in small
+        ]
     return marks
 
 
-def _place_separator(mark: LooseInk, wholes: Sequence[Whole], usual: float) -> LooseInk | None:
+def _place_separator(
+    mark: LooseInk, wholes: Sequence[Whole], usual: float, highest: tuple[float, float]
+) -> LooseInk | None:
     """Return a mark with its position if it is low between two digits, or None."""
     middle = (mark.left + mark.right) / 2
     row = [one for one in wholes if one.top < mark.bottom + usual and one.bottom > mark.top - usual]
@@ -252,7 +258,8 @@ def _place_separator(mark: LooseInk, wholes: Sequence[Whole], usual: float) -> L
         return None
     first, second = max(before, key=_middle), min(after, key=_middle)
     line = (_without(first.digit, mark)[1] + _without(second.digit, mark)[1]) / 2
-    if (mark.top + mark.bottom) / 2 < line - _LOW_SHARE * usual or mark.bottom < line - _ABOVE_SHARE * usual:
+    lowest_middle, lowest_end = (line - share * usual for share in highest)
+    if (mark.top + mark.bottom) / 2 < lowest_middle or mark.bottom < lowest_end:
         return None
     rights = _columns(first.digit, mark)
     lefts = _columns(second.digit, mark)
