@@ -15,6 +15,7 @@ from .chain import has_link as has_link
 from .chain import read_chain_head as read_chain_head
 from .checks import CheckResult as CheckResult
 from .checks import run_checks as run_checks
+from .choice_tables import ChoiceRecord as ChoiceRecord
 from .connection import Warehouse as Warehouse
 from .datasets import IngestRecord as IngestRecord
 from .datasets import find_dataset_version as find_dataset_version

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from lenet_pipeline.warehouse.choice_tables import ChoiceRecord, insert_template_choices
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import fetch_statement
@@ -20,7 +21,7 @@ from lenet_pipeline.warehouse.statements import run_statement
 
 @dataclass(frozen=True)
 class TemplateRecord:
-    """A template: its fingerprint, its form, its YAML text and its fields in order.
+    """A template: its fingerprint, its form, its YAML text, and its fields and choices in order.
 
     The values of ``unique_fields`` must not repeat within a scoring run.
     """
@@ -32,15 +33,18 @@ class TemplateRecord:
     unique_fields: frozenset[str]
     recorded_at: datetime
     actor: str
+    choices: tuple[ChoiceRecord, ...] = ()
 
 
 @dataclass(frozen=True)
 class PageTables:
-    """Pages with their fields and cells, as tables of the schemas ``PAGES``, ``FIELDS`` and ``CELLS``."""
+    """Pages with their fields, cells, choices and options, as tables of the schemas of these names."""
 
     pages: pa.Table
     fields: pa.Table
     cells: pa.Table
+    choices: pa.Table
+    options: pa.Table
 
 
 def record_templates(warehouse: Warehouse, records: Sequence[TemplateRecord]) -> None:
@@ -53,7 +57,9 @@ def record_templates(warehouse: Warehouse, records: Sequence[TemplateRecord]) ->
         for record in records:
             values = asdict(record)
             fields, unique = values.pop("fields"), values.pop("unique_fields")
+            del values["choices"]
             run_statement(connection, "insert_template", values)
+            insert_template_choices(connection, record.template, record.choices)
             for number, field in enumerate(fields):
                 field_values = {
                     "template": record.template,
@@ -101,16 +107,23 @@ def list_pages(warehouse: Warehouse, dataset: str) -> pa.Table:
 
 
 def load_pages(warehouse: Warehouse, tables: PageTables) -> None:
-    """Load pages with their fields and cells in one transaction; existing pages are not changed.
+    """Load pages with everything on them in one transaction; existing pages are not changed.
 
     Raises:
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    named = {"new_pages": tables.pages, "new_fields": tables.fields, "new_cells": tables.cells}
+    named = {
+        "new_pages": tables.pages,
+        "new_fields": tables.fields,
+        "new_cells": tables.cells,
+        "new_choices": tables.choices,
+        "new_choice_options": tables.options,
+    }
+    # Pages come last: the other statements insert only the content of pages that do not exist yet.
+    parts = ("fields", "cells", "choices", "choice_options", "pages")
     with writing(warehouse) as connection, registered_tables(connection, **named):
-        # Pages come last: the other statements insert only fields and cells of pages that do not exist yet.
-        for statement in ("insert_fields", "insert_cells", "insert_pages"):
-            run_statement(connection, statement, {})
+        for part in parts:
+            run_statement(connection, f"insert_{part}", {})
 
 
 def read_template_texts(warehouse: Warehouse, scoring_run_id: UUID) -> dict[str, str]:

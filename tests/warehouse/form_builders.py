@@ -15,6 +15,8 @@ from lenet_pipeline import warehouse
 from lenet_pipeline.audit import revise
 from lenet_pipeline.schema import (
     CELLS,
+    CHOICE_OPTIONS,
+    CHOICES,
     DIGITS,
     DOCUMENTS,
     FIELD_TRUTHS,
@@ -147,11 +149,15 @@ class FormBuilder:
         pages: list[dict[str, Any]],
         fields: list[dict[str, Any]],
         cells: list[dict[str, Any]],
+        choices: Sequence[dict[str, Any]] = (),
+        options: Sequence[dict[str, Any]] = (),
     ) -> None:
         tables = warehouse.PageTables(
             pa.Table.from_pylist(pages, schema=PAGES),
             pa.Table.from_pylist(fields, schema=FIELDS),
             pa.Table.from_pylist(cells, schema=CELLS),
+            pa.Table.from_pylist(list(choices), schema=CHOICES),
+            pa.Table.from_pylist(list(options), schema=CHOICE_OPTIONS),
         )
         warehouse.load_pages(Warehouse(self.builder.database, WAIT_S), tables)
 

@@ -31,7 +31,7 @@ from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD
 from lenet_pipeline.forms.alignment.similar_forms import find_similar_forms
 from lenet_pipeline.forms.alignment.warps import Warp, map_to_scan
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey, Page
-from lenet_pipeline.forms.templates.model import Field, Template
+from lenet_pipeline.forms.templates.model import Choice, Field, Template
 
 _MOST_DISPLACED = 0.09  # of the print found: 0 to 0.07 on good scans, 0.1 or more where paper bends by 0.5 mm
 _MOST_BENT = 2  # candidates to flatten
@@ -160,7 +160,7 @@ def _flatten(
         return bent if isinstance(found, AlignedPage) else found
     if isinstance(found, AlignedPage) and found.prepared is bent.prepared:
         template = found.prepared.template
-        corners = np.concatenate([_field_corners(field) for field in template.fields])
+        corners = np.concatenate([_field_corners(field) for field in template.placed])
         apart = map_to_scan(bent.to_scan, bent.warp, corners) - map_to_scan(found.to_scan, None, corners)
         least = _BENT_FIELD_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
         if np.hypot(*apart.T).max() < least:
@@ -312,16 +312,16 @@ def _field_off_scan(
     """Return the first field that the scan does not show completely."""
     height, width = scan.image.shape
     slack = _OFF_SCAN_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
-    for field in template.fields:
+    for field in template.placed:
         points = map_to_scan(to_scan, warp, _field_corners(field))
         if (points < -slack).any() or (points > (width + slack, height + slack)).any():
             return field.name
     return None
 
 
-def _field_corners(field: Field) -> Points:
-    """Return the corners of a field's cells or box in pixels of the aligned page, (corners, 2)."""
-    edges = np.array([place.pixels() for place in field.place.rectangles()])
+def _field_corners(field: Field | Choice) -> Points:
+    """Return the corners of a field's cells, box or bubbles in pixels of the aligned page, (corners, 2)."""
+    edges = np.array([place.pixels() for place in field.rectangles()])
     return np.concatenate([edges[:, [0, 1]], edges[:, [2, 1]], edges[:, [2, 3]], edges[:, [0, 3]]])
 
 

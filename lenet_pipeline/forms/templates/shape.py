@@ -24,6 +24,7 @@ _ITEM_NAMES = {
     "fields": "the field",
     "tables": "the table",
     "columns": "the column",
+    "marks": "the choice",
     "rules": "the rule",
     "row_rules": "the rule",
     "column_rules": "the rule",
