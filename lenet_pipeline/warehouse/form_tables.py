@@ -1,15 +1,13 @@
-"""Forms in the database: templates, pages with their fields and cells, and the recognised values."""
+"""Forms in the database: pages with their fields, cells and choices, and the recognised values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pyarrow as pa
 
-from lenet_pipeline.warehouse.choice_tables import ChoiceRecord, insert_template_choices
 from lenet_pipeline.warehouse.connection import Warehouse
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.queries import fetch_statement
@@ -17,23 +15,6 @@ from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.reviews import Revise, revise_pages
 from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement
-
-
-@dataclass(frozen=True)
-class TemplateRecord:
-    """A template: its fingerprint, its form, its YAML text, and its fields and choices in order.
-
-    The values of ``unique_fields`` must not repeat within a scoring run.
-    """
-
-    template: str
-    form: str
-    text: str
-    fields: tuple[str, ...]
-    unique_fields: frozenset[str]
-    recorded_at: datetime
-    actor: str
-    choices: tuple[ChoiceRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,29 +26,6 @@ class PageTables:
     cells: pa.Table
     choices: pa.Table
     options: pa.Table
-
-
-def record_templates(warehouse: Warehouse, records: Sequence[TemplateRecord]) -> None:
-    """Record templates; existing ones are not changed.
-
-    Raises:
-        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
-    """
-    with writing(warehouse) as connection:
-        for record in records:
-            values = asdict(record)
-            fields, unique = values.pop("fields"), values.pop("unique_fields")
-            del values["choices"]
-            run_statement(connection, "insert_template", values)
-            insert_template_choices(connection, record.template, record.choices)
-            for number, field in enumerate(fields):
-                field_values = {
-                    "template": record.template,
-                    "field": field,
-                    "field_number": number,
-                    "is_unique": field in unique,
-                }
-                run_statement(connection, "insert_template_field", field_values)
 
 
 def record_documents(warehouse: Warehouse, documents: pa.Table) -> None:
@@ -120,10 +78,10 @@ def load_pages(warehouse: Warehouse, tables: PageTables) -> None:
         "new_choice_options": tables.options,
     }
     # Pages come last: the other statements insert only the content of pages that do not exist yet.
-    parts = ("fields", "cells", "choices", "choice_options", "pages")
+    statements = ("insert_fields", "insert_cells", "insert_choices", "insert_choice_options", "insert_pages")
     with writing(warehouse) as connection, registered_tables(connection, **named):
-        for part in parts:
-            run_statement(connection, f"insert_{part}", {})
+        for statement in statements:
+            run_statement(connection, statement, {})
 
 
 def read_template_texts(warehouse: Warehouse, scoring_run_id: UUID) -> dict[str, str]:

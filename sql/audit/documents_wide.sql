@@ -17,14 +17,14 @@ with
 
 all_readings as (
     select
-        source_sha256, source, form, page, template, read_at, field, value, is_doubtful, confidence, decision,
-        reviewed_by, decided_at
+        source_sha256, source, form, page, template, read_at, field, value, is_doubtful, confidence,
+        decision, reviewed_by, decided_at
     from field_readings
     where scoring_run_id = cast($run as uuid)
     union all
     select
-        source_sha256, source, form, page, template, read_at, choice, value, is_doubtful, confidence, decision,
-        null, scored_at
+        source_sha256, source, form, page, template, read_at, choice, value, is_doubtful, confidence,
+        decision, null, scored_at
     from choice_readings
     where scoring_run_id = cast($run as uuid)
 ),

@@ -92,7 +92,7 @@ comment on column choice_truths.choice_id is 'Id of the choice on its page.';
 comment on column choice_truths.page_id is 'Id of the page.';
 comment on column choice_truths.truth is 'True value, empty if nothing is marked.';
 comment on column choice_truths.recorded_at is 'Time when it was recorded (UTC).';
-comment on column choice_truths.actor is 'Who recorded it.';
+comment on column choice_truths.actor is 'Person who recorded it.';
 
 -- One row per choice of a page: its value by the marks, and the reasons to doubt it.
 create view choice_values as
@@ -221,11 +221,13 @@ comment on column choice_values.checks is
     'Field whose written digits have to agree with the marks. Null if none.';
 comment on column choice_values.value is
     'Marked options, or the digits. Null if nothing is marked, or if it is unknown.';
-comment on column choice_values.value_read is 'The same, with ? for what is unknown. Null if nothing is marked.';
+comment on column choice_values.value_read is
+    'The same, with ? for what is unknown. Null if nothing is marked.';
 comment on column choice_values.status is 'marked, blank or doubtful.';
 comment on column choice_values.confidence is 'Probability that every option is right, 0 to 1.';
 comment on column choice_values.is_doubtful is 'True if a person should look at the choice.';
-comment on column choice_values.reason is 'Reasons of the doubt, each after a stable word. Null if there is none.';
+comment on column choice_values.reason is
+    'Reasons of the doubt, each after a stable word. Null if there is none.';
 comment on column choice_values.box is 'Place around all options on the registered page, pixels at 200 dpi.';
 comment on column choice_values.source_box is 'The same place on the original scan, pixels.';
 
@@ -377,5 +379,6 @@ comment on column choice_readings.decision is 'accept, review or blank.';
 comment on column choice_readings.reason is 'Reasons for a review. Null if the choice needs none.';
 comment on column choice_readings.is_doubtful is 'True if a person should look at the choice.';
 comment on column choice_readings.confidence is 'Probability that every option is right, 0 to 1.';
-comment on column choice_readings.box is 'Place around all options on the registered page, pixels at 200 dpi.';
+comment on column choice_readings.box is
+    'Place around all options on the registered page, pixels at 200 dpi.';
 comment on column choice_readings.source_box is 'The same place on the original scan, pixels.';
