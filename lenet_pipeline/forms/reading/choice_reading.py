@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from lenet_pipeline.forms.reading.page_reading import locate_in_scan
 from lenet_pipeline.forms.templates.model import Choice, Option, Template
 from lenet_pipeline.ingest import Box
 
+UNKNOWN = "?"
 _SIMILAR_MM = 0.5  # boxes whose sizes differ by less are marked in the same way
 
 
@@ -43,6 +45,46 @@ class ChoiceReading:
 
     choice: Choice
     options: tuple[OptionReading, ...]
+
+    @property
+    def value_read(self) -> str | None:
+        """Return the digits or the marked options, with ``?`` for what is unknown; None if nothing is marked.
+
+        The view ``choice_values`` has the same rule.
+        """
+        if self.choice.kind == "digits":
+            positions = range(1 + max(each.option.position for each in self.options))
+            bubbles = [[each for each in self.options if each.option.position == n] for n in positions]
+            return "".join(self._sign(each) for each in bubbles) or None
+        marked = [each.option.name for each in self.options if each.verdict.state == "marked"]
+        if self.choice.kind == "one" and len(marked) > 1:
+            return UNKNOWN
+        return ", ".join(marked) or (UNKNOWN if self._has_doubts else None)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Return whether the ink of an option, or the number of marked options, is a doubt."""
+        if self._has_doubts:
+            return True
+        value = self.value_read
+        if self.choice.kind != "digits" or value is None:
+            return value == UNKNOWN
+        filled = sorted({each.option.position for each in self.options if each.verdict.state == "marked"})
+        has_gap = filled[-1] - filled[0] + 1 > len(filled)
+        return UNKNOWN in value or has_gap or len(filled) < self.choice.fewest
+
+    @property
+    def _has_doubts(self) -> bool:
+        return any(each.verdict.state == "doubtful" for each in self.options)
+
+    @staticmethod
+    def _sign(bubbles: Sequence[OptionReading]) -> str:
+        """Return the digit of one position of a number."""
+        marked = [each.option.name for each in bubbles if each.verdict.state == "marked"]
+        if len(marked) == 1:
+            return marked[0]
+        is_blank = not marked and all(each.verdict.state == "empty" for each in bubbles)
+        return "" if is_blank else UNKNOWN
 
 
 def read_choices(
