@@ -60,7 +60,7 @@ class DrawnCell:
 
 @dataclass(frozen=True)
 class DrawnField:
-    """One field or choice: its outline in pixels of the aligned page, its value, and the rules that it breaks.
+    """One field or choice: its outline in pixels of the aligned page, its value, and the rules it breaks.
 
     ``value`` is ``""`` for a blank field, and None to show no value.
     """

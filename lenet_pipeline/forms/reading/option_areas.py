@@ -43,13 +43,15 @@ class OptionAreas:
         columns: the columns of this area.
         blank: the darkness of the blank form in this area, or None without a blank form.
         boxes: the box of every option, by choice.
-        free: the mask of every option's free area, without outline and print, by choice.
+        inner: the mask of every option within its outline, by choice.
+        free: the same without the print in it.
     """
 
     rows: slice
     columns: slice
     blank: Floats | None
     boxes: tuple[Boxes, ...]
+    inner: tuple[tuple[Mask, ...], ...]
     free: tuple[tuple[Mask, ...], ...]
 
 
@@ -74,8 +76,12 @@ def prepare_options(reference: Grey | None, template: Template) -> OptionAreas:
     rows, columns = slice(int(top), int(bottom)), slice(int(left), int(right))
     blank = None if reference is None else measure_option_darkness(reference[rows, columns])
     boxes = tuple(np.array(choice) - [left, top, left, top] for choice in places)
-    free = tuple(tuple(_find_free_area(blank, box) for box in choice) for choice in boxes)
-    areas = OptionAreas(rows, columns, blank, boxes, free)
+    inner = tuple(tuple(_find_inner_area(blank, box) for box in choice) for choice in boxes)
+    free = tuple(
+        tuple(_without_print(mask, blank, box) for mask, box in zip(masks, choice, strict=True))
+        for masks, choice in zip(inner, boxes, strict=True)
+    )
+    areas = OptionAreas(rows, columns, blank, boxes, inner, free)
     _PREPARED.append((reference, template, areas))
     return areas
 
@@ -109,20 +115,25 @@ def _pixels(place: Rectangle) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _find_free_area(blank: Floats | None, box: NDArray[np.intp]) -> Mask:
-    """Return the mask of a box or bubble without its outline and the print in it."""
+def _find_inner_area(blank: Floats | None, box: NDArray[np.intp]) -> Mask:
+    """Return the mask of a box or bubble without its outline."""
     left, top, right, bottom = (int(edge) for edge in box)
     height, width = bottom - top, right - left
     inset = max(2, round((_BARE_INSET if blank is None else _INSET) * min(height, width)))
-    free = np.zeros((height, width), np.uint8)
+    inner = np.zeros((height, width), np.uint8)
     if blank is not None and _is_round(blank[top:bottom, left:right]):
         middle, axes = (width // 2, height // 2), (width // 2 - inset, height // 2 - inset)
-        cv2.ellipse(free, middle, axes, 0, 0, 360, (1,), -1)
+        cv2.ellipse(inner, middle, axes, 0, 0, 360, (1,), -1)
     else:
-        free[inset:-inset, inset:-inset] = 1
-    inner = free > 0
+        inner[inset:-inset, inset:-inset] = 1
+    return np.asarray(inner > 0)
+
+
+def _without_print(inner: Mask, blank: Floats | None, box: NDArray[np.intp]) -> Mask:
+    """Return the part of a mask without print, or the whole mask if most of it has print."""
     if blank is None:
         return inner
+    left, top, right, bottom = (int(edge) for edge in box)
     is_printed = inner & (widen_print(blank[top:bottom, left:right]) > LEAST_PRINT)
     return inner if is_printed.sum() > _MOST_PRINTED * inner.sum() else inner & ~is_printed
 

@@ -36,20 +36,21 @@ _NOISE = 5.0  # standard deviations of the paper's noise, above which darkness i
 _LEAST_INK = 0.1  # of black, above which darkness is ink
 _LEAST_NOISE = 1.0  # grey levels
 _ONE_DEVIATION = (15.87, 50)  # percentiles one deviation apart, on the side without ink
+_SPECK_PX = 19  # 0.3 square millimetres: smaller spots come from dust
 _GRAIN_PX = 9.0  # the pixels that vary together, because scans are blurred
 
 
 @dataclass(frozen=True)
 class OptionInk:
-    """The ink in one box or bubble. Shares refer to its free area, which has no print.
+    """The ink in one box or bubble.
 
     Attributes:
-        coverage: the share that is covered by strokes that belong to it, 0 to 1.
+        coverage: the share of its inside that is covered by strokes that belong to it, 0 to 1.
         foreign: the share that is covered by strokes that belong to another option.
         inside: the share of its strokes that is inside it, 0 to 1; 1 without strokes.
         darkness: the median darkness of the ink, relative to black; 0 without ink.
-        tone: the mean darkness of the free area, relative to black. It shows ink that is too pale to be told
-            from grain pixel by pixel.
+        tone: the mean darkness of its inside without print, relative to black. It shows ink that is too pale
+            to be told from grain pixel by pixel.
         tone_noise: the standard deviation of ``tone`` that the grain of the paper causes.
     """
 
@@ -63,10 +64,11 @@ class OptionInk:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """The place of an option on the page: its box, how far it is off, and its free area."""
+    """The place of an option on the page: its box, how far it is off, its inside, also without print."""
 
     box: NDArray[np.intp]
     shift: Shift
+    inner: Mask
     free: Mask
 
     def cut(self, picture: NDArray[_T]) -> NDArray[_T]:
@@ -97,21 +99,37 @@ def measure_options(page: Grey, reference: Grey | None, template: Template) -> l
     darkness = measure_option_darkness(page[areas.rows, areas.columns])
     shifts = find_shifts(darkness, areas)
     windows = [
-        [_Window(box, shift, free) for box, free in zip(boxes, frees, strict=True)]
-        for boxes, frees, shift in zip(areas.boxes, areas.free, shifts, strict=True)
+        [_Window(box, shift, inner, free) for box, inner, free in zip(boxes, inners, frees, strict=True)]
+        for boxes, inners, frees, shift in zip(areas.boxes, areas.inner, areas.free, shifts, strict=True)
     ]
     gain = 1.0 if areas.blank is None else _measure_gain(darkness, areas.blank, windows)
     noise = _measure_noise(darkness, areas.blank)
     extra = darkness if areas.blank is None else _remove_print(darkness, areas, areas.blank, shifts, gain)
     black = _BLACK * gain
-    is_ink = extra > max(_NOISE * noise, _LEAST_INK * black)
-    count, found = cv2.connectedComponents(is_ink.astype(np.uint8), connectivity=8)
-    labels = np.asarray(found, dtype=np.int32)
+    labels, count = _find_strokes(extra > max(_NOISE * noise, _LEAST_INK * black))
     strokes = iter(_own_strokes(labels, count, [window for choice in windows for window in choice]))
     return [
-        [_measure_ink(extra, labels, window, next(strokes), noise, black) for window in choice]
+        [
+            _measure_ink(
+                window,
+                window.cut(darkness),
+                window.cut(extra),
+                window.cut(labels),
+                next(strokes),
+                noise,
+                black,
+            )
+            for window in choice
+        ]
         for choice in windows
     ]
+
+
+def _find_strokes(is_ink: Mask) -> tuple[Labels, int]:
+    """Return the labels of connected ink, 0 for paper and specks, and the number of labels."""
+    count, found, stats, _ = cv2.connectedComponentsWithStats(is_ink.astype(np.uint8), connectivity=8)
+    is_speck = stats[:, cv2.CC_STAT_AREA] < _SPECK_PX
+    return np.asarray(np.where(is_speck[found], 0, found), dtype=np.int32), count
 
 
 def _measure_gain(darkness: Floats, blank: Floats, windows: Sequence[Sequence[_Window]]) -> float:
@@ -172,17 +190,34 @@ def _own_strokes(labels: Labels, count: int, windows: Sequence[_Window]) -> list
 
 
 def _measure_ink(
-    extra: Floats, labels: Labels, window: _Window, strokes: _Strokes, noise: float, black: float
+    window: _Window,
+    darkness: Floats,
+    extra: Floats,
+    labels: Labels,
+    strokes: _Strokes,
+    noise: float,
+    black: float,
 ) -> OptionInk:
-    darkness, inside = window.cut(extra)[window.free], window.cut(labels)[window.free]
+    """Measure the ink of an option.
+
+    Args:
+        window: the place of the option.
+        darkness: the darkness in its box.
+        extra: the same beyond the print.
+        labels: the labels of strokes in its box.
+        strokes: the strokes that belong to it.
+        noise: the standard deviation of the paper.
+        black: the darkness of black on this page.
+    """
+    inside = labels[window.inner]
     is_ink = inside > 0
     is_own = np.isin(inside, strokes.own)
-    grains = max(len(darkness) / _GRAIN_PX, 1.0)
+    grains = max(int(window.free.sum()) / _GRAIN_PX, 1.0)
     return OptionInk(
         coverage=float(is_own.mean()),
         foreign=float((is_ink & ~is_own).mean()),
         inside=strokes.inside,
-        darkness=float(np.median(darkness[is_ink])) / black if is_ink.any() else 0.0,
-        tone=float(darkness.mean()) / black,
+        darkness=float(np.median(darkness[window.inner][is_ink])) / black if is_ink.any() else 0.0,
+        tone=float(extra[window.free].mean()) / black,
         tone_noise=noise / grains**0.5 / black,
     )
