@@ -90,7 +90,8 @@ def test_rows_of_bubbles_become_a_choice_each_with_options_as_the_file_writes_th
 
 
 def test_bubbles_with_a_row_pitch_alone_go_down(read: Any) -> None:
-    text = "  - {name: bus, choose: many, options: [a, b], bubbles: {x: 9, y: 60, width: 4, height: 4, row_pitch: 6}}\n"
+    bubbles = "{x: 9, y: 60, width: 4, height: 4, row_pitch: 6}"
+    text = f"  - {{name: bus, choose: many, options: [a, b], bubbles: {bubbles}}}\n"
     (choice,) = read(HEAD + text).choices
     assert choice.kind == "many"
     assert places(choice) == [("a", 0, 9, 60), ("b", 0, 9, 66)]

@@ -47,6 +47,7 @@ class OptionInk:
     Attributes:
         coverage: the share of its inside that is covered by strokes that belong to it, 0 to 1.
         foreign: the share that is covered by strokes that belong to another option.
+        filled: the share that is covered of its inside without print, by any stroke.
         inside: the share of its strokes that is inside it, 0 to 1; 1 without strokes.
         darkness: the median darkness of the ink, relative to black; 0 without ink.
         tone: the mean darkness of its inside without print, relative to black. It shows ink that is too pale
@@ -56,6 +57,7 @@ class OptionInk:
 
     coverage: float
     foreign: float
+    filled: float
     inside: float
     darkness: float
     tone: float
@@ -216,6 +218,7 @@ def _measure_ink(
     return OptionInk(
         coverage=float(is_own.mean()),
         foreign=float((is_ink & ~is_own).mean()),
+        filled=float((labels[window.free] > 0).mean()),
         inside=strokes.inside,
         darkness=float(np.median(darkness[window.inner][is_ink])) / black if is_ink.any() else 0.0,
         tone=float(extra[window.free].mean()) / black,

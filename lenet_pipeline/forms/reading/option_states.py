@@ -18,24 +18,24 @@ from lenet_pipeline.forms.reading.option_ink import OptionInk
 OptionState = Literal["marked", "empty", "doubtful"]
 Doubt = Literal["touch", "faint", "line", "blackened"]
 
-# On 400 generated pages of four severities (`python -m benchmarks.forms.choices --seed 101`), clean bubbles
-# have a coverage of 0.00, specks and stray strokes up to 0.10, and the smallest marks, which are dots and
-# slashes, from 0.13.
-_EMPTY_COVERAGE, _MARKED_COVERAGE = 0.02, 0.1
-# Ink of pens and pencils is from 0.43 of black, pale pencil up to 0.28.
-_LEAST_DARKNESS = 0.3
+# Thresholds come from 160 generated pages (`python -m benchmarks.forms.choices --seed 101 --pages 40`). Clean
+# bubbles have a coverage of 0.00, stray strokes up to 0.05, and 99 of 100 marks more than 0.10.
+_EMPTY_COVERAGE, _MARKED_COVERAGE = 0.01, 0.08
+# Marks have at least 0.49 of black, pale pencil up to 0.29.
+_LEAST_DARKNESS = 0.35
 _LEAST_OF_USUAL = 0.45  # of the usual darkness of the marks on the page, which have one pen
-_MOST_TONE_SCORE = 7.0  # standard deviations: the tone of clean bubbles is less than this above the median
-_LEAST_TONE = 0.008  # of black, 2 grey levels: a bubble that is not darker than this is clean
+_MOST_SCORE = 4.5  # standard deviations: clean bubbles are darker than their median by less
+_LEAST_TONE = 0.008  # of black, 2 grey levels: a bubble is clean if it is not darker than this
+_LEAST_SPREAD = 0.002  # of black: half a grey level
 _LEAST_INSIDE = 0.3  # of a stroke: a tick has half of its ink in its box, a line through a row much less
-_FULL = 0.95  # coverage of a blackened box; hatching leaves gaps
-_MOST_STROKES = 0.7  # coverage by ticks and crosses; filled boxes have more
+_FULL = 0.95  # of a blackened box is filled; hatching leaves gaps
+_MOST_STROKES = 0.7  # of a box with a tick or a cross is filled; hatched boxes have more
 _MAD = 1.4826  # standard deviations in a median absolute deviation
 
-# The probability of a mark by the tone of a box, fitted on the same pages.
-_EVEN_TONE = 0.045  # of black
-_TONE_SPREAD = 0.25  # of the logarithm
-_MOST_CERTAIN = 0.9995  # the pages do not show rarer errors
+# Logistic regression of marks on the logarithms of tone and score, fitted on the same pages.
+_WEIGHTS = (-1.47, 1.10, 2.17)
+_LEAST_SEEN, _LEAST_COUNTED = 0.001, 0.3  # of tone and score
+_MOST_CERTAIN = 0.9995  # the pages cannot show rarer errors
 
 
 @dataclass(frozen=True)
@@ -68,34 +68,48 @@ def judge_options(inks: Sequence[OptionInk], groups: Sequence[int | None]) -> li
     dark = [ink.darkness for ink, is_covered in zip(inks, covered, strict=True) if is_covered]
     usual = float(np.median([each for each in dark if each >= _LEAST_DARKNESS] or [0.0]))
     faint = max(_LEAST_DARKNESS, _LEAST_OF_USUAL * usual)
-    scores = _score_tones(inks)
-    doubts = [_find_doubt(ink, score, faint) for ink, score in zip(inks, scores, strict=True)]
+    clean = _measure_clean(inks)
+    doubts = [_find_doubt(ink, clean, faint) for ink in inks]
     marked = [is_covered and doubt is None for is_covered, doubt in zip(covered, doubts, strict=True)]
     for group in set(groups) - {None}:
         own = [number for number, each in enumerate(groups) if each == group and marked[number]]
-        full = [number for number in own if inks[number].coverage >= _FULL]
-        others = [inks[number].coverage for number in own if inks[number].coverage < _FULL]
+        full = [number for number in own if inks[number].filled >= _FULL]
+        others = [inks[number].filled for number in own if inks[number].filled < _FULL]
         # People who fill boxes to mark them take nothing back in this way: the others have to be strokes.
         if others and float(np.median(others)) < _MOST_STROKES:
             for number in full:
                 doubts[number] = "blackened"
     return [
-        _verdict(ink, is_marked, doubt) for ink, is_marked, doubt in zip(inks, marked, doubts, strict=True)
+        _verdict(ink, clean, is_marked, doubt)
+        for ink, is_marked, doubt in zip(inks, marked, doubts, strict=True)
     ]
 
 
-def _score_tones(inks: Sequence[OptionInk]) -> list[float]:
-    """Return how much darker each option is than the usual clean one, in standard deviations."""
-    clean = [ink.tone for ink in inks if ink.coverage + ink.foreign < _EMPTY_COVERAGE]
-    usual = float(np.median(clean)) if clean else 0.0
-    spread = _MAD * float(np.median(np.abs(np.array(clean) - usual))) if clean else 0.0
-    return [
-        (ink.tone - usual) / max(spread, ink.tone_noise) if ink.tone - usual > _LEAST_TONE else 0.0
-        for ink in inks
-    ]
+@dataclass(frozen=True)
+class _Clean:
+    """The tone of the clean options of a page: its median, and the standard deviation of its spread."""
+
+    tone: float
+    spread: float
+
+    def excess(self, ink: OptionInk) -> float:
+        """Return how much darker an option is than the usual clean one, relative to black."""
+        return ink.tone - self.tone
+
+    def deviation(self, ink: OptionInk) -> float:
+        """Return the standard deviation of the excess of clean options."""
+        return max(self.spread, ink.tone_noise, _LEAST_SPREAD)
 
 
-def _find_doubt(ink: OptionInk, score: float, faint: float) -> Doubt | None:
+def _measure_clean(inks: Sequence[OptionInk]) -> _Clean:
+    tones = np.array([ink.tone for ink in inks if ink.coverage + ink.foreign < _EMPTY_COVERAGE])
+    if not tones.size:
+        return _Clean(0.0, 0.0)
+    usual = float(np.median(tones))
+    return _Clean(usual, _MAD * float(np.median(np.abs(tones - usual))))
+
+
+def _find_doubt(ink: OptionInk, clean: _Clean, faint: float) -> Doubt | None:
     if ink.coverage >= _MARKED_COVERAGE:
         if ink.inside < _LEAST_INSIDE:
             return "line"
@@ -105,12 +119,12 @@ def _find_doubt(ink: OptionInk, score: float, faint: float) -> Doubt | None:
     if ink.coverage >= _EMPTY_COVERAGE:
         return "touch"
     # The end of a tick in the next box is no mark. It darkens the box, so its tone says nothing.
-    return "faint" if ink.foreign == 0 and score > _MOST_TONE_SCORE else None
+    least = max(_LEAST_TONE, _MOST_SCORE * clean.deviation(ink))
+    return "faint" if ink.foreign == 0 and clean.excess(ink) > least else None
 
 
-def _verdict(ink: OptionInk, is_marked: bool, doubt: Doubt | None) -> OptionVerdict:
-    tone = max(ink.tone, 1e-4) if ink.foreign == 0 or is_marked else 1e-4
-    probability = 1 / (1 + math.exp(-(math.log(tone) - math.log(_EVEN_TONE)) / _TONE_SPREAD))
+def _verdict(ink: OptionInk, clean: _Clean, is_marked: bool, doubt: Doubt | None) -> OptionVerdict:
+    probability = _probability(ink, clean, counts_ink=is_marked or ink.foreign == 0)
     if doubt is None:
         confidence = probability if is_marked else 1 - probability
         return OptionVerdict("marked" if is_marked else "empty", is_marked, min(confidence, _MOST_CERTAIN))
@@ -119,3 +133,13 @@ def _verdict(ink: OptionInk, is_marked: bool, doubt: Doubt | None) -> OptionVerd
     likelier = probability >= 0.5
     confidence = min(probability if likelier else 1 - probability, _MOST_CERTAIN)
     return OptionVerdict("doubtful", likelier, confidence, doubt)
+
+
+def _probability(ink: OptionInk, clean: _Clean, *, counts_ink: bool) -> float:
+    """Return the probability of a mark. Strokes of another option do not count."""
+    # Ink over print does not count in the tone, but in the coverage.
+    tone = max(clean.excess(ink), ink.coverage * ink.darkness) if counts_ink else 0.0
+    score = tone / clean.deviation(ink)
+    base, by_tone, by_score = _WEIGHTS
+    odds = by_tone * math.log(max(tone, _LEAST_SEEN)) + by_score * math.log(max(score, _LEAST_COUNTED))
+    return 1 / (1 + math.exp(-(base + odds)))
