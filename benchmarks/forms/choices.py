@@ -46,7 +46,7 @@ class Figures:
 
     Attributes:
         pages: the number of pages, and of the pages that were read.
-        options: plain boxes and bubbles by outcome: ``right``, ``doubt`` or ``silent`` (wrong without a doubt).
+        options: plain boxes by outcome: ``right``, ``doubt`` or ``silent`` (wrong without a doubt).
         events: the same for boxes with faint, erased, blackened or stray ink, by event and outcome.
         choices: the choices of all pages by outcome.
         confidences: the confidence of every certain option, and whether it is right.

@@ -36,6 +36,7 @@ _NOISE = 5.0  # standard deviations of the paper's noise, above which darkness i
 _LEAST_INK = 0.1  # of black, above which darkness is ink
 _LEAST_NOISE = 1.0  # grey levels
 _ONE_DEVIATION = (15.87, 50)  # percentiles one deviation apart, on the side without ink
+_GAP_PX = 7  # 0.9 mm: wider than the line of a box
 _SPECK_PX = 19  # 0.3 square millimetres: smaller spots come from dust
 _GRAIN_PX = 9.0  # the pixels that vary together, because scans are blurred
 
@@ -106,9 +107,11 @@ def measure_options(page: Grey, reference: Grey | None, template: Template) -> l
     ]
     gain = 1.0 if areas.blank is None else _measure_gain(darkness, areas.blank, windows)
     noise = _measure_noise(darkness, areas.blank)
-    extra = darkness if areas.blank is None else _remove_print(darkness, areas, areas.blank, shifts, gain)
     black = _BLACK * gain
-    labels, count = _find_strokes(extra > max(_NOISE * noise, _LEAST_INK * black))
+    expected = np.float32(0) if areas.blank is None else _expect_print(areas, areas.blank, shifts, gain)
+    extra = np.asarray(darkness - expected, dtype=np.float32)
+    is_ink = extra > max(_NOISE * noise, _LEAST_INK * black)
+    labels, count = _find_strokes(_bridge_print(is_ink, expected > 0))
     strokes = iter(_own_strokes(labels, count, [window for choice in windows for window in choice]))
     return [
         [
@@ -155,10 +158,8 @@ def _measure_noise(darkness: Floats, blank: Floats | None) -> float:
     return max(float(middle - low), _LEAST_NOISE)
 
 
-def _remove_print(
-    darkness: Floats, areas: OptionAreas, blank: Floats, shifts: Sequence[Shift], gain: float
-) -> Floats:
-    """Return the darkness of a page beyond that of the blank form."""
+def _expect_print(areas: OptionAreas, blank: Floats, shifts: Sequence[Shift], gain: float) -> Floats:
+    """Return the largest darkness that the form's own print may have on the page, 0 on paper."""
     printed = widen_print(blank)
     columns, rows = (int(each) for each in np.median(shifts, axis=0))
     moved = _move(printed, (columns, rows))
@@ -168,7 +169,13 @@ def _remove_print(
             right, bottom = boxes[:, 2:].max(axis=0) + _AROUND_PX
             moved[top:bottom, left:right] = _move(printed, shift)[top:bottom, left:right]
     expected = np.where(moved > LEAST_PRINT, gain * (moved * _PRINT_SWELL + _PRINT_MARGIN * _BLACK), 0)
-    return np.asarray(darkness - expected, dtype=np.float32)
+    return np.asarray(expected, dtype=np.float32)
+
+
+def _bridge_print(is_ink: Mask, is_print: Mask | np.bool_) -> Mask:
+    """Fill the gaps that a box's own line leaves in the strokes that cross it."""
+    closed = cv2.morphologyEx(is_ink.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((_GAP_PX, _GAP_PX), np.uint8))
+    return np.asarray(is_ink | ((closed > 0) & is_print))
 
 
 def _move(picture: Floats, shift: Shift) -> Floats:

@@ -27,6 +27,7 @@ _LEAST_OF_USUAL = 0.45  # of the usual darkness of the marks on the page, which 
 _MOST_SCORE = 4.5  # standard deviations: clean bubbles are darker than their median by less
 _LEAST_TONE = 0.008  # of black, 2 grey levels: a bubble is clean if it is not darker than this
 _LEAST_SPREAD = 0.002  # of black: half a grey level
+_SMALL_COVERAGE, _MOSTLY_INSIDE = 0.15, 0.5  # a small mark is in its box, a stray stroke only in part
 _LEAST_INSIDE = 0.3  # of a stroke: a tick has half of its ink in its box, a line through a row much less
 _FULL = 0.95  # of a blackened box is filled; hatching leaves gaps
 _MOST_STROKES = 0.7  # of a box with a tick or a cross is filled; hatched boxes have more
@@ -113,6 +114,8 @@ def _find_doubt(ink: OptionInk, clean: _Clean, faint: float) -> Doubt | None:
     if ink.coverage >= _MARKED_COVERAGE:
         if ink.inside < _LEAST_INSIDE:
             return "line"
+        if ink.coverage < _SMALL_COVERAGE and ink.inside < _MOSTLY_INSIDE:
+            return "touch"
         return "faint" if ink.darkness < faint else None
     if ink.foreign >= _MARKED_COVERAGE:
         return "line"
