@@ -24,8 +24,7 @@ _EMPTY_COVERAGE, _MARKED_COVERAGE = 0.01, 0.08
 # Marks have at least 0.49 of black, pale pencil up to 0.29.
 _LEAST_DARKNESS = 0.35
 _LEAST_OF_USUAL = 0.45  # of the usual darkness of the marks on the page, which have one pen
-_MOST_SCORE = 4.5  # standard deviations: clean bubbles are darker than their median by less
-_LEAST_TONE = 0.008  # of black, 2 grey levels: a bubble is clean if it is not darker than this
+_MOST_UNSURE = 0.1  # a bubble without strokes is a doubt if a mark is more probable than this
 _LEAST_SPREAD = 0.002  # of black: half a grey level
 _SMALL_COVERAGE, _MOSTLY_INSIDE = 0.15, 0.5  # a small mark is in its box, a stray stroke only in part
 _LEAST_INSIDE = 0.3  # of a stroke: a tick has half of its ink in its box, a line through a row much less
@@ -122,8 +121,8 @@ def _find_doubt(ink: OptionInk, clean: _Clean, faint: float) -> Doubt | None:
     if ink.coverage >= _EMPTY_COVERAGE:
         return "touch"
     # The end of a tick in the next box is no mark. It darkens the box, so its tone says nothing.
-    least = max(_LEAST_TONE, _MOST_SCORE * clean.deviation(ink))
-    return "faint" if ink.foreign == 0 and clean.excess(ink) > least else None
+    is_pale = ink.foreign == 0 and _probability(ink, clean, counts_ink=True) > _MOST_UNSURE
+    return "faint" if is_pale else None
 
 
 def _verdict(ink: OptionInk, clean: _Clean, is_marked: bool, doubt: Doubt | None) -> OptionVerdict:
