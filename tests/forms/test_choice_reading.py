@@ -81,7 +81,7 @@ def test_erased_mark_next_to_a_mark_is_a_doubt(form: Grey) -> None:
 def test_stray_touch_is_a_doubt_and_a_speck_is_none(form: Grey) -> None:
     page = form.copy()
     build.mark(page, TEMPLATE.choices[0].options[2], TOUCH)
-    build.mark(page, TEMPLATE.choices[1].options[2], SPECK, pen_mm=0.3)
+    build.mark(page, TEMPLATE.choices[1].options[2], SPECK, pen_mm=0.15)
     build.mark(page, TEMPLATE.choices[2].options[0], TICK)
     found = build.read(build.scan(page), form, TEMPLATE)
     assert state(found["first"], 2) == ("doubtful", "touch")

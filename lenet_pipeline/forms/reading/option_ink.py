@@ -38,6 +38,7 @@ _LEAST_NOISE = 1.0  # grey levels
 _ONE_DEVIATION = (15.87, 50)  # percentiles one deviation apart, on the side without ink
 _GAP_PX = 7  # 0.9 mm: wider than the line of a box
 _SPECK_PX = 28  # 0.45 square millimetres, with blurred edges: smaller spots come from dust
+_LEAST_DUST = 0.35  # of black: small paler spots may be the rest of a pale stroke, so they count in the tone
 _GRAIN_PX = 9.0  # the pixels that vary together, because scans are blurred
 
 
@@ -112,6 +113,8 @@ def measure_options(page: Grey, reference: Grey | None, template: Template) -> l
     extra = np.asarray(darkness - expected, dtype=np.float32)
     is_ink = extra > max(_NOISE * noise, _LEAST_INK * black)
     labels, count = _find_strokes(_bridge_print(is_ink, expected > 0))
+    is_dust = is_ink & (labels == 0) & (darkness > _LEAST_DUST * black)
+    extra[cv2.dilate(is_dust.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0] = 0
     strokes = iter(_own_strokes(labels, count, [window for choice in windows for window in choice]))
     return [
         [
