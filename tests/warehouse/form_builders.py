@@ -135,6 +135,14 @@ class FormBuilder:
         row |= {"form": page.form, "template": page.template, "rotation": 0, "residual_px": 0.25}
         self.load([row], _field_rows(page), [cell | cell_columns for cell in _cell_rows(page)])
 
+    def load_given(
+        self, page: GivenPage, choices: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]]
+    ) -> None:
+        """Load a page that was read, with its choices and their options."""
+        row = self._page_row(page.source, page.number, "read", page.hours, page.page_id)
+        row |= {"form": page.form, "template": page.template, "rotation": 0, "residual_px": 0.25}
+        self.load([row], _field_rows(page), _cell_rows(page), choices, options)
+
     def add_unread_page(
         self, source: str, number: int, status: str, reason: str, hours: float = 0, **columns: object
     ) -> None:

@@ -24,7 +24,7 @@ _EMPTY_COVERAGE, _MARKED_COVERAGE = 0.01, 0.08
 # Marks have at least 0.49 of black, pale pencil up to 0.29.
 _LEAST_DARKNESS = 0.35
 _LEAST_OF_USUAL = 0.45  # of the usual darkness of the marks on the page, which have one pen
-_MOST_UNSURE = 0.1  # a bubble without strokes is a doubt if a mark is more probable than this
+_MOST_UNSURE = 0.05  # a bubble without strokes is a doubt if a mark is more probable than this
 _LEAST_SPREAD = 0.002  # of black: half a grey level
 _SMALL_COVERAGE, _MOSTLY_INSIDE = 0.15, 0.5  # a small mark is in its box, a stray stroke only in part
 _LEAST_INSIDE = 0.3  # of a stroke: a tick has half of its ink in its box, a line through a row much less
