@@ -37,8 +37,8 @@ _LEAST_INK = 0.1  # of black, above which darkness is ink
 _LEAST_NOISE = 1.0  # grey levels
 _ONE_DEVIATION = (15.87, 50)  # percentiles one deviation apart, on the side without ink
 _GAP_PX = 7  # 0.9 mm: wider than the line of a box
-_SPECK_PX = 28  # 0.45 square millimetres, with blurred edges: smaller spots come from dust
-_LEAST_DUST = 0.35  # of black: small paler spots may be the rest of a pale stroke, so they count in the tone
+_SPECK_PX = 20  # 0.3 square millimetres, with blurred edges: smaller spots come from dust
+_LEAST_DUST = 0.7  # of black: small paler spots may belong to a pale stroke, so they count in the tone
 _GRAIN_PX = 9.0  # the pixels that vary together, because scans are blurred
 
 
