@@ -175,6 +175,50 @@ CELLS = pa.schema(
     ]
 )
 
+# One row per choice of a page that was read, with a picture like that of a field.
+CHOICES = pa.schema(
+    [
+        pa.field("choice_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("template", pa.string(), nullable=False),
+        pa.field("choice", pa.string(), nullable=False),
+        pa.field("choice_number", pa.int32(), nullable=False),
+        pa.field("box", _BOX, nullable=False),
+        pa.field("source_box", _BOX, nullable=False),
+        pa.field("picture", pa.binary(), nullable=False),
+    ]
+)
+
+# One row per box or bubble of a choice.
+CHOICE_OPTIONS = pa.schema(
+    [
+        pa.field("choice_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("option_number", pa.int32(), nullable=False),
+        pa.field("option", pa.string(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("is_marked", pa.bool_(), nullable=False),
+        pa.field("doubt", pa.string()),
+        pa.field("coverage", pa.float32(), nullable=False),
+        pa.field("darkness", pa.float32(), nullable=False),
+        pa.field("confidence", pa.float32(), nullable=False),
+        pa.field("box", _BOX, nullable=False),
+        pa.field("source_box", _BOX, nullable=False),
+    ]
+)
+
+# One row per choice whose true value is recorded.
+CHOICE_TRUTHS = pa.schema(
+    [
+        pa.field("choice_id", pa.uuid(), nullable=False),
+        pa.field("page_id", pa.uuid(), nullable=False),
+        pa.field("truth", pa.string(), nullable=False),
+        pa.field("recorded_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+    ]
+)
+
 # One row per field: its value as one model version reads it.
 FIELD_VALUES = pa.schema(
     [

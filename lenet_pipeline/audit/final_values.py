@@ -34,7 +34,9 @@ def revise(fields: pa.Table, texts: Mapping[str, str]) -> Revisions:
     for number, (reader, grouped) in enumerate(groupby(fields.to_pylist(), key=itemgetter(*_READER))):
         rows = list(grouped)
         reviewed = {row["field"]: _reviewed_field(row) for row in rows}
-        final, broken = derive_final_values(read_template_content(texts[rows[0]["template"]]), reviewed)
+        marks = {each["choice"]: each["value"] for each in rows[0]["marks"] or []}
+        content = read_template_content(texts[rows[0]["template"]])
+        final, broken = derive_final_values(content, reviewed, marks)
         page = dict(zip(_READER, reader, strict=True))
         pages.append(
             page

@@ -18,6 +18,8 @@ from .documents.reader import may_be_document as may_be_document
 from .documents.reader import read_page as read_page
 from .documents.reader import read_pages as read_pages
 from .documents.reader import states_resolution as states_resolution
+from .drawing.choice_outlines import draw_choices as draw_choices
+from .drawing.choice_outlines import outline_choices as outline_choices
 from .drawing.mistake_sheets import DrawnMistake as DrawnMistake
 from .drawing.mistake_sheets import draw_mistakes as draw_mistakes
 from .drawing.page_annotations import DrawnCell as DrawnCell
@@ -30,6 +32,7 @@ from .drawing.residual_pages import draw_residuals as draw_residuals
 from .filling.demo_form import draw_demo_form as draw_demo_form
 from .filling.filled_pages import fill_pages as fill_pages
 from .filling.habits import Habits as Habits
+from .filling.habits import MarkHabits as MarkHabits
 from .filling.handwriting import LabelledImages as LabelledImages
 from .filling.severities import SEVERITIES as SEVERITIES
 from .filling.severities import Severity as Severity
@@ -45,6 +48,7 @@ from .page_rows import read_part as read_part
 from .page_rows import rejected_page as rejected_page
 from .reading.blank_form import WrittenCells as WrittenCells
 from .reading.blank_form import find_written_cells as find_written_cells
+from .reading.choice_reading import read_choices as read_choices
 from .reading.field_pictures import cut_cells as cut_cells
 from .reading.field_pictures import picture_area as picture_area
 from .reading.field_pictures import place_in_picture as place_in_picture

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
+from lenet_pipeline.forms.choice_rows import choice_tables
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages
 from lenet_pipeline.forms.page import Page
 from lenet_pipeline.forms.reading.field_pictures import field_picture
@@ -22,7 +23,15 @@ from lenet_pipeline.forms.reading.readings import CellReading, FieldReading, Ink
 from lenet_pipeline.forms.sheet_pages import read_sheets
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.ingest import Reject, digits_table
-from lenet_pipeline.schema import CELLS, DIGITS, FIELDS, derive_digit_id, derive_uuid
+from lenet_pipeline.schema import (
+    CELLS,
+    CHOICE_OPTIONS,
+    CHOICES,
+    DIGITS,
+    FIELDS,
+    derive_digit_id,
+    derive_uuid,
+)
 
 # The status of a page that was not aligned, by the kind of its problem.
 _STATUSES = {
@@ -65,17 +74,22 @@ class PageRows:
         digits: a table of schema ``DIGITS``.
         fields: a table of schema ``FIELDS``.
         cells: a table of schema ``CELLS``.
+        choices: a table of schema ``CHOICES``.
+        options: a table of schema ``CHOICE_OPTIONS``.
     """
 
     page: dict[str, Any]
     digits: pa.Table
     fields: pa.Table
     cells: pa.Table
+    choices: pa.Table
+    options: pa.Table
 
     @property
     def size_bytes(self) -> int:
         """Return the size of the tables in memory."""
-        return int(self.digits.nbytes + self.fields.nbytes + self.cells.nbytes)
+        tables = (self.digits, self.fields, self.cells, self.choices, self.options)
+        return sum(int(table.nbytes) for table in tables)
 
 
 @dataclass(frozen=True)
@@ -164,7 +178,8 @@ def _page_row(
 
 
 def _without_fields(page: dict[str, Any]) -> PageRows:
-    return PageRows(page, DIGITS.empty_table(), FIELDS.empty_table(), CELLS.empty_table())
+    schemas = (DIGITS, FIELDS, CELLS, CHOICES, CHOICE_OPTIONS)
+    return PageRows(page, *(schema.empty_table() for schema in schemas))
 
 
 def _picture_columns(page: Page) -> dict[str, Any]:
@@ -205,11 +220,14 @@ def _aligned_page(job: FormJob, document: Document, page: Page, found: AlignedPa
         field.name: derive_uuid("field", row["page_id"].hex(), field.name).bytes for field in template.fields
     }
     digit_ids = [_digit_id(document, page, template, cell) for cell in cells]
+    choices, options = choice_tables(found, row["page_id"])
     return PageRows(
         page=row,
         digits=_digits(document, page, template, cells, digit_ids),
         fields=_fields(found, row["page_id"], field_ids, fields),
         cells=_cells(row["page_id"], field_ids, cells, digit_ids),
+        choices=choices,
+        options=options,
     )
 
 

@@ -26,14 +26,17 @@ from lenet_pipeline.forms import (
     Unaligned,
     align_sheet,
     draft_template,
+    draw_choices,
     draw_page,
     draw_residuals,
     find_written_cells,
     judge_paper,
     measure_residuals,
+    outline_choices,
     outline_template,
     prepare_template,
     read_cells,
+    read_choices,
     read_field_value,
     read_page,
     read_paper_size,
@@ -182,9 +185,11 @@ def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
     template, scan = job.template, job.scan
     if scan is None:
         cells, fields = outline_template(template)
+        boxes, choices = outline_choices(template)
         blank = render_reference(template, ALIGNED_DPI)
         paper = np.full(template.aligned_size, 255, np.uint8) if blank is None else blank
-        return draw_page(paper, cells, f"{template.form}: the template on its blank form", fields=fields)
+        caption = f"{template.form}: the template on its blank form"
+        return draw_page(paper, [*cells, *boxes], caption, fields=[*fields, *choices])
     check_blank_form(template)
     prepared = prepare_template(template)
     found = align_sheet(scan, job.page, prepared, settings.page_limits)
@@ -197,11 +202,12 @@ def draw_form(settings: Settings, job: DrawingJob) -> Image.Image:
         raise RejectedPageError(reason, draw_residuals(residuals, f"{scan.name}, page {job.page}: rejected"))
     readings = read_cells(found.image, prepared.reference, template, found.to_scan, found.warp, read_pieces)
     drawn, fields = _with_readings(template, readings, _score(readings, job.model, settings))
+    marks = read_choices(found.image, prepared.reference, template, found.to_scan, found.warp)
+    boxes, marked = draw_choices(marks)
     residual = "" if found.residual_px is None else f", residual {found.residual_px:.2f} px"
     residual += "" if found.warp is None else ", flattened"
-    return draw_page(
-        found.image, drawn, f"{template.form}: {scan.name}, page {job.page}{residual}", fields=fields
-    )
+    caption = f"{template.form}: {scan.name}, page {job.page}{residual}"
+    return draw_page(found.image, [*drawn, *boxes], caption, fields=[*fields, *marked])
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

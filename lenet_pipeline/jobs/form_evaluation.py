@@ -1,4 +1,4 @@
-"""Evaluate forms: compare readings with known values, field by field, and draw the mistakes."""
+"""Evaluate forms: compare readings with known values, by field and choice, and draw the mistakes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from lenet_pipeline.errors import IngestError, WarehouseError
 from lenet_pipeline.forms import DrawnMistake, draw_mistakes, normalise_numeral
 from lenet_pipeline.jobs.form_drawing import save_picture
 from lenet_pipeline.jobs.form_filling import TRUTH_COLUMNS
-from lenet_pipeline.schema import FIELD_TRUTHS, identifier_bytes
+from lenet_pipeline.schema import CHOICE_TRUTHS, FIELD_TRUTHS, identifier_bytes
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import describe_os_error
 from lenet_pipeline.warehouse import (
     find_finished_run,
+    list_choices,
     list_fields,
     list_misread_fields,
+    record_choice_truths,
     record_field_truths,
     run_audit,
 )
@@ -31,13 +33,13 @@ from lenet_pipeline.warehouse import (
 
 @dataclass(frozen=True)
 class Truth:
-    """The known value of a field.
+    """The known value of a field or choice.
 
     Attributes:
         source: the end of the document's path, such as its file name.
         page: number of the page, from 1.
-        field: name of the field.
-        value: its value in normal form; empty if the field is blank.
+        field: name of the field or choice.
+        value: its value in normal form, or the marked options; empty if it is blank.
     """
 
     source: str
@@ -52,13 +54,15 @@ class FormEvaluation:
 
     Attributes:
         accuracy: rows of the audit ``form_accuracy``.
+        choices: rows of the audit ``choice_accuracy``.
         truths: number of known values.
-        unknown: known values of fields that the dataset does not have.
+        unknown: known values of fields and choices that the dataset does not have.
         mistakes: number of misread fields.
         picture: a drawing of the mistakes; None if there are none.
     """
 
     accuracy: pa.Table
+    choices: pa.Table
     truths: int
     unknown: tuple[Truth, ...]
     mistakes: int
@@ -66,7 +70,7 @@ class FormEvaluation:
 
 
 def evaluate_forms(settings: Settings, dataset: str, truth: Path, at_least: float) -> FormEvaluation:
-    """Record the true values of fields, and compare them with the latest run over the dataset.
+    """Record the true values of fields and choices, and compare them with the latest run over the dataset.
 
     Args:
         settings: of the home.
@@ -79,28 +83,34 @@ def evaluate_forms(settings: Settings, dataset: str, truth: Path, at_least: floa
         WarehouseError: the dataset was not scored.
     """
     run = _latest_run(dataset, settings)
-    truths = read_truths(truth)
-    matched, unknown = _match(truths, list_fields(settings.warehouse, dataset).to_pylist())
+    choices = [
+        row | {"field": row["choice"]} for row in list_choices(settings.warehouse, dataset).to_pylist()
+    ]
+    truths = read_truths(truth, frozenset(row["choice"] for row in choices))
+    fields = list_fields(settings.warehouse, dataset).to_pylist()
+    matched, unknown = _match(truths, [*fields, *(row | {"field": row["choice"]} for row in choices)])
     if not matched:
         raise IngestError(
             f"no row of {truth} matches a field of {dataset}; expected the name "
             "of a document or the end of its path as source, its page from 1, and a field of its template"
         )
-    record_field_truths(settings.warehouse, _truth_table(matched, settings))
+    record_field_truths(settings.warehouse, _truth_table(matched, "field_id", FIELD_TRUTHS, settings))
+    record_choice_truths(settings.warehouse, _truth_table(matched, "choice_id", CHOICE_TRUTHS, settings))
     accuracy = run_audit(settings.warehouse, "form_accuracy", {"run": str(run), "at_least": str(at_least)})
+    by_choice = run_audit(settings.warehouse, "choice_accuracy", {"run": str(run)})
     misread = list_misread_fields(settings.warehouse, run).to_pylist()
     picture = None
     if misread:
         picture = settings.plots / f"mistakes-{run}.png"
         sheet = draw_mistakes([_drawn(row) for row in misread], f"{dataset}: fields misread")
         save_picture(sheet, picture)
-    return FormEvaluation(accuracy, len(truths), tuple(unknown), len(misread), picture)
+    return FormEvaluation(accuracy, by_choice, len(truths), tuple(unknown), len(misread), picture)
 
 
-def read_truths(path: Path) -> list[Truth]:
+def read_truths(path: Path, choices: frozenset[str] = frozenset()) -> list[Truth]:
     """Read a CSV file with the columns source, page, field and value. Page is optional and defaults to 1.
 
-    A decimal comma becomes a point.
+    A decimal comma becomes a point. The values of ``choices`` are names of options or digits.
 
     Raises:
         IngestError: the file cannot be read or lacks a column, or a row is malformed; the message names the
@@ -108,14 +118,14 @@ def read_truths(path: Path) -> list[Truth]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return list(_parse_truths(path, csv.DictReader(file)))
+            return list(_parse_truths(path, csv.DictReader(file), choices))
     except OSError as exc:
         raise IngestError(f"cannot read the true values in {path}: {describe_os_error(exc)}") from exc
     except (UnicodeDecodeError, csv.Error) as exc:
         raise IngestError(f"{path} is not a CSV file in UTF-8 ({exc})") from exc
 
 
-def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
+def _parse_truths(path: Path, rows: csv.DictReader[str], choices: frozenset[str]) -> Iterator[Truth]:
     missing = {"source", "field", "value"} - set(rows.fieldnames or ())
     if missing:
         raise IngestError(
@@ -129,14 +139,15 @@ def _parse_truths(path: Path, rows: csv.DictReader[str]) -> Iterator[Truth]:
             )
         page = (row.get("page") or "1").strip()
         written = (row["value"] or "").strip()
-        value = normalise_numeral(written) if written else ""
+        name = (row["field"] or "").strip()
+        value = normalise_numeral(written) if written and name not in choices else written
         if not page.isdecimal() or value is None or not row["source"]:
             raise IngestError(
                 f"{path}, line {rows.line_num}: expected a source, a page from 1, and digits or nothing as "
                 "value, or a number such as -300.00 for a field with decimals or a sign; found source "
                 f"{row['source']!r}, page {page!r}, value {written!r}"
             )
-        yield Truth(row["source"].strip(), int(page), (row["field"] or "").strip(), value)
+        yield Truth(row["source"].strip(), int(page), name, value)
 
 
 def _latest_run(dataset: str, settings: Settings) -> UUID:
@@ -176,18 +187,22 @@ def _by_name(sources: set[str]) -> dict[str, list[str]]:
     return by_name
 
 
-def _truth_table(matched: list[tuple[dict[str, Any], Truth]], settings: Settings) -> pa.Table:
+def _truth_table(
+    matched: list[tuple[dict[str, Any], Truth]], key: str, schema: pa.Schema, settings: Settings
+) -> pa.Table:
+    """Return the true values of the rows that have a key, ``field_id`` or ``choice_id``."""
     common = {"recorded_at": datetime.now(UTC), "actor": settings.actor}
     rows = {
-        row["field_id"]: {
-            "field_id": identifier_bytes(row["field_id"]),
+        row[key]: {
+            key: identifier_bytes(row[key]),
             "page_id": identifier_bytes(row["page_id"]),
             "truth": truth.value,
             **common,
         }
         for row, truth in matched
+        if key in row
     }
-    return pa.Table.from_pylist(list(rows.values()), schema=FIELD_TRUTHS)
+    return pa.Table.from_pylist(list(rows.values()), schema=schema)
 
 
 def _drawn(row: Mapping[str, Any]) -> DrawnMistake:

@@ -63,7 +63,7 @@ class _Filling:
 
 @dataclass(frozen=True)
 class FilledFile:
-    """The file of a filled page, and the true value of each field."""
+    """The file of a filled page, and the true value of each field and choice."""
 
     name: str
     truth: dict[str, str]
@@ -124,5 +124,5 @@ def _fill_part(numbers: range, filling: _Filling) -> list[FilledFile]:
         name = f"{job.template.form}-{number:05}{page.suffix}"
         with written_whole(job.folder / name) as temporary:
             temporary.write_bytes(page.content)
-        files.append(FilledFile(name, page.truth))
+        files.append(FilledFile(name, page.truth | page.choices))
     return files

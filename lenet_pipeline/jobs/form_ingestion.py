@@ -28,6 +28,7 @@ from lenet_pipeline.schema import DOCUMENTS
 from lenet_pipeline.settings import Settings
 from lenet_pipeline.system import SILENT, Observer, usable_cores
 from lenet_pipeline.warehouse import (
+    ChoiceRecord,
     TemplateRecord,
     list_current_documents,
     record_documents,
@@ -192,6 +193,9 @@ def _record(template: Template, settings: Settings) -> TemplateRecord:
         unique_fields=frozenset(rule.field for rule in template.rules if isinstance(rule, UniqueRule)),
         recorded_at=datetime.now(UTC),
         actor=settings.actor,
+        choices=tuple(
+            ChoiceRecord(each.name, each.kind, each.fewest, each.checks) for each in template.choices
+        ),
     )
 
 

@@ -228,6 +228,8 @@ def _tables(pages: Sequence[PageRows], settings: Settings, observer: Observer) -
         pages=pa.Table.from_pylist([rows.page | common for rows in pages], schema=PAGES),
         fields=pa.concat_tables([rows.fields for rows in pages]),
         cells=pa.concat_tables([rows.cells for rows in pages]),
+        choices=pa.concat_tables([rows.choices for rows in pages]),
+        options=pa.concat_tables([rows.options for rows in pages]),
     )
 
 

@@ -15,6 +15,8 @@ from .chain import has_link as has_link
 from .chain import read_chain_head as read_chain_head
 from .checks import CheckResult as CheckResult
 from .checks import run_checks as run_checks
+from .choice_tables import list_choices as list_choices
+from .choice_tables import record_choice_truths as record_choice_truths
 from .connection import Warehouse as Warehouse
 from .datasets import IngestRecord as IngestRecord
 from .datasets import find_dataset_version as find_dataset_version
@@ -28,7 +30,6 @@ from .export import ExportRecord as ExportRecord
 from .export import export_tables as export_tables
 from .export import record_export as record_export
 from .form_tables import PageTables as PageTables
-from .form_tables import TemplateRecord as TemplateRecord
 from .form_tables import find_finished_run as find_finished_run
 from .form_tables import list_current_documents as list_current_documents
 from .form_tables import list_fields as list_fields
@@ -42,7 +43,6 @@ from .form_tables import read_template_texts as read_template_texts
 from .form_tables import read_unassembled_cells as read_unassembled_cells
 from .form_tables import record_documents as record_documents
 from .form_tables import record_field_truths as record_field_truths
-from .form_tables import record_templates as record_templates
 from .inbox_scores import count_document_decisions as count_document_decisions
 from .inbox_scores import count_waiting_fields as count_waiting_fields
 from .inbox_scores import list_unscored_datasets as list_unscored_datasets
@@ -150,3 +150,6 @@ from .statements import Parameter as Parameter
 from .statements import Query as Query
 from .statements import list_audits as list_audits
 from .statements import list_checks as list_checks
+from .template_tables import ChoiceRecord as ChoiceRecord
+from .template_tables import TemplateRecord as TemplateRecord
+from .template_tables import record_templates as record_templates

@@ -1,9 +1,8 @@
-"""Forms in the database: templates, pages with their fields and cells, and the recognised values."""
+"""Forms in the database: pages with their fields, cells and choices, and the recognised values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -19,49 +18,14 @@ from lenet_pipeline.warehouse.statements import run_statement
 
 
 @dataclass(frozen=True)
-class TemplateRecord:
-    """A template: its fingerprint, its form, its YAML text and its fields in order.
-
-    The values of ``unique_fields`` must not repeat within a scoring run.
-    """
-
-    template: str
-    form: str
-    text: str
-    fields: tuple[str, ...]
-    unique_fields: frozenset[str]
-    recorded_at: datetime
-    actor: str
-
-
-@dataclass(frozen=True)
 class PageTables:
-    """Pages with their fields and cells, as tables of the schemas ``PAGES``, ``FIELDS`` and ``CELLS``."""
+    """Pages with their fields, cells, choices and options, as tables of the schemas of these names."""
 
     pages: pa.Table
     fields: pa.Table
     cells: pa.Table
-
-
-def record_templates(warehouse: Warehouse, records: Sequence[TemplateRecord]) -> None:
-    """Record templates; existing ones are not changed.
-
-    Raises:
-        DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
-    """
-    with writing(warehouse) as connection:
-        for record in records:
-            values = asdict(record)
-            fields, unique = values.pop("fields"), values.pop("unique_fields")
-            run_statement(connection, "insert_template", values)
-            for number, field in enumerate(fields):
-                field_values = {
-                    "template": record.template,
-                    "field": field,
-                    "field_number": number,
-                    "is_unique": field in unique,
-                }
-                run_statement(connection, "insert_template_field", field_values)
+    choices: pa.Table
+    options: pa.Table
 
 
 def record_documents(warehouse: Warehouse, documents: pa.Table) -> None:
@@ -101,15 +65,22 @@ def list_pages(warehouse: Warehouse, dataset: str) -> pa.Table:
 
 
 def load_pages(warehouse: Warehouse, tables: PageTables) -> None:
-    """Load pages with their fields and cells in one transaction; existing pages are not changed.
+    """Load pages with everything on them in one transaction; existing pages are not changed.
 
     Raises:
         DatabaseBusyError: The database is still in use after ``warehouse.wait_s`` seconds.
     """
-    named = {"new_pages": tables.pages, "new_fields": tables.fields, "new_cells": tables.cells}
+    named = {
+        "new_pages": tables.pages,
+        "new_fields": tables.fields,
+        "new_cells": tables.cells,
+        "new_choices": tables.choices,
+        "new_choice_options": tables.options,
+    }
+    # Pages come last: the other statements insert only the content of pages that do not exist yet.
+    statements = ("insert_fields", "insert_cells", "insert_choices", "insert_choice_options", "insert_pages")
     with writing(warehouse) as connection, registered_tables(connection, **named):
-        # Pages come last: the other statements insert only fields and cells of pages that do not exist yet.
-        for statement in ("insert_fields", "insert_cells", "insert_pages"):
+        for statement in statements:
             run_statement(connection, statement, {})
 
 

@@ -1,19 +1,33 @@
--- question: Which values does each document contain, with one column per field?
+-- question: Which values does each document contain, with one column per field or choice?
 -- grain: One row per document, or per copy if a document contains a form several times, by path.
 -- pivot: field value
 -- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column source: path of the document
 -- column copy: number of the copy within the document, from 1
 -- column pages: pages of this copy that were read
--- column to_review: fields that wait for a person
+-- column to_review: fields and choices that wait for a person
 -- column reviewed_by: people who reviewed fields of this copy, null without a review
 -- column decided_at: time of the last review, or of the reading (UTC)
 -- column is_doubtful: true if a rule or a cell casts doubt on any of the values, whatever their confidence
 -- column least_confidence: lowest confidence of the values, 0 to 1
 -- column source_sha256: sha256 of the document's bytes
--- column field: name of the field; each field of the templates has its own column
+-- column field: name of the field or choice; each one of the templates has its own column
 -- column value: final value, the content of that column
 with
+
+all_readings as (
+    select
+        source_sha256, source, form, page, template, read_at, field, value, is_doubtful, confidence,
+        decision, reviewed_by, decided_at
+    from field_readings
+    where scoring_run_id = cast($run as uuid)
+    union all
+    select
+        source_sha256, source, form, page, template, read_at, choice, value, is_doubtful, confidence,
+        decision, null, scored_at
+    from choice_readings
+    where scoring_run_id = cast($run as uuid)
+),
 
 -- Of a document that was scanned again under the same path, use the newest scan that this run has read.
 newest_scans as (
@@ -24,11 +38,7 @@ newest_scans as (
     inner join scoring_runs using (dataset)
     where
         scoring_runs.scoring_run_id = cast($run as uuid)
-        and document_names.source_sha256 in (
-            select source_sha256
-            from field_readings
-            where scoring_run_id = cast($run as uuid)
-        )
+        and document_names.source_sha256 in (select source_sha256 from all_readings)
     group by document_names.source
 ),
 
@@ -37,10 +47,8 @@ readings as (
     select
         source_sha256, source, form, page, template, field, value, is_doubtful, confidence, decision,
         reviewed_by, decided_at
-    from field_readings
-    where
-        scoring_run_id = cast($run as uuid)
-        and source_sha256 in (select source_sha256 from newest_scans)
+    from all_readings
+    where source_sha256 in (select source_sha256 from newest_scans)
     qualify read_at = max(read_at) over (partition by source_sha256, page)
 ),
 
@@ -53,12 +61,23 @@ copies as (
     group by source_sha256, form, page
 ),
 
--- A field name that two forms share makes one column.
-places as (
-    select template_fields.field, min(template_fields.field_number) as field_number
+-- Choices come after the fields.
+columns_of_templates as (
+    select template, field, false as is_choice, field_number
     from template_fields
+    union all
+    select template, choice, true, choice_number
+    from template_choices
+),
+
+-- A name that two forms share makes one column.
+places as (
+    select
+        columns_of_templates.field,
+        min((columns_of_templates.is_choice, columns_of_templates.field_number)) as field_number
+    from columns_of_templates
     inner join (select distinct template from readings) as templates_used using (template)
-    group by template_fields.field
+    group by columns_of_templates.field
 ),
 
 copies_of_documents as (

@@ -44,18 +44,20 @@ final as (
         field_verdicts.has_all_digits,
         field_verdicts.review_number,
         field_verdicts.reviewed_at,
-        field_verdicts.actor
+        field_verdicts.actor,
+        checking_marks.marks
     from values_read
     semi join changed_pages using (page_id)
     inner join fields using (field_id)
     left join digits_reviewed using (field_id)
     left join field_verdicts using (field_id)
+    left join checking_marks on values_read.page_id = checking_marks.page_id
 )
 
 select
     page_id, model_name, model_version, preprocessing_fingerprint, precision, template, field, field_number,
     field_id, status, raw_value, value, broken_rule, reason, cells_read, digit_verdicts, verdict,
-    verdict_value, has_all_digits, review_number, reviewed_at, actor
+    verdict_value, has_all_digits, review_number, reviewed_at, actor, marks
 from final
 order by
     page_id, model_name, model_version, preprocessing_fingerprint, precision, field_number

@@ -29,7 +29,11 @@ missing_pages as (
     select pages.page_id
     from pages
     inner join run using (dataset)
-    where pages.status = 'read' and pages.page_id not in (select page_id from assembled_pages)
+    where
+        pages.status = 'read'
+        and pages.page_id not in (select page_id from assembled_pages)
+        -- A page of boxes and bubbles alone has nothing to assemble.
+        and pages.page_id in (select page_id from fields)
 ),
 
 read_cells as (
@@ -78,14 +82,16 @@ final as (
         read_cells.possible_mark,
         read_cells.is_like_mark,
         read_cells.probabilities,
-        read_cells.not_a_digit
+        read_cells.not_a_digit,
+        checking_marks.marks
     from fields
     inner join whole_pages using (page_id)
     left join read_cells using (field_id)
+    left join checking_marks on fields.page_id = checking_marks.page_id
 )
 
 select
     page_id, field_id, template, field, field_number, extra_ink, cut_probability, cut_doubt, loose_ink,
-    position, state, mark, possible_mark, is_like_mark, probabilities, not_a_digit
+    position, state, mark, possible_mark, is_like_mark, probabilities, not_a_digit, marks
 from final
 order by page_id, field_number, position

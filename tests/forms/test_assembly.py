@@ -69,6 +69,7 @@ def row(page: str, field: str, position: int | None, sign: str, **columns: Any) 
         "is_like_mark": None,
         "probabilities": probabilities,
         "not_a_digit": None,
+        "marks": None,
     }
     return known | columns
 

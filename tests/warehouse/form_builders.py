@@ -15,6 +15,8 @@ from lenet_pipeline import warehouse
 from lenet_pipeline.audit import revise
 from lenet_pipeline.schema import (
     CELLS,
+    CHOICE_OPTIONS,
+    CHOICES,
     DIGITS,
     DOCUMENTS,
     FIELD_TRUTHS,
@@ -137,6 +139,14 @@ class FormBuilder:
         row |= {"form": page.form, "template": page.template, "rotation": 0, "residual_px": 0.25}
         self.load([row], _field_rows(page), [cell | cell_columns for cell in _cell_rows(page)])
 
+    def load_given(
+        self, page: GivenPage, choices: Sequence[dict[str, Any]], options: Sequence[dict[str, Any]]
+    ) -> None:
+        """Load a page that was read, with its choices and their options."""
+        row = self._page_row(page.source, page.number, "read", page.hours, page.page_id)
+        row |= {"form": page.form, "template": page.template, "rotation": 0, "residual_px": 0.25}
+        self.load([row], _field_rows(page), _cell_rows(page), choices, options)
+
     def add_unread_page(
         self, source: str, number: int, status: str, reason: str, hours: float = 0, **columns: object
     ) -> None:
@@ -151,11 +161,15 @@ class FormBuilder:
         pages: list[dict[str, Any]],
         fields: list[dict[str, Any]],
         cells: list[dict[str, Any]],
+        choices: Sequence[dict[str, Any]] = (),
+        options: Sequence[dict[str, Any]] = (),
     ) -> None:
         tables = warehouse.PageTables(
             pa.Table.from_pylist(pages, schema=PAGES),
             pa.Table.from_pylist(fields, schema=FIELDS),
             pa.Table.from_pylist(cells, schema=CELLS),
+            pa.Table.from_pylist(list(choices), schema=CHOICES),
+            pa.Table.from_pylist(list(options), schema=CHOICE_OPTIONS),
         )
         warehouse.load_pages(Warehouse(self.builder.database, WAIT_S), tables)
 

@@ -233,9 +233,9 @@ def fill_command(
 ) -> None:
     """Fill a form with known values and scan it.
 
-    Draws digits into the cells, then adds skew, blur and noise. Writes truth.csv for
-    `lenet forms evaluate`. Unexpected ink is never part of the true value; the separators
-    and signs that the template declares are.
+    Draws digits into the cells and marks boxes and bubbles, then adds skew, blur and noise.
+    Writes truth.csv for `lenet forms evaluate`. Unexpected ink is never part of the true
+    value; the separators and signs that the template declares are.
     """
     from lenet_pipeline.errors import UnknownNameError
     from lenet_pipeline.forms import SEVERITIES, Habits, read_template
@@ -276,7 +276,28 @@ def evaluate_command(
 
 
 def print_evaluation(outcome: FormEvaluation) -> None:
-    """Print the accuracy of the readings, overall and by field."""
+    """Print the accuracy of the readings, overall, by field and by choice."""
+    if len(outcome.accuracy):
+        _print_fields(outcome)
+    if len(outcome.choices):
+        overall = outcome.choices.to_pylist()[0]
+        print_line(
+            f"boxes and bubbles: {overall['choices_right_pct']:.2f}% of choices right "
+            f"({overall['choices_right']:,} of {overall['choices']:,}), {overall['in_doubt']:,} in doubt, "
+            f"{overall['silent_errors']:,} wrong without a doubt"
+        )
+        print_rows(outcome.choices.slice(1).drop_columns("form"), Format.TABLE)
+    if outcome.unknown:
+        first = outcome.unknown[0]
+        print_line(
+            f"{counted(len(outcome.unknown), 'true value')} without a reading, such as {first.field} on page "
+            f"{first.page} of {first.source}"
+        )
+    if outcome.picture:
+        print_line(f"{counted(outcome.mistakes, 'mistake')} drawn in {outcome.picture}")
+
+
+def _print_fields(outcome: FormEvaluation) -> None:
     overall, *by_field = outcome.accuracy.to_pylist()
     right, fields = overall["fields_right"], overall["fields"]
     print_line(
@@ -291,14 +312,6 @@ def print_evaluation(outcome: FormEvaluation) -> None:
     )
     if by_field:
         print_rows(outcome.accuracy.slice(1).select(_SHOWN), Format.TABLE)
-    if outcome.unknown:
-        first = outcome.unknown[0]
-        print_line(
-            f"{counted(len(outcome.unknown), 'true value')} without a reading, such as {first.field} on page "
-            f"{first.page} of {first.source}"
-        )
-    if outcome.picture:
-        print_line(f"{counted(outcome.mistakes, 'mistake')} drawn in {outcome.picture}")
 
 
 _SHOWN = ["field", "fields", "field_accuracy_pct", "digit_accuracy_pct", "straight_through_pct"]

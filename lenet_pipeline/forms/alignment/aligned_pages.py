@@ -14,7 +14,7 @@ from lenet_pipeline.forms.alignment.refinement import Scan
 from lenet_pipeline.forms.alignment.self_similarity import LEAST_LEAD
 from lenet_pipeline.forms.alignment.warps import Warp, map_to_scan
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
-from lenet_pipeline.forms.templates.model import Field, Template
+from lenet_pipeline.forms.templates.model import Choice, Field, Template
 
 _MOST_DISPLACED = 0.09  # of the print found: 0 to 0.07 on good scans, 0.1 or more where paper bends by 0.5 mm
 _OFF_SCAN_MM = 1.0  # how far a field may extend beyond the scan
@@ -119,14 +119,14 @@ def find_field_off_scan(
     """Return the first field that the scan does not show completely."""
     height, width = scan.image.shape
     slack = _OFF_SCAN_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
-    for field in template.fields:
+    for field in template.placed:
         points = map_to_scan(to_scan, warp, field_corners(field))
         if (points < -slack).any() or (points > (width + slack, height + slack)).any():
             return field.name
     return None
 
 
-def field_corners(field: Field) -> Points:
-    """Return the corners of a field's cells or box in pixels of the aligned page, (corners, 2)."""
-    edges = np.array([place.pixels() for place in field.place.rectangles()])
+def field_corners(field: Field | Choice) -> Points:
+    """Return the corners of a field's cells, box or bubbles in pixels of the aligned page, (corners, 2)."""
+    edges = np.array([place.pixels() for place in field.rectangles()])
     return np.concatenate([edges[:, [0, 1]], edges[:, [2, 1]], edges[:, [2, 3]], edges[:, [0, 3]]])

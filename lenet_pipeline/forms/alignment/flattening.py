@@ -44,7 +44,7 @@ def prefer_flattened(
 
     Without fields, a filled copy is registered with another one, and writing on both passes for bent print.
     """
-    if isinstance(found, AlignedPage) and not found.prepared.template.fields:
+    if isinstance(found, AlignedPage) and not found.prepared.template.placed:
         return found
     bent = read_bent(scan, [best], prepared)
     if bent is None:
@@ -53,7 +53,7 @@ def prefer_flattened(
         return bent if isinstance(found, AlignedPage) else found
     template = bent.prepared.template
     if isinstance(found, AlignedPage) and found.prepared is bent.prepared:
-        corners = np.concatenate([field_corners(field) for field in template.fields])
+        corners = np.concatenate([field_corners(field) for field in template.placed])
         apart = map_to_scan(bent.to_scan, bent.warp, corners) - map_to_scan(found.to_scan, None, corners)
         least = _BENT_FIELD_MM / MM_PER_INCH * ALIGNED_DPI * scan.expected_scale(template)
         if np.hypot(*apart.T).max() < least:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.forms.alignment.illumination import paper_level
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
-from lenet_pipeline.forms.templates.model import Field
+from lenet_pipeline.forms.templates.model import Choice, Field
 from lenet_pipeline.schema import Floats, Mask
 
 Places = NDArray[np.int64]
@@ -105,12 +105,12 @@ class Gauge:
     steepness: float
 
 
-def make_gauge(reference: Grey, fields: tuple[Field, ...]) -> Gauge | None:
+def make_gauge(reference: Grey, fields: tuple[Field | Choice, ...]) -> Gauge | None:
     """Find the places to measure a form's pages at, or return None if print or bare paper is too scarce.
 
     Args:
         reference: the blank form, uint8 (height, width), at ``ALIGNED_DPI``.
-        fields: the fields, which are excluded because they contain handwriting.
+        fields: the fields and choices, which are excluded because people write there.
     """
     print_darkness = np.uint8(255) - reference
     written = _field_mask(fields, reference.shape)
@@ -177,7 +177,7 @@ def _count_specks(darkness: Grey, least: float, bare: Mask) -> float:
     return sum(low <= len(outline) <= high for outline in outlines) / inches
 
 
-def _field_mask(fields: tuple[Field, ...], shape: tuple[int, ...]) -> Mask:
+def _field_mask(fields: tuple[Field | Choice, ...], shape: tuple[int, ...]) -> Mask:
     mask = np.zeros(shape, dtype=bool)
     for field in fields:
         left, top, right, bottom = (max(0, round(edge)) for edge in field.outline.pixels())

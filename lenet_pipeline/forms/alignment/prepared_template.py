@@ -126,7 +126,7 @@ def prepare_reference(template: Template, reference: Grey) -> PreparedTemplate:
     # The pale edges of dark strokes vanish too, so only count pale print away from them.
     if is_dark.any() and (ink & ~_grow(is_dark)).sum() > _PALE_SHARE * ink.sum():
         bilevel = _find_landmarks(to_bilevel(reference), near)
-    gauge = make_gauge(reference, template.fields)
+    gauge = make_gauge(reference, template.placed)
     return PreparedTemplate(template, reference, landmarks, bilevel, gauge)
 
 
@@ -159,8 +159,8 @@ def near_fields(template: Template) -> Grey:
 
 
 def field_places(template: Template) -> tuple[Rectangle, ...]:
-    """Return all cells and writing boxes of a template, in millimetres."""
-    return tuple(place for field in template.fields for place in field.place.rectangles())
+    """Return all cells, writing boxes and bubbles of a template, in millimetres."""
+    return tuple(place for field in template.placed for place in field.rectangles())
 
 
 def _find_landmarks(reference: Grey, near: Grey) -> Landmarks:

@@ -24,7 +24,7 @@ from lenet_pipeline.forms.drawing.labels import (
 )
 from lenet_pipeline.ingest import Box
 
-DrawnState = Literal["digit", "blank", "mark", "not_a_digit"]
+DrawnState = Literal["digit", "blank", "mark", "not_a_digit", "doubtful"]
 
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
@@ -35,6 +35,7 @@ STATE_COLOURS: dict[DrawnState, Colour] = {
     "blank": (86, 180, 233),
     "mark": (230, 159, 0),
     "not_a_digit": (213, 94, 0),
+    "doubtful": (213, 94, 0),
 }
 _DIGIT_PX, _CONFIDENCE_PX, _NAME_PX = 21, 14, 18
 FIELD_MARGIN_PX = 3  # between a field's cells and its outline
@@ -44,7 +45,7 @@ _THICK_PX = 5  # of the outline of a field whose value breaks a rule
 
 @dataclass(frozen=True)
 class DrawnCell:
-    """One cell, or one digit of a box without dividers.
+    """One cell, one digit of a box without dividers, or one box or bubble of a choice.
 
     ``box`` is in pixels of the aligned page. ``text`` is its reading, such as ``7``, or ``""``.
     """
@@ -59,7 +60,7 @@ class DrawnCell:
 
 @dataclass(frozen=True)
 class DrawnField:
-    """One field: its outline in pixels of the aligned page, its value, and the rules that the value breaks.
+    """One field or choice: its outline in pixels of the aligned page, its value, and the rules it breaks.
 
     ``value`` is ``""`` for a blank field, and None to show no value.
     """

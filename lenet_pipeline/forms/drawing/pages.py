@@ -32,8 +32,8 @@ _HEAD_PX = 96  # above the page, for the caption and the legend
 _STATE_NAMES: dict[DrawnState, str] = {
     "digit": "digit",
     "blank": "blank",
-    "mark": "mark of an unused cell",
-    "not_a_digit": "not a digit",
+    "mark": "mark",
+    "not_a_digit": "not a digit, or in doubt",
 }
 
 

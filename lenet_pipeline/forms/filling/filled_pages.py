@@ -17,6 +17,12 @@ from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.filling.filled_fields import Sheet, Writer, WrittenCell
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
+from lenet_pipeline.forms.filling.option_marks import (
+    Marker,
+    WrittenOption,
+    draw_choice_value,
+    write_value,
+)
 from lenet_pipeline.forms.filling.photographs import Homography
 from lenet_pipeline.forms.filling.scanning import encode_scan, scan_sheet
 from lenet_pipeline.forms.filling.severities import Severity, Turn
@@ -48,6 +54,8 @@ class FilledPage:
         homography: maps points of the aligned page to points of the scan, as if the paper was flat.
         rotation: the clockwise rotation of the page in degrees.
         content: the scan as a JPEG or PNG file, depending on the severity.
+        choices: the value marked in every choice, ``""`` for none.
+        options: every box and bubble of the choices.
     """
 
     image: Grey
@@ -57,6 +65,8 @@ class FilledPage:
     homography: Homography
     rotation: Turn
     content: bytes
+    choices: dict[str, str]
+    options: tuple[WrittenOption, ...]
 
     @property
     def suffix(self) -> str:
@@ -137,6 +147,7 @@ def fill_page(
     sheet = Sheet(blank.image.copy(), blank.dpi)
     writer = Writer(sheet, digits, habits, rng)
     written = [cell for field in template.fields for cell in writer.write_field(field, truth[field.name])]
+    choices, options = _mark_choices(template, sheet, truth, habits, rng)
     size_mm = template.width, template.height
     scan = scan_sheet(sheet.image, sheet.dpi, severity, rng, size_mm=size_mm)
     to_aligned = ALIGNED_DPI / sheet.dpi
@@ -148,7 +159,25 @@ def fill_page(
         homography=scan.homography,
         rotation=scan.rotation,
         content=scan.content or encode_scan(scan.image, severity.dpi),
+        choices=choices,
+        options=options,
     )
+
+
+def _mark_choices(
+    template: Template, sheet: Sheet, truth: dict[str, str], habits: Habits, rng: np.random.Generator
+) -> tuple[dict[str, str], tuple[WrittenOption, ...]]:
+    """Mark the choices of a page, and return their values and all boxes and bubbles."""
+    if not template.choices:
+        return {}, ()
+    marker = Marker(sheet, habits.marks, rng)
+    values: dict[str, str] = {}
+    options: list[WrittenOption] = []
+    for choice in template.choices:
+        value = draw_choice_value(choice, truth, habits.marks, rng)
+        values[choice.name] = write_value(choice, value)
+        options += marker.mark(choice, value)
+    return values, tuple(options)
 
 
 def render_blank_sheet(template: Template, scan_dpi: int) -> Sheet:
@@ -171,8 +200,8 @@ def _draw_boxes(template: Template, dpi: float) -> Grey:
     height, width = (round(side * dpi / MM_PER_INCH) for side in (template.height, template.width))
     paper = np.full((height, width), 255, np.uint8)
     thickness = max(1, round(_LINE_MM * dpi / MM_PER_INCH))
-    for field in template.fields:
-        for rectangle in field.place.rectangles():
+    for field in template.placed:
+        for rectangle in field.rectangles():
             left, top, right, bottom = (round(edge) for edge in rectangle.pixels(dpi))
             cv2.rectangle(paper, (left, top), (right, bottom), (_LINE_GREY,), thickness)
     return paper

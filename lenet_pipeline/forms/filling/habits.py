@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lenet_pipeline.errors import IngestError
+
+
+@dataclass(frozen=True)
+class MarkHabits:
+    """How people mark boxes and bubbles. Rates are from 0 to 1.
+
+    Attributes:
+        blank_rate: the share of choices without a mark.
+        many_rate: the share of options that are marked where people may mark many.
+        faint_rate: the share of marks that are pale.
+        erased_rate: the share of choices with a wrong mark that was erased.
+        blackened_rate: the share of choices with a wrong mark that was blackened, next to the right one.
+        stray_rate: the share of choices with a stray stroke at an option that is not marked.
+        slip_rate: the share of numbers with a wrong bubble, unlike the handwritten digits that they check.
+    """
+
+    blank_rate: float = 0.05
+    many_rate: float = 0.35
+    faint_rate: float = 0.02
+    erased_rate: float = 0.02
+    blackened_rate: float = 0.02
+    stray_rate: float = 0.02
+    slip_rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            IngestError: a rate is out of range.
+        """
+        for name, value in vars(self).items():
+            if not 0 <= value <= 1:
+                raise IngestError(f"the habit {name} is {value}; expected a number from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -30,6 +63,7 @@ class Habits:
         strike_rate: the share of values in which a stroke or a cross strikes one digit through. The digit
             stays part of the value.
         dash_rate: the share of unused cells with a dash, although the form does not ask for one.
+        marks: how they mark boxes and bubbles.
     """
 
     size: tuple[float, float] = (0.6, 0.8)
@@ -46,6 +80,7 @@ class Habits:
     minus_rate: float = 0.0
     strike_rate: float = 0.0
     dash_rate: float = 0.0
+    marks: MarkHabits = field(default_factory=MarkHabits)
 
     def __post_init__(self) -> None:
         """Check the ranges.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH, Grey
-from lenet_pipeline.forms.templates.model import Field, Template
+from lenet_pipeline.forms.templates.model import Choice, Field, Template
 from lenet_pipeline.ingest import Box
 
 _MARGIN_PX = round(2.0 * ALIGNED_DPI / MM_PER_INCH)  # 2 mm around a field
@@ -18,8 +18,8 @@ _QUALITY = 80
 _MOST_PX = 1200  # the largest side of a field's picture, enough for a person to read
 
 
-def field_picture(page: Grey, field: Field, template: Template) -> bytes:
-    """Return a field with a small margin as a JPEG file."""
+def field_picture(page: Grey, field: Field | Choice, template: Template) -> bytes:
+    """Return a field or choice with a small margin as a JPEG file."""
     height, width = template.aligned_size
     page = page[:height, :width]
     area = _with_margin(field.outline.pixel_box(), _MARGIN_PX)

@@ -163,6 +163,27 @@ class EqualRule:
 
 
 @dataclass(frozen=True)
+class AgreementRule:
+    """The digits written in a field agree with the marks of a choice.
+
+    The values contain a choice under its name: None if nothing is marked, and no entry if the marks are
+    doubtful. Doubtful marks pass, because they wait for a person anyway and say nothing about the field.
+    """
+
+    field: str
+    choice: str
+
+    @property
+    def name(self) -> str:
+        """Return the rule in a few words."""
+        return f"{self.field} = {self.choice}"
+
+    def accepts(self, values: Mapping[str, str | None]) -> bool:
+        """Return whether field and choice agree. They do not if only one of them is blank."""
+        return self.choice not in values or values.get(self.field) == values[self.choice]
+
+
+@dataclass(frozen=True)
 class UniqueRule:
     """No two pages of a batch have the same value in a field. ``find_repeated`` finds violations."""
 
@@ -182,6 +203,8 @@ def rule_fields(rule: AcrossRule) -> tuple[str, ...]:
     """Return the names of the fields on one page that a rule relates; none for ``UniqueRule``."""
     if isinstance(rule, SumRule | ProductRule | ColumnSumRule):
         return (*rule.of, rule.equals)
+    if isinstance(rule, AgreementRule):
+        return (rule.field,)
     return rule.fields if isinstance(rule, EqualRule) else ()
 
 

@@ -47,7 +47,8 @@ def read_content(text: str) -> TemplateContent:
         if faults := find_shape_faults(written, template_schema()):
             raise FaultyFile(*faults)
         written = expand_tables(written, None)
-        fields = tuple(read_field(item, _NO_SHEET) for item in written["fields"].items())
+        items = written["fields"].items() if "fields" in written else []
+        fields = tuple(read_field(item, _NO_SHEET) for item in items)
         rules, faults = read_across_rules(written)
         if faults:
             raise FaultyFile(*faults)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import cast
 
 from lenet_pipeline.errors import PipelineError
 from lenet_pipeline.forms.rules.across_rules import (
     AcrossRule,
+    AgreementRule,
     ColumnSumRule,
     EqualRule,
     ProductRule,
@@ -149,24 +150,30 @@ def _read_end(end: Located, numbers: NumberFormat) -> int | Decimal:
     return int(number) if is_whole else number
 
 
-def find_name_faults(fields: Located) -> list[Fault]:
-    """Return a fault for each name that an earlier field has, ignoring case as column names do."""
+def find_name_faults(named: Iterable[tuple[Located, str]]) -> list[Fault]:
+    """Return a fault for each name that an earlier one repeats, ignoring case as column names do.
+
+    Args:
+        named: each field or choice in the file, with its name.
+    """
     lines: dict[str, int] = {}
     faults = []
-    for item in fields.items():
-        name = item["name"]
-        key = name.value.lower()
+    for item, name in named:
+        line, key = item["name"].line, name.lower()
         if key in lines:
-            reason = f"the name {name.value!r} is already used in line {lines[key]}; rename one of the fields"
-            faults.append(Fault(name.line, reason))
-        lines.setdefault(key, name.line)
+            reason = f"the name {name!r} is already used in line {lines[key]}; rename one of the fields"
+            faults.append(Fault(line, reason))
+        lines.setdefault(key, line)
     return faults
 
 
 def read_across_rules(written: Located) -> tuple[tuple[AcrossRule, ...], list[Fault]]:
-    """Return the rules across fields, and a fault for each invalid rule or unknown field name."""
+    """Return the rules across fields, and a fault for each invalid rule or unknown field name.
+
+    Marks that check a field give a rule too.
+    """
     found = written.get("rules")
-    names = [item["name"].value for item in written["fields"].items()]
+    names = [item["name"].value for item in written["fields"].items()] if "fields" in written else []
     rules: list[AcrossRule] = []
     faults: list[Fault] = []
     for rule in found.items() if found else []:
@@ -179,6 +186,9 @@ def read_across_rules(written: Located) -> tuple[tuple[AcrossRule, ...], list[Fa
             rules.append(_read_across_rule(rule))
         except PipelineError as exc:
             faults.append(Fault(rule.line, str(exc)))
+    for item in written["marks"].items() if "marks" in written else []:
+        if "checks" in item:
+            rules.append(AgreementRule(field=item["checks"].value, choice=item["name"].value))
     return tuple(rules), faults
 
 

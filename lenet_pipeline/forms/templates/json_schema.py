@@ -6,6 +6,7 @@ Each description says which value is expected. Editors show it, and messages abo
 from __future__ import annotations
 
 from lenet_pipeline.forms.rules.checksums import CHECKSUMS
+from lenet_pipeline.forms.templates.mark_schema import MOST_CHOICES, choice_schema
 from lenet_pipeline.forms.templates.number_formats import decimals_schema, sign_schema
 from lenet_pipeline.forms.templates.page_sizes import PAGE_SIZES
 from lenet_pipeline.forms.templates.schema_parts import (
@@ -36,11 +37,11 @@ def template_schema() -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "lenet form template",
-        "description": "a mapping with form, page or reference, and fields or tables",
+        "description": "a mapping with form, page or reference, and fields, tables or marks",
         "type": "object",
         "additionalProperties": False,
         "required": ["form"],
-        "anyOf": [{"required": ["fields"]}, {"required": ["tables"]}],
+        "anyOf": [{"required": ["fields"]}, {"required": ["tables"]}, {"required": ["marks"]}],
         "properties": {
             "form": text("the name of the form, 1 to 100 characters", minLength=1, maxLength=100),
             "page": _page(),
@@ -67,6 +68,13 @@ def template_schema() -> Schema:
                 "minItems": 1,
                 "maxItems": 100,
                 "items": table_schema(_field_rule()),
+            },
+            "marks": {
+                "description": "a list of at least one choice of boxes or bubbles to mark",
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MOST_CHOICES,
+                "items": choice_schema(),
             },
             "rules": list_of(_across_rule(), "a list of rules across fields"),
         },

@@ -19,6 +19,7 @@ from lenet_pipeline.ingest import Box
 
 AlignmentMethod = Literal["features", "markers", "scale"]
 UnusedMark = Literal["X", "-"]
+ChoiceKind = Literal["one", "many", "digits"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,51 @@ class Field:
         first, last = self.place.rectangles()[0], self.place.rectangles()[-1]
         return Rectangle(first.x, first.y, last.x + last.width - first.x, last.y + last.height - first.y)
 
+    def rectangles(self) -> tuple[Rectangle, ...]:
+        """Return every cell, or the one box."""
+        return self.place.rectangles()
+
+
+@dataclass(frozen=True)
+class Option:
+    """A box or bubble to mark: its name, its place, and its position from 0 in a choice of digits."""
+
+    name: str
+    place: Rectangle
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Boxes or bubbles whose marks form one value.
+
+    Attributes:
+        name: the name of the choice, which becomes a column name.
+        kind: ``one`` or ``many`` of the options, or ``digits``: one digit for each position.
+        options: the boxes or bubbles; for digits, position by position.
+        fewest: the smallest number of digits; 0 for other kinds.
+        checks: the field whose written digits have to agree with the marks, or None.
+    """
+
+    name: str
+    kind: ChoiceKind
+    options: tuple[Option, ...]
+    fewest: int = 0
+    checks: str | None = None
+
+    @property
+    def outline(self) -> Rectangle:
+        """Return the smallest rectangle around all boxes or bubbles."""
+        places = self.rectangles()
+        left, top = min(place.x for place in places), min(place.y for place in places)
+        right = max(place.x + place.width for place in places)
+        bottom = max(place.y + place.height for place in places)
+        return Rectangle(left, top, right - left, bottom - top)
+
+    def rectangles(self) -> tuple[Rectangle, ...]:
+        """Return every box or bubble."""
+        return tuple(option.place for option in self.options)
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -142,6 +188,7 @@ class Template:
         text: the YAML that the template was read from.
         reference: the blank form, if there is one.
         rules: the rules across fields.
+        choices: the boxes and bubbles to mark, in the order of the file.
     """
 
     form: str
@@ -154,6 +201,12 @@ class Template:
     text: str
     reference: Reference | None = None
     rules: tuple[AcrossRule, ...] = ()
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def placed(self) -> tuple[Field | Choice, ...]:
+        """Return everything that has a place on the page: fields and choices."""
+        return (*self.fields, *self.choices)
 
     @property
     def aligned_size(self) -> tuple[int, int]:

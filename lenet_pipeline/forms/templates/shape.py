@@ -24,6 +24,7 @@ _ITEM_NAMES = {
     "fields": "the field",
     "tables": "the table",
     "columns": "the column",
+    "marks": "the choice",
     "rules": "the rule",
     "row_rules": "the rule",
     "column_rules": "the rule",
@@ -70,6 +71,10 @@ def _error_faults(error: ValidationError, root: Located) -> Iterator[Fault]:
     for step in error.absolute_path:
         found = found.value[step]
     name = _name_of(list(error.absolute_path))
+    if isinstance(found.value, dict) and isinstance(error.instance, str):  # a key of the mapping is at fault
+        line = dict(found.key_lines)[error.instance]
+        yield Fault(line, f"{name} have {error.instance!r}; expected {error.schema['description']}")
+        return
     match error.validator:
         case "additionalProperties":
             known = error.schema["properties"]

@@ -16,7 +16,8 @@ from typing import Any, cast
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.templates.fields import find_name_faults, read_across_rules, read_field
 from lenet_pipeline.forms.templates.json_schema import template_schema
-from lenet_pipeline.forms.templates.model import AlignmentMethod, Cells, Field, Template
+from lenet_pipeline.forms.templates.marks import read_choices
+from lenet_pipeline.forms.templates.model import AlignmentMethod, Cells, Choice, Field, Template
 from lenet_pipeline.forms.templates.places import find_place_faults
 from lenet_pipeline.forms.templates.shape import find_shape_faults
 from lenet_pipeline.forms.templates.sheet import Sheet, read_sheet
@@ -88,16 +89,22 @@ def _build_template(written: Located, text: str, folders: list[Path]) -> Templat
     written = expand_tables(written, sheet, partial(find_table_lines, sheet=sheet))
     fields: list[tuple[Located, Field]] = []
     faults: list[Fault] = []
-    for item in written["fields"].items():
+    choices: list[tuple[Located, Choice]] = []
+    for item in written["fields"].items() if "fields" in written else []:
         try:
             fields.append((item, read_field(item, sheet)))
         except FaultyFile as exc:
             faults += exc.faults
-    faults += find_place_faults(
-        [(item.line, field) for item, field in fields], width=sheet.width, height=sheet.height
-    )
+    try:
+        choices = read_choices(written, sheet)
+    except FaultyFile as exc:
+        faults += exc.faults
+    found: list[tuple[Located, Field | Choice]] = [*fields, *choices]
+    placed = [(item.line, each) for item, each in found]
+    faults += find_place_faults(placed, width=sheet.width, height=sheet.height)
     rules, rule_faults = read_across_rules(written)
-    faults += [*find_name_faults(written["fields"]), *rule_faults]
+    named = [(item, each.name) for item, each in found]
+    faults += [*find_name_faults(named), *rule_faults]
     if faults:
         raise FaultyFile(*sorted(faults, key=lambda fault: fault.line))
     residual = written.get("max_residual_px")
@@ -112,6 +119,7 @@ def _build_template(written: Located, text: str, folders: list[Path]) -> Templat
         text=text,
         reference=sheet.reference,
         rules=rules,
+        choices=tuple(choice for _, choice in choices),
     )
     return _with_fingerprint(template, sheet.reference_sha256)
 
@@ -140,6 +148,8 @@ def _with_fingerprint(template: Template, reference_sha256: str | None) -> Templ
         "rules": [_rule_record(rule) for rule in template.rules],
         "reference": template.reference and [reference_sha256, template.reference.page],
     }
+    if template.choices:  # templates without any keep their fingerprint from before
+        record["marks"] = [_choice_record(choice) for choice in template.choices]
     return replace(template, fingerprint=fingerprint_record(record))
 
 
@@ -154,6 +164,15 @@ def _field_record(field: Field) -> dict[str, Any]:
         "may_be_blank": field.may_be_blank,
         "rules": [_rule_record(rule) for rule in field.rules],
         **numbers,
+    }
+
+
+def _choice_record(choice: Choice) -> dict[str, Any]:
+    return {
+        "name": choice.name,
+        "kind": choice.kind,
+        "fewest": choice.fewest,
+        "options": [[each.name, each.position, _rounded(asdict(each.place))] for each in choice.options],
     }
 
 

@@ -55,7 +55,8 @@ def assemble_pages(cells: pa.Table, templates: Mapping[str, TemplateContent]) ->
         rows = list(page_rows)
         content = templates[rows[0]["template"]]
         found = dict(_field_values(rows, content))
-        broken = apply_across_rules(content.rules, {name: value for (_, name), value in found.items()})
+        marks = {each["choice"]: each["value"] for each in rows[0]["marks"] or []}
+        broken = apply_across_rules(content.rules, {name: value for (_, name), value in found.items()}, marks)
         failures += [(identifier_bytes(page_id), rule) for rule in broken]
         doubts = _doubts_by_field([rule for rule in content.rules if rule.name in broken])
         values += [

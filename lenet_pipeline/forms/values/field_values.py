@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -180,7 +181,11 @@ def sum_to_one(probabilities: ArrayLike) -> NDArray[np.float64]:
     return scaled
 
 
-def apply_across_rules(rules: Sequence[AcrossRule], values: Mapping[str, FieldValue]) -> list[str]:
+def apply_across_rules(
+    rules: Sequence[AcrossRule],
+    values: Mapping[str, FieldValue],
+    marks: Mapping[str, str | None] = MappingProxyType({}),
+) -> list[str]:
     """Return the names of the rules across fields that a page's values break, in order.
 
     A value that breaks a rule of its own field takes part as it is. An unreadable field is not blank, so a
@@ -189,12 +194,13 @@ def apply_across_rules(rules: Sequence[AcrossRule], values: Mapping[str, FieldVa
     Args:
         rules: the rules across fields of the template.
         values: the page's values by field name.
+        marks: the values of choices that check a field, by the name of the choice; without doubtful ones.
     """
     written = {
         name: value.raw_value if value.status == "unreadable" else value.value
         for name, value in values.items()
     }
-    return [rule.name for rule in rules if not rule.accepts(written)]
+    return [rule.name for rule in rules if not rule.accepts({**written, **marks})]
 
 
 _GAPS: dict[State, str] = {"blank": "blank", "mark": "crossed out"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from lenet_pipeline.forms.rules.across_rules import AcrossRule, rule_fields
 from lenet_pipeline.forms.templates.content import TemplateContent
@@ -94,13 +95,18 @@ class FinalValue:
 
 
 def derive_final_values(
-    content: TemplateContent, fields: Mapping[str, ReviewedField]
+    content: TemplateContent,
+    fields: Mapping[str, ReviewedField],
+    marks: Mapping[str, str | None] = MappingProxyType({}),
 ) -> tuple[dict[str, FinalValue], list[str]]:
-    """Derive the final values of a page, by field name, and the rules across fields that they break."""
+    """Derive the final values of a page, by field name, and the rules across fields that they break.
+
+    ``marks`` has the values of choices that check a field, as in ``apply_across_rules``.
+    """
     by_name = {each.name: each for each in content.fields}
     found = {name: _derive(by_name[name], each, content.rules) for name, each in fields.items()}
     written = {name: _written(each, found[name]) for name, each in fields.items()}
-    broken = [rule for rule in content.rules if not rule.accepts(written)]
+    broken = [rule for rule in content.rules if not rule.accepts({**written, **marks})]
     for rule in broken:
         for name in set(rule_fields(rule)) & set(found):
             if fields[name].verdict is None:
