@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
-from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.fetching import fetch_statement
+from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.statements import run_statement
 

@@ -37,7 +37,7 @@ _LINE_SHARE = 0.25  # of the darkness of the writing: darker rows are a printed 
 _PEN_SHARE = 0.4  # of the darkness of the writing: a paler mark is a stain or the rest of a printed line
 _MARK_EDGE_PX = 2  # the pale edge of a mark
 _NEAR_MARK = np.ones((2 * _MARK_EDGE_PX + 1,) * 2, np.uint8)
-_BELOW_MM = 0.5  # how far the middle of a comma may be below its cell: farther ink is of the next row
+_BELOW_MM = 0.5  # how far the middle of a comma may be below its cell: ink farther down belongs to the next row
 _HIGHEST = 0.15, 0.05  # above the line of writing, in heights of a digit: the middle and the end of a comma
 _HIGHEST_ON_DIVIDER = 0.35, 0.25  # likewise: only a separator is on the line between two cells
 _MINUS_WIDTHS = (0.2, 1.3)  # of a digit's height: the length of a minus
@@ -278,7 +278,7 @@ def _find_minus(strokes: Strokes, box_left: float, wholes: Sequence[Whole], usua
     is_minus = parts.is_strong & (width >= _COMMA_MM * _PX_PER_MM) & (width >= _MINUS_FLAT * height)
     is_minus &= (width >= _MINUS_WIDTHS[0] * usual) & (width <= _MINUS_WIDTHS[1] * usual)
     is_minus &= (middle >= low) & (middle <= high) & (left + width / 2 < first.middle)
-    is_minus &= left + width / 2 > box_left  # else it is of the field before
+    is_minus &= left + width / 2 > box_left  # else it belongs to the field before
     for index in np.flatnonzero(is_minus).tolist():
         place = np.s_[top[index] : top[index] + height[index], left[index] : left[index] + width[index]]
         mask = parts.labels[place] == index + 1
