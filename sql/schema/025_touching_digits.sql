@@ -15,12 +15,12 @@ comment on column values_read.probability is
 comment on column field_values.raw_probability is
     'Product of the probabilities of the cuts and of the digits of the value read. Null without a value.';
 comment on column field_values.probability is
-    'Product of the probabilities of the cuts and of the digits of the corrected value. Null without a value.';
+    'Product of the probabilities of the cuts and of the digits of value_corrected. Null without a value.';
 comment on column field_readings.raw_probability is
     'Product of the probabilities of the cuts and of the digits of the value read. Null without a value.';
 comment on column field_readings.probability is
-    'Product of the probabilities of the cuts and of the digits of the corrected value. Null without a value.';
+    'Product of the probabilities of the cuts and of the digits of value_corrected. Null without a value.';
 comment on column final_values.raw_probability is
     'Product of the probabilities of the cuts and of the digits of the value read. Null without a value.';
 comment on column final_values.probability is
-    'Product of the probabilities of the cuts and of the digits of the corrected value. Null without a value.';
+    'Product of the probabilities of the cuts and of the digits of value_corrected. Null without a value.';
