@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.forms.hands import HANDS, KINDS, draw_mark
 from lenet_pipeline.forms import CellReading, LabelledImages, Severity, Template, align_page
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.filling.filled_pages import render_blank_sheet
 from lenet_pipeline.forms.filling.handwriting import apply_ink, render_digit, render_strokes

@@ -30,9 +30,9 @@ from lenet_pipeline.forms import (
     prepare_template,
     read_cells,
 )
-from lenet_pipeline.forms.alignment import page_alignment
+from lenet_pipeline.forms.alignment import flattening
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage
 from lenet_pipeline.forms.alignment.homographies import map_points
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.filling.filled_fields import WrittenCell
 from lenet_pipeline.forms.filling.filled_pages import FilledPage
@@ -140,7 +140,7 @@ def read_part(part: FillPart, job: FillJob) -> list[ReadPage]:
     filled = fill_pages(
         template, job.digits, numbers=part.numbers, seed=job.seed, severity=part.severity, habits=part.habits
     )
-    with nullcontext() if job.flattens else patch.object(page_alignment, "flatten_page", return_value=None):
+    with nullcontext() if job.flattens else patch.object(flattening, "flatten_page", return_value=None):
         return [
             read_page(number, page, template, prepared)
             for number, page in zip(part.numbers, filled, strict=True)

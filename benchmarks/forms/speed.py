@@ -34,7 +34,7 @@ from lenet_pipeline.forms import (
     read_cells,
     read_part,
 )
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.documents.reader import read_pages
 from lenet_pipeline.ingest import Reject

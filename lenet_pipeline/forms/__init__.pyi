@@ -1,5 +1,5 @@
+from .alignment.aligned_pages import Unaligned as Unaligned
 from .alignment.homographies import reduce_picture as reduce_picture
-from .alignment.page_alignment import Unaligned as Unaligned
 from .alignment.page_alignment import align_page as align_page
 from .alignment.prepared_template import prepare_template as prepare_template
 from .alignment.residuals import measure_residuals as measure_residuals

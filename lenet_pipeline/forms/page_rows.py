@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.choice_rows import choice_tables
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages

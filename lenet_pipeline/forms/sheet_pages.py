@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lenet_pipeline.errors import IngestError
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.alignment.sheets import align_sheets
 from lenet_pipeline.forms.documents.reader import PageLimits, inspect_document, read_page

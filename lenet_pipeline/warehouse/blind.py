@@ -13,8 +13,9 @@ from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.schema import derive_uuid
 from lenet_pipeline.warehouse.chain import REVIEWS, link_event
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import writing
-from lenet_pipeline.warehouse.queries import ask, fetch_statement, find_run
+from lenet_pipeline.warehouse.queries import ask, find_run
 from lenet_pipeline.warehouse.statements import run_statement
 
 _FROM_RUN, _FROM_QUEUE = "sample", "queue"

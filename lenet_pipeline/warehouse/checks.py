@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from lenet_pipeline.warehouse.chain import ChainHead
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch, fetch_statement
 from lenet_pipeline.warehouse.migrations import reading, shipped_definitions
-from lenet_pipeline.warehouse.queries import fetch, fetch_statement, find_query
+from lenet_pipeline.warehouse.queries import find_query
 from lenet_pipeline.warehouse.records import LoadedVersion, RegistryAlias
 from lenet_pipeline.warehouse.statements import Query, list_checks, run_statement
 

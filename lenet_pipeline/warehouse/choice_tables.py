@@ -8,8 +8,8 @@ from uuid import UUID
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading, writing
-from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.statements import run_statement
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.queries import ask, fetch_statement
+from lenet_pipeline.warehouse.queries import ask
 from lenet_pipeline.warehouse.statements import run_statement
 
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading, writing
-from lenet_pipeline.warehouse.queries import ask, fetch_statement
+from lenet_pipeline.warehouse.queries import ask
 from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.snapshot import AsOf, querying
 from lenet_pipeline.warehouse.statements import run_statement

@@ -9,8 +9,8 @@ from datetime import datetime
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.statements import run_statement
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from lenet_pipeline.warehouse.chain import POLICY, link_event
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading, writing
 from lenet_pipeline.warehouse.policy_records import PolicyHistogram, PolicyRecord, PolicyStratum
-from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.statements import run_statement
 
 

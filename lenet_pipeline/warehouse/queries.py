@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from lenet_pipeline.errors import UnknownNameError, WarehouseError
 from lenet_pipeline.warehouse.connection import Warehouse, first_line
+from lenet_pipeline.warehouse.fetching import fetch, fetch_statement
 from lenet_pipeline.warehouse.migrations import reading
 from lenet_pipeline.warehouse.parameters import bind_parameters, describe_audit_error
 from lenet_pipeline.warehouse.records import GateEvidence, PromotionRecord
@@ -141,30 +141,6 @@ def _require_one_query(connection: duckdb.DuckDBPyConnection, statement: str) ->
         )
 
 
-def fetch(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]) -> pa.Table:
-    """Run a statement with named values, and return its rows."""
-
-    def run() -> pa.Table:
-        return connection.sql(statement, params=dict(values) or None).to_arrow_table()
-
-    # Run in another thread: on the main thread, DuckDB 2.0 hangs in a third of cases if Ctrl-C interrupts a
-    # multi-threaded query.
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="query") as other_thread:
-        result = other_thread.submit(run)
-        try:
-            return result.result()
-        except KeyboardInterrupt:
-            connection.interrupt()
-            raise
-
-
-def fetch_statement(
-    connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]
-) -> pa.Table:
-    """Run a statement from a file under ``sql/``, given by its path there, and return its rows."""
-    return fetch(connection, read_statement(statement), values)
-
-
 def ask(warehouse: Warehouse, statement: str, values: Mapping[str, object]) -> pa.Table:
     """Run a statement of ``sql/load`` on the database itself: its snapshot lacks the newest verdicts.
 
@@ -189,7 +165,7 @@ def find_query(kind: str, name: str, queries: Sequence[Query]) -> Query:
 
 
 def find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) -> str:
-    """Return the id of a run, given as 'latest', as an id, or as the beginning of one.
+    """Return the id of a run, given as 'latest', a dataset (its newest run), an id, or the beginning of one.
 
     Raises:
         WarehouseError: There is no such run, or there are several.
@@ -198,9 +174,13 @@ def find_run(connection: duckdb.DuckDBPyConnection, database: Path, run: str) ->
     if run == "latest":
         if not found:
             raise WarehouseError(f"{database} has no scoring run yet; run `lenet score` first")
-    elif len(found) != 1:
-        runs = f"{len(found)} scoring runs begin" if found else "no scoring run begins"
-        raise WarehouseError(f"{runs} with {run!r}; `lenet audit runs` lists them")
+    elif not found:
+        raise WarehouseError(
+            f"no scoring run begins with {run!r}, and no dataset of this name was scored; "
+            "`lenet audit runs` lists them"
+        )
+    elif len(found) > 1 and not found[0][1]:
+        raise WarehouseError(f"{len(found)} scoring runs begin with {run!r}; give more of the id")
     return str(found[0][0])
 
 

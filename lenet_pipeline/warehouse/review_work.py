@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.queries import ask, fetch_statement
+from lenet_pipeline.warehouse.queries import ask
 
 Row = dict[str, Any]
 

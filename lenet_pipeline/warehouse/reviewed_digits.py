@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from lenet_pipeline.schema import identifier_bytes
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.registration import registered_tables
 
 

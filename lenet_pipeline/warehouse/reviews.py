@@ -14,8 +14,8 @@ from lenet_pipeline.errors import ReviewError
 from lenet_pipeline.schema import NEW_FIELD_REVIEWS, NEW_REVIEWS, PAGE_REVISIONS, REVISED_VALUES
 from lenet_pipeline.warehouse.chain import REVIEWS, link_event
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading, writing
-from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.registration import registered_tables
 from lenet_pipeline.warehouse.statements import run_statement
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading
-from lenet_pipeline.warehouse.queries import fetch_statement, find_run
+from lenet_pipeline.warehouse.queries import find_run
 from lenet_pipeline.warehouse.snapshot import AsOf, querying
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from lenet_pipeline.warehouse.connection import Warehouse
+from lenet_pipeline.warehouse.fetching import fetch_statement
 from lenet_pipeline.warehouse.migrations import reading, writing
-from lenet_pipeline.warehouse.queries import fetch_statement
 from lenet_pipeline.warehouse.statements import run_statement
 
 

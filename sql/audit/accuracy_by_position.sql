@@ -1,6 +1,6 @@
 -- question: At which positions of a field are digits misread?
 -- grain: One row per form, field and position in the field's value, for fields with a known truth.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column form: name of the form
 -- column field: name of the field
 -- column position: position of the digit in the value, from 1

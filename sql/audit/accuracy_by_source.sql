@@ -1,6 +1,6 @@
 -- question: Which sources does a run read least accurately?
 -- grain: One row per source that has digits with a known truth, least accurate first.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param limit: maximum number of rows (default: 100)
 -- column source: file or data set
 -- column digits: digits with a known truth

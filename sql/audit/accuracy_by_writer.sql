@@ -1,6 +1,6 @@
 -- question: Which writers does a run read least accurately?
 -- grain: One row per writer who has digits with a known truth, least accurate first.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param limit: maximum number of rows (default: 100)
 -- column writer: person who wrote the digits
 -- column digits: digits with a known truth

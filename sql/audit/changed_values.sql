@@ -1,6 +1,6 @@
 -- question: Which values did a person or a rule change, or a person confirm?
 -- grain: One row per field of the run whose final value is not simply the value read, newest decision first.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param limit: maximum number of rows (default: 100)
 -- column source: path of the document
 -- column page: page of the document, from 1

@@ -1,6 +1,6 @@
 -- question: How accurately does a run read each digit class?
 -- grain: One row per digit class 0 to 9, over the run's digits with a known truth.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column label: digit class, 0 to 9
 -- column support: digits of this class
 -- column predicted: digits predicted as this class

@@ -1,6 +1,6 @@
 -- question: How confident was a run, and how accurate was it at each level of confidence?
 -- grain: One row per confidence interval of width 0.05 that contains predictions of the run.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column confidence_from: lower end of the interval, 0 to 1
 -- column confidence_to: upper end of the interval, 0 to 1
 -- column digits: predictions in the interval

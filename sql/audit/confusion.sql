@@ -1,6 +1,6 @@
 -- question: Which digits does a run confuse with each other?
 -- grain: One row per combination of truth and label in the run, without digits of unknown truth.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column truth: true digit
 -- column label: predicted digit
 -- column count: digits with this truth and label

@@ -1,6 +1,6 @@
 -- question: Which field values did a rule correct?
 -- grain: One row per field of the run whose value a rule corrected, least probable value first.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param limit: maximum number of rows (default: 100)
 -- column source: path of the document
 -- column page: page of the document, from 1

@@ -1,6 +1,6 @@
 -- question: How many digits of a run does a policy accept without review, and how many of those are wrong?
 -- grain: One row per decision, over the run's digits and the blank cells on pages that hold any of them.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
 -- column decision: accept, review, not_a_digit or blank
 -- column digits: digits or blank cells with this decision

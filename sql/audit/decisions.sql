@@ -1,6 +1,6 @@
 -- question: What does a policy decide for each digit of a run?
 -- grain: One row per prediction of the run, then one per blank cell on the pages that the run read.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
 -- param decision: accept, review, not_a_digit, blank or 'all' (default: all)
 -- param limit: maximum number of rows (default: 100)

@@ -1,6 +1,6 @@
 -- question: Which digits of a run should a person review?
 -- grain: One row per digit of the run that needs a review and has none, nor its field; samples come first.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
 -- param limit: maximum number of rows (default: 100)
 -- column digit_id: id of the digit

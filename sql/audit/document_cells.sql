@@ -1,7 +1,7 @@
 -- question: What does each cell of a document contain?
 -- grain: One row per cell on the document's pages, or per digit in a field without dividers.
 -- param document: path of the document or part of it, or the beginning of its sha256
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param field: name of a field, or 'all' (default: all)
 -- column source: path of the document
 -- column page: page of the document, from 1
@@ -47,7 +47,9 @@ final as (
         document_pages.page,
         fields.field,
         cells.position,
-        settled_state(cells.state, cells.possible_mark, run_predictions.not_a_digit) as state,
+        settled_state(
+            cells.state, cells.possible_mark, cells.is_like_mark, run_predictions.not_a_digit
+        ) as state,
         run_predictions.label,
         run_predictions.confidence,
         run_predictions.not_a_digit,

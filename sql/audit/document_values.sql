@@ -1,7 +1,7 @@
 -- question: Which values does a document contain?
 -- grain: One row per field of the document that the run read, in the order of pages and template fields.
 -- param document: path of the document or part of it, or the beginning of its sha256
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column source: path of the document
 -- column page: page of the document, from 1
 -- column form: name of the form

@@ -1,7 +1,7 @@
 -- question: Which values does each document contain, with one column per field or choice?
 -- grain: One row per document, or per copy if a document contains a form several times, by path.
 -- pivot: field value
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column source: path of the document
 -- column copy: number of the copy within the document, from 1
 -- column pages: pages of this copy that were read

@@ -1,6 +1,6 @@
 -- question: What does a policy decide for each field of a run?
 -- grain: One row per field of the run, least confident first.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param policy: policy number, or 'latest' for the policy in force for the model version (default: latest)
 -- param decision: accept, review, blank, reviewed or 'all' (default: all)
 -- param limit: maximum number of rows (default: 100)

@@ -1,6 +1,6 @@
 -- question: How accurately does a run read form fields with a known truth?
 -- grain: One row per form and field, after one row for all fields together.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param at_least: lowest confidence of a field that needs no check, 0 to 1 (default: 0.9)
 -- column form: name of the form, null in the row for all fields
 -- column field: name of the field, null in the row for all fields

@@ -1,6 +1,6 @@
 -- question: Which digits of a run have the lowest confidence?
 -- grain: One row per prediction of the run with a confidence below the limit, least confident first.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param below: confidence limit, 0 to 1 (default: 0.9)
 -- param limit: maximum number of rows (default: 100)
 -- column digit_id: id of the digit
@@ -24,7 +24,9 @@ marks as (
     from cells
     inner join predictions using (digit_id)
     inner join run_shards using (shard_score_id)
-    where settled_state(cells.state, cells.possible_mark, predictions.not_a_digit) = 'mark'
+    where settled_state(
+        cells.state, cells.possible_mark, cells.is_like_mark, predictions.not_a_digit
+    ) = 'mark'
 ),
 
 unsure_predictions as (

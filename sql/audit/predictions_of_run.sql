@@ -1,6 +1,6 @@
 -- question: Which predictions did a run make?
 -- grain: One row per prediction of the run, in the order of its shards.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param limit: maximum number of rows (default: 100)
 -- column digit_id: id of the digit
 -- column source: file or data set that contains the digit

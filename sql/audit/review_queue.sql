@@ -1,6 +1,6 @@
 -- question: What waits for a person, and why?
 -- grain: One row per waiting field of a form, or waiting digit outside forms, the least confident first.
--- param run: scoring run id or its beginning, or 'all' for the newest run of every dataset (default: all)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'all' datasets (default: all)
 -- param reason: first word of a reason, such as rule_failed or unsure, or 'all' (default: all)
 -- param labels: with, or 'without' to leave out digits with a label, as in training sets (default: without)
 -- param limit: maximum number of rows (default: 100)

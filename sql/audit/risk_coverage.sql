@@ -1,6 +1,6 @@
 -- question: How many digits would each confidence threshold accept, and how many of those would be wrong?
 -- grain: One row per threshold, over the run's digits with a known truth, strictest first.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column threshold: lowest confidence that is accepted, 0 to 1
 -- column accepted: digits with a known truth that reach the threshold and have a not_a_digit score below 0.5
 -- column coverage_pct: percentage of digits with a known truth that are accepted

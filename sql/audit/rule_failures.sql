@@ -1,6 +1,6 @@
 -- question: Which rules do the final values break?
 -- grain: One row per field that breaks its rule, page that breaks a rule across fields, or repeated value.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param limit: maximum number of rows (default: 100)
 -- column rule: broken rule; unique for a repeated value
 -- column source: path of the document

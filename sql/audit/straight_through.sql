@@ -1,6 +1,6 @@
 -- question: How many fields need no person, because a policy accepts them?
 -- grain: One row per form, template and day of reading, newest first.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column read_on: day on which the pages were read, in UTC
 -- column form: name of the form
 -- column template: fingerprint of the form's template

@@ -1,6 +1,6 @@
 -- question: What are the key figures of a run?
 -- grain: One row for the run.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param below: confidence below which a digit counts as low_confidence, 0 to 1 (default: 0.9)
 -- column scoring_run_id: id of the scoring run
 -- column dataset: dataset of the run

@@ -56,7 +56,9 @@ written as (
         and readers_values.preprocessing_fingerprint = readers_digits.preprocessing_fingerprint
         and readers_values.precision = readers_digits.precision
     -- A cell with the shape of a mark counts as one for the readers that find no digit in it.
-    where settled_state(cells.state, cells.possible_mark, readers_digits.not_a_digit) = 'digit'
+    where settled_state(
+        cells.state, cells.possible_mark, cells.is_like_mark, readers_digits.not_a_digit
+    ) = 'digit'
     group by
         readers_values.field_id,
         readers_values.model_name,

@@ -13,7 +13,11 @@ settled as (
 ),
 
 possible_marks as (
-    select digit_id, any_value(state) as state, any_value(possible_mark) as possible_mark
+    select
+        digit_id,
+        any_value(state) as state,
+        any_value(possible_mark) as possible_mark,
+        any_value(is_like_mark) as is_like_mark
     from cells
     where possible_mark is not null
     group by digit_id
@@ -49,8 +53,12 @@ counted as (
     left join possible_marks on predictions.digit_id = possible_marks.digit_id
     anti join settled on predictions.digit_id = settled.digit_id
     where
-        settled_state(possible_marks.state, possible_marks.possible_mark, predictions.not_a_digit)
-        is distinct from 'mark'
+        settled_state(
+            possible_marks.state,
+            possible_marks.possible_mark,
+            possible_marks.is_like_mark,
+            predictions.not_a_digit
+        ) is distinct from 'mark'
     group by scoring_run_shards.scoring_run_id, predictions.label
 ),
 

@@ -37,7 +37,9 @@ fields_cells as (
         list(
             struct_pack(
                 "position" := cells.position,
-                state := settled_state(cells.state, cells.possible_mark, run_predictions.not_a_digit),
+                state := settled_state(
+                    cells.state, cells.possible_mark, cells.is_like_mark, run_predictions.not_a_digit
+                ),
                 digit_id := cells.digit_id,
                 shard_score_id := run_predictions.shard_score_id,
                 label := run_predictions.label,

@@ -37,7 +37,11 @@ settled as (
 ),
 
 possible_marks as (
-    select digit_id, any_value(state) as state, any_value(possible_mark) as possible_mark
+    select
+        digit_id,
+        any_value(state) as state,
+        any_value(possible_mark) as possible_mark,
+        any_value(is_like_mark) as is_like_mark
     from cells
     where possible_mark is not null
     group by digit_id
@@ -60,8 +64,12 @@ unreviewed as (
     where
         scoring_run_shards.scoring_run_id = cast($scoring_run_id as uuid)
         and predictions.label = $label
-        and settled_state(possible_marks.state, possible_marks.possible_mark, predictions.not_a_digit)
-            is distinct from 'mark'
+        and settled_state(
+            possible_marks.state,
+            possible_marks.possible_mark,
+            possible_marks.is_like_mark,
+            predictions.not_a_digit
+        ) is distinct from 'mark'
         and (
             not $is_open
             or policy.hold_reason is not null

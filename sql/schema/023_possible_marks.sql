@@ -8,11 +8,16 @@ comment on column cells.possible_mark is
 comment on column cells.is_like_mark is
     'True if the shape alone makes the cell doubtful. Null without a possible mark.';
 
--- The state of a cell for a reader. `values/marked_cells.py` has the same rule. A slash is never a mark for
--- sure, because a blotted 1 has its shape and scores like it.
-create macro settled_state(state, possible_mark, not_a_digit) as
+-- The state of a cell for a reader. `values/marked_cells.py` has the same rule. Slashes, circles, and curls
+-- that are not flat are never marks for sure: ones, zeros and other digits have their shapes.
+create macro settled_state(state, possible_mark, is_like_mark, not_a_digit) as
     if(
-        state = 'digit' and coalesce(possible_mark <> '/' and not_a_digit >= 0.5, false),
+        state = 'digit'
+        and coalesce(
+            not_a_digit >= 0.5
+            and (possible_mark in ('X', '-') or (possible_mark = 'curl' and is_like_mark)),
+            false
+        ),
         'mark',
         state
     );

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage
 from lenet_pipeline.forms.alignment.homographies import map_points
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
 from lenet_pipeline.forms.alignment.warps import map_to_scan
 from lenet_pipeline.forms.filling.scanning import Scan, scan_sheet
 from lenet_pipeline.forms.filling.severities import Severity

@@ -13,9 +13,10 @@ import pypdfium2
 import pytest
 
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.homographies import map_points, shifting, warp_picture
 from lenet_pipeline.forms.alignment.layouts import guess_from_layouts
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
+from lenet_pipeline.forms.alignment.page_alignment import align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.alignment.refinement import Scan
 from lenet_pipeline.forms.alignment.self_similarity import measure_lead

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.homographies import map_points, warp_picture
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
+from lenet_pipeline.forms.alignment.page_alignment import align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.alignment.residuals import measure_residuals
 from lenet_pipeline.forms.alignment.warps import (

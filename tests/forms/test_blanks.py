@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage
 from lenet_pipeline.forms.alignment.homographies import map_points
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, align_page
+from lenet_pipeline.forms.alignment.page_alignment import align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.blanks.blank_building import BuiltBlank, build_blank, count_blank_steps
 from lenet_pipeline.forms.blanks.merging import merge_copies
@@ -21,7 +22,7 @@ from lenet_pipeline.forms.filling.demo_form import draw_demo_form
 from lenet_pipeline.forms.filling.filled_pages import fill_pages
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
-from lenet_pipeline.forms.filling.scanning import SEVERITIES
+from lenet_pipeline.forms.filling.severities import SEVERITIES
 from lenet_pipeline.forms.page import Grey, Page
 from lenet_pipeline.forms.reading.blank_form import find_written_cells
 from lenet_pipeline.forms.templates.drafting import draft_template

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, align_page
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage
+from lenet_pipeline.forms.alignment.page_alignment import align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_pages
 from lenet_pipeline.forms.filling.habits import Habits

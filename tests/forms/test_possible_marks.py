@@ -74,7 +74,8 @@ def test_a_possible_mark_that_is_no_digit_counts_as_a_mark() -> None:
 
 
 def test_a_mark_of_another_kind_than_the_form_asks_for_is_a_doubt() -> None:
-    value = read_field_value(FIELD, [cell(0, 7, not_a_digit=0.99, possible_mark="curl"), cell(1, 4)])
+    flat = cell(0, 7, not_a_digit=0.99, possible_mark="curl", is_like_mark=True)
+    value = read_field_value(FIELD, [flat, cell(1, 4)])
     assert (value.value, value.reasons) == ("4", ("mark: a curl at position 0",))
 
 
@@ -84,9 +85,12 @@ def test_between_digit_and_mark_the_field_is_doubtful(columns: dict[str, object]
     assert (value.value, value.reasons) == ("84", ("mark: position 0 may be a cross",))
 
 
-def test_a_slash_is_a_doubt_whatever_its_score() -> None:
-    value = read_field_value(FIELD, [cell(0, 1, not_a_digit=0.99, possible_mark="/"), cell(1, 4)])
-    assert (value.value, value.reasons) == ("14", ("mark: position 0 may be a slash",))
+@pytest.mark.parametrize("kind", ["/", "circle", "curl"])
+def test_ink_with_the_shape_of_many_digits_is_a_doubt_whatever_its_score(kind: str) -> None:
+    possible = cell(0, 1, not_a_digit=0.99, possible_mark=kind, is_like_mark=False)
+    value = read_field_value(FIELD, [possible, cell(1, 4)])
+    name = {"/": "slash"}.get(kind, kind)
+    assert (value.value, value.reasons) == ("14", (f"mark: position 0 may be a {name}",))
 
 
 def test_a_digit_with_the_shape_of_a_mark_and_a_low_score_stays_a_digit() -> None:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage, Unaligned
+from lenet_pipeline.forms.alignment.page_alignment import align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.alignment.scaled_pages import are_alike
 from lenet_pipeline.forms.filling.scanning import scan_sheet

@@ -48,8 +48,7 @@ def test_fields_of_a_table_are_read_and_its_rules_find_every_misread_field(order
     found = values(orders)
     assert set(found) == set(orders.truth)
     misread = {key for key, truth in orders.truth.items() if (found[key]["value"] or "") != truth}
-    assert len(misread) <= 0.1 * len(found)  # by the small model of the tests
-    assert misread
+    assert 0 < len(misread) <= 0.2 * len(found)  # the small model of the tests misreads some
     assert all("rule_failed: " in found[key]["reason"] for key in misread)
 
 

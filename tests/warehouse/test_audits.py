@@ -87,6 +87,14 @@ def test_run_is_found_by_its_id_and_by_the_beginning_of_it(scored: Any, readings
         assert len(scored.audit("predictions_of_run", run=given)) == 6
 
 
+def test_a_dataset_stands_for_its_newest_run(scored: Any) -> None:
+    for version, cell in ((2, "dale"), (3, "elm")):
+        scored.score(version, {cell: [(4, 4, 0.5)]}, dataset=f"scans/{cell}", hours=version)
+    scored.score(4, {"dale": [(4, 4, 0.5)]}, dataset="scans/dale", hours=1)
+    newest = {name: scored.audit("summary", run=f"scans/{name}") for name in ("dale", "elm")}
+    assert {name: row["model_version"] for name, (row,) in newest.items()} == {"dale": 2, "elm": 3}
+
+
 @pytest.mark.parametrize("run", ["0000", "nonsense", "%", "' or true --"])
 def test_unknown_run_is_an_error_and_not_an_empty_answer(scored: Any, run: str) -> None:
     with pytest.raises(WarehouseError, match=r"no scoring run begins with .*`lenet audit runs` lists them"):

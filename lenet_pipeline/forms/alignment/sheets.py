@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.blank_pages import is_blank
 from lenet_pipeline.forms.alignment.homographies import Points, map_points, reduce_picture, shifting
 from lenet_pipeline.forms.alignment.illumination import percentile_level
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
+from lenet_pipeline.forms.alignment.page_alignment import align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey, Page
 from lenet_pipeline.forms.templates.model import Template

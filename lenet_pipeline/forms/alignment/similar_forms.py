@@ -16,9 +16,11 @@ from lenet_pipeline.forms.alignment.candidates import (
     Candidate,
     Source,
     align_guesses,
+    choose_likeliest,
     collect_candidates,
     finish_candidate,
     is_certain,
+    is_fitting,
 )
 from lenet_pipeline.forms.alignment.features import Guess
 from lenet_pipeline.forms.alignment.homographies import Homography
@@ -30,6 +32,18 @@ _SOURCES: tuple[Source, ...] = ("orb", "sift", "layouts")
 # Keyed by the fingerprints of both templates, and by whether the first uses its bilevel landmarks. Locating a
 # pair takes about as long as aligning a page, and the result holds for all pages.
 _LOCATED: dict[tuple[str, str, bool], Homography | None] = {}
+
+
+def choose_candidate(
+    scan: Scan, finished: Sequence[Candidate], prepared: Sequence[PreparedTemplate]
+) -> Candidate | None:
+    """Return the candidate that a page fits best, or None if it fits none."""
+    fitting = [one for one in finished if is_fitting(one)]
+    if not fitting:
+        return None
+    best = choose_likeliest(fitting)
+    unseen = [one for one in prepared if all(one is not other.prepared for other in fitting)]
+    return choose_likeliest([best, *find_similar_forms(scan, best, unseen)])
 
 
 def find_similar_forms(

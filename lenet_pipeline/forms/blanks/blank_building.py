@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.alignment.aligned_pages import Unaligned
 from lenet_pipeline.forms.alignment.homographies import reduce_picture
-from lenet_pipeline.forms.alignment.page_alignment import Unaligned
 from lenet_pipeline.forms.blanks.merging import merge_copies
 from lenet_pipeline.forms.blanks.registration import (
     Advance,

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lenet_pipeline.errors import IngestError
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.homographies import local_scales, warp_picture
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage, Unaligned, align_page
+from lenet_pipeline.forms.alignment.page_alignment import align_page
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_reference
 from lenet_pipeline.forms.page import Grey, Page
 from lenet_pipeline.forms.templates.model import Template

@@ -30,6 +30,8 @@ _DIVIDER_PX = 8.0  # the widest gap between cells that share a divider
 _FEWEST_DARK = 5  # rows of a divider with more ink than the line has
 _COMMA_SHARE = 0.45  # of a digit's height: the largest sides of a comma
 _PEN_SHARE = 0.4  # of the darkness of the writing: a paler mark is a stain or the rest of a printed line
+_MARK_EDGE_PX = 2  # the pale edge of a mark
+_NEAR_MARK = np.ones((2 * _MARK_EDGE_PX + 1,) * 2, np.uint8)
 _LOW_SHARE = 0.15  # of a digit's height: the highest place of a comma's middle, above the line of writing
 _ABOVE_SHARE = 0.05  # of a digit's height: the highest place of a comma's end, above the line of writing
 _LONG_SHARE = 1.3  # of a cell's width: the shortest stroke across cells
@@ -206,14 +208,18 @@ def _middle(one: _Whole) -> float:
 
 
 def _without(digit: Digit, mark: _Mark) -> tuple[Mask, int]:
-    """Return a digit's mask without the ink of a mark, and the bottom edge of what is left."""
+    """Return a digit's mask without the ink of a mark, and the bottom edge of what is left.
+
+    The mark may also count as ink of the digit, with a pale edge.
+    """
     mask = digit.mask.copy()
     rows, columns = mask.shape
-    top, left = mark.top - digit.top, mark.left - digit.left
+    whole = cv2.dilate(np.pad(mark.mask, _MARK_EDGE_PX).view(np.uint8), _NEAR_MARK) > 0
+    top, left = mark.top - _MARK_EDGE_PX - digit.top, mark.left - _MARK_EDGE_PX - digit.left
     first_row, first_column = max(0, top), max(0, left)
-    last_row, last_column = min(rows, top + mark.mask.shape[0]), min(columns, left + mark.mask.shape[1])
+    last_row, last_column = min(rows, top + whole.shape[0]), min(columns, left + whole.shape[1])
     if first_row < last_row and first_column < last_column:
-        own = mark.mask[first_row - top : last_row - top, first_column - left : last_column - left]
+        own = whole[first_row - top : last_row - top, first_column - left : last_column - left]
         mask[first_row:last_row, first_column:last_column] &= ~own
     inked = np.flatnonzero(mask.any(axis=1))
     return mask, digit.top + (int(inked[-1]) + 1 if inked.size else rows)

@@ -13,7 +13,10 @@ from lenet_pipeline.forms.values.cell_states import CellState
 
 MARK_FROM = 0.5  # the score from which a possible mark counts as one, as in the macro settled_state
 _DOUBT_FROM = 0.02  # from this score on, a possible mark is a doubt; one digit in 500 reaches it
-SLASH = "/"  # never a mark for sure, because a blotted 1 has its shape and scores like it
+
+# The network decides about ink with these shapes, and about flat curls. Ones resemble slashes, zeros circles,
+# and many digits other curls: a network that refuses good digits must not drop them.
+_SURE_MARKS = ("X", "-")
 
 MARK_NAMES = {"-": "a dash", "X": "a cross", "/": "a slash", "curl": "a curl", "circle": "a circle"}
 
@@ -22,7 +25,7 @@ def settle_marks(cells: Sequence[CellState]) -> list[CellState]:
     """Return cells in which possible marks without a digit have the state ``mark``."""
     return [
         replace(cell, state="mark", mark=cell.possible_mark)
-        if cell.state == "digit" and cell.possible_mark not in (None, SLASH) and _score(cell) >= MARK_FROM
+        if cell.state == "digit" and _may_be_sure(cell) and _score(cell) >= MARK_FROM
         else cell
         for cell in cells
     ]
@@ -36,6 +39,10 @@ def doubt_marks(cells: Sequence[CellState]) -> list[str]:
         if cell.state == "digit" and cell.possible_mark is not None
         if cell.is_like_mark or _score(cell) >= _DOUBT_FROM
     ]
+
+
+def _may_be_sure(cell: CellState) -> bool:
+    return cell.possible_mark in _SURE_MARKS or (cell.possible_mark == "curl" and bool(cell.is_like_mark))
 
 
 def _score(cell: CellState) -> float:
