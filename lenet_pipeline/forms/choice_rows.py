@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from lenet_pipeline.forms.alignment.page_alignment import AlignedPage
+from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage
 from lenet_pipeline.forms.reading.choice_reading import ChoiceReading, read_choices
 from lenet_pipeline.forms.reading.field_pictures import field_picture
 from lenet_pipeline.forms.reading.page_reading import locate_in_scan
