@@ -15,6 +15,7 @@ from .chain import has_link as has_link
 from .chain import read_chain_head as read_chain_head
 from .checks import CheckResult as CheckResult
 from .checks import run_checks as run_checks
+from .choice_tables import count_doubtful_choices as count_doubtful_choices
 from .choice_tables import list_choices as list_choices
 from .choice_tables import record_choice_truths as record_choice_truths
 from .connection import Warehouse as Warehouse

@@ -1,6 +1,6 @@
 -- question: How accurately does a run read choices with a known truth?
 -- grain: One row per form and choice, after one row for all choices together.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column form: name of the form, null in the row for all choices
 -- column choice: name of the choice, null in the row for all choices
 -- column choices: choices with a known truth

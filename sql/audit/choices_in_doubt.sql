@@ -1,6 +1,6 @@
 -- question: Which choices should a person look at, and why?
 -- grain: One row per choice of a page that waits for a person, by path.
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- param limit: maximum number of rows (default: 1000)
 -- column source: path of the document
 -- column page: page of the document, from 1

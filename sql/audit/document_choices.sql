@@ -1,7 +1,7 @@
 -- question: Which boxes and bubbles of a document are marked?
 -- grain: One row per choice of the document, in the order of pages and template choices.
 -- param document: path of the document or part of it, or the beginning of its sha256
--- param run: scoring run id, its beginning, or 'latest' (default: latest)
+-- param run: scoring run id or its beginning, dataset (its newest run), or 'latest' (default: latest)
 -- column source: path of the document
 -- column page: page of the document, from 1
 -- column form: name of the form

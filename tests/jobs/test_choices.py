@@ -6,6 +6,7 @@ import csv
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ from lenet_pipeline.jobs import (
     score,
 )
 from lenet_pipeline.settings import Settings, read_settings
+from lenet_pipeline.warehouse import count_doubtful_choices
 from tests.jobs.form_builders import Row, ask, audit, broken_checks, count, pick, read_truth, write_template
 
 SURVEY = """
@@ -213,6 +215,18 @@ def test_doubtful_marks_are_listed_with_their_reasons_and_never_accepted(messy: 
     accuracy = evaluate(messy)
     assert accuracy[0]["silent_errors"] == 0
     assert accuracy[0]["in_doubt"] == len(doubts)
+
+
+def test_doubtful_choices_of_documents_are_counted(messy: Survey, clean: Survey) -> None:
+    for survey, least in ((messy, 1), (clean, 0)):
+        (run,) = ask(survey.settings, "select distinct scoring_run_id from choice_readings")
+        digests = [
+            row["source_sha256"] for row in ask(survey.settings, "select source_sha256 from documents")
+        ]
+        doubts = len(audit(survey.settings, "choices_in_doubt"))
+        run_id = UUID(str(run["scoring_run_id"]))
+        assert count_doubtful_choices(survey.settings.warehouse, [run_id], digests) == doubts >= least
+        assert count_doubtful_choices(survey.settings.warehouse, [run_id], []) == 0
 
 
 def evaluate(survey: Survey) -> list[Row]:

@@ -156,6 +156,7 @@ def poll_record(report: PollReport) -> Mapping[str, Any]:
         "scored": report.scored,
         "decisions": [{"decision": name, "digits": count} for name, count in report.decisions.items()],
         "fields_waiting": report.fields_waiting,
+        "choices_in_doubt": report.choices_in_doubt,
         "has_champion": report.has_champion,
     }
 
@@ -179,6 +180,10 @@ def print_poll(report: PollReport) -> None:
     if report.fields_waiting:
         verb = "waits" if report.fields_waiting == 1 else "wait"
         print_line(f"  {counted(report.fields_waiting, 'field')} {verb} for review; see `lenet review serve`")
+    if report.choices_in_doubt:
+        verb = "is" if report.choices_in_doubt == 1 else "are"
+        choices = counted(report.choices_in_doubt, "choice")
+        print_line(f"  {choices} {verb} in doubt; see `lenet audit choices_in_doubt`")
 
 
 def _describe_pages(taken: InboxIngest) -> list[str]:

@@ -19,6 +19,7 @@ from lenet_pipeline.system import SILENT, Event, Observer
 from lenet_pipeline.warehouse import (
     InboxRecord,
     count_document_decisions,
+    count_doubtful_choices,
     count_waiting_fields,
     list_unscored_datasets,
     read_inboxes,
@@ -48,6 +49,7 @@ class PollReport:
         scored: number of digits that were scored.
         decisions: number of digits of the new documents by decision.
         fields_waiting: number of fields of the new documents that wait for a person.
+        choices_in_doubt: number of choices of the new documents that a person should look at.
         has_champion: whether there is a champion to score with. If a home has versions but no champion, a
             later poll scores the digits.
     """
@@ -57,6 +59,7 @@ class PollReport:
     scored: int = 0
     decisions: Mapping[str, int] = field(default_factory=dict)
     fields_waiting: int = 0
+    choices_in_doubt: int = 0
     has_champion: bool = True
 
 
@@ -118,17 +121,20 @@ def _score(settings: Settings, ingested: InboxIngest, observer: Observer) -> Pol
     identifiers = [run.scoring_run_id for run in runs]
     decisions = count_document_decisions(settings.warehouse, identifiers, ingested.digests)
     waiting = count_waiting_fields(settings.warehouse, identifiers, ingested.digests)
+    doubtful = count_doubtful_choices(settings.warehouse, identifiers, ingested.digests)
     report = PollReport(
         ingest=ingested,
         model=runs[-1].model,
         scored=sum(run.digits_scored for run in runs),
         decisions=decisions,
         fields_waiting=waiting,
+        choices_in_doubt=doubtful,
     )
     counts = ", ".join(f"{decision} {digits:,}" for decision, digits in decisions.items()) or "none"
     observer.log(
         f"{ingested.inbox}: {counted(report.scored, 'digit')} scored with {report.model}; "
         f"decisions: {counts}; {counted(waiting, 'field')} waiting for review"
+        + (f", {counted(doubtful, 'choice')} in doubt" if doubtful else "")
     )
     if waiting:
         observer.announce(
