@@ -42,7 +42,8 @@ def table_schema(field_rule: Schema) -> Schema:
             ),
             "row_height": above_zero("the height of each row without a height of its own"),
             "lines": {
-                "description": "printed: take the places of rows and columns from lines of the blank form",
+                "description": "printed: take the places of rows and columns from lines of the blank form; "
+                "without lines, give row_height and the width of each column",
                 "type": "string",
                 "enum": ["printed"],
             },
@@ -78,7 +79,6 @@ def _rows() -> Schema:
             ),
             "type": ["string", "object"],
             "additionalProperties": False,
-            "minProperties": 1,
             "properties": {
                 "name": name("the name of a row: letters, digits and _, first a letter"),
                 "height": above_zero("the height of the row"),
@@ -93,7 +93,6 @@ def _column(field_rule: Schema) -> Schema:
         "is not read",
         "type": "object",
         "additionalProperties": False,
-        "minProperties": 1,
         "dependentRequired": {key: ["name"] for key in ("digits", "cells", "blank", "unused", "rules")},
         "properties": {
             "name": name("the name of a column: letters, digits and _, first a letter"),
