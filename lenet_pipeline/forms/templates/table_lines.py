@@ -20,7 +20,7 @@ _MARGIN_MM = 3.0  # a person places the area of a table this exactly
 _DARKER = 25  # grey levels below the paper: fainter print is no line
 _GAP_MM = 2.0  # the widest gap in a dotted or broken line
 _SHARE = 0.75  # of a table's side: shorter lines are text or other print
-_NARROWEST_CELL_MM = 2.5  # nobody writes into narrower ones: the lines are not those of the column
+_NARROWEST_CELL_MM = 2.5  # people never write into narrower ones: the lines are not the column's
 _DECIMALS = 1  # tenths of a millimetre, so that a fingerprint does not depend on single pixels
 
 Edges = tuple[float, ...]

@@ -15,7 +15,7 @@ def find_size_fault(
 ) -> Fault | None:
     """Return a fault for the first row or column whose stated size differs from its printed lines, or None.
 
-    Sizes that nobody states need no check, because the printed lines are the edges anyway.
+    Missing sizes need no check, because the printed lines are the edges anyway.
 
     Args:
         items: the rows or columns of a table.
