@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from lenet_pipeline.forms.drawing.labels import Area, Label, sort_for_reading
 from lenet_pipeline.forms.drawing.lettering import fit_text, load_lettering
 from lenet_pipeline.forms.drawing.mistake_sheets import DrawnMistake, draw_mistakes
 from lenet_pipeline.forms.drawing.page_annotations import DrawnCell, DrawnField
@@ -153,6 +154,69 @@ def test_labels_without_room_on_the_page_stand_next_to_it() -> None:
     drawn = page_pixels(draw_page(page, cells, "", fields=fields))
     assert drawn.shape[1] > width
     assert count(drawn[:, width:], (70, 70, 70)) > 40 * 1000  # at least forty names
+
+
+def stock(value: str | None = "361") -> tuple[list[DrawnCell], list[DrawnField]]:
+    """Return the digits and fields of a table of 4 x 3 boxes in its upper left corner."""
+    boxes = {
+        f"r{row}.c{column}": Box(60 + 150 * column, 60 + 50 * row, 150, 50)
+        for row in range(4)
+        for column in range(3)
+    }
+    fields = [DrawnField(name, box, value, None if value is None else 0.9) for name, box in boxes.items()]
+    cells = [
+        # Digits of different height, as people write them.
+        DrawnCell(name, n, Box(box.x + 10 + 40 * n, box.y + 8 + 3 * n, 30, 30 - 2 * n), "digit", "7", 0.9)
+        for name, box in boxes.items()
+        for n in range(3)
+    ]
+    return cells, fields
+
+
+def test_a_table_without_room_is_listed_once_by_name_and_without_bare_digits() -> None:
+    cells, fields = stock()
+    drawn = page_pixels(draw_page(PAGE, cells, "", fields=fields))
+    beside = drawn[:, 800:]
+    assert count(beside, BLUE) == 0
+    rows = (beside == (70, 70, 70)).all(axis=2).any(axis=1)
+    assert np.count_nonzero(np.diff(rows.astype(int)) == 1) == 12  # one label for each field
+    without_readings = page_pixels(
+        draw_page(PAGE, [replace(cell, text="") for cell in cells], "", fields=fields)
+    )
+    assert (drawn == without_readings).all()
+
+
+def test_readings_without_room_and_value_follow_the_name_of_their_field() -> None:
+    cells, _ = stock()
+    drawn = page_pixels(draw_page(PAGE, cells, ""))
+    shorter = [replace(cell, field=cell.field.replace("r", "")) for cell in cells]
+    shown = page_pixels(draw_page(PAGE, shorter, ""))
+    assert count(drawn[:, 800:], BLUE) > 12 * 500
+    assert count(drawn[:, 800:], BLUE) > count(shown[:, 800:], BLUE)
+
+
+def test_labels_are_listed_in_reading_order() -> None:
+    areas: list[Area] = [(300, 12, 400, 48), (10, 60, 90, 100), (10, 10, 200, 50), (100, 55, 200, 105)]
+    label = Label([("a", "Sans", 12)], (0, 0, 0), (255, 255, 255))
+    ordered = [area for area, _ in sort_for_reading([(area, label) for area in areas])]
+    assert ordered == [areas[2], areas[0], areas[1], areas[3]]
+
+
+def test_a_table_with_room_for_its_labels_keeps_them_on_the_page() -> None:
+    fields = [DrawnField(f"r{n}.count", Box(100, 60 + 100 * n, 120, 50), "12", 0.9) for n in range(4)]
+    drawn = page_pixels(draw_page(PAGE, [], "", fields=fields))
+    assert drawn.shape[1] == 800
+    assert count(drawn, (70, 70, 70)) > 4 * 1500
+
+
+def test_no_label_covers_the_text_around_a_field() -> None:
+    page = PAGE.copy()
+    box = Box(300, 200, 200, 60)
+    page[::3] = 0  # text everywhere
+    page[195:265, 295:505] = 255
+    drawn = page_pixels(draw_page(page, [], "", fields=[DrawnField("customer", box, "123", 0.98)]))
+    assert count(drawn[:, 800:], (70, 70, 70)) > 1000
+    assert count(drawn[2:190, :800], (70, 70, 70)) == count(drawn[270:, :800], (70, 70, 70)) == 0
 
 
 def test_a_label_keeps_off_print_if_there_is_bare_paper() -> None:

@@ -312,8 +312,8 @@ PRINTED = """\
 form: printed
 reference: blank.png
 tables:
-  - {x: 29, y: 41, width: 102, height: 28, lines: printed, rows: [a, {height: 1}, c], columns: [
-      {name: count, digits: [1, 3]}, {width: 1}, {name: code, cells: 5}, {name: note, digits: [1, 6]}]}
+  - {x: 29, y: 41, width: 102, height: 28, lines: printed, rows: [a, {}, c], columns: [
+      {name: count, digits: [1, 3]}, {}, {name: code, cells: 5}, {name: note, digits: [1, 6]}]}
 """
 
 
@@ -353,15 +353,90 @@ def test_a_table_takes_its_places_from_the_printed_lines(
 
 def test_lines_that_do_not_match_the_rows_and_columns_are_listed(write: Any, tmp_path: Path) -> None:
     draw_table(tmp_path)
-    message = fault(write(PRINTED.replace("rows: [a, {height: 1}, c]", "rows: [a, c]")))
+    message = fault(write(PRINTED.replace("rows: [a, {}, c]", "rows: [a, c]")))
     assert (
-        "has 4 horizontal lines in the area of the table at 40.1, 48.6, 57.1, 70 mm; expected 3 for its rows"
+        "the table lists 2 rows, and the printed lines make 3: they are at 40.1, 48.6, 57.1, 70 mm" in message
+    )
+    assert "columns" not in message
+    message = fault(write(PRINTED.replace("{}, {name", "{name")))
+    assert (
+        "the table lists 3 columns (7 where lines divide their cells), and the printed lines make 4"
         in message
     )
-    assert "vertical" not in message
-    message = fault(write(PRINTED.replace("{width: 1}, ", "")))
-    assert "has 5 vertical lines" in message
-    assert "expected 4 or 8 for its columns" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("x: 29", "x: 35", 4, "left edge of the table is at 35.0 mm (x), and the nearest printed line at 30"),
+        ("width: 102", "width: 112", 4, "right edge of the table is at 141.0 mm (x + width)"),
+        (
+            "y: 41",
+            "y: 36",
+            4,
+            "top edge of the table is at 36.0 mm (y), and the nearest printed line at 40",
+        ),
+        ("height: 28", "height: 33", 4, "bottom edge of the table is at 74.0 mm (y + height)"),
+        ("height: 28", "height: 20", 4, "and the nearest printed line at 57.1 mm; expected at most 3 mm"),
+    ],
+)
+def test_printed_lines_must_be_at_the_edges_that_a_table_states(
+    write: Any, tmp_path: Path, old: str, new: str, line: int, words: str
+) -> None:
+    draw_table(tmp_path)
+    message = fault(write(PRINTED.replace(old, new)))
+    assert f"line {line}: " in message
+    assert words in message
+
+
+def test_dividers_of_cells_are_not_taken_for_columns(write: Any, tmp_path: Path) -> None:
+    draw_table(tmp_path, dividers=(67, 75, 82))
+    four_columns = PRINTED.replace("x: 29, y: 41, width: 102", "x: 51, y: 41, width: 31").replace(
+        "{name: count, digits: [1, 3]}, {}, {name: code, cells: 5}, {name: note, digits: [1, 6]}",
+        "{}, {name: a, digits: [1, 1]}, {name: b, digits: [1, 1]}, {name: code, cells: 4}",
+    )
+    assert (
+        "'code' is between the printed lines at 75.1 and 82.1 mm, which makes its 4 cells 1.8 mm wide; "
+        "expected at least 2.5 mm" in fault(write(four_columns))
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("{name: count", "{name: count, width: 5", "this width is 5.0 mm, and the printed lines are 22"),
+        ("{}, {name", "{width: 11}, {name", "this width is 11.0 mm, and the printed lines are 8.0 mm apart"),
+        ("{}, c]", "{height: 5}, c]", "this height is 5.0 mm, and the printed lines are 8.5 mm apart"),
+        (
+            "lines: printed",
+            "lines: printed, row_height: 7",
+            "row_height is 7.0 mm, and the printed lines are",
+        ),
+    ],
+)
+def test_stated_sizes_must_agree_with_the_printed_lines(
+    write: Any, tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    draw_table(tmp_path)
+    message = fault(write(PRINTED.replace(old, new, 1)))
+    assert words in message
+    assert "line 4" in message or "line 5" in message
+
+
+def test_right_sizes_do_no_harm_with_printed_lines(write: Any, tmp_path: Path) -> None:
+    draw_table(tmp_path)
+    sized = PRINTED.replace("{name: count", "{name: count, width: 21.5").replace("{}, c]", "{height: 8}, c]")
+    places = [field.place for field in read_template(write(sized)).fields]
+    assert places == [field.place for field in read_template(write(PRINTED)).fields]
+
+
+def test_a_tilted_blank_form_is_named_as_a_reason_for_missing_lines(write: Any, tmp_path: Path) -> None:
+    draw_table(tmp_path)
+    picture = Image.open(tmp_path / "blank.png")
+    picture.rotate(3, fillcolor=255).save(tmp_path / "blank.png", dpi=(200, 200))
+    message = fault(write(PRINTED))
+    assert "the blank form has 0 vertical lines as long as the table; expected 5 or 9" in message
+    assert "the blank form must be level and empty" in message
 
 
 def test_printed_lines_need_a_blank_form_and_an_area(write: Any, tmp_path: Path) -> None:
@@ -370,3 +445,9 @@ def test_printed_lines_need_a_blank_form_and_an_area(write: Any, tmp_path: Path)
     )
     draw_table(tmp_path)
     assert "'lines' in the table also needs 'width'" in fault(write(PRINTED.replace("width: 102, ", "")))
+
+
+def test_an_area_without_lines_asks_for_lines_or_sizes(write: Any) -> None:
+    message = fault(write(ORDER.replace("    row_height: 8\n", "    width: 90\n    height: 30\n")))
+    assert "'width' in the table also needs 'lines'; expected printed" in message
+    assert "without lines, give row_height and the width of each column" in message

@@ -1,4 +1,4 @@
-"""Labels on a page: texts on a coloured background, their possible places, and a strip next to the page."""
+"""Labels on a page: texts on a coloured background, their possible places, and a list next to the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Area = tuple[float, float, float, float]  # left, top, right, bottom
 
 _FARTHEST_PX = 64  # from a field to its label: 8 mm, so that it is clear what the label belongs to
 _STEP_PX = 8
-_STRIP_MARGIN, _STRIP_GAP = 8, 3
+_LIST_MARGIN, _LIST_GAP = 8, 3
 
 
 @dataclass(frozen=True)
@@ -66,30 +66,43 @@ def _ring(area: Area, width: float, height: float, away: float) -> Iterator[tupl
     yield from ((x, bottom + away) for x in across)
 
 
-def draw_strip(labels: Sequence[tuple[float, Label]], height: int) -> Image.Image:
-    """Draw labels below each other on a white strip, each near its place if possible.
+def draw_list(labels: Sequence[tuple[Area, Label]], height: int) -> Image.Image:
+    """Draw labels below each other on white paper, in reading order, each near its area if possible.
 
     Args:
-        labels: the labels, each with the wanted middle from the top in pixels.
-        height: the height of the strip in pixels. It gets as many columns as the labels need.
+        labels: the labels, each with the area on the page that it belongs to.
+        height: the height of the paper in pixels. It gets as many columns as the labels need.
     """
-    ordered = sorted(labels, key=lambda each: each[0])
-    line = max(measure_text(label.pieces)[1] for _, label in ordered) + _STRIP_GAP
+    ordered = sort_for_reading(labels)
+    line = max(measure_text(label.pieces)[1] for _, label in ordered) + _LIST_GAP
     per_column = max(int(height // line), 1)
     columns = [ordered[start : start + per_column] for start in range(0, len(ordered), per_column)]
     widths = [max(measure_text(label.pieces)[0] for _, label in column) for column in columns]
-    strip = Image.new(
-        "RGB", (round(sum(widths)) + _STRIP_MARGIN * (len(widths) + 1), height), (255, 255, 255)
-    )
-    draw = ImageDraw.Draw(strip)
-    x = float(_STRIP_MARGIN)
+    paper = Image.new("RGB", (round(sum(widths)) + _LIST_MARGIN * (len(widths) + 1), height), (255, 255, 255))
+    draw = ImageDraw.Draw(paper)
+    x = float(_LIST_MARGIN)
     for column, width in zip(columns, widths, strict=True):
         lowest = height - line * len(column)  # leave room for the labels below
         y = 0.0
-        for middle, label in column:
-            y = min(max(y, middle - line / 2), lowest)
+        for area, label in column:
+            y = min(max(y, (area[1] + area[3] - line) / 2), lowest)
             draw_label(draw, (x, y), label)
             y += line
             lowest += line
-        x += width + _STRIP_MARGIN
-    return strip
+        x += width + _LIST_MARGIN
+    return paper
+
+
+def sort_for_reading(labels: Sequence[tuple[Area, Label]]) -> list[tuple[Area, Label]]:
+    """Return labels in reading order: from top to bottom, and from left to right in a row.
+
+    An area is in the row of an area above it if its middle is above the other's bottom edge.
+    """
+    ordered: list[tuple[Area, Label]] = []
+    row: list[tuple[Area, Label]] = []
+    for area, label in sorted(labels, key=lambda each: each[0][1]):
+        if row and (area[1] + area[3]) / 2 > row[0][0][3]:
+            ordered += sorted(row, key=lambda each: each[0][0])
+            row = []
+        row.append((area, label))
+    return ordered + sorted(row, key=lambda each: each[0][0])

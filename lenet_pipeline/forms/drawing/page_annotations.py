@@ -5,7 +5,7 @@ The colours are Okabe and Ito's, which people with any kind of colour vision can
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +18,7 @@ from lenet_pipeline.forms.drawing.labels import (
     Label,
     Piece,
     draw_label,
-    draw_strip,
+    draw_list,
     measure_text,
     places_around,
 )
@@ -40,6 +40,7 @@ STATE_COLOURS: dict[DrawnState, Colour] = {
 _DIGIT_PX, _CONFIDENCE_PX, _NAME_PX = 21, 14, 18
 FIELD_MARGIN_PX = 3  # between a field's cells and its outline
 _MOST_PRINT, _PRINT_CONTRAST = 0.02, 40  # share of an area, and grey levels below the paper
+_MOST_PRINT_OF_READING = 0.08  # a reading may cover a line of its cell, but no text
 _THICK_PX = 5  # of the outline of a field whose value breaks a rule
 
 
@@ -79,7 +80,7 @@ class PageDrawing:
         self.image = image
         self._draw = ImageDraw.Draw(image)
         self._taken: list[Area] = []
-        self._beside: list[tuple[float, Label]] = []
+        self._listed: list[tuple[Area, Label]] = []
         grey = np.asarray(image.convert("L"))
         self._print = grey < np.median(grey) - _PRINT_CONTRAST
 
@@ -99,12 +100,30 @@ class PageDrawing:
         left, top, right, bottom = area_of(cell.box)
         self._draw.rectangle((left, top, right - 1, bottom - 1), outline=STATE_COLOURS[cell.state], width=2)
 
-    def write_reading(self, cell: DrawnCell, field: Area) -> bool:
-        """Write a cell's reading and its confidence in percent, above or below the cell.
+    def write_readings(self, cells: Sequence[DrawnCell], fields: Mapping[str, Area]) -> bool:
+        """Write the readings of some cells and their confidences in percent, above or below each cell.
+
+        Args:
+            cells: the cells.
+            fields: the area of each field by its name.
 
         Returns:
-            Whether there is room for it. No reading covers a cell.
+            Whether there is room for all of them. If not, none is written, because a part of a value is
+            easily taken for the whole. No reading covers a cell or text.
         """
+        found: list[tuple[tuple[float, float], Label]] = []
+        for cell in cells:
+            place = self._find_reading_room(cell, fields[cell.field])
+            if place is None:
+                del self._taken[len(self._taken) - len(found) :]
+                return False
+            self._take(*place)
+            found.append(place)
+        for corner, label in found:
+            draw_label(self._draw, corner, label)
+        return True
+
+    def _find_reading_room(self, cell: DrawnCell, field: Area) -> tuple[tuple[float, float], Label] | None:
         percent = "" if cell.confidence is None else _percent(cell.confidence)
         pieces: list[Piece] = [(cell.text, "Sans-Bold", _DIGIT_PX), (percent, "Sans", _CONFIDENCE_PX)]
         left, _, right, _ = area_of(cell.box)
@@ -112,13 +131,16 @@ class PageDrawing:
             width, height = measure_text(written)
             x = (left + right - width) / 2
             places = [(x, y) for y in _reading_heights(area_of(cell.box), field, height)]
-            if place := self._find_room(places, width, height, within=field):
-                self._write(place, Label(written, WHITE, STATE_COLOURS[cell.state]))
-                return True
-        return False
+            for most_print in (_MOST_PRINT, _MOST_PRINT_OF_READING):
+                if place := self._find_room(places, width, height, most_print, within=field):
+                    return place, Label(written, WHITE, STATE_COLOURS[cell.state])
+        return None
 
     def write_row(self, cells: Sequence[DrawnCell]) -> None:
-        """Write the readings of cells of one row next to the row, with their lowest confidence in percent."""
+        """Write the readings of cells of one row next to the row, with their lowest confidence in percent.
+
+        In the list next to the page, they follow the name of the field.
+        """
         row = (
             min(cell.box.x for cell in cells),
             min(cell.box.y for cell in cells),
@@ -129,41 +151,46 @@ class PageDrawing:
         percent = _percent(min(known)) if known else ""
         text = " ".join(cell.text for cell in sorted(cells, key=lambda cell: cell.position))
         pieces: list[Piece] = [(text, "Sans-Bold", _DIGIT_PX), (percent, "Sans", _CONFIDENCE_PX)]
-        self._write_near(row, Label(pieces, WHITE, STATE_COLOURS["digit"]))
+        label = Label(pieces, WHITE, STATE_COLOURS["digit"])
+        if place := self._find_room_near(row, label):
+            self._take(place, label)
+            draw_label(self._draw, place, label)
+        else:
+            named: list[Piece] = [(f"{cells[0].field}:", "Sans", _NAME_PX), *pieces]
+            self._listed.append((row, Label(named, WHITE, STATE_COLOURS["digit"])))
 
-    def write_field(self, field: DrawnField) -> None:
-        """Write a field's name and value next to it."""
-        text = field.name
-        if field.value is not None:
-            text += f" = {field.value}" if field.value else " is blank"
-        percent = "" if field.confidence is None else f"{_percent(field.confidence)} %"
-        broken = " ".join(f"✗ {rule}" for rule in field.broken_rules)
-        pieces: list[Piece] = [
-            (text, "Sans-Bold", _NAME_PX),
-            (percent, "Sans", _NAME_PX),
-            (broken, "Sans", _NAME_PX),
-        ]
-        background, ink = (BROKEN_COLOUR, BLACK) if field.broken_rules else (FIELD_COLOUR, WHITE)
-        self._write_near(area_of(field.box), Label(pieces, ink, background))
+    def write_fields(self, fields: Sequence[DrawnField]) -> None:
+        """Write the name and value of fields next to them, or in a list next to the page if there is no room.
 
-    def _write_near(self, area: Area, label: Label) -> None:
-        """Write a label on the nearest free paper, without print if possible, or else next to the page."""
+        Either all of the fields are written on the page or none.
+        """
+        labels = [(area_of(field.box), _field_label(field)) for field in fields]
+        found: list[tuple[tuple[float, float], Label]] = []
+        for area, label in labels:
+            place = self._find_room_near(area, label)
+            if place is None:
+                del self._taken[len(self._taken) - len(found) :]
+                self._listed += labels
+                return
+            self._take(place, label)
+            found.append((place, label))
+        for place, label in found:
+            draw_label(self._draw, place, label)
+
+    def _find_room_near(self, area: Area, label: Label) -> tuple[float, float] | None:
+        """Return the nearest place for a label on free paper without print, or None."""
         width, height = measure_text(label.pieces)
         places = places_around(grow_area(area, FIELD_MARGIN_PX + 4), width, height)
-        place = self._find_room(places, width, height, bare=True) or self._find_room(places, width, height)
-        if place is None:
-            self._beside.append(((area[1] + area[3]) / 2, label))
-        else:
-            self._write(place, label)
+        return self._find_room(places, width, height, _MOST_PRINT)
 
     def finish(self) -> Image.Image:
-        """Return the picture, with a strip for the labels that have no room on the page, if there are any."""
-        if not self._beside:
+        """Return the picture, with a list of the labels that have no room on the page, if there are any."""
+        if not self._listed:
             return self.image
-        strip = draw_strip(self._beside, self.image.height)
-        picture = Image.new("RGB", (self.image.width + strip.width, self.image.height), WHITE)
+        added = draw_list(self._listed, self.image.height)
+        picture = Image.new("RGB", (self.image.width + added.width, self.image.height), WHITE)
         picture.paste(self.image, (0, 0))
-        picture.paste(strip, (self.image.width, 0))
+        picture.paste(added, (self.image.width, 0))
         return picture
 
     def _find_room(
@@ -171,33 +198,46 @@ class PageDrawing:
         places: Sequence[tuple[float, float]],
         width: float,
         height: float,
+        most_print: float,
         within: Area | None = None,
-        *,
-        bare: bool = False,
     ) -> tuple[float, float] | None:
         """Return the first place on the page that is free, ignoring the area ``within``, or None.
 
-        If ``bare``, the place must be without print too.
+        Print may cover a share of the place up to ``most_print``.
         """
         taken = [area for area in self._taken if area != within]
         for x, y in places:
             here = x, y, x + width, y + height
             on_page = x >= 0 and y >= 0 and here[2] <= self.image.width and here[3] <= self.image.height
             is_free = on_page and not any(_overlap(here, area) for area in taken)
-            if is_free and (not bare or self._is_bare(here)):
+            if is_free and self._print_share(here) < most_print:
                 return x, y
         return None
 
-    def _is_bare(self, area: Area) -> bool:
-        """Return whether there is hardly any print in an area."""
+    def _print_share(self, area: Area) -> float:
         left, top, right, bottom = (round(edge) for edge in area)
-        return float(self._print[top:bottom, left:right].mean()) < _MOST_PRINT
+        return float(self._print[top:bottom, left:right].mean())
 
-    def _write(self, place: tuple[float, float], label: Label) -> None:
-        """Write a label, and keep its place."""
+    def _take(self, place: tuple[float, float], label: Label) -> None:
+        """Keep later text off the place of a label."""
         width, height = measure_text(label.pieces)
         self._taken.append((*place, place[0] + width, place[1] + height))
-        draw_label(self._draw, place, label)
+
+
+def _field_label(field: DrawnField) -> Label:
+    """Return the name of a field with its value, its confidence and the rules that it breaks."""
+    text = field.name
+    if field.value is not None:
+        text += f" = {field.value}" if field.value else " is blank"
+    percent = "" if field.confidence is None else f"{_percent(field.confidence)} %"
+    broken = " ".join(f"✗ {rule}" for rule in field.broken_rules)
+    pieces: list[Piece] = [
+        (text, "Sans-Bold", _NAME_PX),
+        (percent, "Sans", _NAME_PX),
+        (broken, "Sans", _NAME_PX),
+    ]
+    background, ink = (BROKEN_COLOUR, BLACK) if field.broken_rules else (FIELD_COLOUR, WHITE)
+    return Label(pieces, ink, background)
 
 
 def _reading_heights(cell: Area, field: Area, height: float) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -29,6 +30,7 @@ from lenet_pipeline.ingest import Box
 _PALER = 0.3  # how far to fade the scan towards white, so that annotations stand out
 _CAPTION_PX, _LEGEND_PX = 28, 19
 _HEAD_PX = 96  # above the page, for the caption and the legend
+_ROUNDING_PX = 2
 _STATE_NAMES: dict[DrawnState, str] = {
     "digit": "digit",
     "blank": "blank",
@@ -64,7 +66,8 @@ def draw_page(
 
     Returns:
         An RGB image with the caption and a legend above the page. It is wider than the page if some labels
-        have no room on the page: they stand next to it, because no label covers a cell.
+        have no room on the page, because no label covers a cell or text: a list next to the page has them in
+        reading order. The fields of tables are all in the list or all on the page, and so are their readings.
     """
     known = {field.name for field in fields}
     names = dict.fromkeys(cell.field for cell in cells if cell.field not in known)
@@ -77,19 +80,24 @@ def draw_page(
         drawing.outline_cell(cell)
     areas = {field.name: area_of(field.box) for field in outlined}
     drawing.keep_free([*areas.values(), *(area_of(cell.box) for cell in cells)])
-    crowded: dict[tuple[str, int], list[DrawnCell]] = {}
-    for cell in cells:
-        if cell.text and not drawing.write_reading(cell, areas[cell.field]):
-            crowded.setdefault((cell.field, cell.box.y), []).append(cell)
+    in_table = {field.name for field in outlined if "." in field.name}  # row.column
+    rows = [row for name in areas for row in _rows_of([c for c in cells if c.field == name and c.text])]
+    crowded = [row for row in rows if row[0].field not in in_table and not drawing.write_readings(row, areas)]
+    table_rows = [row for row in rows if row[0].field in in_table]
+    if not drawing.write_readings([cell for row in table_rows for cell in row], areas):
+        crowded += table_rows
     # If rows are close, a reading may cover a part of the next outline to keep off the ink. The name of a
     # field may not.
     drawing.keep_free(grow_area(area, FIELD_MARGIN_PX) for area in areas.values())
     for field in outlined:
-        drawing.write_field(field)
+        if field.name not in in_table:
+            drawing.write_fields([field])
+    drawing.write_fields([field for field in outlined if field.name in in_table])
     valued = {field.name for field in outlined if field.value is not None}
-    for (name, _), row in crowded.items():
+    row_counts = Counter(row[0].field for row in rows)
+    for row in crowded:
         # The value of a field with one row of cells already shows their readings.
-        if name not in valued or len({cell.box.y for cell in cells if cell.field == name}) > 1:
+        if row[0].field not in valued or row_counts[row[0].field] > 1:
             drawing.write_row(row)
     return _add_head(drawing.finish(), caption, has_broken=any(field.broken_rules for field in outlined))
 
@@ -113,6 +121,18 @@ def _add_head(page: Image.Image, caption: str, *, has_broken: bool) -> Image.Ima
         x += 30 + font.getlength(name) + 28
     draw.text((x, 75), "small figures: confidence in %", fill=FIELD_COLOUR, font=font, anchor="ls")
     return image
+
+
+def _rows_of(cells: Sequence[DrawnCell]) -> list[list[DrawnCell]]:
+    """Return the cells of one field in rows. Digits of a box differ in height, and are one row."""
+    rows: list[list[DrawnCell]] = []
+    bottom = 0
+    for cell in sorted(cells, key=lambda cell: cell.box.y):
+        if not rows or cell.box.y >= bottom - _ROUNDING_PX:
+            rows.append([])
+        rows[-1].append(cell)
+        bottom = max(bottom, cell.box.y + cell.box.height)
+    return rows
 
 
 def _boxes_of(field: str, cells: Iterable[DrawnCell]) -> list[Box]:

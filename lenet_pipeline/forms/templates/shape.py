@@ -88,7 +88,9 @@ def _error_faults(error: ValidationError, root: Located) -> Iterator[Fault]:
         case "dependentRequired":
             for key, needed in error.validator_value.items():
                 for other in _missing_keys(found, error.schema, needed) if key in found else ():
-                    yield Fault(found[key].line, f"{key!r} in {name} also needs {other!r}")
+                    expected = error.schema["properties"][other]["description"]
+                    reason = f"{key!r} in {name} also needs {other!r}; expected {expected}"
+                    yield Fault(found[key].line, reason)
         case "oneOf" | "anyOf":
             yield from _alternative_faults(found, error, name)
         case _:

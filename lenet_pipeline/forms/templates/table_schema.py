@@ -44,7 +44,8 @@ def table_schema(field_rule: Schema) -> Schema:
             ),
             "row_height": above_zero("the height of each row without a height of its own"),
             "lines": {
-                "description": "printed: take the places of rows and columns from lines of the blank form",
+                "description": "printed: take the places of rows and columns from lines of the blank form; "
+                "without lines, give row_height and the width of each column",
                 "type": "string",
                 "enum": ["printed"],
             },
@@ -80,7 +81,6 @@ def _rows() -> Schema:
             ),
             "type": ["string", "object"],
             "additionalProperties": False,
-            "minProperties": 1,
             "properties": {
                 "name": name("the name of a row: letters, digits and _, first a letter"),
                 "height": above_zero("the height of the row"),
@@ -95,7 +95,6 @@ def _column(field_rule: Schema) -> Schema:
         "is not read",
         "type": "object",
         "additionalProperties": False,
-        "minProperties": 1,
         "dependentRequired": {key: ["name"] for key in _FIELD_KEYS},
         "properties": {
             "name": name("the name of a column: letters, digits and _, first a letter"),

@@ -15,6 +15,7 @@ from lenet_pipeline.forms.templates.fields import read_field
 from lenet_pipeline.forms.templates.places import find_place_faults
 from lenet_pipeline.forms.templates.sheet import Sheet
 from lenet_pipeline.forms.templates.table_rules import expand_rules
+from lenet_pipeline.forms.templates.table_sizes import find_size_fault
 from lenet_pipeline.forms.templates.yaml_text import Fault, FaultyFile, Located
 
 _COPIED = ("blank", "unused", "decimals", "sign", "rules")  # the keys that a column hands to its fields
@@ -77,7 +78,7 @@ def expand_tables(written: Located, sheet: Sheet | None, find_lines: FindLines |
 def _expand(
     table: Located, sheet: Sheet | None, find_lines: FindLines, form_fields: Sequence[str]
 ) -> tuple[list[Located], list[Located]]:
-    columns, rows = _place_lines(table, find_lines)
+    columns, rows = _place_lines(table, sheet, find_lines)
     named_columns = [column for column in columns if column.name is not None]
     named_rows = [row for row in rows if row.name is not None]
     faults = [*_repeats(named_rows, "row"), *_repeats(named_columns, "column")]
@@ -96,7 +97,9 @@ def _expand(
     return fields, expand_rules(table, row_names, column_names, form_fields)
 
 
-def _place_lines(table: Located, find_lines: FindLines) -> tuple[list[_Line], list[_Line]]:
+def _place_lines(
+    table: Located, sheet: Sheet | None, find_lines: FindLines
+) -> tuple[list[_Line], list[_Line]]:
     """Return the columns and rows of a table with their edges, in the units of the file."""
     columns, rows = table["columns"].items(), _row_items(table["rows"])
     names = [_named(column) for column in columns]
@@ -107,12 +110,19 @@ def _place_lines(table: Located, find_lines: FindLines) -> tuple[list[_Line], li
     ]
     if faults:
         raise FaultyFile(*faults)
+    default = table.get("row_height")
     if "lines" in table:
         counts = [int(column["cells"].value) if "cells" in column else 1 for column in columns]
         across, down = find_lines(table, len(rows), counts)
+        if sheet is not None:
+            differing = [
+                find_size_fault(columns, across, "width", default=None, mm=sheet.across),
+                find_size_fault(rows, down, "height", default=default, mm=sheet.down),
+            ]
+            if found := [fault for fault in differing if fault is not None]:
+                raise FaultyFile(*found)
     else:
         across = _edges(table["x"], [_size(column, "width", None, "column") for column in columns])
-        default = table.get("row_height")
         down = _edges(table["y"], [_size(row, "height", default, "row") for row in rows])
     return _lines(columns, across), _lines(rows, down)
 
