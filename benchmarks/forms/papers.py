@@ -31,8 +31,9 @@ from lenet_pipeline.forms.drawing.lettering import load_lettering
 from lenet_pipeline.forms.filling.filled_pages import FilledPage
 from lenet_pipeline.forms.filling.habits import Habits
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey, Page
+from lenet_pipeline.forms.reading.digit_images import cut_digits
 from lenet_pipeline.forms.reading.page_reading import clear_field, prepare_field
-from lenet_pipeline.forms.reading.writing import cut_digits, find_strokes
+from lenet_pipeline.forms.reading.writing import find_strokes
 
 PAGES = 2  # per paper, level and pencil
 PENCILS = {"dark": (110.0, 120.0), "pale": (150.0, 160.0), "very pale": (180.0, 190.0)}  # grey levels

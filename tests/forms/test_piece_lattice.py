@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lenet_pipeline.forms.reading.digit_images import cut_digits
 from lenet_pipeline.forms.reading.piece_lattice import Cuts, cut_with_network
 from lenet_pipeline.forms.reading.pieces import cut_group
 from lenet_pipeline.forms.reading.seams import propose_seams
-from lenet_pipeline.forms.reading.writing import Strokes, cut_digits, find_strokes, measure_cleared_field
+from lenet_pipeline.forms.reading.writing import Strokes, find_strokes, measure_cleared_field
 from lenet_pipeline.forms.rules.field_rules import OneOf, Rule
 from lenet_pipeline.jobs.piece_reading import read_pieces
 from lenet_pipeline.schema import Images

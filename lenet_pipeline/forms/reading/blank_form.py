@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lenet_pipeline.forms.page import Grey
+from lenet_pipeline.forms.reading.digit_images import Digit, cut_digits
 from lenet_pipeline.forms.reading.page_reading import clear_field, cut_box, prepare_field
-from lenet_pipeline.forms.reading.writing import Digit, Strokes, cut_digits, find_strokes
+from lenet_pipeline.forms.reading.writing import Strokes, find_strokes
 from lenet_pipeline.forms.templates.model import Template, WritingBox
 
 _TALL_SHARE = 0.5  # of a cell's height: 9 of 10 handwritten digits are taller, and printed hints are lower

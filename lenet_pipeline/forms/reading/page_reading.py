@@ -19,22 +19,17 @@ from lenet_pipeline.forms.reading.cells import (
     template_places,
 )
 from lenet_pipeline.forms.reading.cutting import cut_run
+from lenet_pipeline.forms.reading.digit_images import Digit, cut_digits
 from lenet_pipeline.forms.reading.edge_profiles import SEARCHED_PX
 from lenet_pipeline.forms.reading.extra_ink import ExtraInk, find_extra_ink
 from lenet_pipeline.forms.reading.ink import measure_darkness, remove_print
-from lenet_pipeline.forms.reading.loose_ink import LooseInk, erase_ink
+from lenet_pipeline.forms.reading.loose_ink import erase_ink
 from lenet_pipeline.forms.reading.marks import find_mark, is_mark
 from lenet_pipeline.forms.reading.piece_lattice import Cuts, ReadPieces, cut_with_network
 from lenet_pipeline.forms.reading.possible_marks import find_possible_mark
 from lenet_pipeline.forms.reading.readings import CellReading, FieldReading, InkReading
-from lenet_pipeline.forms.reading.writing import (
-    ClearedField,
-    Digit,
-    Strokes,
-    cut_digits,
-    find_strokes,
-    measure_cleared_field,
-)
+from lenet_pipeline.forms.reading.small_marks import LooseInk
+from lenet_pipeline.forms.reading.writing import ClearedField, Strokes, find_strokes, measure_cleared_field
 from lenet_pipeline.forms.templates.model import Field, Template, UnusedMark, WritingBox
 from lenet_pipeline.ingest import Box
 from lenet_pipeline.schema import Floats

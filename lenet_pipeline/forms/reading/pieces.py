@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lenet_pipeline.forms.reading.digit_images import cut_digits
 from lenet_pipeline.forms.reading.ink import Labels
 from lenet_pipeline.forms.reading.ink_groups import full_ink
 from lenet_pipeline.forms.reading.seams import propose_seams
-from lenet_pipeline.forms.reading.writing import Strokes, cut_digits
+from lenet_pipeline.forms.reading.writing import Strokes
 from lenet_pipeline.schema import Floats, Mask
 
 _SEAM_DISTANCE = 0.12  # the smallest mean distance between two seams

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lenet_pipeline.forms.reading.loose_ink import InkKind
 from lenet_pipeline.forms.reading.possible_marks import ShapeVerdict
+from lenet_pipeline.forms.reading.small_marks import InkKind
 from lenet_pipeline.forms.templates.model import UnusedMark
 from lenet_pipeline.ingest import Box
 from lenet_pipeline.schema import DARK_ON_BRIGHT

@@ -1,4 +1,4 @@
-"""Find the strokes of a field, assign them to cells, and normalise them as digits.
+"""Find the strokes of a field, and assign them to cells.
 
 All places are in pixels of the given part of the aligned page. Darkness is in grey levels of 255.
 """
@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from lenet_pipeline.forms.page import ALIGNED_DPI, MM_PER_INCH
 from lenet_pipeline.forms.reading.cells import Places
-from lenet_pipeline.forms.reading.ink import Labels, Paper, measure_paper, smooth
-from lenet_pipeline.ingest import place_ink
+from lenet_pipeline.forms.reading.ink import Labels, Paper, measure_paper, quantile, smooth
 from lenet_pipeline.schema import Floats, Mask
 
 _MM_PER_PX = MM_PER_INCH / ALIGNED_DPI
@@ -36,19 +34,13 @@ _SMALL_PART, _NEAR_MM = 0.15, 0.8  # a smaller part counts only within this dist
 _SHORTEST_MM = 1.1  # a cell whose longest part is shorter contains specks instead of writing
 _SHORTEST_SHARE = 0.25  # the same limit relative to a cell's shorter side
 _REMNANT_PX = 4  # a part this thin and this close to an edge is a remnant of a line
-_LINE_PX, _LINE_AWAY_PX = (
-    6,
-    14,
-)  # a straight part this thin and this near to an edge is a line if it is as long
+_LINE_PX, _LINE_AWAY_PX = 6, 14  # a straight part this thin and near to an edge, and as long as it, is a line
 _REMNANT_END_PX = 6  # the ends of such a part are within this distance of the cell's edges
 _REACH_SHARE, _MOST_REACH_MM = 0.35, 3.0  # how far strokes may leave a cell, relative to its side and in mm
 _LEAST_INSIDE = 0.35  # the share of a part's ink that must be inside its cell
 _SPLIT_SHARE = 0.3  # of a part's ink in a second cell: two digits touch, and the border separates them
 _MAIN_SHARE = 0.6  # of a part's ink in its first cell: if it has less, half of _SPLIT_SHARE is enough
-_FULL_SHARE = 0.8  # the quantile of a digit's pixels that counts as full ink
-_EDGE_SHARE = 0.3  # of full ink, at the edge of a digit: with a lower limit, blur would enlarge its box
 _NEVER_INK = np.full(1, np.inf, np.float32)  # an unreachable limit, for pixels outside all cells
-_NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -118,25 +110,6 @@ class Strokes:
     printed: Floats
 
 
-@dataclass(frozen=True)
-class Digit:
-    """One digit, or any other writing in its place.
-
-    Attributes:
-        image: uint8 (28, 28), normalised as in training.
-        mask: where its ink is, cropped to the ink, bool (height, width).
-        left: the column of the mask's first column.
-        top: the row of the mask's first row.
-        ink: the amount of ink, in square millimetres of full ink.
-    """
-
-    image: NDArray[np.uint8]
-    mask: Mask
-    left: int
-    top: int
-    ink: float
-
-
 def measure_cleared_field(printed: Floats, darkness: Floats, places: Places) -> ClearedField:
     """Measure the paper and the ink of a field.
 
@@ -154,13 +127,13 @@ def measure_cleared_field(printed: Floats, darkness: Floats, places: Places) -> 
     written = soft[soft > np.concatenate([_NEVER_INK, strong])[inner]]
     usual = _measure_writing(written) if written.size >= _FEWEST_WRITTEN else None
     outside = soft[(inner == 0) & (soft < _MOST_PATTERN)]
-    pattern = _PATTERN_MARGIN * _quantile(outside, _PATTERN_SHARE) if outside.size else 0.0
+    pattern = _PATTERN_MARGIN * quantile(outside, _PATTERN_SHARE) if outside.size else 0.0
     return ClearedField(smooth(printed), above, soft, places, paper, owners, inner, usual, pattern)
 
 
 def _measure_writing(inked: Floats) -> float:
     """Return the usual darkness of writing among pixels that may also be of a watermark, which is paler."""
-    return _quantile(inked[inked > _WATERMARK_SHARE * _quantile(inked, 0.98)], 0.8)
+    return quantile(inked[inked > _WATERMARK_SHARE * quantile(inked, 0.98)], 0.8)
 
 
 def find_strokes(cleared: ClearedField, usual: float, caution: float = 1.0) -> Strokes:
@@ -312,55 +285,3 @@ def _is_line_remnant(stats: NDArray[np.int32], places: Places) -> Mask:
         is_long &= stats[:, along] + stats[:, length] >= places[:, 3 - axis] - _REMNANT_END_PX
         is_remnant |= is_long & (stats[:, side] <= _LINE_PX) & (distance <= _LINE_AWAY_PX)
     return is_remnant
-
-
-def cut_digits(strokes: Strokes, labels: Labels, palest: Floats) -> list[Digit | None]:
-    """Normalise the ink of each label like the digits in training. The result is None for a missing label.
-
-    Args:
-        strokes: the strokes of the field.
-        labels: 1 + the index of the digit that a pixel belongs to, 0 for paper, int32 (height, width).
-        palest: for each digit, the darkness from which on pixels count as strokes, (n,).
-    """
-    found = ndimage.find_objects(labels, max_label=len(palest))
-    return [
-        None if place is None else _cut_digit(strokes, labels, place, index + 1, float(palest[index]))
-        for index, place in enumerate(found)
-    ]
-
-
-def _cut_digit(
-    strokes: Strokes, labels: Labels, place: tuple[slice, slice], label: int, palest: float
-) -> Digit | None:
-    near = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in place)
-    own = labels[near] == label
-    soft = strokes.soft[near]
-    full = _full_level(soft[own])
-    mask = own & (soft > max(palest, _EDGE_SHARE * full))
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    # Add the palest edge of each stroke, which the limit above excluded.
-    edged = cv2.dilate(mask.view(np.uint8), _NEIGHBOURS)[inside] > 0
-    others = (labels[near] != label) & (labels[near] != 0)
-    edged &= ~others[inside]
-    levels = np.where(edged, np.clip(strokes.darkness[near][inside] / full, 0, 1), np.float32(0))
-    return Digit(
-        image=place_ink(levels),
-        mask=mask[inside],
-        left=near[1].start + int(columns[0]),
-        top=near[0].start + int(rows[0]),
-        ink=float(levels.sum()) * _MM_PER_PX**2,
-    )
-
-
-def _full_level(values: Floats) -> float:
-    """Return the darkness of a digit's full ink. It varies with pens and scans, but not in MNIST."""
-    return max(1.0, _quantile(values, _FULL_SHARE))
-
-
-def _quantile(values: Floats, share: float) -> float:
-    """Return a quantile as one of the values. On small arrays, this is ten times as fast as numpy's."""
-    index = int(share * (values.size - 1))
-    return float(np.partition(values, index)[index])
