@@ -15,11 +15,11 @@ from lenet_pipeline.forms.alignment.aligned_pages import AlignedPage, Unaligned
 from lenet_pipeline.forms.alignment.prepared_template import PreparedTemplate, prepare_template
 from lenet_pipeline.forms.choice_rows import choice_tables
 from lenet_pipeline.forms.documents.reader import Document, PageLimits, read_pages
+from lenet_pipeline.forms.field_rows import cell_table, field_table
 from lenet_pipeline.forms.page import Page
-from lenet_pipeline.forms.reading.field_pictures import field_picture
-from lenet_pipeline.forms.reading.page_reading import locate_in_scan, read_fields
+from lenet_pipeline.forms.reading.page_reading import read_fields
 from lenet_pipeline.forms.reading.piece_lattice import ReadPieces
-from lenet_pipeline.forms.reading.readings import CellReading, FieldReading, InkReading
+from lenet_pipeline.forms.reading.readings import CellReading
 from lenet_pipeline.forms.sheet_pages import read_sheets
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.ingest import Reject, digits_table
@@ -224,8 +224,8 @@ def _aligned_page(job: FormJob, document: Document, page: Page, found: AlignedPa
     return PageRows(
         page=row,
         digits=_digits(document, page, template, cells, digit_ids),
-        fields=_fields(found, row["page_id"], field_ids, fields),
-        cells=_cells(row["page_id"], field_ids, cells, digit_ids),
+        fields=field_table(found, row["page_id"], field_ids, fields),
+        cells=cell_table(row["page_id"], field_ids, cells, digit_ids),
         choices=choices,
         options=options,
     )
@@ -275,62 +275,3 @@ def _digits(
         place = DIGITS.get_field_index(name)
         table = table.set_column(place, DIGITS.field(name), pa.array(values, DIGITS.field(name).type))
     return table
-
-
-def _fields(
-    found: AlignedPage, page_id: bytes, field_ids: dict[str, bytes], readings: Sequence[FieldReading]
-) -> pa.Table:
-    template = found.prepared.template
-    boxes = [field.outline.pixel_box() for field in template.fields]
-    scan_boxes = locate_in_scan(boxes, found.to_scan, found.warp)
-    return pa.Table.from_pylist(
-        [
-            {
-                "field_id": field_ids[field.name],
-                "page_id": page_id,
-                "template": template.fingerprint,
-                "field": field.name,
-                "field_number": number,
-                "box": vars(boxes[number]),
-                "source_box": vars(scan_boxes[number]),
-                "picture": field_picture(found.image, field, template),
-                "extra_ink": reading.extra_ink,
-                "cut_probability": reading.cut_probability,
-                "cut_doubt": reading.cut_doubt,
-                "loose_ink": [_ink_row(one) for one in reading.loose_ink] or None,
-            }
-            for number, (field, reading) in enumerate(zip(template.fields, readings, strict=True))
-        ],
-        schema=FIELDS,
-    )
-
-
-def _ink_row(found: InkReading) -> dict[str, Any]:
-    return {**vars(found), "box": vars(found.box)}
-
-
-def _cells(
-    page_id: bytes,
-    field_ids: dict[str, bytes],
-    cells: Sequence[CellReading],
-    digit_ids: Sequence[bytes | None],
-) -> pa.Table:
-    return pa.Table.from_pylist(
-        [
-            {
-                "field_id": field_ids[cell.field],
-                "page_id": page_id,
-                "position": cell.position,
-                "state": cell.state,
-                "mark": cell.mark,
-                "possible_mark": cell.possible_mark and cell.possible_mark.mark,
-                "is_like_mark": cell.possible_mark and cell.possible_mark.is_likely,
-                "digit_id": digit_id,
-                "ink": cell.ink,
-                "box": vars(cell.box),
-                "source_box": vars(cell.source_box),
-            }
-            for cell, digit_id in zip(cells, digit_ids, strict=True)
-        ],
-        schema=CELLS,
-    )
