@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from lenet_pipeline.registry import load_packaged_engine
 from lenet_pipeline.schema import Images
 
 if TYPE_CHECKING:
@@ -26,4 +25,7 @@ def read_pieces(images: Images) -> Scores:
 
 @cache
 def _load_engine() -> Engine:
+    # Only here, because it imports torch, which pages without boxes do not need.
+    from lenet_pipeline.registry import load_packaged_engine
+
     return load_packaged_engine()

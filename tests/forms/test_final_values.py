@@ -119,7 +119,12 @@ def test_a_field_whose_digits_are_all_reviewed_is_settled_unless_a_doubt_is_left
     assert values["first"].reasons == ("not_a_digit: position 1",)
     values, _ = final(without_sum, first=read("_99", digits=digits))
     assert (values["first"].is_settled, values["first"].reasons) == (True, ())
-    for reason in ("extra_ink: a comma after position 1", "gap: position 2", "mark: a dash"):
+    for reason in (
+        "extra_ink: a comma after position 1",
+        "gap: position 2",
+        "mark: a dash",
+        "cut: the digits touch, and may also read 314",
+    ):
         values, _ = final(without_sum, first=read("_99", digits=digits, reason=reason))
         assert (values["first"].is_settled, values["first"].reasons) == (False, (reason,))
     values, broken = final(content, first=read("_99", digits=digits), total=read("_99"))

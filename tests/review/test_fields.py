@@ -425,6 +425,8 @@ def test_reasons_are_sentences_and_cells_count_from_one() -> None:
         "Ink that belongs to no digit: a comma after cell 7, a stroke through cell 1",
         "Unexpected mark: a dash at cell 3",
     ]
+    cut = "cut: the digits touch, and may also read 314"
+    assert explain_all(f"{cut}; {ink}")[0] == "The digits touch, and may also read 314"
     assert explain_all(None) == []
 
 
