@@ -298,4 +298,4 @@ def print_evaluation(outcome: FormEvaluation) -> None:
 
 
 _SHOWN = ["field", "fields", "field_accuracy_pct", "digit_accuracy_pct", "straight_through_pct"]
-_MOST_PLACES = 6
+_MOST_PLACES = 20
