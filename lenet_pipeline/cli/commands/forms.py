@@ -286,7 +286,7 @@ def print_evaluation(outcome: FormEvaluation) -> None:
         f"{counted(overall['wrong_corrections'], 'wrong correction')}"
     )
     if by_field:
-        print_rows(outcome.accuracy.slice(1).select(_SHOWN), Format.TABLE)
+        print_rows(outcome.accuracy.slice(1).select(_SHOWN), Format.TABLE, most_rows=_MOST_FIELDS)
     if outcome.unknown:
         first = outcome.unknown[0]
         print_line(
@@ -298,4 +298,4 @@ def print_evaluation(outcome: FormEvaluation) -> None:
 
 
 _SHOWN = ["field", "fields", "field_accuracy_pct", "digit_accuracy_pct", "straight_through_pct"]
-_MOST_PLACES = 20
+_MOST_PLACES, _MOST_FIELDS = 20, 100
