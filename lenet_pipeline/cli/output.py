@@ -69,8 +69,22 @@ def print_line(
     console.print(Text.assemble((lead, lead_style), (text, style)), soft_wrap=True)
 
 
-def print_rows(rows: pa.Table, output_format: Format, output: Path | None = None, title: str = "") -> None:
+def print_rows(
+    rows: pa.Table,
+    output_format: Format,
+    output: Path | None = None,
+    title: str = "",
+    *,
+    most_rows: int = _MAX_TABLE_ROWS,
+) -> None:
     """Print a table of rows, or write it to a file.
+
+    Args:
+        rows: the rows.
+        output_format: how to print them.
+        output: the file to write instead of the terminal.
+        title: the line above a table at the terminal.
+        most_rows: the number of rows that a table at the terminal shows at most.
 
     Raises:
         PipelineError: the format is Parquet and the output a terminal, or the file cannot be written.
@@ -79,7 +93,7 @@ def print_rows(rows: pa.Table, output_format: Format, output: Path | None = None
     if output is not None:
         _write_file(rows, output_format, output)
     elif output_format is Format.TABLE:
-        _print_table(rows, title)
+        _print_table(rows, title, most_rows)
     elif output_format is Format.PARQUET:
         if sys.stdout.isatty():
             raise PipelineError("Parquet is a binary format: add --output FILE, or pipe it")
@@ -145,11 +159,11 @@ def report_snapshot(as_of: AsOf) -> None:
         typer.echo(f"the database is busy; these rows are as of {when}", err=True)
 
 
-def _print_table(rows: pa.Table, title: str) -> None:
+def _print_table(rows: pa.Table, title: str, most_rows: int) -> None:
     if not len(rows):
         print_line(f"{title}\nno rows" if title else "no rows")
         return
-    shown = rows.slice(0, _MAX_TABLE_ROWS).to_pylist()
+    shown = rows.slice(0, most_rows).to_pylist()
     filled = [name for name in rows.column_names if _has_value(shown, name)] or rows.column_names
     texts = {name: _column_texts([row[name] for row in shown]) for name in filled}
     numeric = {field.name for field in rows.schema if _is_number(field.type)}

@@ -164,10 +164,15 @@ def _find_writing(image: Grey, job: DraftingJob, draft: Draft, paper: Paper) -> 
     if not written:
         return ()
     cells = sum(each.count for each in written)
+    advice = (
+        "build it again from more scans with other values, or erase these places in the picture with a "
+        "paint program"
+        if job.built
+        else "use an empty copy, or build a blank form from filled copies with lenet forms blank"
+    )
     return (
-        f"{counted(cells, 'cell')} of {job.blank.name} seem to contain writing ({list_cells(written)}), and "
-        "such a template is refused; use an empty copy, or build a blank form from filled copies with "
-        "lenet forms blank",
+        f"{counted(cells, 'cell')} of {job.blank.name} {'seems' if cells == 1 else 'seem'} to contain "
+        f"writing ({list_cells(written)}), and such a template is refused; {advice}",
     )
 
 

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from lenet_pipeline.audit import counted
 from lenet_pipeline.forms import Document, FormJob, Template, UniqueRule, find_documents, read_template
-from lenet_pipeline.ingest import Reject
+from lenet_pipeline.ingest import Reject, path_text
 from lenet_pipeline.jobs.dataset_names import default_dataset
 from lenet_pipeline.jobs.form_reading import inspect_documents, read_parts
 from lenet_pipeline.jobs.ingest_journal import IngestJournal
@@ -99,7 +99,10 @@ def _store_forms(
     listed = find_documents(path)
     journal = IngestJournal("forms", str(path), settings, observer)
     stored = store_documents(listed.paths, dataset, templates, processes, journal, settings, observer)
-    outcome = replace(stored.outcome, unrecognised=listed.unrecognised)
+    ignored = [path_text(file.relative_to(path)) for file in listed.unrecognised]
+    outcome = replace(
+        stored.outcome, unrecognised=len(ignored), first_unrecognised=ignored[0] if ignored else None
+    )
     refuse_too_many_rejects(
         outcome.rejected,
         outcome.pages + outcome.further_sheets + len(stored.rejects),

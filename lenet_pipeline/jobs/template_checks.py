@@ -61,18 +61,26 @@ def check_blank_form(template: Template) -> None:
 
 
 def list_cells(written: Sequence[WrittenCells]) -> str:
-    """Return fields with their cells, such as "customer 1-9, order 2, total"."""
-    named = [" ".join([each.field, *_runs(each.positions)]) for each in written[:_MOST_NAMED]]
+    """Return fields with their cells, such as "positions 1 to 3 and 5 of customer, total"."""
+    named = [_name_cells(each) for each in written[:_MOST_NAMED]]
     rest = len(written) - _MOST_NAMED
     return ", ".join(named) + (f" and {counted(rest, 'more field')}" if rest > 0 else "")
 
 
+def _name_cells(written: WrittenCells) -> str:
+    if not written.positions:
+        return written.field
+    *first, last = _runs(written.positions)
+    listed = f"{', '.join(first)} and {last}" if first else last
+    return f"position{'s' if len(written.positions) > 1 else ''} {listed} of {written.field}"
+
+
 def _runs(positions: Sequence[int]) -> list[str]:
-    """Return runs of positions, counted from 1, such as ["1-3", "5"]."""
+    """Return runs of positions, counted from 1, such as ["1 to 3", "5"]."""
     runs: list[list[int]] = []
     for position in positions:
         if runs and position == runs[-1][-1] + 1:
             runs[-1].append(position)
         else:
             runs.append([position])
-    return [f"{run[0] + 1}" if len(run) == 1 else f"{run[0] + 1}-{run[-1] + 1}" for run in runs]
+    return [f"{run[0] + 1}" if len(run) == 1 else f"{run[0] + 1} to {run[-1] + 1}" for run in runs]

@@ -10,7 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from lenet_pipeline.cli.commands.forms import print_evaluation
 from lenet_pipeline.cli.output import Format, counted, plain_text, print_records, print_rows
+from lenet_pipeline.jobs import FormEvaluation
 
 ROWS = pa.table(
     {
@@ -161,3 +163,27 @@ def test_one_thing_is_counted_in_the_singular(count: int, nouns: tuple[str, ...]
 def test_the_name_of_a_column_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     print_records([{"[/x] [red]a": 1}], Format.TABLE)
     assert "[/x] [red]a" in capsys.readouterr().out
+
+
+def test_an_evaluation_shows_up_to_a_hundred_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {
+        "fields": 5,
+        "fields_right": 5,
+        "field_accuracy_pct": 100.0,
+        "digits": 15,
+        "digits_right": 15,
+        "digit_accuracy_pct": 100.0,
+        "straight_through_pct": 90.0,
+        "straight_through_wrong": 0,
+        "wrong_corrections": 0,
+    }
+
+    def printed(fields: int) -> str:
+        names = [None, *(f"row{number}.count" for number in range(1, fields + 1))]
+        accuracy = pa.Table.from_pylist([{"field": name, **row} for name in names])
+        print_evaluation(FormEvaluation(accuracy, truths=5 * fields, unknown=(), mistakes=0, picture=None))
+        return capsys.readouterr().out
+
+    assert "row100.count" in printed(100)
+    assert "first" not in printed(100)
+    assert "first 100 of 101 rows" in printed(101)

@@ -714,7 +714,7 @@ def put(path: Path, grey: Grey | None = None) -> Path:
     return save(path, Image.fromarray(page_picture() if grey is None else grey))
 
 
-def test_a_folder_tree_is_searched_in_order_and_other_files_are_counted(tmp_path):
+def test_a_folder_tree_is_searched_in_order_and_other_files_are_named(tmp_path):
     names = ["b.png", "a/c.tif", "a/d.jpg"]
     for name in [*names, ".hidden.png", ".git/e.png"]:
         put(tmp_path / name)
@@ -725,7 +725,7 @@ def test_a_folder_tree_is_searched_in_order_and_other_files_are_counted(tmp_path
     found = find_documents(tmp_path)
     relative = [str(path.relative_to(tmp_path)) for path in found.paths]
     assert relative == ["a/c.tif", "a/d.jpg", "a/no suffix", "b.png", "f.pdf"]
-    assert found.unrecognised == 2
+    assert [path.name for path in found.unrecognised] == ["README", "truth.csv"]
     assert list_documents(tmp_path) == list(found.paths)
     assert all(isinstance(inspect_document(path, LIMITS), Document) for path in found.paths)
 

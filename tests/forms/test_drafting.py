@@ -239,6 +239,60 @@ def test_draft_reads_back_as_its_fields(tmp_path: Path) -> None:
         assert read[0].first.x == pytest.approx(fields[0].place.first.x, abs=0.006)
 
 
+def grid(columns: list[float], rows: int) -> list[Rectangle]:
+    """Return the boxes of a table with columns of some widths in millimetres and rows of 8 mm."""
+    lefts = np.cumsum([12, *columns])
+    return [
+        Rectangle(float(left), 10.0 + 8 * row, width, 8)
+        for row in range(rows)
+        for left, width in zip(lefts, columns, strict=False)
+    ]
+
+
+@pytest.mark.parametrize("has_reference", [True, False])
+def test_boxes_in_a_grid_are_suggested_as_a_table_that_reads_back(
+    tmp_path: Path, *, has_reference: bool
+) -> None:
+    drawn = [*grid([20, 30, 6, 6, 6], 3), Rectangle(12, 45, 40, 8)]
+    page = draw_page(drawn)
+    Image.fromarray(page).save(tmp_path / "blank.png", dpi=(DPI, DPI))
+    found = draft_template(page, DPI, form="test", reference="blank.png" if has_reference else None)
+    head, block = found.text.split("# tables:\n")
+    assert "# 3 x 3 of these boxes form a table, from box_1 to row_3." in head
+    assert ("lines: printed" in block) is has_reference
+    text = found.text[: found.text.index("fields:")] + "tables:\n" + block.replace("# ", "")
+    (tmp_path / "table.yaml").write_text(text, encoding="utf-8")
+    read = read_template(tmp_path / "table.yaml").fields
+    assert [field.name for field in read][:4] == [
+        "row1.column1",
+        "row1.column2",
+        "row1.column3",
+        "row2.column1",
+    ]
+    expected = [box for box in drawn[:-1] if box.width > 6 or box.x == pytest.approx(62)]
+    for field, box in zip(read, expected, strict=True):
+        corner = field.outline.x, field.outline.y, field.outline.height
+        assert corner == pytest.approx((box.x, box.y, box.height), abs=0.3)
+    assert isinstance(read[2].place, Cells)
+    assert read[2].place.columns == 3
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [*row(10, 10, 4), *row(10, 30, 4)],
+        grid([20, 30], 2),
+        [Rectangle(10, 5 + 9 * number, 30, 9) for number in range(6)],
+        [Rectangle(10 + 40 * column, 5 + 12 * line, 30, 8) for line in range(3) for column in range(2)],
+    ],
+    ids=["rows of cells", "too few", "one column", "gaps"],
+)
+def test_other_boxes_suggest_no_table(boxes: list[Rectangle]) -> None:
+    found = draft(draw_page(boxes))
+    assert found.fields
+    assert "tables:" not in found.text
+
+
 def test_draft_of_a_page_without_boxes_has_no_fields() -> None:
     found = draft(np.full((400, 600), 255, np.uint8))
     assert found.fields == ()

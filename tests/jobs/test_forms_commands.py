@@ -296,7 +296,7 @@ def test_forms_are_ingested_scored_and_evaluated_by_commands(
     assert (result.returncode, result.stderr) == (0, "")
     shown = " ".join(result.stdout.split())
     assert "slips/all: 4 documents, 4 pages: 4 read" in shown
-    assert "1 file ignored (only documents are read)" in shown
+    assert "1 file ignored (only documents are read): truth.csv" in shown
     (again,) = json.loads(lenet(*ingest, "--format", "json").stdout)
     assert (again["known"], again["read"], again["added"]) == (4, 0, 0)
 

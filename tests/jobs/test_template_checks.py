@@ -5,18 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from PIL import Image
 
 from lenet_pipeline.errors import IngestError
 from lenet_pipeline.forms.filling.demo_form import draw_demo_form
 from lenet_pipeline.forms.filling.filled_pages import FilledPage, fill_pages
 from lenet_pipeline.forms.filling.handwriting import LabelledImages
 from lenet_pipeline.forms.filling.severities import SEVERITIES
+from lenet_pipeline.forms.reading.blank_form import WrittenCells
 from lenet_pipeline.forms.templates.model import Template
 from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.ingest import read_optdigits
-from lenet_pipeline.jobs import DrawingJob, FormIngestJob, declare_inbox, draw_form, ingest_forms
-from lenet_pipeline.jobs.template_checks import check_templates
+from lenet_pipeline.jobs import (
+    DraftingJob,
+    DrawingJob,
+    FormIngestJob,
+    declare_inbox,
+    draft_form,
+    draw_form,
+    ingest_forms,
+)
+from lenet_pipeline.jobs.template_checks import check_templates, list_cells
 from lenet_pipeline.lake import images_array
 from lenet_pipeline.settings import read_settings
 from tests.jobs.form_builders import SLIP, write_template
@@ -53,13 +65,38 @@ def test_a_filled_copy_as_blank_form_is_refused_in_one_line_that_names_cells_and
     said = str(caught.value)
     assert "\n" not in said
     assert f"its reference, page 1 of {filled.parent / 'filled.png'}, has writing in" in said
-    assert "(customer 1-9, delivered 1-8, quantity, " in said
+    assert "(positions 1 to 9 of customer, positions 1 to 8 of delivered, quantity, " in said
     assert "give a blank form, or, if the blank form has this print, add print_in_cells: true" in said
     assert not (home / "lake").exists()
     with pytest.raises(IngestError, match="has writing in"):
         declare_inbox(settings, "notes", str(tmp_path), (filled,))
     with pytest.raises(IngestError, match="has writing in"):
         draw_form(settings, DrawingJob(read_template(filled), tmp_path / "scan.png"))
+
+
+def test_cells_are_named_by_their_positions_and_field() -> None:
+    written = [WrittenCells("row_1", (2, 4)), WrittenCells("row_2", (0, 1, 2, 5)), WrittenCells("total", ())]
+    expected = "positions 3 and 5 of row_1, positions 1 to 3 and 6 of row_2, total"
+    assert list_cells(written) == expected
+    assert list_cells([WrittenCells("row_2", (2,))]) == "position 3 of row_2"
+
+
+def test_a_draft_of_a_built_blank_form_does_not_advise_to_build_it(home: Path, tmp_path: Path) -> None:
+    form = draw_demo_form(tmp_path)
+    first = read_template(form.template).fields[0].place.rectangles()[:3:2]
+    picture = np.array(Image.open(tmp_path / "delivery-note.png").convert("L"))
+    scale = picture.shape[1] / 210
+    for cell in first:
+        middle = round((cell.x + cell.width / 2) * scale), round((cell.y + cell.height / 2) * scale)
+        cv2.ellipse(
+            picture, middle, (round(1.5 * scale), round(3 * scale)), 0, 0, 360, 40, round(0.5 * scale)
+        )
+    Image.fromarray(picture).save(tmp_path / "built.png", dpi=(25.4 * scale, 25.4 * scale))
+    job = DraftingJob(tmp_path / "built.png", "note", built=True)
+    (warning,) = draft_form(read_settings(home, "tester"), job).warnings
+    assert "2 cells of built.png seem to contain writing (positions 1 and 3 of row_1)" in warning
+    assert "build it again from more scans with other values, or erase these places" in warning
+    assert "lenet forms blank" not in warning
 
 
 def test_print_in_the_cells_of_a_blank_form_is_accepted_if_the_template_says_so(filled: Path) -> None:

@@ -311,8 +311,8 @@ def _print_fields(outcome: FormEvaluation) -> None:
         f"{counted(overall['wrong_corrections'], 'wrong correction')}"
     )
     if by_field:
-        print_rows(outcome.accuracy.slice(1).select(_SHOWN), Format.TABLE)
+        print_rows(outcome.accuracy.slice(1).select(_SHOWN), Format.TABLE, most_rows=_MOST_FIELDS)
 
 
 _SHOWN = ["field", "fields", "field_accuracy_pct", "digit_accuracy_pct", "straight_through_pct"]
-_MOST_PLACES = 6
+_MOST_PLACES, _MOST_FIELDS = 20, 100

@@ -279,7 +279,9 @@ def print_ingested_forms(outcome: IngestedForms) -> None:
         verb = "replaces an earlier scan" if outcome.replaced == 1 else "replace earlier scans"
         print_line(f"  {counted(outcome.replaced, 'document')} {verb} of the same name")
     if outcome.unrecognised:
-        print_line(f"  {_describe_ignored(outcome.unrecognised, 'documents')}")
+        such_as = ":" if outcome.unrecognised == 1 else ", such as"
+        ignored = _describe_ignored(outcome.unrecognised, "documents")
+        print_line(f"  {ignored}{such_as} {outcome.first_unrecognised}")
     if outcome.unmatched or outcome.blank or outcome.duplicates:
         print_line("  see `lenet audit pages_not_read` for the pages that were not read")
     if outcome.rejected:

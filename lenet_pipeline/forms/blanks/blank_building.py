@@ -103,7 +103,13 @@ def _explain(found: Unaligned) -> str:
 
 
 def _too_few(copies: int, fitting: int) -> IngestError:
+    if fitting == copies:
+        found = (
+            f"{copies} scan{'' if copies == 1 else 's'} of the form {'is' if copies == 1 else 'are'} too few"
+        )
+    else:
+        found = f"of {copies} scans, only {fitting} show{'s' if fitting == 1 else ''} the same form"
     return IngestError(
-        f"of {copies} scans, only {fitting} show the same form, and a blank form needs at least "
-        f"{FEWEST_COPIES}; give more filled copies of one form, five or more if possible"
+        f"{found}: a blank form needs at least {FEWEST_COPIES}; give more filled copies of one form, five or "
+        "more if possible"
     )

@@ -32,6 +32,7 @@ _INK, _STROKE = 15.0, 35.0  # grey levels below the paper: ink of the merged for
 _LARGEST_REMNANT_MM = 4.0
 _INNER_PX, _OUTER_PX = 3, 9  # the ring around a spot of ink in which the copies are compared
 _CONTESTED = 0.35  # of the copies have ink around a remnant; around print under writing, about a quarter has
+_DOUBTFUL = 0.15  # of the copies: spots of writing have more, and print without writing around it has none
 _LEAST_REMNANT_MM2 = 0.1
 _CELL_MM = 5.0  # remnants closer to each other count as one place
 
@@ -118,7 +119,7 @@ def _merge_darkness(darkness: Floats) -> Floats:
 
 
 def _erase_remnants(merged: Floats, share: Floats) -> tuple[tuple[float, float], ...]:
-    """Erase spots of writing, and return the middles of the spots that touch print.
+    """Erase spots of writing, and return the middles of spots that touch print or may be print.
 
     Args:
         merged: the darkness of the print, changed in place.
@@ -128,11 +129,12 @@ def _erase_remnants(merged: Floats, share: Floats) -> tuple[tuple[float, float],
     around = np.where(cv2.dilate(ink, np.ones((_INNER_PX, _INNER_PX), np.uint8)) > 0, np.float32(0), share)
     free = (around > 0) | (share == 0)
     scale = ALIGNED_DPI / MM_PER_INCH
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    count, labels, statistics, middles = cv2.connectedComponentsWithStats(ink, connectivity=8)
     outer = np.ones((_OUTER_PX, _OUTER_PX), np.uint8)
     left = np.zeros_like(ink)
+    doubtful: list[tuple[float, float]] = []
     for label in range(1, count):
-        x, y, width, height, _ = (int(value) for value in statistics[label])
+        x, y, width, height, area = (int(value) for value in statistics[label])
         if max(width, height) > _LARGEST_REMNANT_MM * scale:
             left[y : y + height, x : x + width] |= labels[y : y + height, x : x + width] == label
             continue
@@ -140,24 +142,36 @@ def _erase_remnants(merged: Floats, share: Floats) -> tuple[tuple[float, float],
         columns = slice(max(x - _OUTER_PX, 0), x + width + _OUTER_PX)
         spot = np.asarray(labels[rows, columns] == label, dtype=np.uint8)
         ring = (cv2.dilate(spot, outer) > 0) & free[rows, columns]
-        if ring.any() and float(around[rows, columns][ring].mean()) > _CONTESTED:
+        contested = float(around[rows, columns][ring].mean()) if ring.any() else 0.0
+        if contested > _CONTESTED:
             merged[rows, columns][cv2.dilate(spot, outer) > 0] = 0.0
-    return _find_contested(left, around, free, scale)
+            continue
+        is_dark = float(merged[rows, columns][spot > 0].max()) > _STROKE
+        if contested > _DOUBTFUL and is_dark and area >= _LEAST_REMNANT_MM2 * scale**2:
+            doubtful.append((float(middles[label][0]), float(middles[label][1])))
+    return _spread_places([*_find_contested(left, around, free, scale), *doubtful], scale)
+
+
+def _spread_places(places: Sequence[tuple[float, float]], scale: float) -> tuple[tuple[float, float], ...]:
+    """Return places without those close to an earlier one."""
+    found: list[tuple[float, float]] = []
+    for x, y in places:
+        if all(np.hypot(x - a, y - b) > _CELL_MM * scale for a, b in found):
+            found.append((x, y))
+    return tuple(found)
 
 
 def _find_contested(
     ink: NDArray[np.uint8], around: Floats, free: Mask, scale: float
-) -> tuple[tuple[float, float], ...]:
+) -> list[tuple[float, float]]:
     """Return the middles of the parts of large print that many copies have ink around."""
     window = (_OUTER_PX, _OUTER_PX)
     total = cv2.boxFilter(around, -1, window, normalize=False)
     pixels = cv2.boxFilter(free.astype(np.float32), -1, window, normalize=False)
     contested = np.asarray((ink > 0) & (total > _CONTESTED * np.maximum(pixels, 1)), dtype=np.uint8)
     count, _, statistics, middles = cv2.connectedComponentsWithStats(contested, connectivity=8)
-    found: list[tuple[float, float]] = []
-    for label in range(1, count):
-        x, y = (float(side) for side in middles[label])
-        is_large = statistics[label][cv2.CC_STAT_AREA] >= _LEAST_REMNANT_MM2 * scale**2
-        if is_large and all(np.hypot(x - a, y - b) > _CELL_MM * scale for a, b in found):
-            found.append((x, y))
-    return tuple(found)
+    return [
+        (float(middles[label][0]), float(middles[label][1]))
+        for label in range(1, count)
+        if statistics[label][cv2.CC_STAT_AREA] >= _LEAST_REMNANT_MM2 * scale**2
+    ]

@@ -58,10 +58,10 @@ class Document:
 
 @dataclass(frozen=True)
 class FoundDocuments:
-    """The files to read, in order, and the number of other files in the same folder tree."""
+    """The files to read, and the other files in the same folder tree, both in order."""
 
     paths: tuple[Path, ...]
-    unrecognised: int = 0
+    unrecognised: tuple[Path, ...] = ()
 
 
 def list_documents(path: Path) -> list[Path]:
@@ -219,7 +219,8 @@ def _search_folder(folder: Path) -> FoundDocuments:
             f"found no documents among {files} in {path_text(folder)}; "
             f"expected {_READ} files there or in subfolders"
         )
-    return FoundDocuments(paths, unrecognised=len(listed) - len(paths))
+    read = frozenset(paths)
+    return FoundDocuments(paths, tuple(item.path for item in listed if item.path not in read))
 
 
 def may_be_document(path: Path) -> bool:

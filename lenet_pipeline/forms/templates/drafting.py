@@ -15,6 +15,7 @@ import numpy as np
 
 from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from lenet_pipeline.forms.templates.cell_completion import complete_cells, is_covered
+from lenet_pipeline.forms.templates.drafted_tables import write_tables
 from lenet_pipeline.forms.templates.model import Cells, Field, Rectangle, WritingBox
 from lenet_pipeline.forms.templates.printed_boxes import find_printed_boxes
 
@@ -82,7 +83,9 @@ def draft_template(
         fields, suggestions = suggestions, ()
     size = blank.shape[1] / dpi * MM_PER_INCH, blank.shape[0] / dpi * MM_PER_INCH
     header = _write_header(form, size, reference, reference_page, notes)
-    return Draft(header + _write_fields(fields, suggestions), fields, suggestions)
+    tables = write_tables(fields + suggestions, has_reference=reference is not None)
+    text = header + _write_fields(fields, suggestions) + "".join(f"{line}\n" for line in tables)
+    return Draft(text, fields, suggestions)
 
 
 def _is_cell(box: Rectangle) -> bool:
