@@ -10,6 +10,7 @@ from lenet_pipeline import warehouse
 from lenet_pipeline.errors import UnknownNameError
 from lenet_pipeline.warehouse import Warehouse
 from lenet_pipeline.warehouse.statements import read_statement
+from tests.warehouse.test_choices import VIOLATIONS as CHOICE_VIOLATIONS
 from tests.warehouse.test_final_values import VIOLATIONS as FINAL_VIOLATIONS
 from tests.warehouse.test_form_audits import VIOLATIONS as FORM_VIOLATIONS
 
@@ -292,7 +293,8 @@ def test_every_check_returns_the_columns_its_header_documents(scored: Any) -> No
 
 
 def test_every_check_has_a_violating_case() -> None:
-    covered = {check for check, _, _ in VIOLATIONS + FORM_VIOLATIONS + FINAL_VIOLATIONS} | {
+    changed = VIOLATIONS + FORM_VIOLATIONS + CHOICE_VIOLATIONS + FINAL_VIOLATIONS
+    covered = {check for check, _, _ in changed} | {
         "aliases_match_promotions",
         "chain_has_the_published_head",
         "model_version_still_loads",
