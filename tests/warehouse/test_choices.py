@@ -266,7 +266,8 @@ def test_choice_accuracy_tells_doubts_from_silent_errors(survey: FormBuilder) ->
 VIOLATIONS = [
     (
         "page_read_has_its_choices",
-        "delete from choices where choice = 'smoker' and page_id in (select page_id from pages where page = 1)",
+        "delete from choices where choice = 'smoker' "
+        "and page_id in (select page_id from pages where page = 1)",
         [
             "options belong to a choice that their page does not have",
             "the choices differ from the template's",
@@ -294,7 +295,8 @@ VIOLATIONS = [
     ),
     (
         "page_read_has_its_choices",
-        "delete from choice_options where \"option\" = 'yes' and page_id in (select page_id from pages where page = 1)",
+        "delete from choice_options where \"option\" = 'yes' "
+        "and page_id in (select page_id from pages where page = 1)",
         ["options of a choice are missing"],
     ),
     (
