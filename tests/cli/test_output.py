@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lenet_pipeline.cli.commands.forms import print_evaluation
+from lenet_pipeline.cli.commands.form_accuracy import print_evaluation, sum_by_column
 from lenet_pipeline.cli.output import Format, counted, plain_text, print_records, print_rows
 from lenet_pipeline.jobs import FormEvaluation
 
@@ -187,3 +187,33 @@ def test_an_evaluation_shows_up_to_a_hundred_fields(capsys: pytest.CaptureFixtur
     assert "row100.count" in printed(100)
     assert "first" not in printed(100)
     assert "first 100 of 101 rows" in printed(101)
+
+
+def test_fields_of_a_table_are_summed_up_by_column() -> None:
+    def row(field: str, right: int, digits_right: int, straight_through_pct: float) -> dict[str, object]:
+        counts = {"fields": 4, "fields_right": right, "digits": 10, "digits_right": digits_right}
+        return {"field": field, **counts, "straight_through_pct": straight_through_pct}
+
+    rows = [
+        row("a.count", 4, 10, 100),
+        row("a.price", 1, 7, 25),
+        row("b.count", 2, 8, 50),
+        row("total", 0, 0, 0),
+        {**row("b.price", 4, 0, 75), "fields": 12, "fields_right": 12, "digits": 0},
+    ]
+    assert sum_by_column(rows) == [
+        {
+            "column": "count",
+            "fields": 8,
+            "field_accuracy_pct": 75.0,
+            "digit_accuracy_pct": 90.0,
+            "straight_through_pct": 75.0,
+        },
+        {
+            "column": "price",
+            "fields": 16,
+            "field_accuracy_pct": 81.25,
+            "digit_accuracy_pct": 70.0,
+            "straight_through_pct": 62.5,
+        },
+    ]

@@ -20,7 +20,7 @@ from lenet_pipeline.audit import (
     propose_policy,
     set_policy,
 )
-from lenet_pipeline.cli.commands.forms import print_evaluation
+from lenet_pipeline.cli.commands.form_accuracy import print_evaluation
 from lenet_pipeline.cli.commands.ingest import print_ingested, print_ingested_forms
 from lenet_pipeline.cli.commands.models import print_adoption
 from lenet_pipeline.cli.commands.policy import print_policy

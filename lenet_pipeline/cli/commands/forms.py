@@ -9,13 +9,14 @@ import typer
 
 from lenet_pipeline.audit import counted
 from lenet_pipeline.cli.command import command
+from lenet_pipeline.cli.commands.form_accuracy import print_evaluation
 from lenet_pipeline.cli.output import Format, FormatOption, OutputOption, print_line, print_rows
 from lenet_pipeline.cli.progress import TerminalObserver
 from lenet_pipeline.errors import IngestError
 
 if TYPE_CHECKING:
     from lenet_pipeline.forms import Template
-    from lenet_pipeline.jobs import BlankReport, FormEvaluation
+    from lenet_pipeline.jobs import BlankReport
     from lenet_pipeline.settings import Settings
 
 forms_app = typer.Typer(no_args_is_help=True, help="Draft, show, fill and evaluate forms.")
@@ -35,6 +36,7 @@ PaperOption = Annotated[
         "--paper", help="Paper size: A4, letter, 'A5 landscape', 210x297 (default: read from the file)"
     ),
 ]
+_MOST_PLACES = 20  # of writing on a blank form
 
 
 @forms_app.command("draft", epilog="Example: lenet forms draft blank.pdf --output invoice.yaml")
@@ -273,46 +275,3 @@ def evaluate_command(
         print_evaluation(outcome)
     else:
         print_rows(outcome.accuracy, output_format, output)
-
-
-def print_evaluation(outcome: FormEvaluation) -> None:
-    """Print the accuracy of the readings, overall, by field and by choice."""
-    if len(outcome.accuracy):
-        _print_fields(outcome)
-    if len(outcome.choices):
-        overall = outcome.choices.to_pylist()[0]
-        print_line(
-            f"boxes and bubbles: {overall['choices_right_pct']:.2f}% of choices right "
-            f"({overall['choices_right']:,} of {overall['choices']:,}), {overall['in_doubt']:,} in doubt, "
-            f"{overall['silent_errors']:,} wrong without a doubt"
-        )
-        print_rows(outcome.choices.slice(1).drop_columns("form"), Format.TABLE)
-    if outcome.unknown:
-        first = outcome.unknown[0]
-        print_line(
-            f"{counted(len(outcome.unknown), 'true value')} without a reading, such as {first.field} on page "
-            f"{first.page} of {first.source}"
-        )
-    if outcome.picture:
-        print_line(f"{counted(outcome.mistakes, 'mistake')} drawn in {outcome.picture}")
-
-
-def _print_fields(outcome: FormEvaluation) -> None:
-    overall, *by_field = outcome.accuracy.to_pylist()
-    right, fields = overall["fields_right"], overall["fields"]
-    print_line(
-        f"right: {overall['field_accuracy_pct']:.2f}% of fields ({right:,} of {fields:,}), "
-        f"{overall['digit_accuracy_pct'] or 0:.2f}% of digits "
-        f"({overall['digits_right']:,} of {overall['digits']:,})"
-    )
-    print_line(
-        f"straight through: {overall['straight_through_pct']:.2f}% of fields, "
-        f"{overall['straight_through_wrong']:,} of them wrong; "
-        f"{counted(overall['wrong_corrections'], 'wrong correction')}"
-    )
-    if by_field:
-        print_rows(outcome.accuracy.slice(1).select(_SHOWN), Format.TABLE, most_rows=_MOST_FIELDS)
-
-
-_SHOWN = ["field", "fields", "field_accuracy_pct", "digit_accuracy_pct", "straight_through_pct"]
-_MOST_PLACES, _MOST_FIELDS = 20, 100
