@@ -177,7 +177,15 @@ def fill_lined_form(
         for one in written
     )
     return FilledPage(
-        scan.image, severity.dpi, truth, moved, scan.homography, scan.rotation, scan.content or b""
+        scan.image,
+        severity.dpi,
+        truth,
+        moved,
+        scan.homography,
+        scan.rotation,
+        scan.content or b"",
+        choices={},
+        options=(),
     )
 
 

@@ -65,13 +65,13 @@ def test_every_job_works_with_a_server_and_scoring_works_on_another_machine(
 
 
 def test_a_server_gets_the_packaged_model_only_by_command(mlflow_server: str, lenet: Run) -> None:
-    central = {"LENET_MLFLOW_URI": mlflow_server, "LENET_MODEL": "shared"}
+    central = {"LENET_MLFLOW_URI": mlflow_server, "LENET_MODEL": "adopted"}
     assert lenet("ingest", "optdigits", **central).returncode == 0
     refused = lenet("score", "optdigits/test", **central)
     assert refused.returncode == 1
-    assert "shared has no version yet" in refused.stderr
+    assert "adopted has no version yet" in refused.stderr
     assert "`lenet models adopt`" in refused.stderr
     for command in (("models", "adopt"), ("score", "optdigits/test"), ("models", "show", "1"), ("check",)):
         done = lenet(*command, **central)
         assert done.returncode == 0, (command, done.stderr)
-    assert lenet("models", "adopt", **central).stdout == "shared/1: the packaged model was adopted before\n"
+    assert lenet("models", "adopt", **central).stdout == "adopted/1: the packaged model was adopted before\n"
