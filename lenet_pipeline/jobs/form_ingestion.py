@@ -99,10 +99,8 @@ def _store_forms(
     listed = find_documents(path)
     journal = IngestJournal("forms", str(path), settings, observer)
     stored = store_documents(listed.paths, dataset, templates, processes, journal, settings, observer)
-    ignored = [path_text(file.relative_to(path)) for file in listed.unrecognised]
-    outcome = replace(
-        stored.outcome, unrecognised=len(ignored), first_unrecognised=ignored[0] if ignored else None
-    )
+    first = next((path_text(Path(file.name)) for file in listed.unrecognised), None)
+    outcome = replace(stored.outcome, unrecognised=len(listed.unrecognised), first_unrecognised=first)
     refuse_too_many_rejects(
         outcome.rejected,
         outcome.pages + outcome.further_sheets + len(stored.rejects),

@@ -49,7 +49,7 @@ class IngestedForms:
         known: pages that were read before and were skipped.
         added: number of digits that were added.
         unrecognised: number of files that are not documents.
-        first_unrecognised: the path of the first of them in the folder, or None if there is none.
+        first_unrecognised: the name of the first of them, or None if there is none.
         replaced: number of documents that replace an earlier scan of the same name.
         further_sheets: number of sheets beyond the first on their scan. They are pages of their own, which
             ``pages`` does not count.
