@@ -48,7 +48,8 @@ LOOK_MS = 800  # before the groups of each label; without a pause, people finish
 
 READ = """
 select cast(digit_id as varchar) as digit_id, label
-from cells inner join predictions using (digit_id) where state = 'digit'
+from cells inner join predictions using (digit_id)
+where settled_state(state, possible_mark, is_like_mark, not_a_digit) = 'digit'
 """
 RECORDED = """
 select cast(batch_id as varchar) as batch_id, cast(digit_id as varchar) as digit_id,
