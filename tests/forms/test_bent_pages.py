@@ -29,6 +29,8 @@ from lenet_pipeline.forms.page import MM_PER_INCH, Grey
 from tests.forms import page_builders as build
 from tests.forms.page_builders import as_page, cells_at, make_template
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (cells_at("number", 40, 105, 10), cells_at("date", 40, 125, 6))
 SIZE = (2339, 1654)
 A_TENTH_MM_PX = 0.1 / MM_PER_INCH * 200

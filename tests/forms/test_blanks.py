@@ -30,6 +30,8 @@ from lenet_pipeline.forms.templates.model import Cells
 from lenet_pipeline.forms.templates.template_file import read_template
 from lenet_pipeline.ingest.idx import read_idx
 
+pytestmark = pytest.mark.slow
+
 A4 = (210.0, 297.0)
 Fill = Callable[..., list[Page]]
 

@@ -17,6 +17,8 @@ from lenet_pipeline.settings import Settings
 from tests.homes import Run
 from tests.jobs.form_builders import ask, broken_checks
 
+pytestmark = pytest.mark.slow
+
 DPI = 200
 
 

@@ -28,6 +28,8 @@ from lenet_pipeline.settings import Settings, read_settings
 from lenet_pipeline.warehouse import count_doubtful_choices
 from tests.jobs.form_builders import Row, ask, audit, broken_checks, count, pick, read_truth, write_template
 
+pytestmark = pytest.mark.slow
+
 SURVEY = """
 form: survey
 page: {width: 100, height: 80}

@@ -18,6 +18,8 @@ from lenet_pipeline.settings import Settings
 from tests.jobs.form_builders import Row, ask, audit, broken_checks, fill_slips, write_template
 from tests.jobs.test_forms import Read, read_forms
 
+pytestmark = pytest.mark.slow
+
 AMOUNTS = """
 form: amounts
 page: {width: 100, height: 70}

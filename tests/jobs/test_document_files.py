@@ -16,6 +16,8 @@ from lenet_pipeline.settings import Settings, read_settings
 from tests.forms.document_builders import Grey, PdfWriter, write_tiff_of_kinds
 from tests.jobs.form_builders import ask, audit, broken_checks, grey
 
+pytestmark = pytest.mark.slow
+
 FIELDS = ("customer", "delivered", "quantity", "order", "goods", "freight", "deposit", "total")
 FIRST = ("123456709", "17032026", "42", "305918", "120", "35", "8", "163")
 SECOND = ("007319858", "05112026", "317", "00284667", "2040", "115", "60", "2215")

@@ -23,6 +23,8 @@ from lenet_pipeline.warehouse import list_promotions, run_audit
 from tests.conftest import CHECKOUT
 from tests.homes import Run
 
+pytestmark = pytest.mark.slow
+
 TEMPLATES = CHECKOUT / "examples" / "templates"
 TRAINING, TEST = "optdigits/train", "optdigits/test"
 

@@ -34,6 +34,8 @@ from tests.forms import page_builders as build
 from tests.forms.cell_builders import Grey
 from tests.jobs.form_builders import ask, audit, broken_checks
 
+pytestmark = pytest.mark.slow
+
 A5 = (210.0, 148.0)  # landscape, in millimetres
 FIELDS = {
     "order": Field("customer", Cells(Rectangle(20, 40, 7, 9), 8, 7)),
