@@ -8,7 +8,7 @@
 -- column choice: name of the choice
 -- column value: options that are marked, or the digits, null if this is unknown
 -- column value_read: the same, with ? for what is unknown, null if nothing is marked
--- column reason: reasons, each after a stable word such as faint, touch, several or differs
+-- column reason: reasons; the first word of each never changes, such as faint, touch, several or differs
 -- column confidence: probability that every option is read right, 0 to 1
 -- column written: digits in the field that the marks check, null without such a field
 -- column box: choice on the registered page, pixels at 200 dpi

@@ -227,7 +227,7 @@ comment on column choice_values.status is 'marked, blank or doubtful.';
 comment on column choice_values.confidence is 'Probability that every option is right, 0 to 1.';
 comment on column choice_values.is_doubtful is 'True if a person should look at the choice.';
 comment on column choice_values.reason is
-    'Reasons of the doubt, each after a stable word. Null if there is none.';
+    'Reasons of the doubt. The first word of each never changes. Null without a doubt.';
 comment on column choice_values.box is 'Place around all options on the registered page, pixels at 200 dpi.';
 comment on column choice_values.source_box is 'The same place on the original scan, pixels.';
 

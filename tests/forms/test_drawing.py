@@ -176,9 +176,9 @@ def stock(value: str | None = "361") -> tuple[list[DrawnCell], list[DrawnField]]
 def test_a_table_without_room_is_listed_once_by_name_and_without_bare_digits() -> None:
     cells, fields = stock()
     drawn = page_pixels(draw_page(PAGE, cells, "", fields=fields))
-    beside = drawn[:, 800:]
-    assert count(beside, BLUE) == 0
-    rows = (beside == (70, 70, 70)).all(axis=2).any(axis=1)
+    added = drawn[:, 800:]
+    assert count(added, BLUE) == 0
+    rows = (added == (70, 70, 70)).all(axis=2).any(axis=1)
     assert np.count_nonzero(np.diff(rows.astype(int)) == 1) == 12  # one label for each field
     without_readings = page_pixels(
         draw_page(PAGE, [replace(cell, text="") for cell in cells], "", fields=fields)

@@ -6,7 +6,7 @@ The constructors refuse rules that are clearly mistakes, so a template with such
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -53,14 +53,7 @@ class SumRule:
 
     def accepts(self, values: Mapping[str, str | None]) -> bool:
         """Return whether the sum is exactly right. It never is if a value is not a number."""
-        written = _values_of((*self.of, self.equals), values)
-        if not written:
-            return True
-        numbers = _read_numbers(written)
-        if len(numbers) <= len(self.of):
-            return False
-        *summands, total = numbers
-        return sum(summands) == total
+        return _holds_result(self.of, self.equals, values, sum)
 
 
 @dataclass(frozen=True)
@@ -86,14 +79,7 @@ class ProductRule:
 
     def accepts(self, values: Mapping[str, str | None]) -> bool:
         """Return whether the product is exactly right. It never is if a value is not a number."""
-        written = _values_of((*self.of, self.equals), values)
-        if not written:
-            return True
-        numbers = _read_numbers(written)
-        if len(numbers) <= len(self.of):
-            return False
-        *factors, result = numbers
-        return math.prod(factors) == result
+        return _holds_result(self.of, self.equals, values, math.prod)
 
 
 @dataclass(frozen=True)
@@ -219,6 +205,23 @@ def find_repeated(values: Iterable[tuple[Key, str]]) -> set[Key]:
     for key, value in values:
         keys_by_value.setdefault(value, set()).add(key)
     return {key for keys in keys_by_value.values() if len(keys) > 1 for key in keys}
+
+
+def _holds_result(
+    of: tuple[str, ...],
+    equals: str,
+    values: Mapping[str, str | None],
+    combine: Callable[[Iterable[Number]], Number],
+) -> bool:
+    """Return whether the numbers in some fields, combined, are the number in another, or all are blank."""
+    written = _values_of((*of, equals), values)
+    if not written:
+        return True
+    numbers = _read_numbers(written)
+    if len(numbers) <= len(of):
+        return False
+    *parts, result = numbers
+    return combine(parts) == result
 
 
 def _values_of(fields: tuple[str, ...], values: Mapping[str, str | None]) -> list[str]:

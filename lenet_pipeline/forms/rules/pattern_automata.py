@@ -1,23 +1,15 @@
 """Translate a regular expression over digits into an automaton.
 
-The supported syntax is what rules for digits need: digits, ``.``, ``\\d``, classes such as ``[1-9]``, groups,
-alternatives, ``^`` at the start, ``$`` at the end, and the quantifiers ``? * + {2} {2,} {2,5}``.
+The supported syntax is that of ``pattern_syntax``, with ``^`` only at the start and ``$`` only at the end.
 """
 
 from __future__ import annotations
 
-import re
+from lenet_pipeline.forms.rules.pattern_syntax import DIGITS, PatternReader, UnknownSyntaxError
 
 _MOST_STATES = 2_000  # nested quantifiers multiply
-_QUANTIFIER = re.compile(r"(?:([?*+])|\{(\d+)(,?)(\d*)\})\??")
-_GROUP_START = re.compile(r"\((?:\?(?:P?<\w+>|:))?")
-_DIGITS = "0123456789"
 
 States = frozenset[int]
-
-
-class _UnknownSyntaxError(Exception):
-    """The expression contains unsupported syntax, or needs too many states."""
 
 
 class PatternAutomaton:
@@ -35,7 +27,7 @@ class PatternAutomaton:
     def step(self, states: States, digit: int) -> States | None:
         """Return the states after one more digit, or None if no match begins like this."""
         reached = {
-            target for state in states for choices, target in self._digits[state] if _DIGITS[digit] in choices
+            target for state in states for choices, target in self._digits[state] if DIGITS[digit] in choices
         }
         return self._close(reached) if reached else None
 
@@ -62,30 +54,28 @@ def translate_pattern(expression: str) -> PatternAutomaton | None:
     start = builder.add_state()
     try:
         end = builder.alternatives(start)
-    except _UnknownSyntaxError:
+    except UnknownSyntaxError:
         return None
     # A whole match needs no anchors: "^1|2" matches what "1|2" matches.
-    return PatternAutomaton(builder, start, end) if builder.place == len(text) else None
+    return PatternAutomaton(builder, start, end) if builder.is_at_end else None
 
 
-class _Builder:
+class _Builder(PatternReader):
     """Builds the states while it parses; a repeated part is parsed again for each repetition.
 
     Attributes:
         digits: for each state, the digits that leave it, each with the next state.
         empty: for each state, the states that are reached from it without a digit.
-        place: the place in the expression.
     """
 
     def __init__(self, expression: str) -> None:
-        self._expression = expression
+        super().__init__(expression)
         self.digits: list[list[tuple[str, int]]] = []
         self.empty: list[list[int]] = []
-        self.place = 0
 
     def add_state(self) -> int:
         if len(self.digits) >= _MOST_STATES:
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         self.digits.append([])
         self.empty.append([])
         return len(self.digits) - 1
@@ -93,7 +83,7 @@ class _Builder:
     def alternatives(self, start: int) -> int:
         """Parse ``a|b|c`` from a state. Return the state after it."""
         ends = [self._sequence(start)]
-        while self._next() == "|":
+        while self.peek() == "|":
             self.place += 1
             ends.append(self._sequence(start))
         end = self.add_state()
@@ -102,7 +92,7 @@ class _Builder:
         return end
 
     def _sequence(self, start: int) -> int:
-        while self._next() not in ("", "|", ")"):
+        while self.peek() not in ("", "|", ")"):
             start = self._repeated(start)
         return start
 
@@ -113,7 +103,7 @@ class _Builder:
         self.empty[before].append(places[0])
         begin = self.place
         places.append(self._atom(places[0]))
-        fewest, most = self._quantifier()
+        fewest, most = self.read_quantifier()
         end = self.place
         for _ in range((max(fewest, 1) if most is None else most) - 1):
             self.place = begin
@@ -127,55 +117,14 @@ class _Builder:
         return last
 
     def _atom(self, start: int) -> int:
-        if self._next() == "(":
+        if self.peek() == "(":
             return self._group(start)
-        choices, end = self._choices(), self.add_state()
+        choices, end = self.read_choices(), self.add_state()
         self.digits[start].append((choices, end))
         return end
 
     def _group(self, start: int) -> int:
-        opening = _GROUP_START.match(self._expression, self.place)
-        if opening is None or self._expression[opening.end() : opening.end() + 1] == "?":
-            raise _UnknownSyntaxError
-        self.place = opening.end()
+        self.open_group()
         end = self.alternatives(start)
-        if self._next() != ")":
-            raise _UnknownSyntaxError
-        self.place += 1
+        self.close_group()
         return end
-
-    def _choices(self) -> str:
-        """Parse an expression for one digit. Return the possible digits."""
-        if self._next() == "[":
-            return self._class()
-        if self._expression.startswith(r"\d", self.place):
-            self.place += 2
-            return _DIGITS
-        sign = self._next()
-        if sign != "." and sign not in _DIGITS:
-            raise _UnknownSyntaxError
-        self.place += 1
-        return _DIGITS if sign == "." else sign
-
-    def _class(self) -> str:
-        end = self._expression.find("]", self.place + 2)
-        inside = self._expression[self.place + 1 : end]
-        if end < 0 or not re.fullmatch(r"\^?(\\d|\d-\d|\d)+", inside):
-            raise _UnknownSyntaxError
-        self.place = end + 1
-        matching = re.compile(f"[{inside}]", re.ASCII)
-        return "".join(digit for digit in _DIGITS if matching.match(digit))
-
-    def _quantifier(self) -> tuple[int, int | None]:
-        """Parse an optional quantifier. Return the fewest and the most repetitions, None without a limit."""
-        found = _QUANTIFIER.match(self._expression, self.place)
-        if found is None:
-            return 1, 1
-        self.place = found.end()
-        sign, low, comma, high = found.groups()
-        if sign:
-            return int(sign == "+"), 1 if sign == "?" else None
-        return int(low), (int(high) if high else None) if comma else int(low)
-
-    def _next(self) -> str:
-        return self._expression[self.place : self.place + 1]
