@@ -87,19 +87,21 @@ def find_mark(mask: Mask) -> UnusedMark | None:
 
 def _may_be_cross(mask: Mask) -> bool:
     """Return whether ink is in the middle and not at the middles of the four sides."""
-    height, width = mask.shape
-    rows, columns = (
-        slice(int(0.4 * height), int(0.6 * height) + 1),
-        slice(int(0.4 * width), int(0.6 * width) + 1),
-    )
-    down, across = max(1, int(0.15 * height)), max(1, int(0.15 * width))
-    return bool(
-        mask[rows, columns].any()
-        and not mask[:down, columns].any()
-        and not mask[-down:, columns].any()
-        and not mask[rows, :across].any()
-        and not mask[rows, -across:].any()
-    )
+    return has_ink_inside(mask, 0.4) and count_inked_sides(mask) == 0
+
+
+def has_ink_inside(mask: Mask, margin: float) -> bool:
+    """Return whether there is ink farther from every side than a share of the height or width."""
+    rows, columns = (slice(int(margin * side), int((1 - margin) * side) + 1) for side in mask.shape)
+    return bool(mask[rows, columns].any())
+
+
+def count_inked_sides(mask: Mask) -> int:
+    """Return how many of the four sides have ink at their middle."""
+    rows, columns = (slice(int(0.4 * side), int(0.6 * side) + 1) for side in mask.shape)
+    down, across = (max(1, int(0.15 * side)) for side in mask.shape)
+    sides = (mask[:down, columns], mask[-down:, columns], mask[rows, :across], mask[rows, -across:])
+    return sum(bool(side.any()) for side in sides)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,15 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from lenet_pipeline.forms.reading.marks import Cross, Dash, Points, fit_cross, fit_dash
+from lenet_pipeline.forms.reading.marks import (
+    Cross,
+    Dash,
+    Points,
+    count_inked_sides,
+    fit_cross,
+    fit_dash,
+    has_ink_inside,
+)
 from lenet_pipeline.schema import Mask
 
 PossibleMark = Literal["X", "-", "/", "curl", "circle"]
@@ -83,15 +91,7 @@ def _points(mask: Mask) -> Points:
 
 def _may_be_cross(mask: Mask) -> bool:
     """Return whether ink is in the middle, and missing at the middles of at least two sides."""
-    height, width = mask.shape
-    rows, columns = (
-        slice(int(0.4 * height), int(0.6 * height) + 1),
-        slice(int(0.4 * width), int(0.6 * width) + 1),
-    )
-    down, across = max(1, int(0.15 * height)), max(1, int(0.15 * width))
-    sides = (mask[:down, columns], mask[-down:, columns], mask[rows, :across], mask[rows, -across:])
-    inner = mask[int(0.3 * height) : int(0.7 * height) + 1, int(0.3 * width) : int(0.7 * width) + 1]
-    return bool(inner.any()) and sum(bool(side.any()) for side in sides) <= 2
+    return has_ink_inside(mask, 0.3) and count_inked_sides(mask) <= 2
 
 
 def _may_be_slash(mask: Mask) -> bool:
